@@ -1,0 +1,1 @@
+"""Fractional heatmap regression and a learned landmark stabilizer, in JAX."""

@@ -1,0 +1,1 @@
+"""Readers and writers, synthetic faces and tracks, Grain pipelines."""

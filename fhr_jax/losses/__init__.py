@@ -1,0 +1,1 @@
+"""Loss functions: of heatmaps (for the network) and of tracks (for the stabilizer)."""

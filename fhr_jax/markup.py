@@ -1,0 +1,75 @@
+"""The 68-point markup of 300W and its 7-point subset: standard library only.
+
+Indices are 0-based. The pictures of the markup on the web count from 1.
+"""
+
+from typing import NamedTuple
+
+
+class Markup(NamedTuple):
+    """What the rest of the package needs to know of a set of landmarks.
+
+    Attributes:
+        size: number of landmarks M.
+        flip: landmark i of the mirrored face is landmark ``flip[i]`` of the face.
+        eye_corners: indices of the outer corners of both eyes; their distance is the inter-ocular distance.
+        edges: polylines (index sequences) that draw the face.
+    """
+
+    size: int
+    flip: tuple[int, ...]
+    eye_corners: tuple[int, int]
+    edges: tuple[tuple[int, ...], ...]
+
+
+def _flip(size: int, pairs: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
+    permutation = list(range(size))
+    for left, right in pairs:
+        permutation[left], permutation[right] = right, left
+    return tuple(permutation)
+
+
+JAW = tuple(range(17))
+BROWS = (tuple(range(17, 22)), tuple(range(22, 27)))
+NOSE_BRIDGE = tuple(range(27, 31))
+NOSE_BASE = tuple(range(31, 36))
+EYES = (tuple(range(36, 42)), tuple(range(42, 48)))
+OUTER_LIPS = tuple(range(48, 60))
+INNER_LIPS = tuple(range(60, 68))
+
+_PAIRS = (
+    *((i, 16 - i) for i in range(8)),
+    *((17 + i, 26 - i) for i in range(5)),
+    (31, 35),
+    (32, 34),
+    *((36, 45), (37, 44), (38, 43), (39, 42), (40, 47), (41, 46)),
+    *((48, 54), (49, 53), (50, 52), (55, 59), (56, 58)),
+    *((60, 64), (61, 63), (65, 67)),
+)
+
+FACE68 = Markup(
+    size=68,
+    flip=_flip(68, _PAIRS),
+    eye_corners=(36, 45),
+    edges=(
+        JAW,
+        *BROWS,
+        NOSE_BRIDGE,
+        NOSE_BASE,
+        *((*eye, eye[0]) for eye in EYES),
+        (*OUTER_LIPS, OUTER_LIPS[0]),
+        (*INNER_LIPS, INNER_LIPS[0]),
+    ),
+)
+"""The 68 points of 300W, 300-VW and OpenFace."""
+
+SEVEN_OF_68 = (36, 39, 42, 45, 30, 48, 54)
+"""The seven points of FACE68 that the 7-point setting compares: eye corners, nose tip, mouth corners."""
+
+FACE7 = Markup(
+    size=7,
+    flip=_flip(7, ((0, 3), (1, 2), (5, 6))),
+    eye_corners=(0, 3),
+    edges=((0, 1), (2, 3), (5, 6)),
+)
+"""Eye corners (4), nose tip, mouth corners (2), in the order of SEVEN_OF_68."""

@@ -1,0 +1,1 @@
+"""The stabilizer of the paper: model, parameters and fits."""

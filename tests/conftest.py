@@ -1,0 +1,21 @@
+"""Settings that every test shares."""
+
+import os
+from pathlib import Path
+
+import jax
+import pytest
+from hypothesis import settings
+
+jax.config.update("jax_numpy_rank_promotion", "raise")
+settings.register_profile("fhr_jax", derandomize=True, deadline=None, max_examples=25)
+settings.load_profile("fhr_jax")
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real photographs and tracks; tests that need it skip where there is none."""
+    folder = os.environ.get("FHR_JAX_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("FHR_JAX_DATA names no folder of real data")
+    return Path(folder)
