@@ -1,0 +1,79 @@
+"""Writing files and folders whole or not at all: to a temporary neighbour, then renamed."""
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from fhr_jax.errors import InputError
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside `path`, with the same suffix; rename it to `path` if the block succeeds.
+
+    Raises:
+        InputError: the folder does not exist or cannot be written to.
+    """
+    target = Path(path)
+    folder = _temporary_folder(target)
+    try:
+        yield folder / target.name
+        os.replace(folder / target.name, target)
+    except IsADirectoryError as error:
+        raise InputError(f"{target}: cannot be written: it is a folder") from error
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder beside `path`; rename it to `path` if the block succeeds.
+
+    Raises:
+        InputError: `path` exists and is not an empty folder, or its parent cannot be written to.
+    """
+    target = Path(path)
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise InputError(f"{target}: exists already; name a new folder")
+    folder = _temporary_folder(target)
+    inner = folder / target.name
+    inner.mkdir()
+    try:
+        yield inner
+        os.replace(inner, target)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def output_folder(path: str | os.PathLike[str]) -> Path:
+    """Make a folder for results (parents too) and check that it can be written to.
+
+    Raises:
+        InputError: it cannot be made or written to.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write there: {error.strerror}") from error
+    return folder
+
+
+def write_json(path: str | os.PathLike[str], value: Any) -> None:
+    """Write `value` as indented JSON, whole or not at all."""
+    with atomic_file(path) as temporary:
+        temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def _temporary_folder(target: Path) -> Path:
+    try:
+        return Path(tempfile.mkdtemp(prefix=".writing-", dir=target.parent))
+    except OSError as error:
+        raise InputError(f"{target}: cannot write there: {error.strerror}") from error
