@@ -1,0 +1,54 @@
+"""Checkpoints of a run through Orbax: training state and position in the data, saved and restored together."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import grain
+import jax
+import orbax.checkpoint as ocp
+
+from fhr_jax.errors import InputError
+
+Tree = TypeVar("Tree")
+
+
+def manager(folder: Path, *, keep: int = 2) -> ocp.CheckpointManager:
+    """The checkpoints below `folder`, the latest `keep` of them; what a kill left half-saved is removed."""
+    options = ocp.CheckpointManagerOptions(max_to_keep=keep, cleanup_tmp_directories=True)
+    return ocp.CheckpointManager(folder.resolve(), options=options)
+
+
+def save(checkpoints: ocp.CheckpointManager, step: int, state: Any, data: Iterator[Any]) -> None:
+    """Save a pytree of arrays and the position of a Grain iterator under the number `step`."""
+    # Leaves are stored by position: Orbax restores tuples inside optimizer states as lists otherwise.
+    leaves = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    content = ocp.args.Composite(
+        state=ocp.args.StandardSave(leaves),
+        data=grain.checkpoint.CheckpointSave(data),
+    )
+    checkpoints.save(step, args=content)
+
+
+def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Iterator[Any]) -> Tree:
+    """The state of the latest checkpoint, in the structure of `state`; `data` is moved to its position.
+
+    Raises:
+        InputError: the checkpoint holds other arrays than `state`: another preset, or another optimizer.
+    """
+    step = checkpoints.latest_step()
+    if step is None:
+        raise InputError(f"{checkpoints.directory}: no checkpoint there")
+    leaves, structure = jax.tree.flatten(state)
+    template = {str(i): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
+    content = ocp.args.Composite(
+        state=ocp.args.StandardRestore(template), data=grain.checkpoint.CheckpointRestore(data)
+    )
+    try:
+        restored = checkpoints.restore(step, args=content)["state"]
+    except (ValueError, KeyError, OSError) as error:
+        raise InputError(
+            f"{checkpoints.directory}: checkpoint {step} does not fit: it is broken, or was made with another "
+            "preset or optimizer"
+        ) from error
+    return jax.tree.unflatten(structure, [restored[str(i)] for i in range(len(leaves))])

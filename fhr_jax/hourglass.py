@@ -1,0 +1,153 @@
+"""The stacked hourglass network: a crop in, one set of heatmaps a stack out (Newell et al. 2016).
+
+A residual unit is normalize, ReLU, convolve, three times (1x1, 3x3, 1x1). An hourglass halves the grid `depth`
+times and comes back, with a branch at every scale. After every stack the maps are predicted, and fed
+back with the features (intermediate supervision). Convolutions on a stride pad symmetrically: "SAME" would pad
+(2, 3) and shift the heatmaps by half a pixel against the crop.
+"""
+
+from typing import Any, NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+
+class Config(NamedTuple):
+    """The shape of a network and of what it reads and writes.
+
+    Attributes:
+        crop: side of the square input, in pixels.
+        heatmap: side of the square heatmaps, in pixels; `crop` / 2, or `crop` / 4 with `pool`.
+        stacks: number of hourglasses.
+        features: channels inside the hourglasses.
+        units: residual units at each place of an hourglass.
+        sigma: standard deviation of the target Gaussian, in heatmap pixels.
+        pool: halve the grid once more after the stem.
+        depth: how often an hourglass halves the grid.
+        landmarks: number of maps M.
+    """
+
+    crop: int
+    heatmap: int
+    stacks: int
+    features: int
+    units: int
+    sigma: float
+    pool: bool = False
+    depth: int = 4
+    landmarks: int = 68
+
+
+PAPER = Config(crop=256, heatmap=128, stacks=4, features=128, units=2, sigma=3.0)
+"""The authors' network: about 6.4 M parameters."""
+MEDIUM = Config(crop=128, heatmap=64, stacks=2, features=64, units=1, sigma=1.5)
+SMALL = MEDIUM._replace(heatmap=32, pool=True, sigma=1.0)
+"""MEDIUM with a pooling after the stem: learns in minutes on a CPU."""
+TINY = Config(crop=32, heatmap=16, stacks=2, features=16, units=1, sigma=1.0, depth=2)
+"""For tests."""
+
+PRESETS = {"paper": PAPER, "medium": MEDIUM, "small": SMALL, "tiny": TINY}
+
+
+class Residual(nn.Module):
+    """Bottleneck residual unit with pre-activation; the grid keeps its size."""
+
+    features: int
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w f"]:
+        y = _normalize(x, train, self.dtype)
+        y = nn.Dense(self.features // 2, dtype=self.dtype)(y)
+        y = _normalize(y, train, self.dtype)
+        y = nn.Conv(self.features // 2, (3, 3), dtype=self.dtype)(y)
+        y = _normalize(y, train, self.dtype)
+        y = nn.Dense(self.features, dtype=self.dtype)(y)
+        if x.shape[-1] != self.features:
+            x = nn.Dense(self.features, dtype=self.dtype)(x)
+        return x + y
+
+
+class _Units(nn.Module):
+    """Several residual units in a row."""
+
+    config: Config
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        for _ in range(self.config.units):
+            x = Residual(self.config.features, self.dtype)(x, train=train)
+        return x
+
+
+class _Scale(nn.Module):
+    """One scale of an hourglass; `depth` more lie below it."""
+
+    config: Config
+    depth: int
+    dtype: Any
+
+    @nn.compact
+    def __call__(self, x: Array, *, train: bool) -> Array:
+        branch = _Units(self.config, self.dtype)(x, train=train)
+        low = _Units(self.config, self.dtype)(_max_pool(x), train=train)
+        if self.depth > 1:
+            low = _Scale(self.config, self.depth - 1, self.dtype)(low, train=train)
+        else:
+            low = _Units(self.config, self.dtype)(low, train=train)
+        low = _Units(self.config, self.dtype)(low, train=train)
+        return branch + _upsample(low)
+
+
+class Hourglass(nn.Module):
+    """Stacked hourglass of a `Config`; `dtype` is that of the computation, parameters stay float32."""
+
+    config: Config
+    dtype: Any = jnp.float32
+
+    @nn.compact
+    def __call__(self, images: Float[Array, "b s s 3"], *, train: bool = False) -> Float[Array, "stacks b h w m"]:
+        """Crops with values in [0, 1] to the maps of every stack, the last being the best."""
+        config, features = self.config, self.config.features
+        # Zero mean first, so that the zero padding of the convolutions is a mid gray and not black.
+        x = nn.Conv(64, (7, 7), (2, 2), padding=((3, 3), (3, 3)), dtype=self.dtype)(images - 0.5)
+        x = _normalize(x, train, self.dtype)
+        x = Residual(64, self.dtype)(x, train=train)
+        if config.pool:
+            x = _max_pool(x)
+        x = Residual(features, self.dtype)(x, train=train)
+        x = Residual(features, self.dtype)(x, train=train)
+        maps = []
+        for stack in range(config.stacks):
+            y = _Scale(config, config.depth, self.dtype)(x, train=train)
+            y = _Units(config, self.dtype)(y, train=train)
+            y = _normalize(nn.Dense(features, dtype=self.dtype)(y), train, self.dtype)
+            out = nn.Dense(config.landmarks, dtype=self.dtype, name=f"maps_{stack}")(y)
+            maps.append(out.astype(jnp.float32))
+            if stack < config.stacks - 1:
+                x = x + nn.Dense(features, dtype=self.dtype)(y) + nn.Dense(features, dtype=self.dtype)(out)
+        return jnp.stack(maps)
+
+
+def init(key: jax.Array, config: Config) -> dict[str, Any]:
+    """Random variables {"params": ..., "batch_stats": ...} of `Hourglass(config)`."""
+    images = jnp.zeros((1, config.crop, config.crop, 3))
+    return dict(jax.jit(Hourglass(config).init)(key, images))
+
+
+def _normalize(x: Array, train: bool, dtype: Any) -> Array:
+    return nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=dtype)(x))
+
+
+def _max_pool(x: Array) -> Array:
+    # A reshape and a maximum: on CPU the gradient of a windowed maximum costs many times more.
+    b, h, w, c = x.shape
+    return x.reshape(b, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))
+
+
+def _upsample(x: Array) -> Array:
+    b, h, w, c = x.shape
+    return jnp.broadcast_to(x[:, :, None, :, None], (b, h, 2, w, 2, c)).reshape(b, 2 * h, 2 * w, c)
