@@ -6,7 +6,7 @@ from pathlib import Path
 import fhr_jax
 
 LAYERS = (
-    ("types", "markup", "config", "errors", "files"),
+    ("types", "markup", "config", "errors", "files", "npz"),
     ("geometry", "heatmap", "hourglass", "filters", "losses", "metrics"),
     ("crop", "augment", "stabilizer", "weights"),
     ("data", "pipeline"),

@@ -1,0 +1,70 @@
+"""Reading and writing .npz: nothing is unpickled, no file may unfold beyond a limit, writes are atomic."""
+
+import os
+import zipfile
+import zlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from fhr_jax.errors import InputError
+from fhr_jax.files import atomic_file
+
+MAX_BYTES = 4 * 2**30
+"""Default limit on all arrays of a file together, uncompressed."""
+
+
+def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
+    """All arrays of an .npz file, by name.
+
+    Raises:
+        InputError: there is no such file, it is no .npz, is cut off, holds Python objects, or its arrays take
+            more than `max_bytes`.
+    """
+    path = Path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            size = sum(member.file_size for member in archive.infolist())
+        if size > max_bytes:
+            raise InputError(f"{path}: its arrays take {size} bytes; at most {max_bytes} are read")
+        with np.load(path, allow_pickle=False) as arrays:
+            result = {name: arrays[name] for name in arrays.files}
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except zipfile.BadZipFile as error:
+        raise InputError(f"{path}: not an .npz file, or cut off") from error
+    except (
+        ValueError,
+        EOFError,
+        KeyError,
+        zlib.error,
+        NotImplementedError,
+        RuntimeError,
+        MemoryError,
+    ) as error:
+        raise InputError(f"{path}: not an .npz file of plain arrays ({_line(error)})") from error
+    # A member that is no .npy comes back as raw bytes.
+    for name, array in result.items():
+        if not isinstance(array, np.ndarray):
+            raise InputError(f"{path}: {name} is not an array")
+    return result
+
+
+def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+    """Write arrays to a compressed .npz file, whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    # Through zipfile, because an array named "file" cannot be passed to np.savez.
+    with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def _line(error: BaseException) -> str:
+    return str(error).strip().split("\n")[0] or type(error).__name__

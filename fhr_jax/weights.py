@@ -1,0 +1,124 @@
+"""A trained network in one .npz file: its arrays by path, and its configuration as JSON text."""
+
+import json
+import math
+import os
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import traverse_util
+
+from fhr_jax import hourglass, npz
+from fhr_jax.errors import InputError
+from fhr_jax.hourglass import PRESETS, Config
+
+DEFAULT = Path(__file__).parent / "nets" / "small.npz"
+"""The net that ships with the package."""
+
+LOSSES = ("squared", "cross_entropy")
+_ENTRY = "fhr_jax"
+_LIMITS = {
+    "crop": 2048,
+    "heatmap": 1024,
+    "stacks": 16,
+    "features": 1024,
+    "units": 16,
+    "depth": 10,
+    "landmarks": 4096,
+}
+
+
+class Net(NamedTuple):
+    """A network ready to use.
+
+    Attributes:
+        config: its shape.
+        variables: {"params": ..., "batch_stats": ...}, float32.
+        loss: what its maps were trained with: "squared", then they are heatmaps; or "cross_entropy", then they
+            are logits.
+    """
+
+    config: Config
+    variables: dict[str, Any]
+    loss: str
+
+
+def save(path: str | os.PathLike[str], net: Net, *, dtype: Literal["float32", "float16"] = "float32") -> None:
+    """Write a net, whole or not at all.
+
+    Args:
+        path: a name that ends in .npz.
+        net: the net.
+        dtype: how parameters are stored; statistics of the normalizations stay float32, since a variance may
+            be larger than float16 holds.
+
+    Raises:
+        InputError: the folder cannot be written to, or a parameter is not finite (in `dtype`).
+    """
+    arrays = {}
+    for name, value in traverse_util.flatten_dict(net.variables, sep="/").items():
+        with np.errstate(over="ignore"):  # said below
+            array = np.asarray(value, dtype if name.startswith("params/") else "float32")
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: not written: {name} is not finite in {array.dtype}")
+        arrays[name] = array
+    arrays[_ENTRY] = np.array(json.dumps({"config": net.config._asdict(), "loss": net.loss}))
+    npz.write(path, arrays)
+
+
+def load(path: str | os.PathLike[str] | None = None) -> Net:
+    """Read a net, by default the one that ships with the package.
+
+    Raises:
+        InputError: the file cannot be read, holds no net, or its arrays are not those of its configuration.
+    """
+    path = Path(path) if path is not None else DEFAULT
+    arrays = npz.read(path)
+    config, loss = _header(path, arrays.pop(_ENTRY, None))
+    template = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
+    shapes = traverse_util.flatten_dict(template, sep="/")
+    name = next(
+        (f"preset {key!r}" for key, preset in PRESETS.items() if preset == config), "its configuration"
+    )
+    if missing := sorted(set(shapes) - set(arrays)):
+        raise InputError(f"{path}: lacks {missing[0]} (and {len(missing) - 1} more) of {name}")
+    if extra := sorted(set(arrays) - set(shapes)):
+        raise InputError(f"{path}: {extra[0]} (and {len(extra) - 1} more) does not belong to {name}")
+    for key, array in arrays.items():
+        if array.shape != shapes[key].shape:
+            raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key].shape} for {name}")
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise InputError(f"{path}: {key} must hold finite floating-point numbers")
+    variables = {key: jnp.asarray(array, jnp.float32) for key, array in arrays.items()}
+    return Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss)
+
+
+def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str]:
+    if entry is None or entry.dtype.kind != "U" or entry.ndim:
+        raise InputError(f"{path}: not a net of fhr_jax (no text entry {_ENTRY!r})")
+    try:
+        header = json.loads(entry.item())
+        config, loss = Config(**header["config"]), header["loss"]
+    except (ValueError, TypeError, KeyError) as error:
+        raise InputError(f"{path}: its configuration cannot be read ({error})") from error
+    if loss not in LOSSES:
+        raise InputError(f"{path}: loss is {loss!r}, expected one of {', '.join(LOSSES)}")
+    for name, limit in _LIMITS.items():
+        value = getattr(config, name)
+        if type(value) is not int or not 1 <= value <= limit:
+            raise InputError(f"{path}: {name} is {value!r}, expected a whole number from 1 to {limit}")
+    step = 4 if config.pool else 2
+    if config.crop != step * config.heatmap or config.heatmap % 2**config.depth:
+        raise InputError(
+            f"{path}: a crop of {config.crop} and maps of {config.heatmap} pixels do not go together"
+        )
+    if (
+        type(config.pool) is not bool
+        or type(config.sigma) not in (int, float)
+        or not 0 < config.sigma < math.inf
+    ):
+        raise InputError(f"{path}: pool must be true or false and sigma a positive number")
+    return config, loss

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from fhr_jax import npz
+from fhr_jax.errors import InputError
+
+
+def test_round_trip(tmp_path):
+    arrays = {"a/b": np.arange(3.0), "file": np.array("text"), "empty": np.zeros((0, 2), np.float16)}
+    npz.write(tmp_path / "x.npz", arrays)
+    read = npz.read(tmp_path / "x.npz")
+    assert list(read) == list(arrays)
+    for name, array in arrays.items():
+        np.testing.assert_array_equal(read[name], array)
+        assert read[name].dtype == array.dtype
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+
+
+def test_objects_are_never_unpickled(tmp_path):
+    np.savez(tmp_path / "x.npz", a=np.array([{"a": 1}], object), allow_pickle=True)
+    with pytest.raises(InputError, match=r"x\.npz"):
+        npz.read(tmp_path / "x.npz")
+    with pytest.raises(ValueError, match="allow_pickle"):
+        npz.write(tmp_path / "y.npz", {"a": np.array([None])})
+    assert [p.name for p in tmp_path.iterdir()] == ["x.npz"]
+
+
+def test_bad_files(tmp_path):
+    good = tmp_path / "good.npz"
+    npz.write(good, {"a": np.random.default_rng(0).normal(size=1000)})
+    contents = good.read_bytes()
+    broken = bytearray(contents)
+    broken[300:320] = b"x" * 20
+    cases = {"empty": b"", "text": b"hello", "cut": contents[:200], "broken": bytes(broken)}
+    for name, content in cases.items():
+        path = tmp_path / f"{name}.npz"
+        path.write_bytes(content)
+        with pytest.raises(InputError, match=name) as caught:
+            npz.read(path)
+        assert "\n" not in str(caught.value)
+    for path in (tmp_path / "missing.npz", tmp_path):
+        with pytest.raises(InputError, match="cannot be read"):
+            npz.read(path)
+
+
+def test_limit(tmp_path):
+    npz.write(tmp_path / "bomb.npz", {"a": np.zeros(10**6)})
+    assert (tmp_path / "bomb.npz").stat().st_size < 10**5
+    with pytest.raises(InputError, match="bytes"):
+        npz.read(tmp_path / "bomb.npz", max_bytes=10**6)

@@ -1,0 +1,91 @@
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from fhr_jax import hourglass, npz, weights
+from fhr_jax.errors import InputError
+
+
+@pytest.fixture(scope="module")
+def net():
+    return weights.Net(hourglass.TINY, hourglass.init(jax.random.key(0), hourglass.TINY), "cross_entropy")
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0), ("float16", 1e-3)])
+def test_round_trip(net, tmp_path, dtype, tolerance):
+    path = tmp_path / "net.npz"
+    weights.save(path, net, dtype=dtype)
+    loaded = weights.load(path)
+    assert loaded.config == net.config
+    assert loaded.loss == net.loss
+    assert jax.tree.structure(loaded.variables) == jax.tree.structure(net.variables)
+    for a, b in zip(jax.tree.leaves(loaded.variables), jax.tree.leaves(net.variables), strict=True):
+        assert a.dtype == np.float32
+        np.testing.assert_allclose(a, b, rtol=tolerance, atol=1e-6 if tolerance else 0)
+
+
+def test_float16_is_half_as_large(net, tmp_path):
+    weights.save(tmp_path / "a.npz", net)
+    weights.save(tmp_path / "b.npz", net, dtype="float16")
+    assert (tmp_path / "b.npz").stat().st_size < 0.75 * (tmp_path / "a.npz").stat().st_size
+
+
+def change(arrays, **changes):
+    header = json.loads(arrays["fhr_jax"].item())
+    header["config"].update(changes.pop("config", {}))
+    header.update(changes)
+    return arrays | {"fhr_jax": np.array(json.dumps(header))}
+
+
+BAD = {
+    "no header": (lambda a: {k: v for k, v in a.items() if k != "fhr_jax"}, "not a net"),
+    "no text": (lambda a: a | {"fhr_jax": np.array(3)}, "not a net"),
+    "no json": (lambda a: a | {"fhr_jax": np.array("{")}, "configuration"),
+    "unknown setting": (lambda a: change(a, config={"colour": 1}), "configuration"),
+    "unknown loss": (lambda a: change(a, loss="hinge"), "loss"),
+    "huge": (lambda a: change(a, config={"features": 10**9}), "features"),
+    "not a number": (lambda a: change(a, config={"stacks": True}), "stacks"),
+    "inconsistent": (lambda a: change(a, config={"heatmap": 32}), "do not go together"),
+    "other preset": (lambda a: change(a, config=hourglass.SMALL._asdict()), "preset 'small'"),
+    "missing array": (
+        lambda a: {k: v for k, v in a.items() if k != "params/Conv_0/kernel"},
+        "lacks params/Conv_0",
+    ),
+    "extra array": (lambda a: a | {"params/x": np.zeros(3, np.float32)}, "does not belong to preset 'tiny'"),
+    "wrong shape": (
+        lambda a: a | {"params/Conv_0/bias": np.zeros(3, np.float32)},
+        r"\(3,\), expected \(64,\)",
+    ),
+    "integers": (lambda a: a | {"params/Conv_0/bias": np.zeros(64, int)}, "floating-point"),
+    "nan": (lambda a: a | {"params/Conv_0/bias": np.full(64, np.nan)}, "finite"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_files_name_what_was_expected(net, tmp_path, case):
+    spoil, message = BAD[case]
+    weights.save(tmp_path / "good.npz", net)
+    npz.write(tmp_path / "bad.npz", spoil(npz.read(tmp_path / "good.npz")))
+    with pytest.raises(InputError, match=message) as caught:
+        weights.load(tmp_path / "bad.npz")
+    assert "bad.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_nets_that_are_not_finite_are_not_written(net, tmp_path):
+    spoiled = net._replace(variables=jax.tree.map(lambda a: a + 1e6, net.variables))
+    with pytest.raises(InputError, match="not finite in float16"):
+        weights.save(tmp_path / "net.npz", spoiled, dtype="float16")
+    assert not list(tmp_path.iterdir())
+
+
+def test_shipped_net_is_sound():
+    if not weights.DEFAULT.exists():
+        with pytest.raises(InputError):
+            weights.load()
+        return
+    net = weights.load()
+    assert net.config.landmarks == 68
+    assert weights.DEFAULT.stat().st_size < 6 * 2**20
