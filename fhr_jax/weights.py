@@ -37,8 +37,7 @@ class Net(NamedTuple):
     Attributes:
         config: its shape.
         variables: {"params": ..., "batch_stats": ...}, float32.
-        loss: what its maps were trained with: "squared", then they are heatmaps; or "cross_entropy", then they
-            are logits.
+        loss: what its maps were trained with: "squared" (they are heatmaps) or "cross_entropy" (logits).
     """
 
     config: Config

@@ -1,0 +1,88 @@
+"""The .pts file of 300W and 300-VW: the landmarks of one face, counted from 1 on disk and from 0 here."""
+
+import os
+import re
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+
+from fhr_jax.errors import InputError
+from fhr_jax.files import atomic_file
+
+MAX_BYTES = 2**20
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
+_LARGEST = 1e7
+
+
+def read(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float[np.ndarray, "m 2"]:
+    """Landmarks (x, y) in pixels, counted from 0.
+
+    Comments (from `#` or `//` on), blank lines, Windows line ends and 1e3 notation are fine.
+
+    Args:
+        path: the file.
+        landmarks: how many there must be; None takes what the file says.
+
+    Raises:
+        InputError: the file cannot be read, its form is wrong, the number of points is not the announced or
+            wanted one, or a coordinate is no finite number.
+    """
+    path = Path(path)
+    lines = _lines(path)
+    try:
+        begin, end = lines.index("{"), lines.index("}")
+    except ValueError as error:
+        raise InputError(f"{path}: not a .pts file: the points must stand between lines {{ and }}") from error
+    header = dict(line.lower().replace(" ", "").split(":", 1) for line in lines[:begin] if ":" in line)
+    announced = header.get("n_points", "")
+    if not announced.isascii() or not announced.isdigit():
+        raise InputError(f"{path}: not a .pts file: no line n_points: NUMBER before the points")
+    points = np.array([_point(path, line) for line in lines[begin + 1 : end]]).reshape(-1, 2)
+    if len(points) != int(announced):
+        raise InputError(f"{path}: n_points says {announced}, but {len(points)} points follow")
+    if landmarks is not None and len(points) != landmarks:
+        raise InputError(f"{path}: {len(points)} landmarks, expected {landmarks}")
+    if not len(points):
+        raise InputError(f"{path}: no points")
+    return points - 1.0
+
+
+def write(path: str | os.PathLike[str], points: Float[np.ndarray, "m 2"]) -> None:
+    """Write landmarks that count from 0, whole or not at all, with six decimals.
+
+    Raises:
+        InputError: a coordinate is not finite, or the folder cannot be written to.
+    """
+    if not np.isfinite(points).all():
+        raise InputError(f"{path}: not written: a .pts file cannot hold missing points")
+    body = "".join(f"{x:.6f} {y:.6f}\n" for x, y in np.asarray(points, np.float64) + 1.0)
+    with atomic_file(path) as temporary:
+        temporary.write_text(f"version: 1\nn_points: {len(points)}\n{{\n{body}}}\n", newline="\n")
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines without comments, spaces at their ends and blank ones."""
+    try:
+        with path.open("rb") as stream:
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    if len(content) > MAX_BYTES:
+        raise InputError(f"{path}: larger than {MAX_BYTES} bytes: not a .pts file")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path}: not a .pts file: it is no text") from error
+    lines = (re.split("#|//", line, maxsplit=1)[0].strip() for line in text.splitlines())
+    return [line for line in lines if line]
+
+
+def _point(path: Path, line: str) -> tuple[float, float]:
+    words = line.split()
+    if len(words) != 2 or not all(_NUMBER.fullmatch(word) for word in words):
+        raise InputError(f"{path}: {line[:60]!r} is not a point: expected two numbers x y")
+    x, y = map(float, words)
+    if max(abs(x), abs(y)) > _LARGEST:
+        raise InputError(f"{path}: {line[:60]!r} is no pixel coordinate")
+    return x, y

@@ -1,0 +1,87 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fhr_jax.data import pts
+from fhr_jax.errors import InputError
+
+GOOD = "version: 1\nn_points: 3\n{\n1 1\n2.5 3.25\n1e2 -4\n}\n"
+POINTS = [[0, 0], [1.5, 2.25], [99, -5]]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        GOOD,
+        GOOD.replace("\n", "\r\n"),
+        GOOD.replace("\n", "\n\n"),
+        GOOD.removesuffix("\n"),
+        "\ufeff" + GOOD,
+        "# made by hand\n" + GOOD.replace("1 1\n", "// first\n  1\t1.0  # corner\n"),
+        GOOD.replace("version: 1\n", "").replace("n_points: 3", "N_Points:3"),
+        GOOD.replace("1e2", "1.0E+02").replace("1 1", "+1. 1"),
+    ],
+)
+def test_forms_that_occur(tmp_path, content):
+    (tmp_path / "a b.pts").write_bytes(content.encode())
+    np.testing.assert_allclose(pts.read(tmp_path / "a b.pts", landmarks=3), POINTS)
+
+
+BAD = {
+    "n_points says 4": GOOD.replace("n_points: 3", "n_points: 4"),
+    "n_points says 2": GOOD.replace("n_points: 3", "n_points: 2"),
+    "no line n_points": GOOD.replace("n_points: 3\n", ""),
+    "no line n_points:": GOOD.replace("n_points: 3", "n_points: three"),
+    "'nan 1' is not a point": GOOD.replace("1 1", "nan 1"),
+    "'inf 1'": GOOD.replace("1 1", "inf 1"),
+    "'1_0 1'": GOOD.replace("1 1", "1_0 1"),
+    "'one two'": GOOD.replace("1 1", "one two"),
+    "'1 1 1'": GOOD.replace("1 1", "1 1 1"),
+    "'1'": GOOD.replace("1 1", "1"),
+    "'1e300 1'": GOOD.replace("1 1", "1e300 1"),
+    "between": GOOD.replace("{", ""),
+    "between lines": GOOD.replace("}", ""),
+    "no points": "n_points: 0\n{\n}\n",
+    "not a .pts file": "",
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_files(tmp_path, message):
+    (tmp_path / "bad.pts").write_text(BAD[message])
+    with pytest.raises(InputError) as caught:
+        pts.read(tmp_path / "bad.pts")
+    assert message in str(caught.value)
+    assert "bad.pts" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_wrong_number_missing_binary_and_huge(tmp_path):
+    (tmp_path / "a.pts").write_text(GOOD)
+    with pytest.raises(InputError, match="3 landmarks, expected 68"):
+        pts.read(tmp_path / "a.pts", landmarks=68)
+    with pytest.raises(InputError, match="cannot be read"):
+        pts.read(tmp_path / "none.pts")
+    (tmp_path / "b.pts").write_bytes(b"\xff\xfe\x00\x01")
+    with pytest.raises(InputError, match="no text"):
+        pts.read(tmp_path / "b.pts")
+    (tmp_path / "c.pts").write_bytes(b" " * (pts.MAX_BYTES + 1))
+    with pytest.raises(InputError, match="larger"):
+        pts.read(tmp_path / "c.pts")
+
+
+@given(arrays(np.float64, (5, 2), elements=st.floats(-1e4, 1e4)))
+def test_round_trip(tmp_path_factory, points):
+    path = tmp_path_factory.mktemp("pts") / "x.pts"
+    pts.write(path, points)
+    np.testing.assert_allclose(pts.read(path, landmarks=5), points, atol=1e-6)
+
+
+def test_missing_points_are_not_written(tmp_path):
+    with pytest.raises(InputError, match="missing"):
+        pts.write(tmp_path / "x.pts", np.array([[1.0, np.nan]]))
+    with pytest.raises(InputError, match="cannot write"):
+        pts.write(tmp_path / "no" / "x.pts", np.ones((1, 2)))
+    assert not list(tmp_path.iterdir())
