@@ -2,8 +2,7 @@
 
 A residual unit is normalize, ReLU, convolve, three times (1x1, 3x3, 1x1). An hourglass halves the grid `depth`
 times and comes back, with a branch at every scale. After every stack the maps are predicted, and fed
-back with the features (intermediate supervision). Convolutions on a stride pad symmetrically: "SAME" would pad
-(2, 3) and shift the heatmaps by half a pixel against the crop.
+back with the features (intermediate supervision).
 """
 
 from typing import Any, NamedTuple
@@ -51,6 +50,11 @@ TINY = Config(crop=32, heatmap=16, stacks=2, features=16, units=1, sigma=1.0, de
 PRESETS = {"paper": PAPER, "medium": MEDIUM, "small": SMALL, "tiny": TINY}
 
 
+STEM_PADDING = ((3, 3), (3, 3))
+"""Heatmap pixel i then looks at the crop around pixel 2i, as in the authors' network; "SAME" would pad (2, 3). The
+true centre is 2i + 1/2 (`geometry.resize`): half a crop pixel that the kernel learns, since it need not be symmetric."""
+
+
 class Residual(nn.Module):
     """Bottleneck residual unit with pre-activation; the grid keeps its size."""
 
@@ -59,6 +63,7 @@ class Residual(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w f"]:
+        """Features (B, h, w, C) to (B, h, w, features)."""
         y = _normalize(x, train, self.dtype)
         y = nn.Dense(self.features // 2, dtype=self.dtype)(y)
         y = _normalize(y, train, self.dtype)
@@ -113,7 +118,7 @@ class Hourglass(nn.Module):
         """Crops with values in [0, 1] to the maps of every stack, the last being the best."""
         config, features = self.config, self.config.features
         # Zero mean first, so that the zero padding of the convolutions is a mid gray and not black.
-        x = nn.Conv(64, (7, 7), (2, 2), padding=((3, 3), (3, 3)), dtype=self.dtype)(images - 0.5)
+        x = nn.Conv(64, (7, 7), (2, 2), padding=STEM_PADDING, dtype=self.dtype)(images - 0.5)
         x = _normalize(x, train, self.dtype)
         x = Residual(64, self.dtype)(x, train=train)
         if config.pool:

@@ -45,7 +45,7 @@ def append_metrics(folder: Path, metrics: dict[str, float | int]) -> None:
         os.close(descriptor)
 
 
-def read_metrics(folder: Path) -> list[dict[str, float]]:
+def read_metrics(folder: Path) -> list[dict[str, float | int]]:
     """All lines of metrics.jsonl; a last line that a kill cut short is left out."""
     lines = []
     for line in (folder / METRICS).read_text().splitlines():

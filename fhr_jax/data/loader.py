@@ -1,12 +1,13 @@
 """Grain pipelines: a random-access source in, an iterator of batches out that can be saved and restored."""
 
 from collections.abc import Iterator
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import grain
 import numpy as np
 
 
+@runtime_checkable
 class Source(Protocol):
     """Random access to examples, each a dict of arrays."""
 
@@ -25,7 +26,7 @@ class Indices:
         return len(self._range)
 
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
-        return {"index": np.uint32(self._range[int(index)])}
+        return {"index": np.asarray(self._range[int(index)], np.uint32)}
 
     def __repr__(self) -> str:  # Grain compares it when it restores an iterator.
         return f"Indices({self._range.start}, {self._range.stop})"

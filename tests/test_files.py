@@ -1,0 +1,68 @@
+"""Outputs are whole or absent."""
+
+import json
+import os
+
+import pytest
+
+from fhr_jax import files, log
+from fhr_jax.errors import InputError
+
+
+def test_a_file_appears_only_when_the_block_succeeds(tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), files.atomic_file(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    with files.atomic_file(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert os.listdir(tmp_path) == ["a.txt"]
+
+
+def test_a_folder_appears_only_when_the_block_succeeds(tmp_path):
+    path = tmp_path / "out"
+    with pytest.raises(RuntimeError), files.atomic_folder(path) as temporary:
+        (temporary / "a").write_text("half")
+        raise RuntimeError
+    assert os.listdir(tmp_path) == []
+    with files.atomic_folder(path) as temporary:
+        (temporary / "a").write_text("whole")
+    assert (path / "a").read_text() == "whole"
+    with pytest.raises(InputError, match="exists already"), files.atomic_folder(path):
+        pass
+
+
+def test_where_nothing_can_be_written_the_error_names_the_path(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="file"), files.atomic_file(tmp_path / "file" / "a"):
+        pass
+    with pytest.raises(InputError, match="file"):
+        files.output_folder(tmp_path / "file" / "out")
+    with pytest.raises(InputError, match="folder"), files.atomic_file(tmp_path) as temporary:
+        temporary.write_text("")
+
+
+def test_json_refuses_what_json_cannot_say(tmp_path):
+    with pytest.raises(ValueError, match="JSON"):
+        files.write_json(tmp_path / "a.json", {"loss": float("nan")})
+    assert not (tmp_path / "a.json").exists()
+
+
+def test_metrics_survive_a_line_cut_short(tmp_path):
+    log.append_metrics(tmp_path, {"step": 1, "loss": 0.5})
+    log.append_metrics(tmp_path, {"step": 2, "loss": 0.25})
+    with open(tmp_path / log.METRICS, "a") as file:
+        file.write('{"step": 3, "lo')
+    assert log.read_metrics(tmp_path) == [{"step": 1, "loss": 0.5}, {"step": 2, "loss": 0.25}]
+
+
+def test_config_comes_back_and_a_broken_one_is_named(tmp_path):
+    assert log.read_config(tmp_path) is None
+    log.write_config(tmp_path, {"preset": "tiny"})
+    assert log.read_config(tmp_path) == {"preset": "tiny"}
+    (tmp_path / log.CONFIG).write_text(json.dumps([1]))
+    with pytest.raises(InputError, match="config"):
+        log.read_config(tmp_path)

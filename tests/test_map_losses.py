@@ -1,0 +1,60 @@
+"""Losses between heatmaps against their oracles, their limits and their gradients."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from fhr_jax import losses
+from tests.oracles import maps as oracle
+
+CASES = [(losses.squared_error, oracle.squared_error), (losses.cross_entropy, oracle.cross_entropy)]
+
+
+def _maps(seed=0):
+    key = jax.random.key(seed)
+    return 3 * jax.random.normal(key, (2, 2, 4, 5, 3)), jax.random.uniform(key, (2, 4, 5, 3))
+
+
+@pytest.mark.parametrize(("loss", "slow"), CASES)
+def test_agrees_with_the_oracle_eager_and_jitted(loss, slow):
+    predictions, target = _maps()
+    expected = slow(np.asarray(predictions), np.asarray(target))
+    np.testing.assert_allclose(loss(predictions, target), expected, rtol=1e-5)
+    np.testing.assert_allclose(jax.jit(loss)(predictions, target), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("loss", "slow"), CASES)
+def test_gradient(loss, slow):
+    predictions, target = _maps()
+    check_grads(lambda p: loss(jnp.asarray(p), target), (predictions,), order=2, modes=["rev"], atol=0.05, rtol=0.05)
+
+
+@pytest.mark.parametrize(("loss", "slow"), CASES)
+def test_finite_where_the_landmark_lies_outside_the_map(loss, slow):
+    predictions, target = _maps()
+    target = target.at[0, :, :, 1].set(0.0)
+    value, gradient = jax.value_and_grad(loss)(predictions, target)
+    np.testing.assert_allclose(value, slow(np.asarray(predictions), np.asarray(target)), rtol=1e-5)
+    assert np.isfinite(gradient).all()
+
+
+def test_squared_error_is_zero_at_the_target():
+    _, target = _maps()
+    assert losses.squared_error(jnp.stack([target, target]), target) == 0
+
+
+def test_cross_entropy_is_least_at_the_logarithm_of_the_target():
+    _, target = _maps()
+    best = jnp.log(target)[None]
+    gradient = jax.grad(losses.cross_entropy)(best, target)
+    np.testing.assert_allclose(gradient, 0, atol=1e-6)
+    shifted = losses.cross_entropy(best + 7.0, target)
+    np.testing.assert_allclose(shifted, losses.cross_entropy(best, target), rtol=1e-5)
+
+
+def test_logits_become_heatmaps_with_the_same_ratios():
+    logits = jnp.array([[1000.0, 999.0], [0.0, -1000.0]]).reshape(1, 2, 2, 1)
+    heatmaps = losses.as_heatmaps(logits)
+    np.testing.assert_allclose(heatmaps.reshape(-1), [1.0, np.exp(-1), 0, 0], atol=1e-6)
