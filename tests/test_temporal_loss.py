@@ -1,0 +1,164 @@
+"""The stabilization loss against the sums of Eq. 11-15, its limits and its derivatives."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jax.test_util import check_grads
+
+from fhr_jax import losses
+from fhr_jax.losses import temporal
+from tests.oracles import temporal as oracle
+
+
+def tracks(frames=12, points=3, videos=2, seed=0):
+    rng = np.random.default_rng(seed)
+    truth = 100 + rng.normal(size=(videos, frames, points, 2)).cumsum(axis=1)
+    return (truth + rng.normal(size=truth.shape)).astype(np.float32), truth.astype(np.float32)
+
+
+def flat(a):
+    return np.asarray(a, np.float64).reshape(len(a), -1)
+
+
+@pytest.mark.parametrize("lambda3", [0.0, 1.0, 25.0, float("inf")])
+def test_agrees_with_the_sums(lambda3):
+    x, p = tracks()
+    mask = np.ones((2, 12), bool)
+    mask[0, 9:] = False  # a shorter video
+    mask[1, 4] = False  # a broken frame
+    ours = losses.stabilization(
+        jnp.array(x), jnp.array(p), lambda1=0.7, lambda2=3.0, lambda3=lambda3, mask=jnp.array(mask)
+    )
+    theirs = oracle.stabilization([(flat(x[i]), flat(p[i]), mask[i]) for i in range(2)], 0.7, 3.0, lambda3=lambda3)
+    np.testing.assert_allclose(ours, theirs, rtol=2e-5)
+
+
+def test_padding_changes_nothing():
+    x, p = tracks(videos=1)
+    alone = losses.stabilization(jnp.array(x[0]), jnp.array(p[0]))
+    pad = np.full((1, 7, 3, 2), np.nan, np.float32)
+    mask = jnp.arange(19)[None] < 12
+    padded = losses.stabilization(
+        jnp.array(np.concatenate([x, pad], axis=1)), jnp.array(np.concatenate([p, pad], axis=1)), mask=mask
+    )
+    np.testing.assert_allclose(alone, padded, rtol=1e-6)
+
+
+def test_large_and_small_lambda3_are_the_limits():
+    x, p = (jnp.array(a) for a in tracks())
+
+    def smooth(value):
+        return losses.stabilization(x, p, lambda3=value).smooth
+
+    np.testing.assert_allclose(smooth(1e7), smooth(float("inf")), rtol=1e-4)
+    np.testing.assert_allclose(smooth(1e-6), smooth(0.0), rtol=1e-4)
+    assert smooth(0.0) < smooth(1.0) < smooth(float("inf"))
+
+
+def test_one_frame_late_costs_one():
+    p = (jnp.arange(20.0) ** 1.5)[:, None, None] * jnp.array([[[1.0, 0.5]]])
+    late = losses.stabilization(jnp.concatenate([p[:1], p[:-1]]), p)
+    np.testing.assert_allclose(late.delay, 1.0, rtol=1e-5)
+    half = losses.stabilization(jnp.concatenate([p[:1], (p[:-1] + p[1:]) / 2]), p)
+    np.testing.assert_allclose(half.delay, 0.25, rtol=1e-5)
+
+
+def test_a_line_at_even_steps_is_smooth():
+    x = jnp.arange(9.0)[:, None, None] * jnp.array([[[3.0, -2.0]]])
+    for lambda3 in (0.0, 1.0, float("inf")):
+        assert losses.stabilization(x, x, lambda3=lambda3) == (0, 0, 0, 0)
+    uneven = x.at[4, 0].add(jnp.array([0.3, -0.2]))  # still on the line
+    np.testing.assert_allclose(losses.stabilization(uneven, x, lambda3=0.0).smooth, 0, atol=1e-9)
+    assert losses.stabilization(uneven, x, lambda3=1.0).smooth > 1e-4
+
+
+@given(shift=st.floats(-50, 50), seed=st.integers(0, 30))
+def test_shift_of_both_changes_nothing(shift, seed):
+    x, p = (jnp.array(a) for a in tracks(seed=seed))
+    np.testing.assert_allclose(losses.stabilization(x + shift, p + shift), losses.stabilization(x, p), rtol=3e-3)
+
+
+@given(scale=st.floats(0.2, 5), seed=st.integers(0, 30))
+def test_scale(scale, seed):
+    x, p = (jnp.array(a) for a in tracks(seed=seed))
+    big = losses.stabilization(scale * x, scale * p, lambda3=scale**2)
+    one = losses.stabilization(x, p)
+    np.testing.assert_allclose(big.euclidean, scale**2 * one.euclidean, rtol=1e-3)
+    np.testing.assert_allclose(big.delay, one.delay, rtol=1e-3)
+    np.testing.assert_allclose(big.smooth, scale**2 * one.smooth, rtol=1e-3)
+
+
+@pytest.mark.parametrize("lambda3", [0.0, 1.0, float("inf")])
+def test_first_and_second_derivatives(lambda3):
+    with jax.enable_x64(True):
+        x, p = (jnp.array(a[:, :6], jnp.float64) for a in tracks())
+        check_grads(
+            lambda x: losses.stabilization(jnp.asarray(x), p, lambda3=lambda3).total, (x,), order=2, modes=["rev"]
+        )
+
+
+def test_envelope_theorem():
+    """Stopping q changes nothing in the first derivative and something in the second."""
+    with jax.enable_x64(True):
+        x = jnp.array(tracks()[0][0].reshape(12, 6), jnp.float64)
+
+        def free(x):
+            return temporal._bend(x, 1.0).sum()
+
+        def stopped(x):
+            e, d = x[1:-1] - x[2:], x[:-2] - x[2:]
+            q = jax.lax.stop_gradient(((e * d).sum(-1) + 0.5) / ((d * d).sum(-1) + 1))
+            return (((e - q[:, None] * d) ** 2).sum(-1) + (q - 0.5) ** 2).sum()
+
+        np.testing.assert_allclose(free(x), stopped(x), rtol=1e-12)
+        np.testing.assert_allclose(jax.grad(free)(x), jax.grad(stopped)(x), rtol=1e-9, atol=1e-12)
+        direction = jnp.ones_like(x).at[::2].set(-1)
+
+        def curvature(f):
+            return jax.jvp(jax.grad(f), (x,), (direction,))[1]
+
+        assert jnp.abs(curvature(free) - curvature(stopped)).max() > 1e-2
+
+
+@pytest.mark.parametrize("lambda3", [0.0, 1.0, float("inf")])
+@pytest.mark.parametrize("case", ["rest", "one frame", "two frames", "all masked", "hardly moving", "NaN masked"])
+def test_finite_at_awkward_points(case, lambda3):
+    x, p = (jnp.array(a) for a in tracks())
+    mask = jnp.ones((2, 12), bool)
+    if case == "rest":
+        x, p = jnp.full_like(x, 3.0), jnp.full_like(p, 4.0)
+    elif case == "hardly moving":
+        p = jnp.zeros_like(p).at[:, ::2].set(1e-25)
+    elif case == "all masked":
+        mask = jnp.zeros_like(mask)
+    elif case == "NaN masked":
+        x, p, mask = x.at[0, 3].set(jnp.nan), p.at[0, 3].set(jnp.inf), mask.at[0, 3].set(False)
+    else:
+        frames = 1 if case == "one frame" else 2
+        x, p, mask = x[:, :frames], p[:, :frames], mask[:, :frames]
+
+    def total(x):
+        return losses.stabilization(x, p, lambda3=lambda3, mask=mask).total
+
+    value, gradient = jax.value_and_grad(total)(x)
+    assert np.isfinite(value)
+    assert np.isfinite(gradient).all()
+    assert np.isfinite(jax.jvp(jax.grad(total), (x,), (jnp.ones_like(x),))[1]).all()
+    assert (value == 0) == (case == "all masked")
+
+
+def test_jit_agrees_and_traces_once():
+    traces = []
+
+    @jax.jit
+    def total(x, p):
+        traces.append(1)
+        return losses.stabilization(x, p)
+
+    for seed in range(3):
+        x, p = (jnp.array(a) for a in tracks(seed=seed))
+        np.testing.assert_allclose(total(x, p), losses.stabilization(x, p), rtol=1e-5)
+    assert len(traces) == 1
