@@ -1,0 +1,198 @@
+import numpy as np
+import pytest
+
+from fhr_jax import npz
+from fhr_jax.data import landmark_files, openface, pts
+from fhr_jax.errors import InputError
+
+
+def random_points(frames, landmarks=4, seed=0):
+    return np.random.default_rng(seed).uniform(0, 500, (frames, landmarks, 2))
+
+
+def csv_text(rows, landmarks=4, *, space=True, extra=True):
+    """An OpenFace table; `rows` are (frame, face_id, success, points)."""
+    comma = ", " if space else ","
+    names = ["frame", "face_id", "timestamp", "confidence", "success"]
+    names += ["gaze_0_x", "X_0"] * extra
+    names += [f"{axis}_{m}" for axis in "xy" for m in range(landmarks)] + ["AU01_r"] * extra
+    lines = [comma.join(names)]
+    for frame, face, success, points in rows:
+        cells = [str(frame), str(face), f"{frame / 30:.3f}", "0.98", str(success)]
+        cells += ["-nan(ind)", "hello"] * extra
+        cells += [f"{v:.1f}" for v in points.T.ravel()] + ["0.25"] * extra
+        lines.append(comma.join(cells))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("key", ["predictions", "landmarks"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_npz_keeps_its_key_and_other_arrays(tmp_path, key, dtype):
+    points = random_points(5).astype(dtype)
+    others = {"names": np.array(["a", "b"]), "broken_frames": np.array([1, 3]), "note": np.array("text")}
+    npz.write(tmp_path / "in.npz", {**others, key: points})
+    recording = landmark_files.read(tmp_path / "in.npz")
+    np.testing.assert_array_equal(recording.tracks[0].points, points)
+    landmark_files.write(tmp_path / "out.npz", recording, [recording.tracks[0].points + 1])
+    written = npz.read(tmp_path / "out.npz")
+    assert set(written) == {*others, key}
+    assert written[key].dtype == dtype
+    np.testing.assert_allclose(written[key], points + 1)
+    np.testing.assert_array_equal(written["names"], others["names"])
+    np.testing.assert_array_equal(landmark_files.read_track(tmp_path / "in.npz"), points)
+
+
+def test_points_that_miss_a_coordinate_are_missing(tmp_path):
+    points = random_points(3)
+    points[0, 1, 0], points[1, 2, 1], points[2] = np.nan, np.inf, np.nan
+    npz.write(tmp_path / "in.npz", {"landmarks": points})
+    track = landmark_files.read_track(tmp_path / "in.npz")
+    missing = np.isnan(track)
+    assert missing[0, 1].all()
+    assert missing[1, 2].all()
+    assert missing[2].all()
+    assert missing.sum() == 2 + 2 + 8
+
+
+@pytest.mark.parametrize("space", [True, False])
+def test_openface_table_keeps_every_other_cell(tmp_path, space):
+    points = np.round(random_points(4), 1)
+    # Two faces in turn; face 7 is away in frame 3, face 9 not found in frame 2.
+    rows = [(1, 7, 1, points[0]), (1, 9, 1, points[1]), (2, 9, 0, points[2]), (4, 7, 1, points[3])]
+    (tmp_path / "in.csv").write_text(csv_text(rows, space=space))
+    recording = landmark_files.read(tmp_path / "in.csv")
+    seven, nine = recording.tracks
+    assert (seven.face, nine.face) == (7, 9)
+    assert seven.kept.tolist() == [True, False, False, True]
+    np.testing.assert_allclose(seven.points[[0, 3]], points[[0, 3]])
+    assert np.isnan(seven.points[1:3]).all()
+    np.testing.assert_allclose(nine.points[0], points[1])
+    assert np.isnan(nine.points[1]).all()
+    np.testing.assert_allclose(nine.confidence, 0.98)
+    np.testing.assert_allclose(seven.confidence, [0.98, 0, 0, 0.98])
+
+    landmark_files.write(tmp_path / "out.csv", recording, [seven.points + 1, np.full_like(nine.points, 5)])
+    before, after = (openface.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
+    assert after.header == before.header
+    other = [c for c in range(len(before.header)) if c not in (*before.x, *before.y)]
+    for row_before, row_after in zip(before.rows, after.rows, strict=True):
+        assert [row_before[c] for c in other] == [row_after[c] for c in other]
+    np.testing.assert_allclose(after.points[[0, 3]], points[[0, 3]] + 1)
+    np.testing.assert_allclose(after.points[1], 5)
+    text = (tmp_path / "out.csv").read_text().splitlines()[1]
+    assert (", " in text) == space
+
+
+def test_openface_table_without_optional_columns(tmp_path):
+    points = np.round(random_points(2, 1), 1)
+    lines = ["x_0,y_0", *(f"{x},{y}" for ((x, y),) in points)]
+    (tmp_path / "in.csv").write_text("\r\n".join(lines))
+    recording = landmark_files.read(tmp_path / "in.csv")
+    np.testing.assert_allclose(recording.tracks[0].points, points)
+    assert recording.tracks[0].confidence is None
+
+
+def test_row_writer_writes_what_is_read(tmp_path):
+    points = random_points(3, 68)
+    points[1] = np.nan
+    with (tmp_path / "a.csv").open("w", newline="") as stream:
+        writer = openface.RowWriter(stream, landmarks=68)
+        for t, frame in enumerate(points):
+            writer.write(t + 1, t / 25, 0.5, frame)
+    table = openface.read(tmp_path / "a.csv")
+    np.testing.assert_allclose(table.points, points, atol=6e-4)
+    assert table.header[:6] == ["frame", "face_id", "timestamp", "confidence", "success", "x_0"]
+    assert table.header[-1] == "y_67"
+    assert [row[4] for row in table.rows] == ["1", "0", "1"]
+    assert table.frame.tolist() == [1, 2, 3]
+
+
+def test_folder_of_pts_is_sorted_by_number(tmp_path):
+    points = random_points(12, 3)
+    names = [f"frame {t}.{'PTS' if t % 2 else 'pts'}" for t in range(12)]
+    (tmp_path / "in").mkdir()
+    for name, frame in zip(names, points, strict=True):
+        pts.write(tmp_path / "in" / name, frame)
+    (tmp_path / "in" / "notes.txt").write_text("not a frame")
+    recording = landmark_files.read(tmp_path / "in")
+    np.testing.assert_allclose(recording.tracks[0].points, points, atol=1e-6)
+    landmark_files.write(tmp_path / "out", recording, [points + 2])
+    assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted(names)
+    np.testing.assert_allclose(landmark_files.read_track(tmp_path / "out"), points + 2, atol=1e-6)
+
+
+def test_a_folder_is_written_whole_or_not_at_all(tmp_path):
+    (tmp_path / "in").mkdir()
+    for t, frame in enumerate(random_points(3)):
+        pts.write(tmp_path / "in" / f"{t}.pts", frame)
+    recording = landmark_files.read(tmp_path / "in")
+    bad = recording.tracks[0].points.copy()
+    bad[2, 0] = np.nan
+    with pytest.raises(InputError):
+        landmark_files.write(tmp_path / "out", recording, [bad])
+    with pytest.raises(InputError, match="exists"):
+        landmark_files.write(tmp_path / "in", recording, [recording.tracks[0].points])
+    assert [p.name for p in tmp_path.iterdir()] == ["in"]
+
+
+def text_file(content):
+    def make(path):
+        path.write_text(content)
+
+    return make
+
+
+HEADER = "frame,face_id,success,x_0,y_0\n"
+BAD = {
+    "wrong shape": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 4))}), r"\(5, 4\).*\(T, M, 2\)"),
+    "3D": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 4, 3))}), r"\(T, M, 2\)"),
+    "complex": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 4, 2), complex)}), "numbers"),
+    "no points": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 0, 2))}), r"\(T, M, 2\)"),
+    "empty track": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((0, 4, 2))}), "no frames"),
+    "other names": ("a.npz", lambda p: npz.write(p, {"points": np.zeros((1, 4, 2))}), "predictions or landmarks"),
+    "not npz": ("a.npz", text_file("hello"), "not an .npz"),
+    "other kind": ("a.txt", text_file("hello"), "expected an .npz"),
+    "missing": ("a.npz", lambda p: None, "no such file"),
+    "no pts": ("a", lambda p: p.mkdir(), "no .pts"),
+    "empty csv": ("a.csv", text_file(""), "columns of OpenFace"),
+    "no columns": ("a.csv", text_file("frame,x\n1,2\n"), "columns of OpenFace"),
+    "half the columns": ("a.csv", text_file("x_0,x_1,y_0\n1,2,3\n"), "columns of OpenFace"),
+    "no rows": ("a.csv", text_file(HEADER), "empty"),
+    "cut row": ("a.csv", text_file(HEADER + "1,0,1,2.0\n"), "row 2 has 4 cells, expected 5"),
+    "text": ("a.csv", text_file(HEADER + "1,0,1,2.0,left\n"), "no number"),
+    "half a frame": ("a.csv", text_file(HEADER + "1.5,0,1,2.0,3.0\n"), "whole numbers"),
+    "backwards": ("a.csv", text_file(HEADER + "2,0,1,2.0,3.0\n1,0,1,2.0,3.0\n"), "do not follow"),
+    "far apart": ("a.csv", text_file(HEADER + "1,0,1,2.0,3.0\n99999999999,0,1,2.0,3.0\n"), "spans"),
+    "binary csv": ("a.csv", lambda p: p.write_bytes(b"\xff\xfe\x80"), "not a CSV"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(tmp_path, case):
+    name, make, message = BAD[case]
+    make(tmp_path / name)
+    with pytest.raises(InputError, match=message) as caught:
+        landmark_files.read(tmp_path / name)
+    assert str(tmp_path / name) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_folders_of_unlike_faces_are_refused(tmp_path):
+    pts.write(tmp_path / "1.pts", random_points(1, 68)[0])
+    pts.write(tmp_path / "2.pts", random_points(1, 5)[0])
+    with pytest.raises(InputError, match=r"2\.pts: 5 landmarks, expected 68"):
+        landmark_files.read(tmp_path)
+
+
+def test_output_of_another_kind_is_refused(tmp_path):
+    npz.write(tmp_path / "in.npz", {"landmarks": random_points(2)})
+    recording = landmark_files.read(tmp_path / "in.npz")
+    with pytest.raises(InputError, match="ends in"):
+        landmark_files.check_output(tmp_path / "out.csv", recording)
+
+
+def test_read_track_wants_one_face(tmp_path):
+    rows = [(1, 0, 1, random_points(1)[0]), (1, 1, 1, random_points(1)[0])]
+    (tmp_path / "in.csv").write_text(csv_text(rows))
+    with pytest.raises(InputError, match="2 faces, expected one"):
+        landmark_files.read_track(tmp_path / "in.csv")
