@@ -1,0 +1,92 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from fhr_jax.data import images
+from fhr_jax.errors import InputError
+
+
+@pytest.fixture
+def rgb():
+    """Smooth colours, so that JPEG keeps them, and unlike each of its mirror images."""
+    y, x = np.mgrid[:40, :60]
+    return np.stack([4 * x, 6 * y, 2 * (x + y)], axis=-1).astype(np.uint8)
+
+
+def test_formats(tmp_path, rgb):
+    for name in ("a.png", "b.PNG", "c d.bmp", "é.tif"):
+        Image.fromarray(rgb).save(tmp_path / name)
+        np.testing.assert_array_equal(images.read_image(tmp_path / name), rgb)
+    Image.fromarray(rgb).save(tmp_path / "a.jpg", quality=95)
+    assert np.abs(images.read_image(tmp_path / "a.jpg").astype(int) - rgb).mean() < 3
+
+
+def test_modes(tmp_path, rgb):
+    gray = rgb[..., 1]
+    Image.fromarray(gray).save(tmp_path / "gray.png")
+    np.testing.assert_array_equal(images.read_image(tmp_path / "gray.png"), np.repeat(gray[..., None], 3, -1))
+    Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "16.png")
+    np.testing.assert_array_equal(images.read_image(tmp_path / "16.png"), np.repeat(gray[..., None], 3, -1))
+    alpha = np.full((40, 60, 1), 255, np.uint8)
+    alpha[:, 30:] = 0
+    Image.fromarray(np.concatenate([rgb, alpha], -1)).save(tmp_path / "alpha.png")
+    np.testing.assert_array_equal(images.read_image(tmp_path / "alpha.png"), np.where(alpha > 0, rgb, 0))
+    Image.fromarray(gray).convert("1").save(tmp_path / "bits.png")
+    assert set(np.unique(images.read_image(tmp_path / "bits.png"))) <= {0, 255}
+    Image.fromarray(gray).convert("P").save(tmp_path / "palette.png")
+    assert images.read_image(tmp_path / "palette.png").shape == (40, 60, 3)
+    Image.fromarray(rgb).convert("CMYK").save(tmp_path / "cmyk.jpg")
+    assert images.read_image(tmp_path / "cmyk.jpg").shape == (40, 60, 3)
+
+
+def test_exif_orientation(tmp_path, rgb):
+    stored = Image.fromarray(rgb)
+    exif = Image.Exif()
+    exif[0x0112] = 6  # shown after a quarter turn clockwise
+    stored.save(tmp_path / "phone.png", exif=exif)
+    np.testing.assert_array_equal(images.read_image(tmp_path / "phone.png"), np.rot90(rgb, -1))
+
+
+def test_bad_images(tmp_path, rgb):
+    Image.fromarray(rgb).save(tmp_path / "good.jpg")
+    Image.fromarray(rgb).save(tmp_path / "good.png")
+    for suffix in ("jpg", "png"):
+        content = (tmp_path / f"good.{suffix}").read_bytes()
+        (tmp_path / f"cut.{suffix}").write_bytes(content[: len(content) * 2 // 3])
+    (tmp_path / "empty.png").write_bytes(b"")
+    (tmp_path / "text.png").write_text("hello")
+    Image.fromarray(rgb[..., 0].astype(np.float32)).save(tmp_path / "float.tif")
+    for name in ("cut.jpg", "cut.png", "empty.png", "text.png", "float.tif", "missing.png", "."):
+        with pytest.raises(InputError, match="not a readable image") as caught:
+            images.read_image(tmp_path / name)
+        assert str(tmp_path / name) in str(caught.value)
+        assert "\n" not in str(caught.value)
+
+
+def test_limit_on_pixels(tmp_path, rgb):
+    Image.fromarray(rgb).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="60 x 40 pixels"):
+        images.read_image(tmp_path / "a.png", max_pixels=2399)
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "hundred_megapixels.png")
+    with pytest.raises(InputError, match="at most 80000000"):
+        images.read_image(tmp_path / "hundred_megapixels.png")
+    Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
+    with pytest.raises(InputError, match="at most 80000000"):
+        images.read_image(tmp_path / "bomb.png")
+
+
+def test_folders(tmp_path):
+    for name in ("a 2.JPG", "a 10.jpg", "b.png", "c.pts", "a 2.pts", "a 10.PTS", "notes.txt"):
+        (tmp_path / name).touch()
+    assert [p.name for p in images.list_images(tmp_path)] == ["a 2.JPG", "a 10.jpg", "b.png"]
+    pairs = images.list_annotated(tmp_path)
+    assert [(p.image.name, p.landmarks.name) for p in pairs] == [("a 2.JPG", "a 2.pts"), ("a 10.jpg", "a 10.PTS")]
+
+
+def test_folders_without_annotated_images(tmp_path):
+    (tmp_path / "a.png").touch()
+    (tmp_path / "b.pts").touch()
+    with pytest.raises(InputError, match="found 1 images and 1"):
+        images.list_annotated(tmp_path)
+    with pytest.raises(InputError, match="cannot be read"):
+        images.list_annotated(tmp_path / "missing")

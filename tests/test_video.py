@@ -1,0 +1,122 @@
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+
+from fhr_jax.data import video
+from fhr_jax.errors import InputError
+
+RATE = Fraction(25)
+
+
+def picture(number, size=(48, 64)):
+    """Smooth gray that tells its frame and which corner is which."""
+    y, x = np.mgrid[: size[0], : size[1]]
+    gray = 20 + 4 * number + 100 * x / size[1] + 40 * y / size[0]
+    return np.repeat(gray[..., None], 3, -1).astype(np.uint8)
+
+
+def write(path, count=10, size=(48, 64), times=None):
+    with video.writer(path, size=size, rate=RATE) as add:
+        for number in range(count):
+            add(picture(number, size), number / 25 if times is None else times[number])
+
+
+def test_round_trip(tmp_path):
+    write(tmp_path / "a.mp4", 30)
+    frames = list(video.frames(tmp_path / "a.mp4"))
+    assert len(frames) == 30
+    np.testing.assert_allclose([f.time for f in frames], np.arange(30) / 25, atol=1e-3)
+    for number, frame in enumerate(frames):
+        assert np.abs(frame.image.astype(int) - picture(number)).mean() < 3
+    assert video.info(tmp_path / "a.mp4") == video.Info((48, 64), Fraction(25), 30)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_players_can_show_it(tmp_path):
+    write(tmp_path / "a.mp4")
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.pix_fmt == "yuv420p"
+
+
+@pytest.mark.parametrize("size", [(49, 64), (48, 63), (51, 77)])
+def test_odd_sizes_gain_a_row_or_column(tmp_path, size):
+    write(tmp_path / "a.mp4", 3, size)
+    frames = list(video.frames(tmp_path / "a.mp4"))
+    even = tuple(s + s % 2 for s in size)
+    assert [f.image.shape[:2] for f in frames] == [even] * 3
+    assert np.abs(frames[2].image[: size[0], : size[1]].astype(int) - picture(2, size)).mean() < 3
+
+
+def test_uneven_times_are_kept(tmp_path):
+    times = [0.0, 0.01, 0.2, 0.21, 1.5]
+    write(tmp_path / "a.mp4", 5, times=times)
+    np.testing.assert_allclose([f.time for f in video.frames(tmp_path / "a.mp4")], times, atol=1e-3)
+
+
+def test_times_that_stand_still_keep_every_frame(tmp_path):
+    write(tmp_path / "a.mp4", 5, times=[0.0] * 5)
+    assert len(list(video.frames(tmp_path / "a.mp4"))) == 5
+
+
+@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
+def test_rotation_in_the_metadata_is_honoured(tmp_path, matrix, turns):
+    """Phones store frames as the sensor lies and write a matrix into the track header (tkhd)."""
+    write(tmp_path / "a.mp4", 3)
+    content = bytearray((tmp_path / "a.mp4").read_bytes())
+    place = content.index(b"tkhd") + 4 + 4 + 20 + 16
+    a, b, c, d = (value * 65536 for value in matrix)
+    values = [a, b, 0, c, d, 0, 0, 0, 1 << 30]
+    content[place : place + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in values)
+    (tmp_path / "turned.mp4").write_bytes(bytes(content))
+    expected = np.rot90(picture(2), turns)
+    assert video.info(tmp_path / "turned.mp4").size == expected.shape[:2]
+    frame = list(video.frames(tmp_path / "turned.mp4"))[2]
+    assert np.abs(frame.image.astype(int) - expected).mean() < 3
+
+
+def test_a_failed_block_leaves_nothing(tmp_path):
+    with pytest.raises(RuntimeError), video.writer(tmp_path / "a.mp4", size=(48, 64), rate=RATE) as add:
+        add(picture(0), 0.0)
+        raise RuntimeError
+    assert not list(tmp_path.iterdir())
+    with (
+        pytest.raises(InputError, match="cannot write"),
+        video.writer(tmp_path / "no" / "a.mp4", size=(48, 64), rate=RATE),
+    ):
+        pass
+    with pytest.raises(InputError, match="expected"), video.writer(tmp_path / "a.mp4", size=(48, 64), rate=RATE) as add:
+        add(picture(0)[:40], 0.0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_video_without_frames_is_not_written(tmp_path):
+    with pytest.raises(InputError, match="no frames"):
+        write(tmp_path / "a.mp4", 0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_bad_videos(tmp_path):
+    write(tmp_path / "good.mp4", 30)
+    content = (tmp_path / "good.mp4").read_bytes()
+    with av.open(str(tmp_path / "frameless.mp4"), "w") as container:
+        container.add_stream("libx264", rate=25)
+        container.start_encoding()
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_text("hello " * 1000)
+    (tmp_path / "cut.mp4").write_bytes(content[: len(content) // 2])
+    with av.open(str(tmp_path / "sound.mp4"), "w") as container:
+        stream = container.add_stream("aac", rate=8000)
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+        frame.sample_rate = 8000
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    for name in ("frameless.mp4", "empty.mp4", "text.mp4", "cut.mp4", "sound.mp4", "missing.mp4", "."):
+        for function in (video.info, lambda path: list(video.frames(path))):
+            with pytest.raises(InputError) as caught:
+                function(tmp_path / name)
+            assert str(tmp_path / name) in str(caught.value)
+            assert "\n" not in str(caught.value)
