@@ -112,7 +112,7 @@ def make_update(
         changes, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = optax.apply_updates(state.params, changes)
         state = State(state.step + 1, params, batch_stats, optimizer_state)
-        return state, Metrics(value, optax.global_norm(grads))
+        return state, Metrics(value, optax.tree.norm(grads))
 
     return update
 

@@ -85,6 +85,7 @@ def test_a_dot_in_the_crop_its_mirror_image_and_its_heatmap_agree(tiny):
 def test_training_changes_the_running_statistics_and_gradients_reach_every_parameter(tiny):
     images = jax.random.uniform(jax.random.key(1), (2, 32, 32, 3))
 
+    @jax.jit
     def objective(params):
         variables = {"params": params, "batch_stats": tiny["batch_stats"]}
         maps, changed = Hourglass(TINY).apply(variables, images, train=True, mutable=["batch_stats"])
@@ -102,7 +103,9 @@ def test_training_changes_the_running_statistics_and_gradients_reach_every_param
 
 def test_computing_in_bfloat16_keeps_parameters_and_maps_in_float32():
     network = Hourglass(TINY, dtype=jnp.bfloat16)
-    images = jax.random.uniform(jax.random.key(1), (1, 32, 32, 3))
-    variables = jax.jit(network.init)(jax.random.key(0), images)
+    images = jax.ShapeDtypeStruct((1, 32, 32, 3), jnp.float32)
+    variables = jax.eval_shape(network.init, jax.random.key(0), images)
     assert {leaf.dtype for leaf in jax.tree.leaves(variables)} == {jnp.dtype("float32")}
-    assert network.apply(variables, images).dtype == jnp.float32
+    maps, seen = jax.eval_shape(lambda v, x: network.apply(v, x, capture_intermediates=True), variables, images)
+    assert maps.dtype == jnp.float32
+    assert jnp.dtype("bfloat16") in {leaf.dtype for leaf in jax.tree.leaves(seen)}

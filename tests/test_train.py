@@ -1,0 +1,112 @@
+"""Training: one update against its parts, determinism, resume, stop on a loss that is not finite."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from fhr_jax import heatmap, hourglass, train
+from fhr_jax.hourglass import TINY
+
+CONFIG = TINY._replace(landmarks=3, stacks=1)
+
+
+def _prepare(key, batch):
+    """Dots on a gray ground, a fixed function of the batch, with noise from the key."""
+    points = jnp.stack([batch["index"] % 13 + 8.0, batch["index"] % 7 + 12.0], axis=-1)[:, None] + jnp.array(
+        [[[0.0, 0.0], [4.25, 1.0], [1.0, 6.5]]]
+    )
+    dots = heatmap.encode(points, size=(32, 32), sigma=1.5)
+    return dots + 0.01 * jax.random.normal(key, dots.shape), points
+
+
+def _batches(start=0):
+    index = start
+    while True:
+        yield {"index": jnp.arange(4 * index, 4 * index + 4)}
+        index += 1
+
+
+@pytest.fixture(scope="module")
+def update():
+    return train.make_update(CONFIG, optax.adam(3e-3), _prepare, jax.random.key(1))
+
+
+@pytest.fixture(scope="module")
+def start():
+    return train.init(jax.random.key(0), CONFIG, optax.adam(3e-3))
+
+
+def test_the_loss_falls(update, start):
+    history = []
+    state = train.fit(update, start, _batches(), steps=60, callback=lambda _, m: history.append(float(m.loss)))
+    assert int(state.step) == 60
+    assert np.mean(history[-5:]) < 0.7 * np.mean(history[:5])
+    assert np.isfinite(history).all()
+
+
+def test_stopping_and_going_on_equals_going_through(update, start):
+    through = train.fit(update, start, _batches(), steps=6)
+    half = train.fit(update, start, _batches(), steps=3)
+    resumed = train.fit(update, half, _batches(start=3), steps=6)
+    jax.tree.map(np.testing.assert_array_equal, through, resumed)
+
+
+def test_update_traces_once(start):
+    traces = []
+
+    def prepare(key, batch):
+        traces.append(1)
+        return _prepare(key, batch)
+
+    update = train.make_update(CONFIG, optax.adam(3e-3), prepare, jax.random.key(1))
+    train.fit(update, start, _batches(), steps=3)
+    assert len(traces) == 1
+
+
+def test_one_update_is_the_optimizers_step_on_the_loss_of_the_whole_batch(start):
+    optimizer = optax.sgd(0.1)
+    update = train.make_update(CONFIG, optimizer, _prepare, jax.random.key(1), loss="squared", rounded=True)
+    state = start._replace(optimizer=optimizer.init(start.params))
+    batch = next(_batches())
+    images, points = _prepare(jax.random.fold_in(jax.random.key(1), 0), batch)
+
+    def objective(params):
+        variables = {"params": params, "batch_stats": start.batch_stats}
+        maps, _ = hourglass.Hourglass(CONFIG).apply(variables, images, train=True, mutable=["batch_stats"])
+        centres = jnp.floor((points + 0.5) / 2 - 0.5 + 0.5)
+        wanted = heatmap.encode(centres, size=(16, 16), sigma=CONFIG.sigma)
+        return jnp.sum((maps[0] - wanted) ** 2) / len(images)
+
+    expected = jax.tree.map(lambda p, g: p - 0.1 * g, start.params, jax.grad(objective)(start.params))
+    after, _ = update(state, batch)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4, rtol=1e-3), after.params, expected)
+
+
+def test_targets_lie_where_the_half_pixel_rule_puts_them():
+    points = jnp.array([[[7.5, 0.5], [20.0, 31.0], [3.3, 9.7]]])
+    decoded = heatmap.decode(train.targets(points, CONFIG), sigma=CONFIG.sigma)
+    np.testing.assert_allclose(decoded, (points + 0.5) / 2 - 0.5, atol=2e-3)
+    conventional = heatmap.decode(train.targets(points, CONFIG, rounded=True), sigma=CONFIG.sigma)
+    np.testing.assert_allclose(conventional, np.round(conventional), atol=2e-3)
+
+
+def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_state(start):
+    def prepare(key, batch):
+        images, points = _prepare(key, batch)
+        return jnp.where(batch["index"].min() >= 8, jnp.nan, images), points
+
+    update = train.make_update(CONFIG, optax.adam(3e-3), prepare, jax.random.key(1))
+    seen = []
+    with pytest.raises(FloatingPointError, match="step 3"):
+        train.fit(update, start, _batches(), steps=5, callback=lambda s, _: seen.append(int(s.step)))
+    assert seen == [1, 2]
+
+
+def test_the_papers_optimizer_divides_by_the_root_of_the_running_square():
+    optimizer = train.paper_optimizer()
+    gradient = {"w": jnp.array([2.0, -0.5])}
+    change, _ = optimizer.update(gradient, optimizer.init(gradient))
+    square = 0.01 * np.square([2.0, -0.5])
+    np.testing.assert_allclose(change["w"], -2.5e-4 * np.array([2.0, -0.5]) / np.sqrt(square + 1e-8), rtol=1e-3)
