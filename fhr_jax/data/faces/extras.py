@@ -1,0 +1,67 @@
+"""Glasses, and things before the face."""
+
+import jax.numpy as jnp
+
+from fhr_jax.data.faces.face import Face
+from fhr_jax.data.faces.paint import Canvas, Grid, Planes, cover, layer, stroke
+from fhr_jax.data.faces.shape import Projection
+
+
+def _lens(canvas: Canvas, face: Face, seen: Projection, eye: tuple[int, int]) -> Grid:
+    glasses = face.appearance.glasses
+    a, b = seen.points[eye[0]], seen.points[eye[1]]
+    forward = 0.12 * seen.rotation[:2, 2]
+    centre = (a + b) / 2 + forward
+    centre = centre + jnp.stack([0 * glasses.drop, glasses.drop])
+    rx = glasses.radius[0] * jnp.clip(seen.rotation[0, 0], 0.35, 1)
+    ry = glasses.radius[1]
+    x = jnp.abs(canvas.x - centre[0]) / rx + 1e-6
+    y = jnp.abs(canvas.y - centre[1]) / ry + 1e-6
+    return ((x**glasses.power + y**glasses.power) ** (1 / glasses.power) - 1) * jnp.minimum(rx, ry)
+
+
+def glasses(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Lenses, rims, bridge and temples."""
+    g = face.appearance.glasses
+    left, right = _lens(canvas, face, seen, (36, 39)), _lens(canvas, face, seen, (42, 45))
+    lens = jnp.minimum(left, right)
+    soft = 1.2 * canvas.pixel
+    image = layer(image, 0.3 * g.colour, g.amount * g.tint * cover(lens, soft))
+    streak = jnp.maximum(1 - jnp.abs(canvas.x + 0.6 * canvas.y - 0.1 * face.pose[0]) % 0.7 / 0.2, 0)
+    image = layer(image, jnp.array([0.95, 0.97, 1.0]), g.amount * g.glare * 0.5 * streak * cover(lens + 0.03, 0.05))
+    forward = 0.12 * seen.rotation[:2, 2] + jnp.stack([0 * g.drop, g.drop - 0.02])
+    bridge = stroke(canvas, jnp.stack([seen.points[39], seen.points[42]]) + forward[None])
+    gap = jnp.maximum(bridge - 0.7 * g.rim, -lens)
+    arms = None
+    for eye, ear in (((36, 39), "ear_L"), ((45, 42), "ear_R")):
+        start = seen.points[eye[0]] + forward + 0.3 * (seen.points[eye[0]] - seen.points[eye[1]])
+        arm = stroke(canvas, jnp.stack([start, seen.helper(ear) + jnp.array([0.0, -0.18])]))
+        arms = arm if arms is None else jnp.minimum(arms, arm)
+    frame_ = jnp.minimum(jnp.minimum(jnp.abs(lens) - g.rim, gap), jnp.maximum(arms - 0.8 * g.rim, -lens))
+    return layer(image, g.colour, g.amount * cover(frame_, soft))
+
+
+def occluder_alpha(canvas: Canvas, face: Face) -> Grid:
+    """Coverage of a hand (four fingers and a palm) or a bar that comes from outside towards the face."""
+    o = face.appearance.occluder
+    cos, sin = jnp.cos(o.angle), jnp.sin(o.angle)
+    x, y = canvas.x - o.centre[0], canvas.y - o.centre[1]
+    along, across = cos * x + sin * y, cos * y - sin * x
+    hand = None
+    for k, reach in enumerate((-0.02, 0.06, 0.05, -0.06)):
+        a = across - (k - 1.5) * 2.05 * o.width
+        beyond = jnp.maximum(-along - reach + 0.02, 0)
+        finger = jnp.sqrt(a * a + beyond * beyond + 1e-12) - o.width
+        hand = finger if hand is None else jnp.minimum(hand, finger)
+    bar = jnp.maximum(jnp.abs(across) - 2.5 * o.width, -along)
+    return o.amount * cover(jnp.where(o.kind > 0.5, bar, hand), 1.5 * canvas.pixel)
+
+
+def occluder(image: Planes, canvas: Canvas, face: Face) -> Planes:
+    """Paint it, with dark lines between fingers."""
+    o = face.appearance.occluder
+    cos, sin = jnp.cos(o.angle), jnp.sin(o.angle)
+    across = cos * (canvas.y - o.centre[1]) - sin * (canvas.x - o.centre[0])
+    finger = (across / (2.05 * o.width)) % 1.0 - 0.5
+    shade = jnp.where(o.kind > 0.5, 1 + 0 * finger, 1.05 - 0.45 * (1 - 4 * (0.5 - jnp.abs(finger)) ** 2) ** 2)
+    return layer(image, o.colour[:, None, None] * shade[None], occluder_alpha(canvas, face))

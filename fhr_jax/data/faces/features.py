@@ -1,0 +1,163 @@
+"""Eyes, brows and mouth, each in its own axes between its corners."""
+
+import jax.numpy as jnp
+
+from fhr_jax.data.faces.face import Face
+from fhr_jax.data.faces.paint import Canvas, Planes, cover, curve, darken, frame, layer, wave
+from fhr_jax.data.faces.shape import Projection
+
+# Landmarks of an eye from left to right: upper lid, lower lid; helper of the eyeball; its lid coefficient.
+_EYES = (
+    ((36, 37, 38, 39), (36, 41, 40, 39), "eyeball_L"),
+    ((42, 43, 44, 45), (42, 47, 46, 45), "eyeball_R"),
+)
+
+
+def eyes(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Lid fold, sclera, iris, pupil, highlight, lashes."""
+    features = face.appearance.features
+    for upper, lower, ball in _EYES:
+        p = seen.points
+        axes = frame(p[upper[0]], p[upper[-1]])
+        u, v = axes.grid(canvas)
+        top = curve(axes, p[jnp.array(upper)], u)
+        bottom = curve(axes, p[jnp.array(lower)], u)
+        along = jnp.clip(u / axes.length, 0, 1)
+        middle = 4 * along * (1 - along)
+        within = cover(jnp.maximum(-u, u - axes.length) - 0.02, 0.05)
+        # fold of the upper lid, and its colour
+        lift = 0.035 + 0.035 * middle
+        fold = jnp.abs(v - top + lift)
+        dark = jnp.array([0.45, 0.33, 0.3])
+        crease = jnp.maximum(1 - fold / 0.022, 0) * (0.35 + 0.5 * features.crease)
+        image = darken(image, dark, crease * within * middle)
+        lid = cover(jnp.maximum(v - top, top - lift - v), 0.02)
+        image = layer(image, features.makeup, features.makeup_amount * lid * within)
+        under = jnp.maximum(1 - jnp.abs(v - bottom - 0.012) / 0.03, 0)
+        image = darken(image, dark, 0.4 * under * within * middle)
+        # the ball
+        opening = cover(jnp.maximum(top - v, v - bottom), 1.2 * canvas.pixel) * cover(
+            jnp.maximum(-u, u - axes.length), canvas.pixel
+        )
+        depth = jnp.clip((v - top) / 0.06, 0, 1)
+        white = jnp.array([0.9, 0.87, 0.85])[:, None, None] * (0.62 + 0.38 * depth * (0.6 + 0.4 * middle))[None]
+        white = white * face.appearance.scene.tint[:, None, None]
+        reach = 0.125
+        look = jnp.stack([jnp.sin(face.gaze[0]), jnp.sin(face.gaze[1]), jnp.cos(face.gaze[0])])
+        toward = seen.rotation @ look
+        centre = seen.helper(ball) + reach * toward[:2]
+        squeeze = jnp.clip(jnp.abs(toward[2]), 0.5, 1)
+        dx, dy = (canvas.x - centre[0]) / squeeze, canvas.y - centre[1]
+        r = jnp.sqrt(dx * dx + dy * dy + 1e-12)
+        soft = 1.3 * canvas.pixel
+        ring = features.iris[:, None, None] * (0.55 + 0.6 * cover(r - 0.045, 0.03 + soft))[None]
+        ball_planes = layer(white, ring, cover(r - 0.064, 0.012 + soft))
+        ball_planes = layer(ball_planes, jnp.array([0.02, 0.02, 0.02]), cover(r - 0.026, soft))
+        spot = centre + 0.024 * face.appearance.scene.light[:2]
+        glint = cover(jnp.sqrt((canvas.x - spot[0]) ** 2 + (canvas.y - spot[1]) ** 2 + 1e-12) - 0.012, soft)
+        ball_planes = layer(ball_planes, jnp.array([1.0, 1.0, 1.0]), 0.8 * glint)
+        image = layer(image, ball_planes, opening)
+        # lashes and the dark edge of the upper lid
+        width = (0.006 + 0.014 * features.lashes) * (0.5 + 0.5 * middle)
+        edge = cover(jnp.abs(v - top + 0.3 * width) - width, 0.012 + canvas.pixel)
+        edge = edge * cover(jnp.maximum(-u, u - axes.length), 0.02)
+        image = darken(image, jnp.array([0.22, 0.16, 0.15]), (0.55 + 0.4 * features.lashes) * edge)
+        rim = jnp.maximum(1 - jnp.abs(v - bottom) / (0.012 + canvas.pixel), 0)
+        rim = rim * cover(jnp.maximum(-u, u - axes.length), 0.02)
+        image = darken(image, jnp.array([0.55, 0.42, 0.4]), (0.25 + 0.4 * features.lashes) * rim)
+    return image
+
+
+def brows(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Brows along the five points of each, a little more below the points than above."""
+    features = face.appearance.features
+    for points, inner_last in ((seen.points[17:22], True), (seen.points[22:27], False)):
+        axes = frame(points[0], points[-1])
+        u, v = axes.grid(canvas)
+        line = curve(axes, points, u)
+        along = jnp.clip(u / axes.length, 0, 1)
+        from_tail = along if inner_last else 1 - along
+        width = features.brow_width * (0.35 + 0.65 * jnp.minimum(1.8 * from_tail, 1)) + 0.004
+        hairs = 0.85 + 0.15 * wave(9 * u + (14 if inner_last else -14) * v)
+        across = jnp.abs(v - line - 0.15 * width) - 0.5 * width
+        inside = cover(across, 0.018 + 0.8 * canvas.pixel) * cover(
+            jnp.maximum(-u, u - axes.length) - 0.01, 0.02 + canvas.pixel
+        )
+        image = layer(image, features.brow_colour, features.brow_amount * inside * hairs)
+    return image
+
+
+def mouth(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Lips between outer and inner contour; teeth and the dark of the mouth between the inner ones."""
+    p, features = seen.points, face.appearance.features
+    axes = frame(p[48], p[54])
+    u, v = axes.grid(canvas)
+    outer_top = curve(axes, p[48:55], u, 2)
+    outer_bottom = curve(axes, p[jnp.array([48, 59, 58, 57, 56, 55, 54])], u, 2)
+    inner_top = curve(axes, p[60:65], u, 2)
+    inner_bottom = curve(axes, p[jnp.array([60, 67, 66, 65, 64])], u, 2)
+    ends = jnp.maximum(-u, u - axes.length)
+    along = jnp.clip(u / axes.length, 0, 1)
+    middle = 4 * along * (1 - along)
+    soft = 1.2 * canvas.pixel
+    lips = cover(jnp.maximum(jnp.maximum(outer_top - v, v - outer_bottom), ends), soft + 0.008)
+    light = face.appearance.scene
+    seam = (inner_top + inner_bottom) / 2
+    upper = cover(v - seam, 0.02)
+    thick = jnp.clip((v - inner_bottom) / jnp.maximum(outer_bottom - inner_bottom, 0.02), 0, 1)
+    shade = (1.0 - 0.22 * upper + 0.12 * (1 - upper) * 4 * thick * (1 - thick)) * (
+        light.ambient + (1 - light.ambient) * (0.75 + 0.3 * light.light[0] * (2 * along - 1))
+    )
+    colour = features.lips[:, None, None] * shade[None]
+    gleam = features.lip_gloss * 0.45 * (1 - upper) * jnp.maximum(1 - jnp.abs(thick - 0.4) / 0.25, 0) * middle**2
+    image = layer(image, colour + gleam[None], lips * 0.95)
+    gap = jnp.maximum(jnp.maximum(inner_top - v, v - inner_bottom), ends)
+    inside = cover(gap, soft)
+    depth = v - inner_top
+    dark = jnp.array([0.16, 0.05, 0.05])[:, None, None] * (0.6 + 0.8 * jnp.clip(depth / 0.25, 0, 1))[None]
+    tooth = features.teeth * jnp.array([0.93, 0.9, 0.84])
+    tooth = tooth[:, None, None] * (0.75 + 0.25 * middle - 0.08 * jnp.maximum(wave(7 * u + 0.25) - 0.5, 0))[None]
+    tooth = tooth * light.tint[:, None, None]
+    upper_teeth = cover(depth - 0.10 * (0.4 + 0.6 * middle), 0.02 + soft)
+    lower_teeth = 0.45 * cover(inner_bottom - v - 0.035 * middle, 0.02 + soft)
+    inner = layer(dark, tooth, jnp.maximum(upper_teeth, lower_teeth) * jnp.clip(3 * middle - 0.4, 0, 1))
+    image = layer(image, inner, inside)
+    line = jnp.maximum(1 - jnp.abs(v - seam) / (0.014 + canvas.pixel), 0)
+    shut = jnp.clip(1 - (inner_bottom - inner_top) / 0.04, 0, 1)
+    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.85 * line * shut * cover(ends - 0.01, 0.02))
+    for corner in (p[48], p[54]):
+        d = jnp.sqrt((canvas.x - corner[0]) ** 2 + (canvas.y - corner[1]) ** 2 + 1e-12)
+        image = darken(image, jnp.array([0.5, 0.38, 0.35]), 0.5 * jnp.maximum(1 - d / 0.05, 0))
+    return image
+
+
+def beard(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Beard, stubble, moustache: below a line from the sideburns over the cheeks to the upper lip."""
+    growth = face.appearance.beard
+    p = seen.points
+    line = jnp.stack(
+        [
+            p[1],
+            seen.helper("sideburn_L"),
+            p[48] + jnp.array([-0.06, -0.04]),
+            0.35 * p[31] + 0.65 * p[49],
+            0.55 * p[33] + 0.45 * p[51],
+            0.35 * p[35] + 0.65 * p[53],
+            p[54] + jnp.array([0.06, -0.04]),
+            seen.helper("sideburn_R"),
+            p[15],
+        ]
+    )
+    axes = frame(p[48], p[54])
+    top = curve(axes, line, axes.grid(canvas)[0], 2)
+    u, v = axes.grid(canvas)
+    edge = 0.06 + canvas.pixel
+    grown = cover(top - v + 0.012 * wave(5 * u), edge)
+    half = 0.62 * axes.length
+    near = cover(jnp.abs(u - 0.5 * axes.length) - half, 0.12)
+    low = cover(p[57, 1] + 0.0 - canvas.y, 0.1)
+    region = grown * (
+        growth.cheeks * (1 - near) + near * (low * growth.chin + (1 - low) * growth.moustache * (1 - low))
+    )
+    hairs = 0.85 + 0.08 * wave(23 * u + 0.7 * wave(9 * v)) + 0.05 * wave(11 * v + 0.9 * wave(7 * u))
+    return layer(image, growth.colour, growth.amount * jnp.clip(region, 0, 1) * hairs)

@@ -1,0 +1,138 @@
+"""Painting by signed distance: cheap curves over a whole pixel grid, soft masks, layers.
+
+Coordinates are head units (x right, y down) on grids (h, w); `pixel` is the side of a pixel in them. Images are
+planar, (3, h, w), because a minor axis of three vectorizes badly. Curves are sums of ramps over a few knots, not
+distances to many segments: the cost per pixel is three operations a knot.
+"""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+Grid = Float[Array, "h w"]
+Planes = Float[Array, "3 h w"]
+Scalar = Float[Array, ""] | float
+
+
+class Canvas(NamedTuple):
+    """Pixel coordinates in head units, and the side of a pixel."""
+
+    x: Grid
+    y: Grid
+    pixel: Float[Array, ""]
+
+
+def cover(distance: Grid, soft: Scalar) -> Grid:
+    """1 inside (negative distance), 0 outside, a linear ramp of width `soft` about the edge."""
+    return jnp.clip(0.5 - distance / soft, 0, 1)
+
+
+def layer(image: Planes, colour: Float[Array, "3"] | Planes, alpha: Grid) -> Planes:
+    """Paint a colour over the image."""
+    colour = colour[:, None, None] if colour.ndim == 1 else colour
+    return image + alpha[None] * (colour - image)
+
+
+def darken(image: Planes, factor: Float[Array, "3"], alpha: Grid) -> Planes:
+    """Multiply by `factor` where alpha is 1."""
+    return image * (1 - alpha[None] * (1 - factor[:, None, None]))
+
+
+def smooth(points: Float[Array, "n 2"], parts: int) -> Float[Array, "m 2"]:
+    """Catmull-Rom curve through points, `parts` segments between two of them: ((n - 1) * parts + 1, 2)."""
+    padded = jnp.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
+    before, start, end, after = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
+    t = (jnp.arange(parts, dtype=points.dtype) / parts)[None, :, None]
+    a, b, c, d = (p[:, None] for p in (before, start, end, after))
+    curve = b + 0.5 * t * (c - a + t * (2 * a - 5 * b + 4 * c - d + t * (3 * (b - c) + d - a)))
+    return jnp.concatenate([curve.reshape(-1, 2), points[-1:]])
+
+
+def ordered(u: Float[Array, "n"], gap: float = 1e-3) -> Float[Array, "n"]:
+    """The least increasing sequence not below u with steps of at least `gap`."""
+    steps = gap * jnp.arange(u.shape[0], dtype=u.dtype)
+    return jnp.maximum.accumulate(u - steps) + steps
+
+
+def graph(x: Grid, u: Float[Array, "n"], v: Float[Array, "n"]) -> Grid:
+    """The piecewise linear function through the knots (u, v), u increasing; it goes on linearly outside."""
+    slope = (v[1:] - v[:-1]) / (u[1:] - u[:-1])
+    value = v[0] + slope[0] * (x - u[0])
+    for i in range(1, u.shape[0] - 1):
+        value = value + (slope[i] - slope[i - 1]) * jnp.maximum(x - u[i], 0)
+    return value
+
+
+class Frame(NamedTuple):
+    """A feature's own axes: `u` along it from `origin`, `v` across (down)."""
+
+    origin: Float[Array, "2"]
+    axis: Float[Array, "2"]
+    length: Float[Array, ""]
+
+    def grid(self, canvas: Canvas) -> tuple[Grid, Grid]:
+        """(u, v) of every pixel."""
+        dx, dy = canvas.x - self.origin[0], canvas.y - self.origin[1]
+        return dx * self.axis[0] + dy * self.axis[1], dy * self.axis[0] - dx * self.axis[1]
+
+    def place(self, points: Float[Array, "n 2"]) -> Float[Array, "n 2"]:
+        """(u, v) of points."""
+        d = points - self.origin[None]
+        u = d[:, 0] * self.axis[0] + d[:, 1] * self.axis[1]
+        v = d[:, 1] * self.axis[0] - d[:, 0] * self.axis[1]
+        return jnp.stack([u, v], axis=1)
+
+
+def frame(start: Float[Array, "2"], end: Float[Array, "2"]) -> Frame:
+    """The frame of the line from start to end; points along x where the two coincide or run leftwards."""
+    delta = end - start
+    delta = jnp.stack([jnp.maximum(delta[0], 0.02), delta[1]])
+    delta = jnp.stack([delta[0], jnp.clip(delta[1], -2 * delta[0], 2 * delta[0])])
+    length = jnp.sqrt((delta**2).sum())
+    return Frame(start, delta / length, length)
+
+
+def curve(frame: Frame, points: Float[Array, "n 2"], u: Grid, parts: int = 3) -> Grid:
+    """v of the smooth curve through points (given from left to right), at every pixel's u."""
+    knots = smooth(frame.place(points), parts)
+    return graph(u, ordered(knots[:, 0]), knots[:, 1])
+
+
+def stroke(canvas: Canvas, points: Float[Array, "n 2"]) -> Grid:
+    """Distance to a polyline of few segments."""
+    nearest = None
+    for i in range(points.shape[0] - 1):
+        a, d = points[i], points[i + 1] - points[i]
+        px, py = canvas.x - a[0], canvas.y - a[1]
+        t = jnp.clip((px * d[0] + py * d[1]) / jnp.maximum((d**2).sum(), 1e-8), 0, 1)
+        square = (px - t * d[0]) ** 2 + (py - t * d[1]) ** 2
+        nearest = square if nearest is None else jnp.minimum(nearest, square)
+    return jnp.sqrt(nearest + 1e-12)
+
+
+def blob(canvas: Canvas, centre: Float[Array, "2"], rx: Scalar, ry: Scalar) -> Grid:
+    """A soft round spot: 1 at the centre, 0 from the ellipse of radii rx, ry outwards."""
+    q = 1 - ((canvas.x - centre[0]) / rx) ** 2 - ((canvas.y - centre[1]) / ry) ** 2
+    return jnp.maximum(q, 0) ** 2
+
+
+def ellipse(canvas: Canvas, centre: Float[Array, "2"], rx: Scalar, ry: Scalar) -> Grid:
+    """About the signed distance to an ellipse along the axes."""
+    x, y = (canvas.x - centre[0]) / rx, (canvas.y - centre[1]) / ry
+    return (jnp.sqrt(x * x + y * y + 1e-12) - 1) * jnp.minimum(rx, ry)
+
+
+def wave(t: Grid) -> Grid:
+    """A cheap smooth wave of period 1 between -1 and 1: parabolas in place of a sine."""
+    f = t - jnp.round(t)
+    return 16 * f * (0.5 - jnp.abs(f))
+
+
+def interpolate(grid: Float[Array, "c n n"], size: int) -> Float[Array, "c size size"]:
+    """A coarse grid spread over the frame by smooth interpolation, as two small matrix products."""
+    n = grid.shape[-1]
+    at = (jnp.arange(size, dtype=grid.dtype) + 0.5) / size * (n - 1)
+    weight = jnp.clip(1 - jnp.abs(at[:, None] - jnp.arange(n, dtype=grid.dtype)[None]), 0, 1)
+    weight = weight * weight * (3 - 2 * weight)
+    return jnp.einsum("yi,cij,xj->cyx", weight, grid, weight)

@@ -1,0 +1,117 @@
+"""From parameters to 3D points, and from 3D points to the frame."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax.lax import Precision
+from jaxtyping import Array, Float
+
+from fhr_jax.data.faces import anatomy
+from fhr_jax.data.faces.face import Face, View
+
+
+class Projection(NamedTuple):
+    """A head seen by the camera, before roll, scale and shift: head units, x right, y down.
+
+    Attributes:
+        points: (68, 2) landmarks, the jaw moved to the visible outline.
+        depth: (68,) z of the landmarks after the turn.
+        helpers: (H, 2), rows as in `anatomy.HELPERS` less 68.
+        crown: (9, 2) outline above the jaw, from the left temple over the top to the right one.
+        rotation: (3, 3) of the head.
+        distance: of the camera.
+    """
+
+    points: Float[Array, "68 2"]
+    depth: Float[Array, "68"]
+    helpers: Float[Array, "helpers 2"]
+    crown: Float[Array, "crown 2"]
+    rotation: Float[Array, "3 3"]
+    distance: Float[Array, ""]
+
+    def helper(self, name: str) -> Float[Array, "2"]:
+        """A helper point by its name."""
+        return self.helpers[anatomy.HELPERS[name] - 68]
+
+
+def head(identity: Float[Array, "k"], expression: Float[Array, "e"]) -> Float[Array, "n 3"]:
+    """Landmarks and helpers in head coordinates: mean + identity + expression."""
+    dtype = identity.dtype
+    shape = jnp.asarray(anatomy.MEAN, dtype)
+    shape = shape + jnp.einsum("k,knd->nd", identity, jnp.asarray(anatomy.IDENTITY, dtype), precision=Precision.HIGHEST)
+    modes = jnp.asarray(anatomy.EXPRESSION, dtype)
+    return shape + jnp.einsum("k,knd->nd", expression, modes, precision=Precision.HIGHEST)
+
+
+def rotation(yaw: Float[Array, ""], pitch: Float[Array, ""]) -> Float[Array, "3 3"]:
+    """Turn about the vertical axis, then bow: maps head axes to camera axes."""
+    cy, sy, cp, sp = jnp.cos(yaw), jnp.sin(yaw), jnp.cos(pitch), jnp.sin(pitch)
+    zero, one = 0 * yaw, 1 + 0 * yaw
+    turn = jnp.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy]).reshape(3, 3)
+    bow = jnp.stack([one, zero, zero, zero, cp, sp, zero, -sp, cp]).reshape(3, 3)
+    return jnp.matmul(bow, turn, precision=Precision.HIGHEST)
+
+
+def turned(points: Float[Array, "n 3"], matrix: Float[Array, "3 3"]) -> Float[Array, "n 3"]:
+    """Points in camera axes, turned about the middle of the head."""
+    centre = jnp.asarray(anatomy.TURN_CENTRE, points.dtype)[None]
+    return jnp.matmul(points - centre, matrix.T, precision=Precision.HIGHEST) + centre
+
+
+def perspective(points: Float[Array, "n 3"], distance: Float[Array, ""]) -> Float[Array, "n 2"]:
+    """Central projection; a point at z = 0 keeps its x and y."""
+    return points[:, :2] * (distance / (distance - points[:, 2]))[:, None]
+
+
+def outline(rim: Float[Array, "n 3"], front: Float[Array, "n"], yaw: Float[Array, ""]) -> Float[Array, "n 3"]:
+    """Slide outline points of one side along the head to where they are seen.
+
+    A horizontal section through the head is an ellipse from the rim (x, z) to the front of the face (0, front). On the
+    far side the outline is its tangent point; on the near side human annotators stay at the rim, before the ear.
+
+    Args:
+        rim: points with the sign of their side in x.
+        front: z of the front of the face at the height of each.
+        yaw: of the head.
+    """
+    across, deep = jnp.abs(rim[:, 0]), jnp.maximum(front - rim[:, 2], 0.02)
+    away = jnp.sign(rim[:, 0]) * jnp.sin(yaw)
+    angle = jnp.arctan2(across * jnp.cos(yaw) + 1e-6, deep * jnp.maximum(away, 0))
+    return jnp.stack([rim[:, 0] * jnp.sin(angle), rim[:, 1], rim[:, 2] + deep * jnp.cos(angle)], axis=1)
+
+
+def project(face: Face) -> Projection:
+    """Shape, turn and project a face (no frame axis)."""
+    points = head(face.identity, face.expression)
+    yaw, pitch = face.pose[0], face.pose[1]
+    front = jnp.asarray(anatomy.CONTOUR_FRONT, points.dtype)
+    front = jnp.concatenate([front, front[-2::-1]])
+    jaw = outline(points[:17], front, yaw)
+    right = jnp.asarray(anatomy.CROWN, points.dtype)
+    width = (points[16, 0] - points[0, 0]) / 2 / anatomy.MEAN[16, 0]
+    rim = right[:, :3] * jnp.stack([width, 1 + 0 * width, 1 + 0 * width])[None]
+    left = rim * jnp.array([[-1.0, 1.0, 1.0]], points.dtype)
+    top = jnp.asarray(anatomy.CROWN_TOP, points.dtype)[None]
+    crown = jnp.concatenate([outline(left, right[:, 3], yaw), top, outline(rim, right[:, 3], yaw)[::-1]])
+    matrix = rotation(yaw, pitch)
+    everything = turned(jnp.concatenate([jaw, points[17:], crown]), matrix)
+    flat = perspective(everything, face.view.distance)
+    n = len(anatomy.MEAN)
+    return Projection(flat[:68], everything[:68, 2], flat[68:n], flat[n:], matrix, face.view.distance)
+
+
+def to_frame(points: Float[Array, "n 2"], roll: Float[Array, ""], view: View) -> Float[Array, "n 2"]:
+    """Head units to fractions of the frame."""
+    cos, sin = jnp.cos(roll), jnp.sin(roll)
+    x, y = points[:, 0], points[:, 1]
+    turned_points = jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=1) * view.scale
+    placed = turned_points + view.centre[None]
+    return jnp.stack([0.5 + view.mirror * (placed[:, 0] - 0.5), placed[:, 1]], axis=1)
+
+
+def from_frame(x: Array, y: Array, roll: Float[Array, ""], view: View) -> tuple[Array, Array]:
+    """Inverse of `to_frame` on grids of any shape."""
+    cos, sin = jnp.cos(roll), jnp.sin(roll)
+    x = (0.5 + view.mirror * (x - 0.5) - view.centre[0]) / view.scale
+    y = (y - view.centre[1]) / view.scale
+    return cos * x + sin * y, cos * y - sin * x

@@ -1,0 +1,215 @@
+"""The face itself: its outline, its light, its creases."""
+
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fhr_jax.data.faces import anatomy
+from fhr_jax.data.faces.face import Face
+from fhr_jax.data.faces.paint import (
+    Canvas,
+    Grid,
+    Planes,
+    blob,
+    cover,
+    darken,
+    graph,
+    layer,
+    ordered,
+    smooth,
+    stroke,
+    wave,
+)
+from fhr_jax.data.faces.shape import Projection, turned
+
+
+class Light(NamedTuple):
+    """What light does to skin: a factor for its colour, and highlights to add."""
+
+    factor: Grid
+    shine: Grid
+
+
+def outline_distance(canvas: Canvas, seen: Projection) -> Grid:
+    """About the signed distance to the outline of the face: jaw, temples, top of the forehead."""
+    crown = seen.crown
+    loop = jnp.concatenate([crown[4:5], crown[3::-1], seen.points[:17], crown[8:4:-1], crown[4:5]])
+    centre = (loop.min(axis=0) + loop.max(axis=0)) / 2
+    loop = smooth(loop, 2) - centre[None]
+    angle = jnp.arctan2(loop[:, 0], loop[:, 1])
+    start = -jnp.pi + jnp.arctan2(-loop[0, 0], -loop[0, 1])
+    angle = ordered(jnp.concatenate([start[None], angle[1:-1], start[None] + 2 * jnp.pi]))
+    radius = jnp.sqrt((loop**2).sum(axis=1))
+    x, y = canvas.x - centre[0], canvas.y - centre[1]
+    at = jnp.arctan2(x, y)
+    at = jnp.where(at < angle[0], at + 2 * jnp.pi, at)
+    return jnp.sqrt(x * x + y * y + 1e-12) - graph(at, angle, radius)
+
+
+def tube(canvas: Canvas, points: Float[Array, "n 2"], radii: Float[Array, "n"]) -> Grid:
+    """Signed distance to a chain of round cones."""
+    nearest = None
+    for i in range(points.shape[0] - 1):
+        a, d = points[i], points[i + 1] - points[i]
+        px, py = canvas.x - a[0], canvas.y - a[1]
+        t = jnp.clip((px * d[0] + py * d[1]) / jnp.maximum((d**2).sum(), 1e-8), 0, 1)
+        square = (px - t * d[0]) ** 2 + (py - t * d[1]) ** 2
+        distance = jnp.sqrt(square + 1e-12) - (radii[i] + t * (radii[i + 1] - radii[i]))
+        nearest = distance if nearest is None else jnp.minimum(nearest, distance)
+    return nearest
+
+
+def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
+    """Signed distance to the silhouette of the nose, which stands out of the face under yaw."""
+    radii = jnp.array([0.05, 0.055, 0.065, 0.085, 0.07])
+    inward = seen.rotation[:2, 2]
+    ridge = seen.points[jnp.array([27, 28, 29, 30, 33])] - radii[:, None] * inward[None]
+    body = tube(canvas, ridge, radii)
+    for name in ("ala_L", "ala_R"):
+        c = seen.helper(name) * 0.8 + seen.points[30] * 0.2
+        body = jnp.minimum(body, jnp.sqrt((canvas.x - c[0]) ** 2 + (canvas.y - c[1]) ** 2 + 1e-12) - 0.05)
+    return body
+
+
+# Bumps of the height field: point or helper, radii, height (head units); negative is a hollow.
+_BUMPS = (
+    (27, 0.12, 0.16, 0.05),
+    (28, 0.13, 0.16, 0.08),
+    (29, 0.15, 0.17, 0.10),
+    (30, 0.17, 0.17, 0.13),
+    ("ala_L", 0.10, 0.10, 0.05),
+    ("ala_R", 0.10, 0.10, 0.05),
+    ("eyeball_L", 0.26, 0.20, -0.045),
+    ("eyeball_R", 0.26, 0.20, -0.045),
+    (19, 0.30, 0.16, 0.035),
+    (24, 0.30, 0.16, 0.035),
+    ("cheek_L", 0.38, 0.34, 0.06),
+    ("cheek_R", 0.38, 0.34, 0.06),
+    (48, 0.16, 0.18, -0.025),
+    (54, 0.16, 0.18, -0.025),
+    (51, 0.24, 0.10, 0.025),
+    (57, 0.22, 0.10, 0.03),
+    ("pogonion", 0.26, 0.20, 0.06),
+)
+
+
+def light(canvas: Canvas, face: Face, seen: Projection) -> Light:
+    """Lambert and highlights from the normals of an ellipsoid with bumps."""
+    scene = face.appearance.scene
+    matrix = seen.rotation
+    centre = turned(jnp.asarray(anatomy.FACE_CENTRE, matrix.dtype)[None], matrix)[0]
+    form = (matrix / jnp.asarray(anatomy.FACE_RADII**2, matrix.dtype)[None]) @ matrix.T
+    x, y = canvas.x - centre[0], canvas.y - centre[1]
+    b = form[0, 2] * x + form[1, 2] * y
+    c = form[0, 0] * x * x + 2 * form[0, 1] * x * y + form[1, 1] * y * y - 1
+    z = (jnp.sqrt(jnp.maximum(b * b - form[2, 2] * c, 0.02)) - b) / form[2, 2]
+    nx = form[0, 0] * x + form[0, 1] * y + form[0, 2] * z
+    ny = form[0, 1] * x + form[1, 1] * y + form[1, 2] * z
+    nz = jnp.maximum(form[0, 2] * x + form[1, 2] * y + form[2, 2] * z, 0.05)
+    length = 1 / jnp.sqrt(nx * nx + ny * ny + nz * nz)
+    nx, ny, nz = nx * length, ny * length, nz * length
+    for where, rx, ry, amount in _BUMPS:
+        at = seen.helper(where) if isinstance(where, str) else seen.points[where]
+        dx, dy = canvas.x - at[0], canvas.y - at[1]
+        q = jnp.maximum(1 - dx * dx / rx**2 - dy * dy / ry**2, 0) * (4 * amount)
+        nx, ny = nx + q * dx / rx**2, ny + q * dy / ry**2
+    length = 1 / jnp.sqrt(nx * nx + ny * ny + nz * nz)
+    toward = scene.light
+    facing = (nx * toward[0] + ny * toward[1] + nz * toward[2]) * length
+    diffuse = jnp.maximum(0.25 + 0.75 * facing, 0)
+    factor = scene.ambient * (0.75 + 0.25 * nz * length) + (1 - scene.ambient) * 1.15 * diffuse
+    # Highlights where the half vector between light and camera is the normal.
+    half = toward + jnp.array([0.0, 0.0, 1.0])
+    half = half / jnp.sqrt((half**2).sum() + 1e-6)
+    h = jnp.maximum((nx * half[0] + ny * half[1] + nz * half[2]) * length, 0)
+    h2 = h * h
+    h8 = h2 * h2 * h2 * h2
+    return Light(factor, face.appearance.skin.gloss * 0.3 * (h8 * h8) * (h8 * h8))
+
+
+def face_mask(canvas: Canvas, seen: Projection) -> Grid:
+    """Coverage of face and nose."""
+    return cover(jnp.minimum(outline_distance(canvas, seen), nose_distance(canvas, seen)), 1.2 * canvas.pixel)
+
+
+def skin_planes(canvas: Canvas, face: Face, seen: Projection, lit: Light) -> Planes:
+    """Coloured and lit skin with its creases, over the whole grid."""
+    skin, scene = face.appearance.skin, face.appearance.scene
+    factor = lit.factor + 0.012 * skin.mottle * (
+        wave(4.1 * canvas.x + 0.9 * wave(2.3 * canvas.y)) + wave(3.7 * canvas.y + 0.8 * wave(1.9 * canvas.x))
+    )
+    image = skin.colour[:, None, None] * factor[None]
+    red = jnp.array([0.97, 0.80, 0.80])
+    for name, radius in (("cheek_L", 0.34), ("cheek_R", 0.34)):
+        image = darken(image, red, skin.blush * 0.8 * blob(canvas, seen.helper(name), radius, radius * 0.8))
+    image = darken(image, red, skin.blush * blob(canvas, seen.points[30], 0.16, 0.16))
+    return _creases(image, canvas, face, seen) + lit.shine[None] * scene.tint[:, None, None]
+
+
+def _line(image: Planes, distance: Grid, width: Array | float, amount: Array | float, dark: Array) -> Planes:
+    falloff = jnp.maximum(1 - distance / width, 0)
+    return darken(image, dark, amount * falloff * falloff)
+
+
+def _creases(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    age, smile = face.appearance.skin.age, jnp.clip(face.expression[1], 0, 1)
+    p = seen.points
+    dark = jnp.array([0.55, 0.42, 0.38])
+    for corner, inner, ala, lid in ((48, 39, "ala_L", 41), (54, 42, "ala_R", 46)):
+        side = "_L" if corner == 48 else "_R"
+        a, b = seen.helper(ala), seen.helper("fold" + side)
+        out = 0.16 * (b - a)
+        mid = (a + b) / 2 + jnp.stack([0.12 * (b[0] - a[0]), -0.02 + 0 * a[0]])
+        fold = jnp.stack([a + jnp.stack([0.1 * out[0], -0.06 + 0 * a[0]]), mid, b])
+        image = _line(image, stroke(canvas, fold), 0.07, 0.12 + 0.35 * age + 0.4 * smile, dark)
+        bag = jnp.stack([p[inner] + jnp.array([0.0, 0.05]), (p[lid] + p[inner]) / 2 + jnp.array([0.0, 0.11])])
+        image = _line(image, stroke(canvas, bag), 0.06, 0.1 + 0.4 * age, dark)
+        # wing of the nose
+        base = p[31] if corner == 48 else p[35]
+        wing = jnp.stack([a + jnp.array([0.0, -0.06]), a + 0.12 * (a - p[30]) * jnp.array([1.0, 0.0]), base])
+        image = _line(image, stroke(canvas, wing), 0.045, 0.45, dark)
+    forehead = seen.helper("forehead")
+    bow = 0.25 * (canvas.x - forehead[0]) ** 2
+    worry = age * jnp.clip(0.3 + face.expression[7], 0, 1)
+    near = jnp.maximum(1 - ((canvas.x - forehead[0]) / 0.5) ** 2, 0)
+    for k in (-0.1, 0.02, 0.14):
+        image = _line(image, jnp.abs(canvas.y - forehead[1] - k - bow), 0.03, 0.45 * worry * near, dark)
+    # under the lower lip, above the chin
+    image = darken(image, dark, 0.28 * blob(canvas, 0.6 * p[57] + 0.4 * seen.helper("pogonion"), 0.2, 0.07))
+    return image
+
+
+def nose(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Nostrils, the shadow under the nose and its edge against the far cheek."""
+    p = seen.points
+    dark = jnp.array([0.42, 0.30, 0.27])
+    base = smooth(p[31:36], 2)
+    image = _line(image, stroke(canvas, base), 0.045, 0.5, dark)
+    bow = seen.rotation[1, 2]
+    open_ = jnp.clip(1.0 - 2.2 * bow, 0.15, 1.4)
+    for name in ("nostril_L", "nostril_R"):
+        c = seen.helper(name)
+        hole = cover(_oval(canvas, c, 0.052, 0.026 * open_), 0.03 + canvas.pixel)
+        image = darken(image, jnp.array([0.25, 0.16, 0.14]), 0.9 * hole)
+    # cast shadow, away from the light
+    toward = face.appearance.scene.light
+    spot = p[33] + jnp.stack([-0.14 * toward[0], 0.05 - 0.05 * toward[1]])
+    image = darken(image, dark, 0.45 * (1 - face.appearance.scene.ambient) * blob(canvas, spot, 0.22, 0.13))
+    # the far edge of the nose
+    away = seen.rotation[0, 2]
+    distance = nose_distance(canvas, seen)
+    side = jnp.clip((canvas.x - graph_x(canvas, p)) * jnp.sign(away) * 20, 0, 1)
+    edge = jnp.maximum(1 - jnp.abs(distance - 0.01) / 0.03, 0) * side
+    return darken(image, dark, jnp.clip(1.6 * jnp.abs(away) - 0.25, 0, 0.75) * edge)
+
+
+def graph_x(canvas: Canvas, p: Float[Array, "68 2"]) -> Grid:
+    """x of the ridge of the nose at every pixel's y."""
+    ridge = p[27:31]
+    return graph(canvas.y, ordered(ridge[:, 1], 0.01), ridge[:, 0])
+
+
+def _oval(canvas: Canvas, centre: Array, rx: float, ry: Array) -> Grid:
+    x, y = (canvas.x - centre[0]) / rx, (canvas.y - centre[1]) / ry
+    return (jnp.sqrt(x * x + y * y + 1e-12) - 1) * ry
