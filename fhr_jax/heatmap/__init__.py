@@ -1,0 +1,13 @@
+"""Landmarks as heatmaps and back, without losing the fraction of a pixel (Eq. 1-4).
+
+`encode` draws one Gaussian a landmark, `decode` finds its centre by one of several methods, and `confidence`
+says how high and how wide the peak is. Files follow the data: `encoding`, `peak` (where the maximum is, and
+the small window around it that everything else reads), the decoders (`cross`: three or five values,
+`windowed`: more), `decoding` (which guards and dispatches), `shape` (confidence).
+"""
+
+from fhr_jax.heatmap.decoding import METHODS, Method, decode
+from fhr_jax.heatmap.encoding import encode
+from fhr_jax.heatmap.shape import Confidence, confidence
+
+__all__ = ["METHODS", "Confidence", "Method", "confidence", "decode", "encode"]

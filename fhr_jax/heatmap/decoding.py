@@ -1,0 +1,126 @@
+"""Heatmaps to points: Eq. 3 and 4, and the decoders that users compare them with.
+
+| method | reads | noise-free error (px per axis) |
+|---|---|---|
+| argmax | the peak | 1/2 |
+| quarter | peak, 2 neighbours an axis | 1/4; 1/2 at the border |
+| fractional | peak, 1 neighbour an axis (Eq. 4) | 0 |
+| two_sided | peak, 2 neighbours an axis | 0 |
+| parabola | peak, 2 neighbours an axis, no sigma | 0 |
+| least_squares | window of radius 1.5 sigma | 0 |
+| soft_argmax | window of radius 2.5 sigma | 0.02 where the window fits in the map, else 1/2 |
+| dark | window of radius 2.5 sigma + 2 | 0.02 where the window fits in the map, else 3/2 |
+| unguarded | as fractional | 0, but any at the right and bottom border |
+
+"0" means at most 1e-3 px in float32, for every point of [-1/2, W - 1/2] x [-1/2, H - 1/2], an axis of one
+pixel excepted (a single pixel holds no fraction).
+"""
+
+from functools import partial
+from typing import Literal, get_args
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fhr_jax.errors import InputError
+from fhr_jax.heatmap import cross, peak, windowed
+from fhr_jax.types import Heatmaps, Points
+
+Method = Literal[
+    "argmax",
+    "quarter",
+    "fractional",
+    "unguarded",
+    "two_sided",
+    "parabola",
+    "dark",
+    "soft_argmax",
+    "least_squares",
+]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+
+def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, method: str = "fractional") -> Points:
+    """Find the centre of the Gaussian in every map.
+
+    Whatever the input (zeros, constants, negatives, NaN, infinities, any height), the result of every
+    method but `unguarded` is finite and at most one pixel per axis from the highest pixel; without a
+    positive peak it is that pixel. Of equal pixels the first in reading order is the peak; NaN is never it.
+    Gradients with respect to the maps are finite too; the peak's pixel itself has none, so `argmax` and
+    `quarter` have gradient 0.
+
+    Args:
+        heatmaps: (..., H, W, M), any float type; computed in float32 or better.
+        sigma: standard deviation in heatmap pixels with which the maps were encoded, a Python number.
+        method: one of `METHODS`.
+
+    Returns:
+        Points (..., M, 2) in heatmap pixels, order (x, y).
+
+    Raises:
+        InputError: unknown method, `sigma` not positive, maps with fewer than three axes or without pixels.
+    """
+    if method not in METHODS:
+        raise InputError(f"heatmap.decode: method {method!r} is none of {', '.join(METHODS)}")
+    check(heatmaps, sigma, "decode")
+    return _decode(heatmaps, sigma=float(sigma), method=method)
+
+
+def check(heatmaps: Array, sigma: float, function: str) -> None:
+    """Raise InputError where `heatmaps` or `sigma` cannot be decoded."""
+    if not sigma > 0:
+        raise InputError(f"heatmap.{function}: sigma {sigma} must be positive, in heatmap pixels")
+    if heatmaps.ndim < 3 or 0 in heatmaps.shape[-3:-1]:
+        raise InputError(f"heatmap.{function}: expected maps (..., H, W, M) with pixels, got {heatmaps.shape}")
+
+
+def as_batch(heatmaps: Heatmaps) -> Float[Array, "b h w m"]:
+    """One leading axis, float32 or better."""
+    dtype = jnp.promote_types(heatmaps.dtype, jnp.float32)
+    return heatmaps.astype(dtype).reshape(-1, *heatmaps.shape[-3:])
+
+
+@partial(jax.jit, static_argnames=("sigma", "method"))
+def _decode(heatmaps: Heatmaps, *, sigma: float, method: str) -> Points:
+    maps = as_batch(heatmaps)
+    top = peak.find(maps)
+    x, y = top.x.astype(maps.dtype), top.y.astype(maps.dtype)
+    match method:
+        case "unguarded":
+            along_x, along_y = cross.axes(peak.window(maps, top, 1))
+            points = jnp.stack([cross.unguarded(along_x, x, sigma), cross.unguarded(along_y, y, sigma)], axis=-1)
+        case _:
+            offset_x, offset_y = _offsets(maps, top, sigma, method)
+            points = jnp.stack([x + _guard(offset_x), y + _guard(offset_y)], axis=-1)
+    return points.reshape(*heatmaps.shape[:-3], heatmaps.shape[-1], 2)
+
+
+def _offsets(maps: Array, top: peak.Peak, sigma: float, method: str) -> windowed.Offsets:
+    match method:
+        case "argmax":
+            zero = jnp.zeros(top.x.shape, maps.dtype)
+            return zero, zero
+        case "quarter":
+            along_x, along_y = cross.axes(peak.window(maps, top, 1))
+            return cross.quarter(along_x), cross.quarter(along_y)
+        case "fractional" | "two_sided" | "parabola":
+            along_x, along_y = cross.axes(peak.window(maps, top, 1))
+            along = {
+                "fractional": cross.fractional,
+                "two_sided": cross.two_sided,
+                "parabola": cross.parabola,
+            }[method]
+            return along(along_x, sigma), along(along_y, sigma)
+        case "dark":
+            return windowed.dark(peak.window(maps, top, windowed.dark_radius(sigma) + 2), sigma)
+        case "soft_argmax":
+            return windowed.soft_argmax(peak.window(maps, top, windowed.soft_argmax_radius(sigma)))
+        case _:
+            window = peak.window(maps, top, windowed.least_squares_radius(sigma))
+            return windowed.least_squares(window, sigma)
+
+
+def _guard(offset: Array) -> Array:
+    """Never more than one pixel from the peak: a true Gaussian's centre is at most half a pixel away."""
+    return jnp.clip(jnp.where(jnp.isfinite(offset), offset, 0), -1, 1)
