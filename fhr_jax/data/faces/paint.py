@@ -94,7 +94,7 @@ def frame(start: Float[Array, "2"], end: Float[Array, "2"]) -> Frame:
 
 
 def curve(frame: Frame, points: Float[Array, "n 2"], u: Grid, parts: int = 3) -> Grid:
-    """v of the smooth curve through points (given from left to right), at every pixel's u."""
+    """V of the smooth curve through points (given from left to right), at every pixel's u."""
     knots = smooth(frame.place(points), parts)
     return graph(u, ordered(knots[:, 0]), knots[:, 1])
 

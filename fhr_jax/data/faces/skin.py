@@ -15,7 +15,6 @@ from fhr_jax.data.faces.paint import (
     cover,
     darken,
     graph,
-    layer,
     ordered,
     smooth,
     stroke,
@@ -205,7 +204,7 @@ def nose(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
 
 
 def graph_x(canvas: Canvas, p: Float[Array, "68 2"]) -> Grid:
-    """x of the ridge of the nose at every pixel's y."""
+    """X of the ridge of the nose at every pixel's y."""
     ridge = p[27:31]
     return graph(canvas.y, ordered(ridge[:, 1], 0.01), ridge[:, 0])
 

@@ -1,0 +1,263 @@
+"""Random changes of a training crop: similarity, mirror, light and colour, blur, noise, JPEG, occluders.
+
+`key` comes first and options are keywords; everything is pure, jits and vmaps over keys. Images are (S, S, 3) in
+[0, 1], landmarks (M, 2) in pixels (x, y). The geometric part moves landmarks by the very map that moves the pixels.
+Synthetic faces teach a net that works on photographs only with the photometric part: the defaults are wide on
+purpose. About 2 ms an image of 128 px on two CPU cores.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt32
+
+from fhr_jax import crop, geometry
+from fhr_jax.markup import FACE68, Markup
+from fhr_jax.types import Affine
+
+Key = PRNGKeyArray | UInt32[Array, "2"]
+Image = Float[Array, "size size 3"]
+
+_GREY = np.array([0.299, 0.587, 0.114])
+# YCbCr of JPEG, without the offset of 128.
+_TO_YCC = np.array([[0.299, 0.587, 0.114], [-0.168736, -0.331264, 0.5], [0.5, -0.418688, -0.081312]])
+# Quantization tables of the JPEG standard, Annex K.
+_LUMA = np.array(
+    [
+        [16, 11, 10, 16, 24, 40, 51, 61],
+        [12, 12, 14, 19, 26, 58, 60, 55],
+        [14, 13, 16, 24, 40, 57, 69, 56],
+        [14, 17, 22, 29, 51, 87, 80, 62],
+        [18, 22, 37, 56, 68, 109, 103, 77],
+        [24, 35, 55, 64, 81, 104, 113, 92],
+        [49, 64, 78, 87, 103, 121, 120, 101],
+        [72, 92, 95, 98, 112, 100, 103, 99],
+    ]
+)
+_CHROMA = np.full((8, 8), 99)
+_CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66, 99, 99]]
+
+
+class Photometric(NamedTuple):
+    """Strengths and probabilities of `photometric`.
+
+    Attributes:
+        brightness: largest shift of all values.
+        contrast: standard deviation of the logarithm of the contrast.
+        gamma: standard deviation of the logarithm of gamma.
+        cast: standard deviation of the logarithm of each channel's gain.
+        grey: probability of a grey picture; otherwise saturation is drawn from [0.4, 1.4].
+        blur: largest standard deviation of a Gaussian, in pixels of a 128 px crop.
+        blur_chance: its probability.
+        low: largest factor of low resolution (averaged down, interpolated up).
+        low_chance: its probability.
+        noise: largest standard deviation of noise.
+        noise_chance: its probability.
+        quality: range of the JPEG quality, 1 to 100.
+        jpeg_chance: its probability.
+        cutout: largest side of a patch over the picture, in sides of the crop.
+        cutout_chance: its probability.
+    """
+
+    brightness: float = 0.15
+    contrast: float = 0.25
+    gamma: float = 0.25
+    cast: float = 0.08
+    grey: float = 0.15
+    blur: float = 2.0
+    blur_chance: float = 0.5
+    low: float = 4.0
+    low_chance: float = 0.35
+    noise: float = 0.06
+    noise_chance: float = 0.6
+    quality: tuple[float, float] = (12.0, 90.0)
+    jpeg_chance: float = 0.5
+    cutout: float = 0.45
+    cutout_chance: float = 0.15
+
+
+def similarity(
+    key: Key,
+    *,
+    size: int,
+    zoom: float = 0.12,
+    turn: float = 10.0,
+    turn_chance: float = 0.4,
+    shift: float = 0.02,
+    flip_chance: float = 0.25,
+) -> tuple[Affine, Bool[Array, ""]]:
+    """A random similarity about the centre of a crop, and whether to mirror it.
+
+    Args:
+        key: random key.
+        size: side of the crop in pixels.
+        zoom: the scale is 2^(zoom n), n standard normal clipped to [-2, 2].
+        turn: the angle is turn * n degrees.
+        turn_chance: share of crops that are turned.
+        shift: the shift is shift * size * n pixels on each axis.
+        flip_chance: share of crops that are mirrored.
+
+    Returns:
+        The map (2, 3) of pixels (x, y), and a bool: mirror after it.
+    """
+    normal_key, turn_key, flip_key = jax.random.split(key, 3)
+    n = jnp.clip(jax.random.normal(normal_key, (4,)), -2, 2)
+    turned = jax.random.bernoulli(turn_key, turn_chance)
+    affine = geometry.similarity(
+        size,
+        scale=2 ** (zoom * n[0]),
+        angle=jnp.where(turned, jnp.deg2rad(turn * n[1]), 0.0),
+        shift=shift * size * n[2:],
+    )
+    return affine, jax.random.bernoulli(flip_key, flip_chance)
+
+
+def degradation(size: int, sigma: Float[Array, ""], factor: Float[Array, ""]) -> Float[Array, "size size"]:
+    """The matrix of blur, then low resolution, along one axis of `size` pixels.
+
+    Both are separable and linear, so K image K' does them: a Gaussian of `sigma` pixels, boxes of `factor` pixels
+    that average it down, linear interpolation up again. Rows sum to one; sigma 0 and factor 1 give the identity.
+    """
+    at = jnp.arange(size, dtype=sigma.dtype)
+    gauss = jnp.exp(-0.5 * ((at[:, None] - at[None]) / jnp.maximum(sigma, 0.05)) ** 2)
+    gauss = gauss / gauss.sum(axis=1, keepdims=True)
+    # Box k covers [k f, (k + 1) f] of the axis measured from the left edge of pixel 0.
+    start = at[:, None] * factor
+    box = jnp.clip(jnp.minimum(start + factor, at[None] + 1) - jnp.maximum(start, at[None]), 0, 1)
+    total = box.sum(axis=1, keepdims=True)
+    box = box / jnp.maximum(total, 1e-6)
+    last = jnp.ceil(size / factor - 1e-3) - 1
+    where = jnp.clip((at + 0.5) / factor - 0.5, 0, last)
+    up = jnp.clip(1 - jnp.abs(where[:, None] - at[None]), 0, 1)
+    return up @ (box @ gauss)
+
+
+def jpeg(image: Image, *, quality: Float[Array, ""] | float) -> Image:
+    """What JPEG does to a picture: 8 x 8 cosine coefficients of YCbCr, rounded to the standard's tables.
+
+    No chroma subsampling, no clipping between steps. `quality` is that of the reference encoder, 1 to 100. The side
+    of the picture must be a multiple of 8.
+    """
+    size, dtype = image.shape[0], image.dtype
+    k = np.arange(8)
+    basis = np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16) / 2
+    basis[0] /= np.sqrt(2)
+    blocks = np.kron(np.eye(size // 8), basis)
+    forward = jnp.asarray(blocks, dtype)
+    scale = jnp.where(quality < 50, 50 / quality, 2 - quality / 50)
+    tables = jnp.asarray(np.stack([_LUMA, _CHROMA, _CHROMA]), dtype) * scale
+    steps = jnp.tile(jnp.maximum(jnp.round(tables), 1), (1, size // 8, size // 8)) / 255
+    mix = jnp.asarray(_TO_YCC, dtype)
+    planes = jnp.einsum("dc,yxc->dyx", mix, image - 128 / 255)
+    coefficients = jnp.einsum("uy,dyx,vx->duv", forward, planes, forward)
+    coefficients = jnp.round(coefficients / steps) * steps
+    planes = jnp.einsum("uy,duv,vx->dyx", forward, coefficients, forward)
+    return jnp.einsum("cd,dyx->yxc", jnp.asarray(np.linalg.inv(_TO_YCC), dtype), planes) + 128 / 255
+
+
+def cutout(key: Key, image: Image, *, largest: float) -> Image:
+    """A turned rectangle or ellipse of one colour with a random gradient, somewhere over the picture."""
+    size = image.shape[0]
+    draws = jax.random.uniform(key, (14,), image.dtype)
+    at = (jnp.arange(size, dtype=image.dtype) + 0.5) / size
+    x, y = at[None] - draws[0], at[:, None] - draws[1]
+    cos, sin = jnp.cos(3.1416 * draws[2]), jnp.sin(3.1416 * draws[2])
+    half = largest * (0.15 + 0.85 * draws[3:5]) / 2
+    u, v = jnp.abs(cos * x + sin * y) / half[0], jnp.abs(cos * y - sin * x) / half[1]
+    reach = jnp.where(draws[5] < 0.5, jnp.maximum(u, v), jnp.sqrt(u * u + v * v + 1e-12))
+    inside = jnp.clip((1 - reach) * half.min() * size + 0.5, 0, 1)
+    ramp = (draws[9:12] - 0.5) * 1.5
+    colour = draws[6:9][None, None] + ramp[None, None] * (x * draws[12] + y * draws[13])[..., None]
+    return image + inside[..., None] * (colour - image)
+
+
+def colour(key: Key, image: Image, *, options: Photometric) -> Image:
+    """Saturation, colour cast, contrast, brightness, gamma."""
+    normal_key, uniform_key = jax.random.split(key)
+    n = jnp.clip(jax.random.normal(normal_key, (5,), image.dtype), -2, 2)
+    u = jax.random.uniform(uniform_key, (3,), image.dtype)
+    grey = jnp.einsum("yxc,c->yx", image, jnp.asarray(_GREY, image.dtype))[..., None]
+    saturation = jnp.where(u[0] < options.grey, 0.0, 0.4 + u[1])
+    image = grey + saturation * (image - grey)
+    gain = jnp.exp(options.cast * n[:3])
+    gain = jnp.where(u[0] < options.grey, 1.0, gain)
+    mean = grey.mean()
+    image = mean + jnp.exp(options.contrast * n[3]) * (image * gain[None, None] - mean)
+    image = jnp.clip(image + options.brightness * (2 * u[2] - 1), 1e-3, 1)
+    return image ** jnp.exp(options.gamma * n[4])
+
+
+def photometric(key: Key, image: Image, *, options: Photometric | None = None) -> Image:
+    """Degrade a picture as cameras and files do; landmarks stay where they are.
+
+    Order: cutout, colour, blur and low resolution, noise, JPEG.
+
+    Args:
+        key: random key.
+        image: (S, S, 3) in [0, 1]; S a multiple of 8.
+        options: strengths and probabilities; the defaults suit training on synthetic faces.
+
+    Returns:
+        The picture, in [0, 1].
+    """
+    options = Photometric() if options is None else options
+    size, dtype = image.shape[0], image.dtype
+    cutout_key, colour_key, noise_key, key = jax.random.split(key, 4)
+    u = jax.random.uniform(key, (11,), dtype)
+    image = jnp.where(u[0] < options.cutout_chance, cutout(cutout_key, image, largest=options.cutout), image)
+    image = colour(colour_key, image, options=options)
+    sigma = jnp.where(u[1] < options.blur_chance, options.blur * u[2] * size / 128, 0.0)
+    uneven = 0.6 + 0.8 * u[3]
+    factor = jnp.where(u[4] < options.low_chance, 1 + (options.low - 1) * u[5], 1.0)
+    rows, columns = degradation(size, sigma * uneven, factor), degradation(size, sigma * (2 - uneven), factor)
+    image = jnp.einsum("vy,yxc,ux->vuc", rows, image, columns)
+    deviation = jnp.where(u[6] < options.noise_chance, options.noise * u[7] ** 2, 0.0)
+    noise = jax.random.normal(noise_key, (size, size, 3), dtype)
+    noise = u[8] * noise + (1 - u[8]) * noise[..., :1]
+    image = jnp.clip(image + deviation * noise, 0, 1)
+    low, high = options.quality
+    packed = jpeg(image, quality=low + (high - low) * u[10])
+    return jnp.clip(jnp.where(u[9] < options.jpeg_chance, packed, image), 0, 1)
+
+
+def geometric(
+    image: Float[Array, "size size c"],
+    points: Float[Array, "m 2"],
+    *,
+    affine: Affine,
+    flip: Bool[Array, ""],
+    markup: Markup = FACE68,
+) -> tuple[Float[Array, "size size c"], Float[Array, "m 2"]]:
+    """Warp a crop by `affine` (pixels to pixels), then mirror it if `flip`; landmarks go along, exactly."""
+    size = image.shape[0]
+    image, points = crop.warp(image, affine, size=size), geometry.apply(affine, points)
+    mirrored = geometry.mirror(points, width=size, markup=markup)
+    return jnp.where(flip, image[:, ::-1], image), jnp.where(flip, mirrored, points)
+
+
+def augment(
+    key: Key,
+    image: Image,
+    points: Float[Array, "m 2"],
+    *,
+    markup: Markup = FACE68,
+    options: Photometric | None = None,
+) -> tuple[Image, Float[Array, "m 2"]]:
+    """One training example: random similarity and mirror, then `photometric`.
+
+    Args:
+        key: random key.
+        image: (S, S, 3) in [0, 1]; S a multiple of 8.
+        points: landmarks (M, 2) in pixels (x, y).
+        markup: of the landmarks; its permutation renames them in a mirrored crop.
+        options: of `photometric`.
+
+    Returns:
+        The picture in [0, 1] and its landmarks, which may lie outside it.
+    """
+    similarity_key, photometric_key = jax.random.split(key)
+    affine, flip = similarity(similarity_key, size=image.shape[0])
+    image, points = geometric(image, points, affine=affine, flip=flip, markup=markup)
+    return photometric(photometric_key, image, options=options), points
