@@ -10,7 +10,7 @@ LAYERS = (
     ("geometry", "heatmap", "hourglass", "filters", "losses", "metrics"),
     ("crop", "augment", "stabilizer", "weights"),
     ("data", "pipeline"),
-    ("checkpoint", "log", "plots"),
+    ("checkpoint", "log", "plots", "overlay"),
     ("train", "evaluate"),
     ("demo", "report"),
     ("cli",),

@@ -1,0 +1,117 @@
+"""The command `fhr-jax`: one module a subcommand, imported only when it is asked for.
+
+A module has a frozen dataclass of options, whose docstrings are the help, and `run(options)`. To add a command,
+write the module and a line in `COMMANDS`.
+"""
+
+import contextlib
+import importlib
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from fhr_jax.errors import InputError
+
+
+class Command(NamedTuple):
+    """A subcommand: the module below fhr_jax.cli, its class of options, and a line for the list of commands."""
+
+    module: str
+    options: str
+    summary: str
+
+
+COMMANDS = {
+    "demo": Command("demo", "Demo", "the whole method on synthetic faces, with a report; a few minutes"),
+    "track": Command("track", "Track", "follow the landmarks of a face through a video"),
+    "smooth": Command("smooth", "Smooth", "steady a file of landmarks (.npz, OpenFace .csv, folder of .pts)"),
+    "evaluate": Command("evaluate", "Evaluate", "measure the error of predictions, or of a net on photographs"),
+    "train": Command("train", "Train", "train a network"),
+    "fit": Command("fit", "Fit", "fit the stabilizer's parameters"),
+}
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line and return its exit code: 0, 2 for bad input, 130 when interrupted.
+
+    Bad input gives one line on stderr that says what is wrong and what was expected.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        return _main(arguments)
+    except InputError as error:
+        print(f"fhr-jax: error: {error}", file=sys.stderr)
+        return BAD_INPUT
+    except KeyboardInterrupt:
+        print("fhr-jax: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of a pipe has gone; nothing is wrong here, and Python must not complain when it flushes.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _main(arguments: list[str]) -> int:
+    name = arguments[0] if arguments else "--help"
+    if name in ("-h", "--help"):
+        print(_help())
+        return 0 if arguments else BAD_INPUT
+    if name == "--version":
+        from importlib.metadata import version
+
+        print(f"fhr-jax {version('fhr-jax')}")
+        return 0
+    if name not in COMMANDS:
+        kind = "option" if name.startswith("-") else "command"
+        raise InputError(f"unknown {kind} {name!r}, expected one of {', '.join(COMMANDS)}; see fhr-jax --help")
+    command = COMMANDS[name]
+    module = importlib.import_module(f"fhr_jax.cli.{command.module}")
+    options = _options(getattr(module, command.options), name, arguments[1:])
+    if options is not None:
+        module.run(options)
+    return 0
+
+
+def _options(options: Any, name: str, arguments: list[str]) -> Any:
+    """Parse with tyro, whose box of several lines becomes one; None where only help was asked for."""
+    import tyro
+
+    said = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(said):
+            return tyro.cli(options, prog=f"fhr-jax {name}", args=arguments)
+    except SystemExit as exit:
+        if not exit.code:
+            return None
+        raise InputError(f"{_first_paragraph(said.getvalue())} (see fhr-jax {name} --help)") from None
+
+
+def _first_paragraph(box: str) -> str:
+    lines = [line.strip("│ ") for line in box.splitlines()[1:]]
+    paragraph = []
+    for line in lines:
+        if line.startswith(("─", "╰")):
+            break
+        paragraph.append(line)
+    return " ".join(paragraph) or "the options cannot be read"
+
+
+def _help() -> str:
+    width = max(map(len, COMMANDS))
+    commands = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
+    return f"""usage: fhr-jax COMMAND [OPTIONS]
+
+Face landmarks to the fraction of a pixel, and steady over time.
+
+commands:
+{commands}
+
+fhr-jax COMMAND --help tells the options of a command, with an example.
+fhr-jax --version tells the version.
+
+Example:  fhr-jax track video.mp4 --out runs/video"""

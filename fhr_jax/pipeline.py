@@ -1,0 +1,232 @@
+"""The whole path, one line an arrow: image -> box -> crop -> heatmaps -> landmarks -> stabilized landmarks.
+
+``predict`` is the network with its decoder, ``align_image`` places it on one face of an image, ``align_video``
+follows a face through frames, one at a time.
+"""
+
+from collections.abc import Iterable, Iterator
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, UInt8
+
+from fhr_jax import crop, geometry, heatmap, stabilizer
+from fhr_jax.data.detector import Detector, cascade
+from fhr_jax.errors import InputError
+from fhr_jax.heatmap import Method
+from fhr_jax.hourglass import Config, Hourglass
+from fhr_jax.markup import FACE7, FACE68
+from fhr_jax.weights import Net
+
+Image = UInt8[np.ndarray, "h w 3"]
+MARKUPS = {markup.size: markup for markup in (FACE68, FACE7)}
+CROP_SCALE = 1.3
+"""Side of the square crop over the longer side of the landmarks' box."""
+MIN_CONFIDENCE = 0.2
+"""Mean confidence below which what the net found counts as no face."""
+MAX_GROWTH = 1.6
+"""A face that grows or shrinks more than this from one frame to the next counts as lost."""
+
+
+Box = tuple[float, float, float, float]
+
+
+class Square(NamedTuple):
+    """What a crop covers: its centre (x, y) and its side, in image pixels."""
+
+    centre: Float[np.ndarray, "2"]
+    side: float
+
+
+class Prediction(NamedTuple):
+    """Landmarks (B, M, 2) in crop pixels, and the height of their peaks (B, M), about 1 where the net is sure."""
+
+    points: Float[Array, "b m 2"]
+    confidence: Float[Array, "b m"]
+
+
+class Face(NamedTuple):
+    """The landmarks of one face in one frame.
+
+    Attributes:
+        points: (M, 2) in image pixels, stabilized if that was asked for; NaN where there is no face.
+        raw: (M, 2) as the net found them in this frame alone.
+        confidence: (M,) in [0, 1].
+    """
+
+    points: Float[np.ndarray, "m 2"]
+    raw: Float[np.ndarray, "m 2"]
+    confidence: Float[np.ndarray, " m"]
+
+
+def predict(
+    net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True, method: Method = "fractional"
+) -> Prediction:
+    """Crops with values in [0, 1] to landmarks.
+
+    Args:
+        net: the network.
+        crops: (B, S, S, 3) with S = net.config.crop.
+        mirror: average the heatmaps with those of the mirrored crops, as the authors do.
+        method: of `heatmap.decode`.
+
+    Raises:
+        InputError: crops of another size, or `mirror` for a number of landmarks without a known markup.
+    """
+    side = net.config.crop
+    if crops.shape[1:] != (side, side, 3):
+        raise InputError(f"crops of shape {crops.shape}, expected (B, {side}, {side}, 3) for this net")
+    if mirror and net.config.landmarks not in MARKUPS:
+        raise InputError(f"mirror averaging of {net.config.landmarks} landmarks: known for 68 and 7; pass mirror=False")
+    return _predict(net.variables, crops, net.config, net.loss, mirror, method)
+
+
+@partial(jax.jit, static_argnums=(2, 3, 4, 5))
+def _predict(variables: Any, crops: Array, config: Config, loss: str, mirror: bool, method: Method) -> Prediction:
+    count = len(crops)
+    batch = jnp.concatenate([crops, crops[:, :, ::-1]]) if mirror else crops
+    maps = _heatmaps(jnp.asarray(Hourglass(config).apply(variables, batch))[-1], config, loss)
+    if mirror:
+        names = jnp.array(MARKUPS[config.landmarks].flip)
+        maps = (maps[:count] + maps[count:, :, ::-1][..., names]) / 2
+    to_crop = geometry.resize((config.heatmap, config.heatmap), (config.crop, config.crop))
+    points = geometry.apply(to_crop, heatmap.decode(maps, sigma=config.sigma, method=method))
+    return Prediction(points, jnp.clip(maps.max(axis=(1, 2)), 0, 1))
+
+
+def _heatmaps(maps: Array, config: Config, loss: str) -> Array:
+    """What the net puts out as heatmaps that are nowhere negative and peak at about 1 where it is sure."""
+    if loss == "squared":
+        return jnp.maximum(maps, 0)
+    # Logits: a softmax over the map, in units of the peak of a Gaussian of unit mass.
+    flat = maps.reshape(maps.shape[0], -1, maps.shape[-1])
+    return 2 * jnp.pi * config.sigma**2 * jax.nn.softmax(flat, axis=1).reshape(maps.shape)
+
+
+def align_image(net: Net, image: Image, box: Box, *, passes: int = 1, mirror: bool = True) -> Face:
+    """Landmarks of the face in a box (x, y, width, height) of an image, all in image pixels.
+
+    Args:
+        net: the network.
+        image: RGB bytes.
+        box: of the landmarks (brows to chin, ear to ear), as exact as it is known.
+        passes: how often to look; each time after the first, the box is that of the landmarks just found.
+        mirror: as for `predict`.
+
+    Raises:
+        InputError: the box is empty or not finite.
+    """
+    x, y, width, height = (float(value) for value in box)
+    if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
+        raise InputError(f"box {x:g},{y:g},{width:g},{height:g}: expected x,y,width,height with a positive size")
+    centre = np.array([x + (width - 1) / 2, y + (height - 1) / 2])
+    face = _look(net, image, Square(centre, CROP_SCALE * max(width, height)), mirror)
+    for _ in range(passes - 1):
+        face = _look(net, image, _square(face.points), mirror)
+    return face
+
+
+def align_video(
+    net: Net,
+    frames: Iterable[Image],
+    *,
+    box: Box | None = None,
+    params: stabilizer.Params | None = None,
+    stabilize: bool = True,
+    detector: Detector | None = None,
+    min_confidence: float = MIN_CONFIDENCE,
+) -> Iterator[Face]:
+    """Follow one face through a video; one result a frame, and nothing kept but the last one's landmarks.
+
+    The crop of a frame lies around the landmarks of the frame before. Where the net finds no face there, the
+    detector looks for one, the one nearest to the last; the stabilizer then starts afresh.
+
+    Args:
+        net: the network.
+        frames: RGB bytes, in order.
+        box: (x, y, width, height) of the face in the first frame; None asks the detector.
+        params: of the stabilizer; None takes those that ship.
+        stabilize: False leaves the landmarks as the net finds them.
+        detector: finds faces; None takes OpenCV's cascade.
+        min_confidence: mean confidence below which there is no face.
+
+    Yields:
+        A `Face` a frame, all NaN (confidence 0) where there is none.
+    """
+    if stabilize and params is None:
+        params = stabilizer.default_params()
+    look_for = detector if detector is not None else cascade()
+    square, state = None, None
+    for number, image in enumerate(frames):
+        if number == 0 and box is not None:
+            face = align_image(net, image, box, passes=2)
+        else:
+            face = _look(net, image, square) if square is not None else None
+        if face is None or not _is_face(face, square, image, min_confidence):
+            face, state = _search(net, image, look_for, square, min_confidence), None
+        if face is None:
+            yield _no_face(net.config.landmarks)
+            continue
+        if params is not None and stabilize:
+            state, face = _steady(params, state, face)
+        square = _square(face.points)
+        yield face
+
+
+def _look(net: Net, image: Image, square: Square, mirror: bool = True) -> Face:
+    """Image -> crop -> heatmaps -> landmarks, and back to image pixels."""
+    affine = _to_crop(square.centre.astype(np.float32), np.float32(square.side), net.config.crop)
+    pixels = crop.extract(image, np.asarray(affine), net.config.crop)
+    found = predict(net, jnp.asarray(pixels[None], jnp.float32) / 255, mirror=mirror)
+    points = np.asarray(_to_image(affine, found.points[0]))
+    return Face(points, points, np.asarray(found.confidence[0]))
+
+
+def _search(net: Net, image: Image, detector: Detector, last: Square | None, min_confidence: float) -> Face | None:
+    """The best candidate of the detector in which the net finds a face: the nearest to the last, or the largest."""
+    boxes = detector(image)
+    if last is not None:
+        middles = boxes[:, :2] + boxes[:, 2:] / 2
+        boxes = boxes[np.argsort(np.linalg.norm(middles - last.centre, axis=1), kind="stable")]
+    for box in boxes:
+        # The detector's box is rough: the second look is from the landmarks of the first.
+        face = align_image(net, image, tuple(box), passes=2)
+        if _is_face(face, None, image, min_confidence):
+            return face
+    return None
+
+
+def _is_face(face: Face, before: Square | None, image: Image, min_confidence: float) -> bool:
+    """Whether the net is sure enough, and the face neither jumped in size nor left the image."""
+    centre, side = _square(face.points)
+    height, width = image.shape[:2]
+    sure = face.confidence.mean() >= min_confidence
+    inside = 0 <= centre[0] < width and 0 <= centre[1] < height
+    steady = before is None or 1 / MAX_GROWTH < side / before.side < MAX_GROWTH
+    return bool(sure and inside and steady)
+
+
+def _steady(params: stabilizer.Params, state: Any, face: Face) -> tuple[Any, Face]:
+    if state is None:
+        state = stabilizer.init_state(params)
+    state, points = _step(params, state, face.raw)
+    return state, face._replace(points=np.asarray(points))
+
+
+def _no_face(landmarks: int) -> Face:
+    nowhere = np.full((landmarks, 2), np.nan, np.float32)
+    return Face(nowhere, nowhere, np.zeros(landmarks, np.float32))
+
+
+def _square(points: np.ndarray) -> Square:
+    centre, side = _landmark_square(points)
+    return Square(np.asarray(centre), float(side))
+
+
+_to_crop = jax.jit(geometry.square_crop, static_argnums=2)
+_to_image = jax.jit(lambda affine, points: geometry.apply(geometry.invert(affine), points))
+_landmark_square = jax.jit(partial(geometry.landmark_square, scale=CROP_SCALE))
+_step = jax.jit(stabilizer.step)
