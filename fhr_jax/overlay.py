@@ -28,20 +28,20 @@ def draw(
 
     image = image.copy()
     points = np.asarray(points, np.float64)
-    finite = [bool(here) for here in np.isfinite(points).all(axis=-1)]
-    if not any(finite):
+    finite = np.isfinite(points[:, 0]) & np.isfinite(points[:, 1])
+    if not finite.any():
         return image
-    extent = np.ptp(points[finite], axis=0).max()
-    thickness = max(1, round(float(extent) / 250))
     # Beyond this OpenCV's integers overflow; nothing of it is in the picture.
     reach = 4.0 * max(image.shape)
+    extent = min(float(np.ptp(points[finite], axis=0).max()), reach)
+    thickness = max(1, round(extent / 250))
     fixed = np.rint(np.clip(np.nan_to_num(points), -reach, reach) * 2**_SHIFT).astype(np.int32)
     if len(points) == markup.size:
         for edge in markup.edges:
             for a, b in pairwise(edge):
                 if finite[a] and finite[b]:
                     cv2.line(image, fixed[a].tolist(), fixed[b].tolist(), colour, thickness, cv2.LINE_AA, _SHIFT)
-    radius = round(max(1.0, float(extent) / 180) * 2**_SHIFT)
-    for centre in fixed[np.array(finite)].tolist():
+    radius = round(max(1.0, extent / 180) * 2**_SHIFT)
+    for centre in fixed[finite].tolist():
         cv2.circle(image, centre, radius, (255, 255, 255), -1, cv2.LINE_AA, _SHIFT)
     return image
