@@ -229,9 +229,13 @@ def geometric(
     affine: Affine,
     flip: Bool[Array, ""],
     markup: Markup = FACE68,
-) -> tuple[Float[Array, "size size c"], Float[Array, "m 2"]]:
-    """Warp a crop by `affine` (pixels to pixels), then mirror it if `flip`; landmarks go along, exactly."""
-    size = image.shape[0]
+    size: int | None = None,
+) -> tuple[Float[Array, "side side c"], Float[Array, "m 2"]]:
+    """Warp a crop by `affine` (pixels to pixels), then mirror it if `flip`; landmarks go along, exactly.
+
+    `size` is the side of the result in pixels, by default that of the crop.
+    """
+    size = image.shape[0] if size is None else size
     image, points = crop.warp(image, affine, size=size), geometry.apply(affine, points)
     mirrored = geometry.mirror(points, width=size, markup=markup)
     return jnp.where(flip, image[:, ::-1], image), jnp.where(flip, mirrored, points)

@@ -1,0 +1,110 @@
+"""From a batch of the loader to training examples, on the device: crops and landmarks in crop pixels."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray, UInt32
+
+from fhr_jax import augment, geometry
+from fhr_jax.data import faces
+from fhr_jax.data.images import Annotated
+from fhr_jax.data.photographs import MARGIN, Photographs
+from fhr_jax.types import Affine
+
+
+class Examples(NamedTuple):
+    """Crops (B, S, S, 3) in [0, 1] and their landmarks (B, M, 2) in crop pixels."""
+
+    images: Float[Array, "b s s 3"]
+    points: Float[Array, "b m 2"]
+
+
+Prepare = Callable[[PRNGKeyArray, Any], Examples]
+"""prepare(key of the step, batch of the loader) -> examples."""
+
+_CHUNK = 8
+
+
+def rendered(key: PRNGKeyArray, size: int) -> Prepare:
+    """Batches {"index": (B,)} to synthetic faces: face number i is the same at every visit, its jitter is not."""
+
+    def one(index: UInt32[Array, ""], step_key: PRNGKeyArray) -> Examples:
+        jitter_key, photometric_key = jax.random.split(step_key)
+        affine, _ = augment.similarity(jitter_key, size=size)  # `sample` mirrors half of the faces itself
+        face = faces.fill(faces.sample(jax.random.fold_in(key, index)), jitter=_jitter(affine, size))
+        picture = faces.render(face, size=size)
+        return Examples(augment.photometric(photometric_key, picture.image), picture.points)
+
+    def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
+        index = jnp.asarray(batch["index"])
+        return jax.vmap(one)(index, jax.random.split(step_key, index.shape[0]))
+
+    return prepare
+
+
+def photographed(size: int) -> Prepare:
+    """Batches of `Photographs`, {"image": (B, S', S', 3), "points": (B, M, 2)}, to augmented crops."""
+
+    def one(image: Array, points: Array, key: PRNGKeyArray) -> Examples:
+        similarity_key, photometric_key = jax.random.split(key)
+        affine, flip = augment.similarity(similarity_key, size=size)
+        affine = geometry.compose(affine, _inner(image.shape[0], size))
+        crop, moved = augment.geometric(image / 255, points, affine=affine, flip=flip, size=size)
+        return Examples(augment.photometric(photometric_key, crop), moved)
+
+    def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
+        images, points = jnp.asarray(batch["image"], jnp.float32), jnp.asarray(batch["points"])
+        return jax.vmap(one)(images, points, jax.random.split(step_key, images.shape[0]))
+
+    return prepare
+
+
+def rendered_set(key: PRNGKeyArray, indices: Iterable[int], size: int) -> Examples:
+    """Synthetic faces as a detector would crop them: not jittered, not degraded."""
+
+    @jax.jit
+    def some(chunk: UInt32[Array, " n"]) -> Examples:
+        picture = jax.vmap(
+            lambda i: faces.render(faces.fill(faces.sample(jax.random.fold_in(key, i))), size=size)
+        )(chunk)
+        return Examples(picture.image, picture.points)
+
+    numbers = np.asarray(list(indices), np.uint32)
+    padded = np.resize(numbers, (-(-len(numbers) // _CHUNK), _CHUNK))
+    parts = [some(jnp.asarray(chunk)) for chunk in padded]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: len(numbers)], *parts)
+
+
+def photographed_set(pairs: list[Annotated], size: int, *, landmarks: int = 68) -> Examples:
+    """Photographs cropped by their own landmarks: not jittered, not degraded."""
+    source = Photographs(pairs, size=round(size * MARGIN), landmarks=landmarks)
+    images, points = [], []
+    for i in range(len(source)):
+        example = source[i]
+        affine = _inner(source.size, size)
+        crop, moved = augment.geometric(
+            jnp.asarray(example["image"], jnp.float32) / 255,
+            jnp.asarray(example["points"]),
+            affine=affine,
+            flip=jnp.asarray(False),
+            size=size,
+        )
+        images.append(crop)
+        points.append(moved)
+    return Examples(jnp.stack(images), jnp.stack(points))
+
+
+def _inner(stored: int, size: int) -> Affine:
+    """From a stored crop, which has a margin, to the crop proper."""
+    return geometry.square_crop(jnp.full(2, (stored - 1) / 2), stored / MARGIN, size)
+
+
+def _jitter(affine: Affine, size: int) -> faces.Jitter:
+    """The similarity of a crop's pixels as a movement of the camera, so that nothing is resampled."""
+    centre = jnp.full((1, 2), (size - 1) / 2)
+    shift = (geometry.apply(affine, centre) - centre)[0] / size
+    zoom = jnp.hypot(affine[0, 0], affine[1, 0])
+    return faces.Jitter(zoom=zoom, turn=jnp.arctan2(affine[1, 0], affine[0, 0]), shift=shift)
