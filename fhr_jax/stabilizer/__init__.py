@@ -4,6 +4,8 @@ params = stabilizer.default_params()
 steady = stabilizer.run(params, track)
 """
 
+from fhr_jax.stabilizer.compare import compare_fits
+from fhr_jax.stabilizer.gradient import fit_gradient
 from fhr_jax.stabilizer.model import State, as_filter, init_state, run, run_complete, step
 from fhr_jax.stabilizer.params import (
     Free,
@@ -17,19 +19,30 @@ from fhr_jax.stabilizer.params import (
     save,
     unconstrain,
 )
+from fhr_jax.stabilizer.problem import Fit, History, Videos, as_videos, pad_videos, paper_start
+from fhr_jax.stabilizer.simplex import fit_simplex
 
 __all__ = [
+    "Fit",
     "Free",
     "Gate",
+    "History",
     "Motion",
     "Params",
     "State",
+    "Videos",
     "as_filter",
+    "as_videos",
+    "compare_fits",
     "constrain",
+    "fit_gradient",
+    "fit_simplex",
     "init_params",
     "init_state",
     "load",
     "motion_basis",
+    "pad_videos",
+    "paper_start",
     "run",
     "run_complete",
     "save",

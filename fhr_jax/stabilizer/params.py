@@ -1,9 +1,6 @@
 """Parameters of the stabilizer: what they are, where a fit starts, how a fit sees them, how they are kept."""
 
 import os
-import tempfile
-import zipfile
-from pathlib import Path
 from typing import NamedTuple
 
 import jax
@@ -12,6 +9,7 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Bool, Float
 
+from fhr_jax import npz
 from fhr_jax.errors import InputError
 
 
@@ -164,14 +162,12 @@ def constrain(free: Free, fixed: Params) -> Params:
 
 
 def save(path: str | os.PathLike[str], params: Params) -> None:
-    """Write parameters to an .npz file, whole or not at all."""
-    path = Path(path)
-    try:
-        with tempfile.NamedTemporaryFile(dir=path.parent, suffix=".npz", delete=False) as file:
-            np.savez(file, **_flatten(params))  # ty: ignore[invalid-argument-type]
-        os.replace(file.name, path)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror}), expected a writable folder") from error
+    """Write parameters to an .npz file, whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    npz.write(path, _flatten(params))
 
 
 def load(path: str | os.PathLike[str]) -> Params:
@@ -181,14 +177,11 @@ def load(path: str | os.PathLike[str]) -> Params:
         InputError: the file is missing or unreadable, an array is missing or has the wrong shape, or a value lies
             outside its range.
     """
-    try:
-        with np.load(path, allow_pickle=False) as file:
-            arrays = {name: np.asarray(file[name], np.float32) for name in file.files}
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file, expected parameters of the stabilizer (.npz)") from None
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise InputError(f"{path}: not a readable .npz file of stabilizer parameters ({error})") from error
-    return _build(str(path), arrays)
+    arrays = npz.read(path)
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise InputError(f"{path}: {name} holds {array.dtype}, expected floating point numbers")
+    return _build(str(path), {name: array.astype(np.float32) for name, array in arrays.items()})
 
 
 def _flatten(params: Params) -> dict[str, np.ndarray]:
