@@ -5,7 +5,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,33 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.replace(inner, target)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def staged_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary folder; if the block succeeds, move its files into `path`, which is made if need be.
+
+    Files of the same names are replaced, others stay; if the block fails, nothing is left behind.
+
+    Raises:
+        InputError: `path` cannot be made or written to.
+    """
+    target = Path(path)
+    made = [folder for folder in (target, *target.parents) if not folder.exists()]
+    staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=output_folder(target)))
+    try:
+        yield staging
+        for file in sorted(staging.rglob("*")):
+            place = target / file.relative_to(staging)
+            if file.is_dir():
+                place.mkdir(exist_ok=True)
+            else:
+                os.replace(file, place)
+    finally:
+        shutil.rmtree(staging, ignore_errors=True)
+        with suppress(OSError):  # those that hold something stay
+            for folder in made:
+                folder.rmdir()
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
