@@ -1,0 +1,97 @@
+"""What a table says of the errors of many images. Errors are in percent, one an image, as `nrmse` gives them.
+
+An image whose error is NaN has no prediction: it counts as the worst, never as absent.
+"""
+
+from itertools import pairwise
+from typing import NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE68, Markup
+from fhr_jax.metrics.points import interocular, point_errors
+
+Errors = Float[Array | np.ndarray, " n"]
+
+
+def auc(errors: Errors, *, limit: float = 8.0) -> Float[Array, ""]:
+    """Area under the cumulative error curve up to `limit`, divided by `limit`, in percent.
+
+    The curve is a step function, so its area is exact: an image of error e adds max(0, limit - e).
+    """
+    return 100 * jnp.clip(1 - _worst_if_missing(errors) / limit, 0, 1).mean()
+
+
+def failure_rate(errors: Errors, *, limit: float = 8.0) -> Float[Array, ""]:
+    """Share of the images whose error is above `limit`, in percent."""
+    return 100 * (_worst_if_missing(errors) > limit).mean()
+
+
+class Ced(NamedTuple):
+    """Cumulative error distribution: a step function that rises to `share[i]` at `error[i]`.
+
+    Attributes:
+        error: errors in ascending order (n,); images without a prediction come last, as infinity.
+        share: percent of the images whose error is at most `error[i]` (n,).
+    """
+
+    error: Float[Array, " n"]
+    share: Float[Array, " n"]
+
+
+def ced(errors: Errors) -> Ced:
+    """The cumulative error curve of the errors, exact at every image."""
+    ordered = jnp.sort(_worst_if_missing(errors))
+    rank = jnp.searchsorted(ordered, ordered, side="right")
+    return Ced(error=ordered, share=100 * rank / max(ordered.shape[0], 1))
+
+
+class ScaleTable(NamedTuple):
+    """Mean point distance by size of the face (Table 2), groups from small to large.
+
+    Attributes:
+        edges: inter-ocular distances in pixels that bound the groups (groups + 1,).
+        error: mean distance of a point to the truth in pixels, a group (groups,).
+        images: number of images in each group (groups,).
+    """
+
+    edges: Float[Array, " edges"]
+    error: Float[Array, " groups"]
+    images: Int[Array, " groups"]
+
+
+def scale_table(
+    predictions: Float[Array | np.ndarray, "n m 2"],
+    truth: Float[Array | np.ndarray, "n m 2"],
+    *,
+    groups: int = 5,
+    markup: Markup = FACE68,
+) -> ScaleTable:
+    """Sort the images by inter-ocular distance of the truth, cut them into equal groups, average each.
+
+    Sizes of groups differ by one where `groups` does not divide the number of images. An inner edge lies
+    half way between the images on its two sides.
+
+    Raises:
+        InputError: fewer images than groups.
+    """
+    images = len(truth)
+    if not 1 <= groups <= images:
+        raise InputError(f"metrics.scale_table: {groups} groups need at least as many images, found {images}")
+    sizes = interocular(truth, markup=markup)
+    order = jnp.argsort(sizes)
+    sizes, errors = sizes[order], point_errors(predictions, truth).mean(axis=-1)[order]
+    # Group g holds the images [g n / groups, (g + 1) n / groups), rounded down.
+    starts = [g * images // groups for g in range(groups + 1)]
+    edges = [sizes[0], *((sizes[s - 1] + sizes[s]) / 2 for s in starts[1:-1]), sizes[-1]]
+    means = [errors[a:b].mean() for a, b in pairwise(starts)]
+    counts = [b - a for a, b in pairwise(starts)]
+    return ScaleTable(edges=jnp.stack(edges), error=jnp.stack(means), images=jnp.array(counts))
+
+
+def _worst_if_missing(errors: Errors) -> Float[Array, " n"]:
+    errors = jnp.asarray(errors)
+    return jnp.where(jnp.isnan(errors), jnp.inf, errors)
