@@ -32,6 +32,7 @@ MAX_GROWTH = 1.6
 
 
 Box = tuple[float, float, float, float]
+"""(x, y, width, height) in image pixels: the smallest and largest coordinates of landmarks, as pixel centres."""
 
 
 class Square(NamedTuple):
@@ -122,11 +123,17 @@ def align_image(net: Net, image: Image, box: Box, *, passes: int = 1, mirror: bo
     x, y, width, height = (float(value) for value in box)
     if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
         raise InputError(f"box {x:g},{y:g},{width:g},{height:g}: expected x,y,width,height with a positive size")
-    centre = np.array([x + (width - 1) / 2, y + (height - 1) / 2])
+    centre = np.array([x + width / 2, y + height / 2])
     face = _look(net, image, Square(centre, CROP_SCALE * max(width, height)), mirror)
     for _ in range(passes - 1):
         face = _look(net, image, _square(face.points), mirror)
     return face
+
+
+def box_of(points: Float[np.ndarray, "m 2"]) -> Box:
+    """The box of landmarks."""
+    (x, y), (right, bottom) = points.min(axis=0).tolist(), points.max(axis=0).tolist()
+    return x, y, right - x, bottom - y
 
 
 def align_video(

@@ -1,0 +1,167 @@
+"""How exact landmarks are: of a file of predictions, of a net on photographs, of a net on examples in memory."""
+
+import csv
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from fhr_jax import metrics, npz, pipeline
+from fhr_jax.data import pts
+from fhr_jax.data.examples import Examples
+from fhr_jax.data.images import Annotated, read_image
+from fhr_jax.errors import InputError
+from fhr_jax.files import atomic_file
+from fhr_jax.weights import Net
+
+LIMIT = 8.0
+"""Percent of the inter-ocular distance up to which the AUC goes and above which an image is a failure."""
+
+_BATCH = 16
+
+
+class Predictions(NamedTuple):
+    """Landmarks of N images and the truth, in image pixels.
+
+    Attributes:
+        names: of the images.
+        predictions: (N, M, 2).
+        truth: (N, M, 2).
+    """
+
+    names: tuple[str, ...]
+    predictions: Float[np.ndarray, "n m 2"]
+    truth: Float[np.ndarray, "n m 2"]
+
+
+class Looked(NamedTuple):
+    """A photograph, its landmarks by hand and by the net, in image pixels counted from 0."""
+
+    name: str
+    image: np.ndarray
+    truth: Float[np.ndarray, "m 2"]
+    face: pipeline.Face
+
+
+def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+    """Read an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and `coordinates`.
+
+    Without `coordinates` the predictions are in the pixels of the ground truth. `coordinates` = "fhr_crop256"
+    is the convention of the results that the paper's authors published; see `crop256_to_image`.
+
+    Raises:
+        InputError: the file cannot be read, an array is missing, has another shape or is not finite, or the
+            convention is unknown.
+    """
+    arrays = npz.read(path)
+    for name in ("ground_truth", "predictions"):
+        if name not in arrays:
+            raise InputError(f"{path}: no array {name}, only {', '.join(arrays) or 'nothing'}")
+        array = arrays[name]
+        if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiu" or not len(array):
+            raise InputError(f"{path}: {name} is {array.dtype} {array.shape}, expected numbers of shape (N, M, 2)")
+    truth, predictions = (arrays[name].astype(np.float64) for name in ("ground_truth", "predictions"))
+    if truth.shape != predictions.shape:
+        raise InputError(f"{path}: predictions {predictions.shape}, but ground_truth {truth.shape}")
+    names = arrays.get("names", np.arange(1, len(truth) + 1).astype(str))
+    if names.shape != (len(truth),):
+        raise InputError(f"{path}: names is {names.shape}, expected {(len(truth),)}")
+    convention = str(arrays["coordinates"]) if "coordinates" in arrays else "image"
+    if convention not in ("image", "fhr_crop256"):
+        raise InputError(f"{path}: coordinates is {convention[:40]!r}, expected image or fhr_crop256")
+    if convention == "fhr_crop256":
+        predictions = crop256_to_image(predictions, truth)
+    result = Predictions(tuple(str(name) for name in names), predictions, truth)
+    _check(path, result)
+    return result
+
+
+def crop256_to_image(
+    predictions: Float[np.ndarray, "n m 2"], truth: Float[np.ndarray, "n m 2"]
+) -> Float[np.ndarray, "n m 2"]:
+    """From the crops of the paper's authors to image pixels.
+
+    Their crop has 256 pixels for a square of side L = 1.3 max(width, height) about the box of the truth, and
+    image = prediction * (floor(L) + 1) / 256 + (centre - L / 2).
+    """
+    low, high = truth.min(axis=1, keepdims=True), truth.max(axis=1, keepdims=True)
+    side = pipeline.CROP_SCALE * (high - low).max(axis=2, keepdims=True)
+    return predictions * (np.floor(side) + 1) / 256 + ((low + high) / 2 - side / 2)
+
+
+def look(net: Net, pairs: Sequence[Annotated]) -> Iterator[Looked]:
+    """Run a net on photographs, each cropped by the box of its true landmarks.
+
+    Raises:
+        InputError: an image or .pts cannot be read, or has another number of landmarks than the net.
+    """
+    for pair in pairs:
+        truth = pts.read(pair.landmarks, landmarks=net.config.landmarks)
+        image = read_image(pair.image)
+        if not np.ptp(truth, axis=0).max() > 0:
+            raise InputError(f"{pair.landmarks}: all landmarks lie at one place")
+        face = pipeline.align_image(net, image, pipeline.box_of(truth))
+        yield Looked(pair.image.stem, image, truth, face)
+
+
+def validate(net: Net, examples: Examples, *, conventional: bool = False) -> float:
+    """Mean NRMSE in percent of a net on crops in memory.
+
+    Args:
+        net: the net.
+        examples: crops and their landmarks.
+        conventional: decode as for heatmaps with rounded centres: argmax and a quarter of a pixel.
+    """
+    method = "quarter" if conventional else "fractional"
+    parts = [
+        pipeline.predict(net, examples.images[i : i + _BATCH], method=method).points
+        for i in range(0, len(examples.images), _BATCH)
+    ]
+    markup = pipeline.MARKUPS[net.config.landmarks]
+    return float(metrics.nrmse(jnp.concatenate(parts), examples.points, markup=markup).mean())
+
+
+def errors(results: Predictions) -> Float[np.ndarray, " n"]:
+    """NRMSE of every image in percent of the distance between the outer eye corners."""
+    markup = pipeline.MARKUPS[results.truth.shape[1]]
+    # From a corner of the face, so that float32 keeps its digits in large images.
+    origin = results.truth.min(axis=1, keepdims=True)
+    return np.asarray(metrics.nrmse(results.predictions - origin, results.truth - origin, markup=markup))
+
+
+def summary(errors: Float[np.ndarray, " n"]) -> dict[str, Any]:
+    """The figures of a table, all but `images` in percent."""
+    return {
+        "images": len(errors),
+        "nrmse": float(errors.mean()),
+        "nrmse_median": float(np.median(errors)),
+        "auc": float(metrics.auc(errors, limit=LIMIT)),
+        "failure_rate": float(metrics.failure_rate(errors, limit=LIMIT)),
+    }
+
+
+def write_table(path: str | os.PathLike[str], names: Sequence[str], errors: Float[np.ndarray, " n"]) -> None:
+    """Write a CSV with a row an image, in their order: name, NRMSE in percent, 1 for a failure."""
+    with atomic_file(path) as temporary, Path(temporary).open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream, lineterminator="\n")
+        writer.writerow(["image", "nrmse", "failure"])
+        rows = zip(names, errors.tolist(), strict=True)
+        writer.writerows([name, f"{error:.4f}", int(error > LIMIT)] for name, error in rows)
+
+
+def _check(path: str | os.PathLike[str], results: Predictions) -> None:
+    landmarks = results.truth.shape[1]
+    if landmarks not in pipeline.MARKUPS:
+        raise InputError(f"{path}: {landmarks} landmarks, expected 68 or 7")
+    for what, points in (("ground_truth", results.truth), ("predictions", results.predictions)):
+        finite = np.isfinite(points).all(axis=(1, 2))
+        if not finite.all():
+            raise InputError(f"{path}: {what} of {results.names[finite.argmin()]}: a point is not finite")
+    left, right = pipeline.MARKUPS[landmarks].eye_corners
+    apart = np.linalg.norm(results.truth[:, left] - results.truth[:, right], axis=-1)
+    if not apart.all():
+        raise InputError(f"{path}: ground_truth of {results.names[apart.argmin()]}: its eye corners coincide")
