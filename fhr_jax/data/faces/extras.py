@@ -57,8 +57,9 @@ def occluder_alpha(canvas: Canvas, face: Face) -> Grid:
     return o.amount * cover(jnp.where(o.kind > 0.5, bar, hand), 1.5 * canvas.pixel)
 
 
-def occluder(image: Planes, canvas: Canvas, face: Face) -> Planes:
+def occluder(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     """Paint it, with dark lines between fingers."""
+    del seen
     o = face.appearance.occluder
     cos, sin = jnp.cos(o.angle), jnp.sin(o.angle)
     across = cos * (canvas.y - o.centre[1]) - sin * (canvas.x - o.centre[0])

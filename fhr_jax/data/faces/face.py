@@ -115,17 +115,22 @@ class Occluder(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Background (random grids that are interpolated, blobs, stripes), clothes and light.
+    """Background (random grids that are interpolated, stripes, shapes), clothes and light.
 
-    `light` is the direction towards the light, x right, y down, z to the camera; `ambient` its share of
-    light from everywhere; `tint` its colour.
+    A row of `shapes` is x, y and two radii in fractions of the frame, an angle, and a kind: below 1/2 an
+    ellipse, else a box. `collar` is how deep the clothes are cut, `shoulders` where they begin (head units below the
+    eyes). `light` is the direction towards the light, x right, y down, z to the camera; `ambient` its share of light
+    from everywhere; `tint` its colour.
     """
 
-    coarse: Float[Array, "*t 3 5 5"]
-    fine: Float[Array, "*t 3 20 20"]
+    coarse: Float[Array, "*t 3 6 6"]
+    fine: Float[Array, "*t 3 22 22"]
     fine_amount: Float[Array, "*t"]
     stripes: Float[Array, "*t"]
     stripe_wave: Float[Array, "*t 2"]
+    shapes: Float[Array, "*t 4 6"]
+    shape_colours: Float[Array, "*t 4 3"]
+    shape_amount: Float[Array, "*t"]
     clothes: Float[Array, "*t 3"]
     collar: Float[Array, "*t"]
     shoulders: Float[Array, "*t"]

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from fhr_jax.data.faces.face import Face
-from fhr_jax.data.faces.paint import Canvas, Planes, cover, curve, darken, frame, layer, wave
+from fhr_jax.data.faces.paint import Canvas, Planes, cover, curve, darken, frame, layer, pick, wave
 from fhr_jax.data.faces.shape import Projection
 
 # Landmarks of an eye from left to right: upper lid, lower lid; helper of the eyeball; its lid coefficient.
@@ -15,76 +15,74 @@ _EYES = (
 
 def eyes(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     """Lid fold, sclera, iris, pupil, highlight, lashes."""
-    features = face.appearance.features
+    features, p = face.appearance.features, seen.points
+    left = canvas.x < (p[39, 0] + p[42, 0]) / 2
+    sides = []
     for upper, lower, ball in _EYES:
-        p = seen.points
         axes = frame(p[upper[0]], p[upper[-1]])
         u, v = axes.grid(canvas)
         top = curve(axes, p[jnp.array(upper)], u)
         bottom = curve(axes, p[jnp.array(lower)], u)
-        along = jnp.clip(u / axes.length, 0, 1)
-        middle = 4 * along * (1 - along)
-        within = cover(jnp.maximum(-u, u - axes.length) - 0.02, 0.05)
-        # fold of the upper lid, and its colour
-        lift = 0.035 + 0.035 * middle
-        fold = jnp.abs(v - top + lift)
-        dark = jnp.array([0.45, 0.33, 0.3])
-        crease = jnp.maximum(1 - fold / 0.022, 0) * (0.35 + 0.5 * features.crease)
-        image = darken(image, dark, crease * within * middle)
-        lid = cover(jnp.maximum(v - top, top - lift - v), 0.02)
-        image = layer(image, features.makeup, features.makeup_amount * lid * within)
-        under = jnp.maximum(1 - jnp.abs(v - bottom - 0.012) / 0.03, 0)
-        image = darken(image, dark, 0.4 * under * within * middle)
-        # the ball
-        opening = cover(jnp.maximum(top - v, v - bottom), 1.2 * canvas.pixel) * cover(
-            jnp.maximum(-u, u - axes.length), canvas.pixel
-        )
-        depth = jnp.clip((v - top) / 0.06, 0, 1)
-        white = jnp.array([0.9, 0.87, 0.85])[:, None, None] * (0.62 + 0.38 * depth * (0.6 + 0.4 * middle))[None]
-        white = white * face.appearance.scene.tint[:, None, None]
-        reach = 0.125
-        look = jnp.stack([jnp.sin(face.gaze[0]), jnp.sin(face.gaze[1]), jnp.cos(face.gaze[0])])
-        toward = seen.rotation @ look
-        centre = seen.helper(ball) + reach * toward[:2]
-        squeeze = jnp.clip(jnp.abs(toward[2]), 0.5, 1)
-        dx, dy = (canvas.x - centre[0]) / squeeze, canvas.y - centre[1]
-        r = jnp.sqrt(dx * dx + dy * dy + 1e-12)
-        soft = 1.3 * canvas.pixel
-        ring = features.iris[:, None, None] * (0.55 + 0.6 * cover(r - 0.045, 0.03 + soft))[None]
-        ball_planes = layer(white, ring, cover(r - 0.064, 0.012 + soft))
-        ball_planes = layer(ball_planes, jnp.array([0.02, 0.02, 0.02]), cover(r - 0.026, soft))
-        spot = centre + 0.024 * face.appearance.scene.light[:2]
-        glint = cover(jnp.sqrt((canvas.x - spot[0]) ** 2 + (canvas.y - spot[1]) ** 2 + 1e-12) - 0.012, soft)
-        ball_planes = layer(ball_planes, jnp.array([1.0, 1.0, 1.0]), 0.8 * glint)
-        image = layer(image, ball_planes, opening)
-        # lashes and the dark edge of the upper lid
-        width = (0.006 + 0.014 * features.lashes) * (0.5 + 0.5 * middle)
-        edge = cover(jnp.abs(v - top + 0.3 * width) - width, 0.012 + canvas.pixel)
-        edge = edge * cover(jnp.maximum(-u, u - axes.length), 0.02)
-        image = darken(image, jnp.array([0.22, 0.16, 0.15]), (0.55 + 0.4 * features.lashes) * edge)
-        rim = jnp.maximum(1 - jnp.abs(v - bottom) / (0.012 + canvas.pixel), 0)
-        rim = rim * cover(jnp.maximum(-u, u - axes.length), 0.02)
-        image = darken(image, jnp.array([0.55, 0.42, 0.4]), (0.25 + 0.4 * features.lashes) * rim)
-    return image
+        sides.append((u, v, top, bottom, axes.length, seen.helper(ball)))
+    u, v, top, bottom, length, ball = (pick(left, *pair) for pair in zip(*sides, strict=True))
+    soft = 1.2 * canvas.pixel
+    along = jnp.clip(u / length, 0, 1)
+    middle = 4 * along * (1 - along)
+    ends = jnp.maximum(-u, u - length)
+    within = cover(ends - 0.02, 0.05)
+    # fold of the upper lid, its colour, and the hollow under the eye
+    lift = 0.03 + 0.04 * middle
+    dark = jnp.array([0.45, 0.33, 0.3])
+    lid = cover(jnp.maximum(v - top, top - lift - v), 0.02)
+    image = layer(image, features.makeup, features.makeup_amount * lid * within)
+    crease = jnp.maximum(1 - jnp.abs(v - top + lift) / 0.022, 0) * (0.3 + 0.5 * features.crease)
+    under = 0.35 * jnp.maximum(1 - jnp.abs(v - bottom - 0.014) / 0.03, 0)
+    image = darken(image, dark, (crease + under) * within * middle)
+    # the ball
+    opening = cover(jnp.maximum(top - v, v - bottom), soft) * cover(ends, soft)
+    shadow = jnp.clip((v - top) / 0.06, 0, 1)
+    white = jnp.array([0.88, 0.85, 0.83])[:, None, None] * (0.6 + 0.4 * shadow * (0.55 + 0.45 * middle))[None]
+    white = white * (0.55 + 0.45 * face.appearance.scene.ambient)
+    corner = jnp.array([0.85, 0.6, 0.58])
+    white = darken(white, corner, 1 - jnp.clip(5 * along, 0, 1) * jnp.clip(5 - 5 * along, 0, 1))
+    look = jnp.stack([jnp.sin(face.gaze[0]), jnp.sin(face.gaze[1]), jnp.cos(face.gaze[0])])
+    toward = seen.rotation @ look
+    squeeze = jnp.clip(jnp.abs(toward[2]), 0.5, 1)
+    x, y = canvas.x - ball[0] - 0.125 * toward[0], canvas.y - ball[1] - 0.125 * toward[1]
+    r = jnp.sqrt((x / squeeze) ** 2 + y * y + 1e-12)
+    ring = 0.5 + 0.5 * cover(r - 0.05, 0.03 + soft) + 0.25 * jnp.clip(y / 0.06, -1, 1)
+    globe = layer(white, features.iris[:, None, None] * ring[None], cover(r - 0.066, 0.012 + soft))
+    globe = globe * (1 - 0.97 * cover(r - 0.027, soft))[None]
+    light = face.appearance.scene.light
+    glint = cover(jnp.sqrt((x - 0.024 * light[0]) ** 2 + (y - 0.024 * light[1]) ** 2 + 1e-12) - 0.012, soft)
+    globe = globe + 0.8 * glint[None] * (1 - globe)
+    image = layer(image, globe, opening)
+    # lashes: the dark edges of the lids
+    width = (0.006 + 0.014 * features.lashes) * (0.5 + 0.5 * middle)
+    edge = cover(jnp.abs(v - top + 0.3 * width) - width, 0.012 + canvas.pixel) * cover(ends, 0.02)
+    image = darken(image, jnp.array([0.22, 0.16, 0.15]), (0.55 + 0.4 * features.lashes) * edge)
+    rim = jnp.maximum(1 - jnp.abs(v - bottom) / (0.012 + canvas.pixel), 0) * cover(ends, 0.02)
+    return darken(image, jnp.array([0.55, 0.42, 0.4]), (0.25 + 0.4 * features.lashes) * rim)
 
 
 def brows(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     """Brows along the five points of each, a little more below the points than above."""
-    features = face.appearance.features
-    for points, inner_last in ((seen.points[17:22], True), (seen.points[22:27], False)):
+    features, p = face.appearance.features, seen.points
+    left = canvas.x < (p[21, 0] + p[22, 0]) / 2
+    sides = []
+    for points in (p[17:22], p[22:27]):
         axes = frame(points[0], points[-1])
         u, v = axes.grid(canvas)
-        line = curve(axes, points, u)
-        along = jnp.clip(u / axes.length, 0, 1)
-        from_tail = along if inner_last else 1 - along
-        width = features.brow_width * (0.35 + 0.65 * jnp.minimum(1.8 * from_tail, 1)) + 0.004
-        hairs = 0.85 + 0.15 * wave(9 * u + (14 if inner_last else -14) * v)
-        across = jnp.abs(v - line - 0.15 * width) - 0.5 * width
-        inside = cover(across, 0.018 + 0.8 * canvas.pixel) * cover(
-            jnp.maximum(-u, u - axes.length) - 0.01, 0.02 + canvas.pixel
-        )
-        image = layer(image, features.brow_colour, features.brow_amount * inside * hairs)
-    return image
+        sides.append((u, v - curve(axes, points, u), axes.length))
+    u, v, length = (pick(left, *pair) for pair in zip(*sides, strict=True))
+    ends = jnp.maximum(-u, u - length)
+    inward = jnp.where(left, u, length - u)
+    from_tail = jnp.clip(inward / length, 0, 1)
+    width = features.brow_width * (0.35 + 0.65 * jnp.minimum(1.8 * from_tail, 1)) + 0.004
+    hairs = 0.85 + 0.15 * wave(9 * inward + 14 * v)
+    across = jnp.abs(v - 0.15 * width) - 0.5 * width
+    inside = cover(across, 0.018 + 0.8 * canvas.pixel) * cover(ends - 0.01, 0.02 + canvas.pixel)
+    return layer(image, features.brow_colour, features.brow_amount * inside * hairs)
 
 
 def mouth(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:

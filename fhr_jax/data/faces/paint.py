@@ -7,8 +7,9 @@ distances to many segments: the cost per pixel is three operations a knot.
 
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 Grid = Float[Array, "h w"]
 Planes = Float[Array, "3 h w"]
@@ -99,16 +100,33 @@ def curve(frame: Frame, points: Float[Array, "n 2"], u: Grid, parts: int = 3) ->
     return graph(u, ordered(knots[:, 0]), knots[:, 1])
 
 
-def stroke(canvas: Canvas, points: Float[Array, "n 2"]) -> Grid:
-    """Distance to a polyline of few segments."""
+def pick(left: Bool[Array, "h w"], one: Array, other: Array) -> Array:
+    """Values of the left side where `left`, of the right side elsewhere: (..., h, w).
+
+    Pairs of features (eyes, brows, creases) lie on either side of the nose, so each is painted once with values that
+    change sides, at half the cost.
+    """
+    if one.ndim >= 2 and one.shape[-2:] == left.shape:
+        return jnp.where(left.reshape((1,) * (one.ndim - 2) + left.shape), one, other)
+    return jnp.where(left.reshape((1,) * one.ndim + left.shape), one[..., None, None], other[..., None, None])
+
+
+def stroke(canvas: Canvas, points: Float[Array, "n 2 *grid"]) -> Grid:
+    """Distance to a polyline of few segments; the points may change over the grid (see `pick`)."""
+    return tube(canvas, points, jnp.zeros(points.shape[0], points.dtype))
+
+
+def tube(canvas: Canvas, points: Float[Array, "n 2 *grid"], radii: Float[Array, "n"]) -> Grid:
+    """Signed distance to a chain of round cones."""
     nearest = None
     for i in range(points.shape[0] - 1):
         a, d = points[i], points[i + 1] - points[i]
         px, py = canvas.x - a[0], canvas.y - a[1]
-        t = jnp.clip((px * d[0] + py * d[1]) / jnp.maximum((d**2).sum(), 1e-8), 0, 1)
+        t = jnp.clip((px * d[0] + py * d[1]) / jnp.maximum(d[0] ** 2 + d[1] ** 2, 1e-8), 0, 1)
         square = (px - t * d[0]) ** 2 + (py - t * d[1]) ** 2
-        nearest = square if nearest is None else jnp.minimum(nearest, square)
-    return jnp.sqrt(nearest + 1e-12)
+        distance = jnp.sqrt(square + 1e-12) - (radii[i] + t * (radii[i + 1] - radii[i]))
+        nearest = distance if nearest is None else jnp.minimum(nearest, distance)
+    return nearest
 
 
 def blob(canvas: Canvas, centre: Float[Array, "2"], rx: Scalar, ry: Scalar) -> Grid:
@@ -129,10 +147,17 @@ def wave(t: Grid) -> Grid:
     return 16 * f * (0.5 - jnp.abs(f))
 
 
-def interpolate(grid: Float[Array, "c n n"], size: int) -> Float[Array, "c size size"]:
-    """A coarse grid spread over the frame by smooth interpolation, as two small matrix products."""
+def interpolate(grid: Float[Array, "c n n"], x: Float[Array, "w"], y: Float[Array, "h"]) -> Float[Array, "c h w"]:
+    """A coarse grid over [-1/2, 1/2]^2 at columns x and rows y, by quadratic B-splines: two small matrix products."""
     n = grid.shape[-1]
-    at = (jnp.arange(size, dtype=grid.dtype) + 0.5) / size * (n - 1)
-    weight = jnp.clip(1 - jnp.abs(at[:, None] - jnp.arange(n, dtype=grid.dtype)[None]), 0, 1)
-    weight = weight * weight * (3 - 2 * weight)
-    return jnp.einsum("yi,cij,xj->cyx", weight, grid, weight)
+
+    def weights(at: Array) -> Array:
+        t = jnp.abs(((at + 0.5) * (n - 2) + 0.5)[:, None] - jnp.arange(n, dtype=grid.dtype)[None])
+        return jnp.where(t < 0.5, 0.75 - t * t, 0.5 * jnp.maximum(1.5 - t, 0) ** 2)
+
+    return settle(jnp.einsum("yi,cij,xj->cyx", weights(y), grid, weights(x)))
+
+
+def settle(image: Array) -> Array:
+    """Keep the compiler from merging what comes before into what comes after, where it would run many times."""
+    return jax.lax.optimization_barrier(image)

@@ -5,7 +5,7 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.data.faces import extras, features, hair, scenery, skin
 from fhr_jax.data.faces.face import Face, Rendering
-from fhr_jax.data.faces.paint import Canvas, cover
+from fhr_jax.data.faces.paint import Canvas, settle
 from fhr_jax.data.faces.shape import Projection, from_frame, project, to_frame
 from fhr_jax.markup import FACE68
 
@@ -49,27 +49,21 @@ def render(face: Face, *, size: int) -> Rendering:
         image (size, size, 3) in [0, 1], landmarks (68, 2) in pixels (x, y) with pixel centres at integers, exact to
         float precision and the same for every size up to scale, and visible (68,): inside the frame and not hidden.
     """
-    seen = project(face)
-    canvas = _canvas(face, size)
-    image = scenery.background(face.appearance.scene, size, face.view.mirror)
-    image = scenery.shoulders(image, canvas, face, seen)
-    image = hair.back(image, canvas, face, seen)
-    neck = scenery.shoulders(image, canvas, face, seen)
-    keep = cover(0.6 - canvas.y, 0.2)
-    image = neck * (1 - keep[None]) + image * keep[None]
-    image = scenery.ears(image, canvas, face, seen)
-    mask = skin.face_mask(canvas, seen)
-    lit = skin.light(canvas, face, seen)
-    front = skin.skin_planes(canvas, face, seen, lit)
-    front = features.beard(front, canvas, face, seen)
-    front = features.mouth(front, canvas, face, seen)
-    front = features.eyes(front, canvas, face, seen)
-    front = skin.nose(front, canvas, face, seen)
-    front = features.brows(front, canvas, face, seen)
-    image = image + mask[None] * (front - image)
-    image = hair.front(image, canvas, face, seen)
-    image = extras.glasses(image, canvas, face, seen)
-    image = extras.occluder(image, canvas, face)
+    seen = settle(project(face))
+    canvas = settle(_canvas(face, size))
+    image = settle(scenery.background(face.appearance.scene, size, face.view.mirror))
+    image = scenery.clothes(image, canvas, face, seen)
+    image = settle(hair.back(image, canvas, face, seen))
+    image = scenery.neck(image, canvas, face, seen)
+    image = settle(scenery.ears(image, canvas, face, seen))
+    mask = settle(skin.face_mask(canvas, seen))
+    lit = settle(skin.light(canvas, face, seen))
+    front = settle(skin.skin_planes(canvas, face, seen, lit))
+    for paint in (features.beard, features.mouth, features.eyes, skin.nose, features.brows):
+        front = settle(paint(front, canvas, face, seen))
+    image = settle(image + mask[None] * (front - image))
+    for paint in (hair.front, extras.glasses, extras.occluder):
+        image = settle(paint(image, canvas, face, seen))
     image = jnp.clip(image * face.appearance.scene.tint[:, None, None], 0, 1)
     fractions = to_frame(seen.points, face.pose[2], face.view)
     visible = _visible(face, seen) & ((fractions >= 0) & (fractions <= 1)).all(axis=1)

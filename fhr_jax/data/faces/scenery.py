@@ -4,43 +4,60 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces.face import Face, Scene
-from fhr_jax.data.faces.paint import Canvas, Planes, blob, cover, darken, ellipse, interpolate, layer, wave
+from fhr_jax.data.faces.paint import Canvas, Grid, Planes, blob, cover, darken, ellipse, interpolate, layer, wave
 from fhr_jax.data.faces.shape import Projection
 
 
 def background(scene: Scene, size: int, mirror: Float[Array, ""]) -> Planes:
-    """Smooth colour, finer texture and stripes over the frame; they do not move with the head."""
-    flip = mirror < 0
-    coarse = jnp.where(flip, scene.coarse[:, :, ::-1], scene.coarse)
-    fine = jnp.where(flip, scene.fine[:, :, ::-1], scene.fine)
-    image = interpolate(coarse, size) + scene.fine_amount * interpolate(fine, size)
-    at = (jnp.arange(size, dtype=image.dtype) + 0.5) / size - 0.5
-    phase = scene.stripe_wave[0] * mirror * at[None, :] + scene.stripe_wave[1] * at[:, None]
-    lines = jnp.clip(3 * wave(phase), -1, 1)
-    return jnp.clip(image + (scene.stripes * 0.4) * lines[None], 0, 1)
+    """Smooth colour, finer texture, stripes and shapes over the frame; they do not move with the head."""
+    at = (jnp.arange(size, dtype=mirror.dtype) + 0.5) / size - 0.5
+    across = mirror * at
+    image = interpolate(scene.coarse, across, at) + scene.fine_amount * interpolate(scene.fine, across, at)
+    phase = scene.stripe_wave[0] * across[None, :] + scene.stripe_wave[1] * at[:, None]
+    image = image + (scene.stripes * 0.4) * jnp.clip(3 * wave(phase), -1, 1)[None]
+    for k in range(scene.shapes.shape[0]):
+        cx, cy, rx, ry, angle, kind = scene.shapes[k]
+        x, y = across[None, :] + 0.5 - cx, at[:, None] + 0.5 - cy
+        cos, sin = jnp.cos(angle), jnp.sin(angle)
+        u, v = jnp.abs(cos * x + sin * y) / rx, jnp.abs(cos * y - sin * x) / ry
+        reach = jnp.where(kind < 0.5, jnp.sqrt(u * u + v * v + 1e-12), jnp.maximum(u, v))
+        alpha = scene.shape_amount * cover((reach - 1) * jnp.minimum(rx, ry), 2.0 / size)
+        shade = 1 + 0.25 * v - 0.15 * u
+        image = layer(image, scene.shape_colours[k][:, None, None] * shade[None], alpha)
+    return jnp.clip(image, 0, 1)
 
 
-def shoulders(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
-    """Clothes, and a neck in the shadow of the jaw."""
+def _collar_line(canvas: Canvas, face: Face, seen: Projection) -> tuple[Array, Grid, Grid]:
+    scene = face.appearance.scene
+    base = 0.35 * seen.helper("throat")[0]
+    out = jnp.abs(canvas.x - base)
+    edge = scene.shoulders + 0.28 * jnp.maximum(out - 0.45, 0) + 0.5 * jnp.maximum(out - 1.5, 0)
+    return base, out, edge
+
+
+def clothes(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Shoulders in cloth with a few folds."""
+    _, _, edge = _collar_line(canvas, face, seen)
+    folds = 1 + 0.12 * wave(0.9 * canvas.x + 0.4 * canvas.y) + 0.06 * wave(3.1 * canvas.x - 1.3 * canvas.y)
+    cloth = face.appearance.scene.clothes[:, None, None] * folds[None]
+    return layer(image, cloth, cover(edge - canvas.y, 1.5 * canvas.pixel))
+
+
+def neck(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """A neck in the shadow of the jaw, down into the collar."""
     scene, skin = face.appearance.scene, face.appearance.skin
     throat, chin = seen.helper("throat"), seen.points[8]
-    base_x = 0.35 * throat[0]
-    fall = jnp.abs(canvas.x - base_x)
-    edge = scene.shoulders + 0.28 * jnp.maximum(fall - 0.45, 0) + 0.5 * jnp.maximum(fall - 1.5, 0)
-    light = 1 + 0.12 * wave(0.9 * canvas.x + 0.4 * canvas.y) + 0.06 * wave(3.1 * canvas.x - 1.3 * canvas.y)
-    cloth = scene.clothes[:, None, None] * light[None]
-    image = layer(image, cloth, cover(edge - canvas.y, 1.5 * canvas.pixel))
+    base, out, edge = _collar_line(canvas, face, seen)
     t = jnp.clip((canvas.y - 0.7) / 1.3, 0, 1)
-    middle = throat[0] + t * (base_x - throat[0])
-    half = 0.50 + 0.10 * t * t + 0.35 * jnp.maximum(t - 0.75, 0)
-    collar = edge + scene.collar * jnp.maximum(0.8 - 1.6 * fall, 0) + 0.12
+    middle = throat[0] + t * (base - throat[0])
+    half = 0.56 + 0.08 * t * t + 0.35 * jnp.maximum(t - 0.75, 0)
+    collar = edge + scene.collar * jnp.maximum(0.8 - 1.6 * out, 0) + 0.12
     inside = jnp.maximum(jnp.maximum(jnp.abs(canvas.x - middle) - half, canvas.y - collar), 0.3 - canvas.y)
     across = (canvas.x - middle) / half
-    shade = (0.80 - 0.25 * across * across - 0.35 * blob(canvas, chin, 0.9, 0.65)) * (
-        1 + 0.15 * across * scene.light[0]
-    )
-    colour = skin.colour[:, None, None] * shade[None]
-    return layer(image, colour, cover(inside, 1.5 * canvas.pixel))
+    round_ = 1 - 0.3 * across * across + 0.2 * across * scene.light[0]
+    under = 0.4 * blob(canvas, chin, 1.0, 0.7)
+    shade = (0.55 + 0.35 * scene.ambient) * round_ * (1 - under)
+    return layer(image, skin.colour[:, None, None] * shade[None], cover(inside, 1.5 * canvas.pixel))
 
 
 def ears(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:

@@ -16,8 +16,10 @@ from fhr_jax.data.faces.paint import (
     darken,
     graph,
     ordered,
+    pick,
     smooth,
     stroke,
+    tube,
     wave,
 )
 from fhr_jax.data.faces.shape import Projection, turned
@@ -44,19 +46,6 @@ def outline_distance(canvas: Canvas, seen: Projection) -> Grid:
     at = jnp.arctan2(x, y)
     at = jnp.where(at < angle[0], at + 2 * jnp.pi, at)
     return jnp.sqrt(x * x + y * y + 1e-12) - graph(at, angle, radius)
-
-
-def tube(canvas: Canvas, points: Float[Array, "n 2"], radii: Float[Array, "n"]) -> Grid:
-    """Signed distance to a chain of round cones."""
-    nearest = None
-    for i in range(points.shape[0] - 1):
-        a, d = points[i], points[i + 1] - points[i]
-        px, py = canvas.x - a[0], canvas.y - a[1]
-        t = jnp.clip((px * d[0] + py * d[1]) / jnp.maximum((d**2).sum(), 1e-8), 0, 1)
-        square = (px - t * d[0]) ** 2 + (py - t * d[1]) ** 2
-        distance = jnp.sqrt(square + 1e-12) - (radii[i] + t * (radii[i + 1] - radii[i]))
-        nearest = distance if nearest is None else jnp.minimum(nearest, distance)
-    return nearest
 
 
 def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
@@ -155,19 +144,20 @@ def _creases(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Pla
     age, smile = face.appearance.skin.age, jnp.clip(face.expression[1], 0, 1)
     p = seen.points
     dark = jnp.array([0.55, 0.42, 0.38])
-    for corner, inner, ala, lid in ((48, 39, "ala_L", 41), (54, 42, "ala_R", 46)):
-        side = "_L" if corner == 48 else "_R"
-        a, b = seen.helper(ala), seen.helper("fold" + side)
-        out = 0.16 * (b - a)
-        mid = (a + b) / 2 + jnp.stack([0.12 * (b[0] - a[0]), -0.02 + 0 * a[0]])
-        fold = jnp.stack([a + jnp.stack([0.1 * out[0], -0.06 + 0 * a[0]]), mid, b])
-        image = _line(image, stroke(canvas, fold), 0.07, 0.12 + 0.35 * age + 0.4 * smile, dark)
-        bag = jnp.stack([p[inner] + jnp.array([0.0, 0.05]), (p[lid] + p[inner]) / 2 + jnp.array([0.0, 0.11])])
-        image = _line(image, stroke(canvas, bag), 0.06, 0.1 + 0.4 * age, dark)
-        # wing of the nose
-        base = p[31] if corner == 48 else p[35]
-        wing = jnp.stack([a + jnp.array([0.0, -0.06]), a + 0.12 * (a - p[30]) * jnp.array([1.0, 0.0]), base])
-        image = _line(image, stroke(canvas, wing), 0.045, 0.45, dark)
+    left = canvas.x < graph_x(canvas, p)
+    folds, bags, wings = [], [], []
+    for side, inner, lid, base in (("_L", 39, 41, 31), ("_R", 42, 46, 35)):
+        a, b = seen.helper("ala" + side), seen.helper("fold" + side)
+        across = (b - a)[0]
+        start = a + jnp.stack([0.02 * across, -0.06 + 0 * across])
+        middle = (a + b) / 2 + jnp.stack([0.12 * across, -0.02 + 0 * across])
+        folds.append(jnp.stack([start, middle, a + 0.9 * (b - a)]))
+        bags.append(jnp.stack([p[inner] + jnp.array([0, 0.05]), (p[lid] + p[inner]) / 2 + jnp.array([0, 0.11])]))
+        side_of = a + 0.12 * (a - p[30]) * jnp.array([1.0, 0.0])
+        wings.append(jnp.stack([a + jnp.array([0, -0.06]), side_of, p[base]]))
+    image = _line(image, stroke(canvas, pick(left, *folds)), 0.07, 0.1 + 0.3 * age + 0.4 * smile, dark)
+    image = _line(image, stroke(canvas, pick(left, *bags)), 0.06, 0.1 + 0.4 * age, dark)
+    image = _line(image, stroke(canvas, pick(left, *wings)), 0.045, 0.45, dark)
     forehead = seen.helper("forehead")
     bow = 0.25 * (canvas.x - forehead[0]) ** 2
     worry = age * jnp.clip(0.3 + face.expression[7], 0, 1)
