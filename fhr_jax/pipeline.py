@@ -31,7 +31,8 @@ MAX_GROWTH = 1.6
 """A face that grows or shrinks more than this from one frame to the next counts as lost."""
 
 
-Box = tuple[float, float, float, float]
+_Number = float | int
+Box = tuple[_Number, _Number, _Number, _Number]
 """(x, y, width, height) in image pixels: the smallest and largest coordinates of landmarks, as pixel centres."""
 
 

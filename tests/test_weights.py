@@ -6,11 +6,12 @@ import pytest
 
 from fhr_jax import hourglass, npz, weights
 from fhr_jax.errors import InputError
+from tests.nets import random_net
 
 
 @pytest.fixture(scope="module")
 def net():
-    return weights.Net(hourglass.TINY, hourglass.init(jax.random.key(0), hourglass.TINY), "cross_entropy")
+    return random_net(loss="cross_entropy")
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 0), ("float16", 1e-3)])

@@ -35,6 +35,8 @@ COMMANDS = {
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+_EXTRAS = {"av": "video", "cv2": "video", "PIL": "video", "matplotlib": "plots"}
+
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, 2 for bad input, 130 when interrupted.
@@ -45,8 +47,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return _main(arguments)
     except InputError as error:
-        print(f"fhr-jax: error: {error}", file=sys.stderr)
-        return BAD_INPUT
+        return _refuse(str(error))
+    except ModuleNotFoundError as error:
+        if error.name not in _EXTRAS:
+            raise
+        return _refuse(f'this needs {error.name}, which is not installed: pip install "fhr-jax[{_EXTRAS[error.name]}]"')
     except KeyboardInterrupt:
         print("fhr-jax: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -54,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has gone; nothing is wrong here, and Python must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+
+
+def _refuse(message: str) -> int:
+    print(f"fhr-jax: error: {message}", file=sys.stderr)
+    return BAD_INPUT
 
 
 def _main(arguments: list[str]) -> int:

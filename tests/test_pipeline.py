@@ -1,0 +1,189 @@
+"""The path around the network, with a stand-in for it that knows where the landmarks of a drawn pattern are."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import heatmap, hourglass, pipeline
+from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE68
+from tests.nets import random_net
+
+CONFIG = hourglass.TINY
+
+
+@pytest.fixture(scope="module")
+def net():
+    return random_net()
+
+
+@pytest.fixture
+def crops():
+    return jax.random.uniform(jax.random.key(1), (3, CONFIG.crop, CONFIG.crop, 3))
+
+
+@pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
+def test_predict_decodes_the_last_maps(net, crops, loss):
+    net = net._replace(loss=loss)
+    result = pipeline.predict(net, crops, mirror=False)
+    maps = np.asarray(hourglass.Hourglass(CONFIG).apply(net.variables, crops)[-1], np.float64)
+    if loss == "cross_entropy":
+        maps = np.exp(maps - maps.max(axis=(1, 2), keepdims=True))
+        maps = maps / maps.sum(axis=(1, 2), keepdims=True) * 2 * np.pi * CONFIG.sigma**2
+    maps = np.maximum(maps, 0)
+    np.testing.assert_allclose(result.confidence, np.clip(maps.max(axis=(1, 2)), 0, 1), atol=1e-5)
+    points = np.asarray(heatmap.decode(jnp.asarray(maps, jnp.float32), sigma=CONFIG.sigma))
+    np.testing.assert_allclose(result.points, (points + 0.5) * 2 - 0.5, atol=1e-3)
+
+
+@pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
+def test_mirror_averaging_makes_mirror_images_agree(net, crops, loss):
+    net = net._replace(loss=loss)
+    # Eq. 4 reads the right neighbour of a peak, and so the left one in a mirror image; two_sided reads both.
+    first, second = (pipeline.predict(net, images, method="two_sided") for images in (crops, crops[:, :, ::-1]))
+    mirrored = np.asarray(second.points)[:, list(FACE68.flip)]
+    mirrored[..., 0] = CONFIG.crop - 1 - mirrored[..., 0]
+    # Where nothing is above zero, or two pixels are as high as each other, chance decides which is the peak.
+    close = np.abs(first.points - mirrored).max(axis=-1) < 1e-2
+    assert close[np.asarray(first.confidence) > 0.05].mean() > 0.97
+    np.testing.assert_allclose(first.confidence, np.asarray(second.confidence)[:, list(FACE68.flip)], atol=1e-5)
+
+
+def test_predict_compiles_once_and_gives_each_crop_its_own(net, crops):
+    together = pipeline.predict(net, crops)
+    before = pipeline._predict._cache_size()
+    again = pipeline.predict(net, crops[::-1])
+    assert pipeline._predict._cache_size() == before
+    np.testing.assert_allclose(together.points, again.points[::-1], atol=1e-3)
+
+
+def test_predict_says_what_it_expects(net, crops):
+    with pytest.raises(InputError, match=r"expected \(B, 32, 32, 3\)"):
+        pipeline.predict(net, crops[:, :16, :16])
+    other = net._replace(config=CONFIG._replace(landmarks=5))
+    with pytest.raises(InputError, match="mirror"):
+        pipeline.predict(other, crops)
+
+
+# A pattern whose landmarks can be read from its colours: red grows to the right, green downwards, blue marks it.
+SHAPE = np.stack(np.meshgrid(np.linspace(0, 1, 17), np.linspace(0, 1, 4)), axis=-1).reshape(68, 2)
+
+
+def pattern(position, side, size=(240, 320)):
+    """An image with a square face at `position` (x, y of its upper left landmark) of `side` pixels."""
+    y, x = np.mgrid[: size[0], : size[1]].astype(np.float64)
+    u, v = (x - position[0]) / side, (y - position[1]) / side
+    inside = (abs(u - 0.5) < 0.62) & (abs(v - 0.5) < 0.62)
+    image = np.stack([60 + 100 * u, 60 + 100 * v, np.full_like(u, 250)], axis=-1)
+    return np.where(inside[..., None], image, 20).clip(0, 255).astype(np.uint8)
+
+
+def read_pattern(net, crops, **options):
+    """Stands in for `predict`: finds the map from shape to crop by least squares over the pattern's colours."""
+    crop = np.asarray(crops[0], np.float64) * 255
+    y, x = np.nonzero(crop[..., 2] > 200)
+    if len(x) < 50:
+        nothing = jnp.full((1, 68, 2), crop.shape[0] / 2) + jnp.asarray(SHAPE, jnp.float32)[None]
+        return pipeline.Prediction(nothing, jnp.zeros((1, 68)))
+    red, green = ((crop[y, x, c] + 0.5 - 60) / 100 for c in (0, 1))
+    slope_x, shift_x = np.polyfit(red, x, 1)
+    slope_y, shift_y = np.polyfit(green, y, 1)
+    points = SHAPE * [slope_x, slope_y] + [shift_x, shift_y]
+    return pipeline.Prediction(jnp.asarray(points, jnp.float32)[None], jnp.ones((1, 68)))
+
+
+@pytest.fixture
+def reader(monkeypatch, net):
+    monkeypatch.setattr(pipeline, "predict", read_pattern)
+    return net._replace(config=CONFIG._replace(crop=64))
+
+
+@pytest.mark.parametrize("side", [30.0, 64.0, 150.0])
+def test_align_image_returns_to_image_pixels(reader, side):
+    position = np.array([51.3, 40.7])
+    image = pattern(position, side)
+    face = pipeline.align_image(reader, image, (*position, side, side))
+    np.testing.assert_allclose(face.points, position + SHAPE * side, atol=0.02 * side)
+    rough = pipeline.align_image(reader, image, (*(position - side / 8), 1.2 * side, 1.2 * side), passes=2)
+    np.testing.assert_allclose(rough.points, position + SHAPE * side, atol=0.02 * side)
+
+
+@pytest.mark.parametrize("box", [(0, 0, 0, 5), (0, 0, -1, 5), (float("nan"), 0, 5, 5), (0, 0, 5, float("inf"))])
+def test_boxes_that_hold_nothing(reader, box):
+    with pytest.raises(InputError, match="box"):
+        pipeline.align_image(reader, np.zeros((20, 20, 3), np.uint8), tuple(float(v) for v in box))
+
+
+def boxes_of(images):
+    """A detector that counts how often it is asked, and where the blue square is: roughly."""
+    asked = []
+
+    def detect(image):
+        asked.append(len(asked))
+        y, x = np.nonzero(image[..., 2] > 200)
+        if not len(x):
+            return np.zeros((0, 4))
+        low, size = np.array([x.min(), y.min()]), np.array([np.ptp(x), np.ptp(y)])
+        return np.concatenate([low + 0.1 * size, size])[None].astype(np.float64)
+
+    return detect, asked
+
+
+def moving(frames):
+    """Positions and sides of a face that moves 5 pixels a frame and grows by a third."""
+    t = np.arange(frames)
+    return np.stack([20 + 5.0 * t, 30 + 1.5 * t], axis=-1), 60 * (1 + t / (3 * frames))
+
+
+def test_align_video_follows_and_asks_the_detector_once(reader):
+    positions, sides = moving(30)
+    images = [pattern(p, s) for p, s in zip(positions, sides, strict=True)]
+    detector, asked = boxes_of(images)
+    faces = list(pipeline.align_video(reader, images, detector=detector, stabilize=False))
+    assert len(asked) == 1
+    for face, position, side in zip(faces, positions, sides, strict=True):
+        np.testing.assert_allclose(face.points, position + SHAPE * side, atol=1.5)
+        np.testing.assert_array_equal(face.points, face.raw)
+
+
+def test_align_video_with_a_box_needs_no_detector(reader):
+    positions, sides = moving(5)
+    images = [pattern(p, s) for p, s in zip(positions, sides, strict=True)]
+
+    def never(image):
+        raise AssertionError
+
+    faces = list(pipeline.align_video(reader, images, box=(20, 30, 60, 60), detector=never, stabilize=False))
+    np.testing.assert_allclose(faces[-1].points, positions[-1] + SHAPE * sides[-1], atol=1.5)
+
+
+def test_frames_without_a_face_are_nan_and_the_face_is_found_again(reader):
+    blank = np.full((240, 320, 3), 20, np.uint8)
+    here, there = pattern((40, 40), 60), pattern((200, 120), 80)
+    images = [blank, here, here, blank, blank, there, there]
+    detector, _ = boxes_of(images)
+    faces = list(pipeline.align_video(reader, images, detector=detector, stabilize=False))
+    found = [bool(np.isfinite(face.points).all()) for face in faces]
+    assert found == [False, True, True, False, False, True, True]
+    for i in (0, 3, 4):
+        assert np.isnan(faces[i].points).all()
+        assert not faces[i].confidence.any()
+    np.testing.assert_allclose(faces[6].points, np.array([200, 120]) + SHAPE * 80, atol=1.5)
+
+
+def test_align_video_takes_one_frame_at_a_time(reader):
+    taken = []
+
+    def images():
+        for position, side in zip(*moving(6), strict=True):
+            taken.append(None)
+            yield pattern(position, side)
+
+    detector, _ = boxes_of(None)
+    for number, _ in enumerate(pipeline.align_video(reader, images(), detector=detector, stabilize=False), 1):
+        assert len(taken) == number
+
+
+def test_no_frames_no_results(reader):
+    assert list(pipeline.align_video(reader, [], stabilize=False)) == []
