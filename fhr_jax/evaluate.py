@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -20,8 +19,6 @@ from fhr_jax.weights import Net
 
 LIMIT = 8.0
 """Percent of the inter-ocular distance up to which the AUC goes and above which an image is a failure."""
-
-_BATCH = 16
 
 
 class Predictions(NamedTuple):
@@ -117,12 +114,9 @@ def validate(net: Net, examples: Examples, *, conventional: bool = False) -> flo
         conventional: decode as for heatmaps with rounded centres: argmax and a quarter of a pixel.
     """
     method = "quarter" if conventional else "fractional"
-    parts = [
-        pipeline.predict(net, examples.images[i : i + _BATCH], method=method).points
-        for i in range(0, len(examples.images), _BATCH)
-    ]
+    points = pipeline.predict_all(net, examples.images, method=method).points
     markup = pipeline.MARKUPS[net.config.landmarks]
-    return float(metrics.nrmse(jnp.concatenate(parts), examples.points, markup=markup).mean())
+    return float(metrics.nrmse(points, examples.points, markup=markup).mean())
 
 
 def errors(results: Predictions) -> Float[np.ndarray, " n"]:

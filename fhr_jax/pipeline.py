@@ -86,6 +86,18 @@ def predict(
     return _predict(net.variables, crops, net.config, net.loss, mirror, method)
 
 
+BATCH = 16
+"""`predict_all` looks at so many crops at a time."""
+
+
+def predict_all(net: Net, crops: Float[Array, "n s s 3"] | UInt8[np.ndarray, "n s s 3"], **options: Any) -> Prediction:
+    """`predict` for any number of crops (bytes, or values in [0, 1]), with one compiled program for all numbers."""
+    number, scale = len(crops), 255 if crops.dtype == np.uint8 else 1
+    order = np.arange(-(-number // BATCH) * BATCH) % number
+    parts = [predict(net, jnp.asarray(crops[i], jnp.float32) / scale, **options) for i in order.reshape(-1, BATCH)]
+    return Prediction(*(jnp.concatenate(leaves)[:number] for leaves in zip(*parts, strict=True)))
+
+
 @partial(jax.jit, static_argnums=(2, 3, 4, 5))
 def _predict(variables: Any, crops: Array, config: Config, loss: str, mirror: bool, method: Method) -> Prediction:
     count = len(crops)

@@ -12,9 +12,8 @@ import jax.numpy as jnp
 import optax
 from jaxtyping import Array, Float, Int
 
-from fhr_jax import geometry, heatmap, hourglass, losses, metrics, pipeline
-from fhr_jax.data.examples import Examples, Prepare
-from fhr_jax.heatmap import Method
+from fhr_jax import geometry, heatmap, hourglass, losses
+from fhr_jax.data.examples import Prepare
 from fhr_jax.hourglass import Config
 from fhr_jax.weights import Net
 
@@ -143,11 +142,3 @@ def fit(
 def net(state: State, config: Config, *, loss: str) -> Net:
     """The trained network, ready for `pipeline.predict` and `weights.save`."""
     return Net(config, {"params": state.params, "batch_stats": state.batch_stats}, loss)
-
-
-def validate(net: Net, examples: Examples, *, method: Method = "fractional", batch: int = 16) -> Float[Array, " n"]:
-    """NRMSE in percent of every example, with mirror averaging, in batches of a fixed size."""
-    number = examples.images.shape[0]
-    order = jnp.arange(-(-number // batch) * batch) % number
-    points = [pipeline.predict(net, examples.images[i], method=method).points for i in order.reshape(-1, batch)]
-    return metrics.nrmse(jnp.concatenate(points)[:number], examples.points)

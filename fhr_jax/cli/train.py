@@ -61,7 +61,7 @@ def run(options: Train) -> None:
     import jax
     from tqdm import tqdm
 
-    from fhr_jax import checkpoint, train, weights
+    from fhr_jax import checkpoint, evaluate, train, weights
     from fhr_jax.data import loader
     from fhr_jax.hourglass import PRESETS
 
@@ -94,8 +94,7 @@ def run(options: Train) -> None:
                     line["seconds"] = round(time.monotonic() - started, 3)
                 if step % options.validate_every == 0 or last:
                     trained = train.net(state, config, loss=loss)
-                    method = "argmax" if options.conventional else "fractional"
-                    error = float(train.validate(trained, held_out, method=method).mean())
+                    error = evaluate.validate(trained, held_out, conventional=options.conventional)
                     line |= {"step": step, "nrmse": error}
                     bar.set_postfix(nrmse=f"{error:.2f} %")
                 if line:

@@ -1,6 +1,7 @@
 """From a batch of the loader to training examples, on the device: crops and landmarks in crop pixels."""
 
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -25,22 +26,32 @@ class Examples(NamedTuple):
 Prepare = Callable[[PRNGKeyArray, Any], Examples]
 """prepare(key of the step, batch of the loader) -> examples."""
 
-_CHUNK = 8
+BATCH = 16
+"""Faces are rendered so many at a time, so that one compiled program serves every set."""
+
+
+@partial(jax.jit, static_argnames="size")
+def render(face: faces.Face, *, size: int) -> faces.Rendering:
+    """Render faces with a leading axis. Compiling this takes longest of all; call it with one shape."""
+    return jax.vmap(partial(faces.render, size=size))(face)
+
+
+def render_in_batches(face: faces.Face, *, size: int) -> faces.Rendering:
+    """`render` for any number of faces, `BATCH` at a time."""
+    number = jax.tree.leaves(face)[0].shape[0]
+    order = np.arange(-(-number // BATCH) * BATCH) % number
+    parts = [render(jax.tree.map(lambda leaf, i=i: leaf[i], face), size=size) for i in order.reshape(-1, BATCH)]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:number], *parts)
 
 
 def rendered(key: PRNGKeyArray, size: int) -> Prepare:
     """Batches {"index": (B,)} to synthetic faces: face number i is the same at every visit, its jitter is not."""
 
-    def one(index: UInt32[Array, ""], step_key: PRNGKeyArray) -> Examples:
-        jitter_key, photometric_key = jax.random.split(step_key)
-        affine, _ = augment.similarity(jitter_key, size=size)  # `sample` mirrors half of the faces itself
-        face = faces.fill(faces.sample(jax.random.fold_in(key, index)), jitter=_jitter(affine, size))
-        picture = faces.render(face, size=size)
-        return Examples(augment.photometric(photometric_key, picture.image), picture.points)
-
     def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
         index = jnp.asarray(batch["index"])
-        return jax.vmap(one)(index, jax.random.split(step_key, index.shape[0]))
+        jitter_key, photometric_key = jax.random.split(step_key)
+        picture = render(_jittered(key, jax.random.split(jitter_key, index.shape[0]), index, size), size=size)
+        return Examples(_degraded(jax.random.split(photometric_key, index.shape[0]), picture.image), picture.points)
 
     return prepare
 
@@ -64,18 +75,8 @@ def photographed(size: int) -> Prepare:
 
 def rendered_set(key: PRNGKeyArray, indices: Iterable[int], size: int) -> Examples:
     """Synthetic faces as a detector would crop them: not jittered, not degraded."""
-
-    @jax.jit
-    def some(chunk: UInt32[Array, " n"]) -> Examples:
-        picture = jax.vmap(
-            lambda i: faces.render(faces.fill(faces.sample(jax.random.fold_in(key, i))), size=size)
-        )(chunk)
-        return Examples(picture.image, picture.points)
-
-    numbers = np.asarray(list(indices), np.uint32)
-    padded = np.resize(numbers, (-(-len(numbers) // _CHUNK), _CHUNK))
-    parts = [some(jnp.asarray(chunk)) for chunk in padded]
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[: len(numbers)], *parts)
+    picture = render_in_batches(_square(key, jnp.asarray(list(indices), jnp.uint32)), size=size)
+    return Examples(picture.image, picture.points)
 
 
 def photographed_set(pairs: list[Annotated], size: int, *, landmarks: int = 68) -> Examples:
@@ -100,6 +101,23 @@ def photographed_set(pairs: list[Annotated], size: int, *, landmarks: int = 68) 
 def _inner(stored: int, size: int) -> Affine:
     """From a stored crop, which has a margin, to the crop proper."""
     return geometry.square_crop(jnp.full(2, (stored - 1) / 2), stored / MARGIN, size)
+
+
+@partial(jax.jit, static_argnames="size")
+def _jittered(key: PRNGKeyArray, keys: PRNGKeyArray, index: UInt32[Array, " b"], size: int) -> faces.Face:
+    def one(step_key: PRNGKeyArray, i: UInt32[Array, ""]) -> faces.Face:
+        affine, _ = augment.similarity(step_key, size=size)  # `sample` mirrors half of the faces itself
+        return faces.fill(faces.sample(jax.random.fold_in(key, i)), jitter=_jitter(affine, size))
+
+    return jax.vmap(one)(keys, index)
+
+
+@jax.jit
+def _square(key: PRNGKeyArray, index: UInt32[Array, " n"]) -> faces.Face:
+    return jax.vmap(lambda i: faces.fill(faces.sample(jax.random.fold_in(key, i))))(index)
+
+
+_degraded = jax.jit(jax.vmap(augment.photometric))
 
 
 def _jitter(affine: Affine, size: int) -> faces.Jitter:
