@@ -1,4 +1,4 @@
-"""Moving the camera: crops as the detector and the training see them."""
+"""Moving the camera: crops as a detector gives them and training wants them, and the mirror."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from fhr_jax.data.faces.render import landmarks
 
 
 class Jitter(NamedTuple):
-    """A similarity of the crop: factor, turn (radians) and shift (fractions of the frame)."""
+    """How a crop differs from the tight one: enlarged by `zoom`, turned (radians), shifted (fractions of the frame)."""
 
     zoom: Float[Array, ""] | float = 1.0
     turn: Float[Array, ""] | float = 0.0
@@ -24,25 +24,32 @@ def fill(face: Face, *, scale: float = 1.3, jitter: Jitter | None = None) -> Fac
     Args:
         face: any face (no frame axis).
         scale: side of the crop in sides of the landmarks' square; 1.3 as the evaluation crops.
-        jitter: turns, zooms and shifts the crop afterwards about its centre; nothing is resampled.
+        jitter: turns the face, then zooms and shifts it in the frame. Unlike an augmented picture nothing is
+            resampled and nothing black comes in.
 
     Returns:
-        The face with another view (and, if turned, another roll); all landmarks lie inside the frame if the jitter is
-        mild.
+        The face with another view (and, if turned, another roll).
     """
-    if jitter is not None:
-        pose = face.pose + jnp.stack([0.0 * face.pose[2], 0.0 * face.pose[2], jitter.turn + 0.0 * face.pose[2]])
-        turned = face._replace(pose=pose)
-        # The square belongs to the face before the turn: a crop that is turned keeps its side.
-        centre, side = geometry.landmark_square(landmarks(face), scale=scale)
-        middle, _ = geometry.landmark_square(landmarks(turned), scale=scale)
-        return _look(turned, middle, side / jitter.zoom, jnp.asarray(jitter.shift))
-    centre, side = geometry.landmark_square(landmarks(face), scale=scale)
-    return _look(face, centre, side, jnp.zeros(2))
+    jitter = Jitter() if jitter is None else jitter
+    # A face that is turned keeps the side of its upright square, as a crop does that turns with it.
+    _, side = geometry.landmark_square(landmarks(face), scale=scale)
+    roll = jnp.zeros(3, face.pose.dtype).at[2].set(face.view.mirror * jitter.turn)
+    face = face._replace(pose=face.pose + roll)
+    centre, _ = geometry.landmark_square(landmarks(face), scale=scale)
+    return _look(face, centre, side / jitter.zoom, jnp.asarray(jitter.shift, face.pose.dtype))
+
+
+def mirror(face: Face) -> Face:
+    """The face whose picture is the mirror image, landmarks renamed as the markup says."""
+    return face._replace(view=face.view._replace(mirror=-face.view.mirror))
 
 
 def _look(face: Face, centre: Float[Array, "2"], side: Float[Array, ""], shift: Float[Array, "2"]) -> Face:
+    """Make the square of `centre` and `side`, in fractions of the frame, the new frame, less `shift`."""
     view = face.view
-    unmirrored = jnp.stack([0.5 + view.mirror * (centre[0] - 0.5), centre[1]])
-    moved = 0.5 + (view.centre - unmirrored) / side + shift * jnp.stack([view.mirror, 1 + 0 * view.mirror])
-    return face._replace(view=view._replace(centre=moved, scale=view.scale / side))
+    # The view is described before mirroring.
+    sign = jnp.stack([view.mirror, jnp.ones_like(view.mirror)])
+    seen = 0.5 + sign * (centre - 0.5)
+    return face._replace(
+        view=view._replace(centre=0.5 + (view.centre - seen) / side + sign * shift, scale=view.scale / side)
+    )
