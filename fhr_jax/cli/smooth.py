@@ -45,6 +45,8 @@ def run(options: Smooth) -> None:
     recording = landmark_files.read(options.input)
     landmark_files.check_output(options.output, recording)
     landmarks = recording.tracks[0].points.shape[1]
+    if not any(np.isfinite(track.points).any() for track in recording.tracks):
+        raise InputError(f"{options.input}: no landmark in any frame: every point is missing")
     params = _params(options, landmarks)
     smoothed = [_smooth(track, params, options) for track in recording.tracks]
     landmark_files.write(options.output, recording, smoothed)
@@ -65,8 +67,7 @@ def _smooth(track: Track, params: stabilizer.Params, options: Smooth) -> np.ndar
     frames = len(track.points)
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
     padded[:frames] = track.points
-    run = jax.jit(stabilizer.run, static_argnames=("covariance", "estimate"))
-    steady = run(params, jnp.asarray(padded), covariance=options.covariance, estimate=options.estimate)
+    steady = _run(params, jnp.asarray(padded), covariance=options.covariance, estimate=options.estimate)
     return np.asarray(steady[:frames], np.float64)
 
 
@@ -91,3 +92,6 @@ def _second_difference(points: np.ndarray, observed: np.ndarray) -> np.ndarray:
     seen = np.isfinite(observed[..., 0])
     size = np.linalg.norm(points[:-2] - 2 * points[1:-1] + points[2:], axis=-1)
     return size[seen[:-2] & seen[1:-1] & seen[2:]]
+
+
+_run = jax.jit(stabilizer.run, static_argnames=("covariance", "estimate"))

@@ -1,0 +1,117 @@
+"""The command line itself: help, versions, unknown things, and that errors are one line with exit code 2."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from fhr_jax import cli
+from fhr_jax.errors import InputError
+
+PROGRAM = [sys.executable, "-c", "import sys; from fhr_jax.cli import main; sys.exit(main())"]
+
+
+def call(*arguments, **options):
+    return subprocess.run([*PROGRAM, *arguments], capture_output=True, text=True, timeout=120, **options)
+
+
+def test_help_lists_every_command_without_loading_jax():
+    code = "import sys; from fhr_jax.cli import main; main(['--help']); print('jax' in sys.modules)"
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert result.returncode == 0
+    for name in cli.COMMANDS:
+        assert f"\n  {name} " in result.stdout
+    assert "Example:" in result.stdout
+    assert result.stdout.endswith("False\n")
+
+
+def test_every_command_is_there(capsys):
+    for name, command in cli.COMMANDS.items():
+        path = Path(cli.__file__).parent / f"{command.module}.py"
+        assert path.exists(), name
+        assert cli.main([name, "--help"]) == 0
+        text = capsys.readouterr().out
+        assert "Example:" in text
+        assert f"fhr-jax {name}" in text
+
+
+def test_version(capsys):
+    assert cli.main(["--version"]) == 0
+    assert capsys.readouterr().out.startswith("fhr-jax ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["stabilize"], "unknown command 'stabilize'"),
+        (["--verbose"], "unknown option '--verbose'"),
+        (["smooth"], "IN"),
+        (["smooth", "a.npz", "b.npz", "--speed", "3"], "--speed"),
+        (["smooth", "a.npz", "b.npz", "--covariance", "half"], "half"),
+        (["track", "a.mp4"], "--out"),
+    ],
+)
+def test_wrong_command_lines_give_one_line(capsys, arguments, message):
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("fhr-jax: error: ")
+    assert error.count("\n") == 1
+
+
+def test_without_arguments_it_says_how_to_use_it(capsys):
+    assert cli.main([]) == 2
+    assert "usage" in capsys.readouterr().out
+
+
+def test_errors_have_no_traceback_in_a_process_of_their_own(tmp_path):
+    result = call("smooth", str(tmp_path / "missing.npz"), str(tmp_path / "out.npz"))
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert result.stderr == f"fhr-jax: error: {tmp_path / 'missing.npz'}: no such file or folder\n"
+    assert not list(tmp_path.iterdir())
+
+
+def fake_command(monkeypatch, error):
+    class Module:
+        @staticmethod
+        def Options():
+            return 1
+
+        @staticmethod
+        def run(options):
+            raise error
+
+    monkeypatch.setattr(cli.importlib, "import_module", lambda name: Module)
+    monkeypatch.setattr(cli, "COMMANDS", {"do": cli.Command("do", "Options", "")})
+    monkeypatch.setattr(cli, "_options", lambda *_: 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "message"),
+    [
+        (InputError("x.pts: bad"), 2, "fhr-jax: error: x.pts: bad\n"),
+        (KeyboardInterrupt(), 130, "fhr-jax: interrupted\n"),
+        (ModuleNotFoundError("no cv2", name="cv2"), 2, 'pip install "fhr-jax[video]"\n'),
+    ],
+)
+def test_exit_codes(monkeypatch, capsys, error, code, message):
+    fake_command(monkeypatch, error)
+    assert cli.main(["do"]) == code
+    assert capsys.readouterr().err.endswith(message)
+
+
+def test_defects_of_the_program_are_not_hidden(monkeypatch):
+    fake_command(monkeypatch, ModuleNotFoundError("no numpy", name="numpy"))
+    with pytest.raises(ModuleNotFoundError):
+        cli.main(["do"])
+
+
+def test_a_closed_pipe_is_no_error():
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "w") as gone:
+        result = subprocess.run([*PROGRAM, "--help"], stdout=gone, stderr=subprocess.PIPE, text=True, timeout=60)
+    assert result.stderr == ""

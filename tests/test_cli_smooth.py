@@ -1,0 +1,137 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import cli, npz, stabilizer
+from fhr_jax.data import landmark_files, openface, pts
+from tests.test_landmark_files import csv_text
+
+LANDMARKS = 4
+
+
+@pytest.fixture
+def params(tmp_path_factory):
+    """Parameters for four points, so that nothing hangs on those that ship."""
+    path = tmp_path_factory.mktemp("params") / "params.npz"
+    stabilizer.save(path, stabilizer.init_params(1.0, jnp.eye(2 * LANDMARKS)))
+    return path
+
+
+def noisy(frames=40, landmarks=LANDMARKS, seed=0):
+    """A face that turns slowly, seen with noise."""
+    rng = np.random.default_rng(seed)
+    rest = rng.uniform(100, 200, (1, landmarks, 2))
+    return rest + 5 * np.sin(np.arange(frames) / 15)[:, None, None] + rng.normal(size=(frames, landmarks, 2))
+
+
+def jitter(track):
+    return np.linalg.norm(np.diff(track, 2, axis=0), axis=-1).mean()
+
+
+def test_npz(tmp_path, params, capsys):
+    track = noisy().astype(np.float32)
+    npz.write(tmp_path / "in.npz", {"predictions": track, "broken_frames": np.array([3])})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    written = npz.read(tmp_path / "out.npz")
+    assert set(written) == {"predictions", "broken_frames"}
+    expected = stabilizer.run(stabilizer.load(params), jnp.asarray(track))
+    np.testing.assert_allclose(written["predictions"], expected, atol=1e-3)
+    assert jitter(written["predictions"]) < 0.7 * jitter(track)
+    said = capsys.readouterr().out
+    assert "40 frames, 1 face" in said
+    assert "0.00 % of the points were missing" in said
+
+
+@pytest.mark.parametrize("options", [["--covariance", "full"], ["--estimate", "mode"]])
+def test_options_reach_the_stabilizer(tmp_path, params, options):
+    track = noisy(12).astype(np.float32)
+    npz.write(tmp_path / "in.npz", {"landmarks": track})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), *options]) == 0
+    chosen = {options[0][2:]: options[1]}
+    expected = stabilizer.run(stabilizer.load(params), jnp.asarray(track), **chosen)
+    np.testing.assert_allclose(npz.read(tmp_path / "out.npz")["landmarks"], expected, atol=2e-3)
+
+
+def test_missing_points_are_predicted_and_said(tmp_path, params, capsys):
+    track = noisy()
+    track[10], track[20, 1] = np.nan, np.inf
+    npz.write(tmp_path / "in.npz", {"landmarks": track})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    assert np.isfinite(npz.read(tmp_path / "out.npz")["landmarks"]).all()
+    assert f"{100 * 5 / 160:.2f} % of the points were missing" in capsys.readouterr().out
+
+
+def test_openface_with_two_faces(tmp_path, params, capsys):
+    left, right = np.round(noisy(30, seed=1), 1), np.round(noisy(30, seed=2) + 300, 1)
+    rows = []
+    for t in range(30):
+        rows.append((t + 1, 0, int(t != 7), left[t] if t != 7 else 0 * left[t]))
+        if t % 10 != 5:  # the second face is not in every frame
+            rows.append((t + 1, 1, 1, right[t]))
+    (tmp_path / "in.csv").write_text(csv_text(rows))
+    assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", "--params", str(params)]) == 0
+    before, after = (openface.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
+    assert [row[:5] for row in before.rows] == [row[:5] for row in after.rows]
+    for face, track in ((0, left), (1, right)):
+        x = after.points[after.face == face]
+        frames = after.frame[after.face == face] - 1
+        np.testing.assert_allclose(x[np.isfinite(x[:, 0, 0])], track[frames][np.isfinite(x[:, 0, 0])], atol=6)
+    # A frame without success is predicted all the same; its success stays 0.
+    lost = next(row for row in after.rows if row[0] == "8" and row[1].strip() == "0")
+    assert np.abs(float(lost[after.x[0]]) - left[7, 0, 0]) < 6
+    assert "57 frames, 2 faces" in capsys.readouterr().out
+
+
+def test_folder_of_pts(tmp_path, params):
+    track = noisy(15)
+    (tmp_path / "in").mkdir()
+    for t, frame in enumerate(track):
+        pts.write(tmp_path / "in" / f"{t + 1}.pts", frame)
+    assert cli.main(["smooth", f"{tmp_path}/in", f"{tmp_path}/out", "--params", str(params)]) == 0
+    steady = landmark_files.read_track(tmp_path / "out")
+    assert steady.shape == track.shape
+    assert jitter(steady) < 0.7 * jitter(track)
+
+
+def test_default_parameters_do_for_68_points(tmp_path, capsys):
+    track = noisy(60, 68)
+    npz.write(tmp_path / "in.npz", {"landmarks": track})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz"]) == 0
+    assert jitter(npz.read(tmp_path / "out.npz")["landmarks"]) < 0.7 * jitter(track)
+
+
+def make_bad(tmp_path, case):
+    source, output = tmp_path / "in.npz", tmp_path / "out.npz"
+    match case:
+        case "wrong shape":
+            npz.write(source, {"landmarks": np.zeros((5, 3))})
+        case "track is empty":
+            npz.write(source, {"landmarks": np.zeros((0, 4, 2))})
+        case "no landmark":
+            npz.write(source, {"landmarks": np.full((5, 4, 2), np.nan)})
+        case "expected 4":
+            npz.write(source, {"landmarks": np.zeros((5, 7, 2))})
+        case "not an .npz":
+            source.write_text("hello")
+        case "ends in .npz":
+            npz.write(source, {"landmarks": noisy()})
+            output = tmp_path / "out.csv"
+        case "cannot write":
+            npz.write(source, {"landmarks": noisy()})
+            output = tmp_path / "in.npz" / "out.npz"
+    return source, output
+
+
+@pytest.mark.parametrize(
+    "case",
+    ["wrong shape", "track is empty", "no landmark", "expected 4", "not an .npz", "ends in .npz", "cannot write"],
+)
+def test_bad_input(tmp_path, params, capsys, case):
+    source, output = make_bad(tmp_path, case)
+    assert cli.main(["smooth", str(source), str(output), "--params", str(params)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert str(tmp_path) in error
+    if case != "wrong shape":
+        assert case in error
+    assert [p.name for p in tmp_path.iterdir()] == ["in.npz"]

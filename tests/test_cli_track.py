@@ -1,0 +1,141 @@
+"""`fhr-jax track` on drawn clips; the network and the detector are stand-ins that read the drawn pattern."""
+
+from fractions import Fraction
+
+import numpy as np
+import pytest
+
+from fhr_jax import cli, npz, pipeline, weights
+from fhr_jax.data import openface, video
+from tests.nets import random_net
+from tests.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
+
+RATE = Fraction(25)
+
+
+def clip(path, images):
+    with video.writer(path, size=images[0].shape[:2], rate=RATE) as write:
+        for number, image in enumerate(images):
+            write(image, number / 25)
+
+
+@pytest.fixture
+def net(tmp_path_factory, monkeypatch):
+    monkeypatch.setattr(pipeline, "predict", read_pattern)
+    monkeypatch.setattr(pipeline, "cascade", lambda: boxes_of(None)[0])
+    path = tmp_path_factory.mktemp("net") / "net.npz"
+    weights.save(path, random_net())
+    return str(path)
+
+
+def faces(frames):
+    return [pattern((40 + 3 * t, 50 + t), 80) for t in range(frames)]
+
+
+BLANK = np.full((240, 320, 3), 20, np.uint8)
+
+
+def test_results(tmp_path, net, capsys):
+    clip(tmp_path / "a.mp4", [BLANK, *faces(6), BLANK])
+    out = tmp_path / "deep" / "out"
+    arguments = ["track", f"{tmp_path}/a.mp4", "--out", str(out), "--net", net, "--no-stabilize"]
+    assert cli.main(arguments) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["landmarks.csv", "landmarks.npz", "overlay.mp4"]
+    arrays = npz.read(out / "landmarks.npz")
+    assert {name: array.shape for name, array in arrays.items()} == {
+        "landmarks": (8, 68, 2),
+        "raw": (8, 68, 2),
+        "confidence": (8, 68),
+        "time": (8,),
+    }
+    np.testing.assert_allclose(arrays["time"], np.arange(8) / 25, atol=1e-3)
+    assert np.isnan(arrays["landmarks"][[0, 7]]).all()
+    for t in range(6):
+        expected = np.array([40 + 3 * t, 50 + t]) + 80 * SHAPE
+        np.testing.assert_allclose(arrays["landmarks"][t + 1], expected, atol=3)
+
+    table = openface.read(out / "landmarks.csv")
+    assert table.frame.tolist() == list(range(1, 9))
+    np.testing.assert_allclose(table.points, arrays["landmarks"], atol=6e-4)
+    assert [row[4] for row in table.rows] == ["0", *"111111", "0"]
+
+    overlay = list(video.frames(out / "overlay.mp4"))
+    assert len(overlay) == 8
+    np.testing.assert_allclose([f.time for f in overlay], arrays["time"], atol=1e-3)
+    assert overlay[0].image.max() < 60
+    assert (overlay[3].image[..., 1] > 200).any()
+    assert "8 frames, a face in 6" in capsys.readouterr().out
+
+    # The same command again replaces the results.
+    assert cli.main(arguments) == 0
+
+
+def test_box_of_the_first_frame(tmp_path, net, monkeypatch):
+    def never(image):
+        raise AssertionError
+
+    monkeypatch.setattr(pipeline, "cascade", lambda: never)
+    clip(tmp_path / "a.mp4", faces(3))
+    arguments = ["--out", f"{tmp_path}/out", "--net", net, "--box", "44,52,78,82", "--no-stabilize"]
+    assert cli.main(["track", f"{tmp_path}/a.mp4", *arguments]) == 0
+    assert np.isfinite(npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]).all()
+
+
+def test_odd_sizes_keep_their_coordinates(tmp_path, net):
+    clip(tmp_path / "a.mp4", [image[:239, :319] for image in faces(3)])
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, "--no-stabilize"]) == 0
+    landmarks = npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]
+    np.testing.assert_allclose(landmarks[2], np.array([46, 52]) + 80 * SHAPE, atol=3)
+
+
+@pytest.mark.parametrize(
+    ("box", "message"),
+    [
+        ("1,2,3", "four numbers"),
+        ("a,b,c,d", "four numbers"),
+        ("1,2,0,5", "above 1 pixel"),
+        ("nan,2,9,5", "above 1 pixel"),
+        ("900,2,30,50", "outside"),
+    ],
+)
+def test_bad_boxes(tmp_path, net, capsys, box, message):
+    clip(tmp_path / "a.mp4", faces(2))
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, "--box", box]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.count("\n") == 1
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def last_line(capsys):
+    """What stands on stderr after the progress bar."""
+    return capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+
+
+def test_a_video_without_a_face_is_an_error_and_leaves_nothing(tmp_path, net, capsys):
+    clip(tmp_path / "a.mp4", [BLANK] * 4)
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/x/out", "--net", net, "--no-stabilize"]) == 2
+    assert "no face found in any of 4 frames" in last_line(capsys)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+
+
+def test_bad_input(tmp_path, net, capsys):
+    clip(tmp_path / "good.mp4", faces(2))
+    (tmp_path / "empty.mp4").write_bytes(b"")
+    (tmp_path / "text.mp4").write_text("no video")
+    (tmp_path / "bad.npz").write_text("no net")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    cases = [
+        ([f"{tmp_path}/missing.mp4", "--out", f"{tmp_path}/out", "--net", net], "missing.mp4"),
+        ([f"{tmp_path}/empty.mp4", "--out", f"{tmp_path}/out", "--net", net], "empty.mp4"),
+        ([f"{tmp_path}/text.mp4", "--out", f"{tmp_path}/out", "--net", net], "text.mp4"),
+        ([f"{tmp_path}/good.mp4", "--out", f"{tmp_path}/text.mp4/out", "--net", net], "cannot write"),
+        ([f"{tmp_path}/good.mp4", "--out", f"{tmp_path}/out", "--net", f"{tmp_path}/bad.npz"], "bad.npz"),
+        ([f"{tmp_path}/good.mp4", "--out", f"{tmp_path}/out", "--net", f"{tmp_path}/none.npz"], "none.npz"),
+    ]
+    for arguments, message in cases:
+        assert cli.main(["track", *arguments]) == 2
+        line = last_line(capsys)
+        assert line.startswith("fhr-jax: error: ")
+        assert message in line
+        assert sorted(p.name for p in tmp_path.iterdir()) == before
