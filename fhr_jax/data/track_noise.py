@@ -50,9 +50,10 @@ class Noise(NamedTuple):
     missing: float | Float[Array, ""] = 0.0
 
     @staticmethod
-    def draw(key: Key) -> "Noise":
-        """A model whose level varies as the published predictions do from video to video."""
-        return Noise(level=0.9 * jnp.exp(0.55 * jnp.clip(jax.random.normal(key), -2, 2)))
+    def draw(key: Key, liveliness: float | Float[Array, ""] = 1.0) -> "Noise":
+        """A model whose level varies from video to video, and is higher where the head moves more."""
+        spread = jnp.exp(0.4 * jnp.clip(jax.random.normal(key), -2, 2))
+        return Noise(level=0.65 * liveliness**0.7 * spread)
 
 
 def observe(key: Key, truth: Float[Array, "t 68 2"], noise: Noise) -> Float[Array, "t 68 2"]:

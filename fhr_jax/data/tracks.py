@@ -49,11 +49,12 @@ def sample(key: Key, frames: int, *, noise: Noise | None = None, follow: float |
         follow: 1 crops every frame to its own landmarks, which removes slow global motion, as the crops of 300-VW;
             0 crops all frames alike; None draws one of the two.
     """
-    shape_key, crop_key, level_key, noise_key = jax.random.split(key, 4)
-    points = head_points(shape_key, frames)
+    shape_key, lively_key, crop_key, level_key, noise_key = jax.random.split(key, 5)
+    liveliness = jnp.exp(0.5 * jnp.clip(jax.random.normal(lively_key), -2, 2))
+    points = head_points(shape_key, frames, liveliness=liveliness)
     chosen = jax.random.bernoulli(crop_key).astype(points.dtype) if follow is None else follow
     truth = crop(points, follow=chosen)
-    noise = Noise.draw(level_key) if noise is None else noise
+    noise = Noise.draw(level_key, liveliness) if noise is None else noise
     return Tracks(truth, observe(noise_key, truth, noise))
 
 
@@ -62,14 +63,14 @@ def batch(key: Key, tracks: int, frames: int, *, noise: Noise | None = None) -> 
     return jax.vmap(lambda k: sample(k, frames, noise=noise))(jax.random.split(key, tracks))
 
 
-def head_points(key: Key, frames: int) -> Float[Array, "t 68 2"]:
+def head_points(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -> Float[Array, "t 68 2"]:
     """Landmarks of a moving, talking head in head units (inter-ocular distances), x right, y down."""
-    keys = jax.random.split(key, 5)
+    keys = jax.random.split(key, 4)
+    liveliness = jnp.asarray(liveliness, jnp.float32)
     identity = 0.8 * jax.random.normal(keys[0], (len(anatomy.IDENTITY),))
-    liveliness = jnp.exp(0.5 * jax.random.normal(keys[1]))
-    pose = _pose(keys[2], frames, liveliness)
-    expression = _expression(keys[3], frames, liveliness)
-    place = _place(keys[4], frames, liveliness)
+    pose = _pose(keys[1], frames, liveliness)
+    expression = _expression(keys[2], frames, liveliness)
+    place = _place(keys[3], frames, liveliness)
 
     def frame(pose: Array, expression: Array, place: Array) -> Array:
         head = shape.head(identity, expression)

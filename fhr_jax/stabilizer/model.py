@@ -16,6 +16,7 @@ from jaxtyping import Array, Bool, Float
 from fhr_jax.errors import InputError
 from fhr_jax.filters import Filter
 from fhr_jax.stabilizer import mixture
+from fhr_jax.stabilizer.gate import Doubt, judge
 from fhr_jax.stabilizer.params import Params
 
 Covariance = Literal["diagonal", "full"]
@@ -30,14 +31,14 @@ class State(NamedTuple):
         origin: (M, d), where each point was first seen (or last taken anew after a jump), units of the track.
         seen: (M,), False for points that were never seen.
         scale: units of the track in one unit of the parameters.
-        refused: (M,), how many frames in a row the gate refused the point.
+        doubt: what the gate keeps; None without a gate.
     """
 
     history: mixture.History
     origin: Float[Array, "m d"]
     seen: Bool[Array, " m"]
     scale: Float[Array, ""]
-    refused: Float[Array, " m"]
+    doubt: Doubt | None
 
 
 def init_state(params: Params, *, dims: int = 2, covariance: Covariance = "diagonal") -> State:
@@ -48,12 +49,14 @@ def init_state(params: Params, *, dims: int = 2, covariance: Covariance = "diago
     if covariance not in ("diagonal", "full"):
         raise InputError(f"covariance: {covariance!r}, expected 'diagonal' or 'full'")
     points, zero = size // dims, jnp.zeros_like(params.gamma)
+    nothing = jnp.zeros_like(zero, shape=(points, dims))
+    doubt = None if params.gate is None else Doubt(nothing[:, 0], nothing, nothing[:, 0])
     return State(
         history=mixture.start(params, full=covariance == "full"),
-        origin=jnp.zeros_like(zero, shape=(points, dims)),
+        origin=nothing,
         seen=jnp.zeros(points, bool),
         scale=jnp.ones_like(zero),
-        refused=jnp.zeros_like(zero, shape=(points,)),
+        doubt=doubt,
     )
 
 
@@ -159,17 +162,16 @@ def as_filter(params: Params, *, covariance: Covariance = "diagonal", estimate: 
 def _step(
     params: Params, state: State, z: Array, here: Array, weight: Array, dt: Array, estimate: Estimate
 ) -> tuple[State, Array]:
-    state, here = _gate(params, state, z, here)
+    state, z, here = _gate(params, state, z, here, dt)
     scale = jnp.where(state.seen.any(), state.scale, _scale(params, z, here))
     history = state.history
-    means = mixture.predict(params, history, dt)
+    means, predicted = _predict(params, history, dt, scale, z.shape)
     centre = (params.alpha[:, None] * means).sum(axis=0)
-    predicted = scale * _to_points(params, centre, z.shape)
 
     # A point seen for the first time starts where its prediction is 0 away.
     origin = jnp.where((here & ~state.seen)[:, None], z - predicted, state.origin)
     seen = state.seen | here
-    residual = jnp.where(here[:, None], (z - origin - predicted) / scale, 0) * (here * weight)[:, None]
+    residual = jnp.where(here[:, None], (z - origin - predicted) / scale, 0) * weight[:, None]
     y = centre + jnp.matmul(residual.reshape(-1), params.basis, precision=Precision.HIGHEST)
 
     posterior = mixture.posterior(params, history, means, y)
@@ -181,31 +183,29 @@ def _step(
     x = jnp.where(some, x, prediction)
 
     points = origin + scale * _to_points(params, x, z.shape)
-    state = State(after, origin, seen, scale, state.refused)
-    return state, jnp.where(seen[:, None], points, jnp.nan)
+    return State(after, origin, seen, scale, state.doubt), jnp.where(seen[:, None], points, jnp.nan)
 
 
-def _gate(params: Params, state: State, z: Array, here: Array) -> tuple[State, Array]:
-    """Refuse single points that jump; take them anew after a while; start over when most jump at once."""
-    gate = params.gate
-    if gate is None:
-        return state, here
-    dt = jnp.ones_like(params.gamma)
-    centre = (params.alpha[:, None] * mixture.predict(params, state.history, dt)).sum(axis=0)
-    predicted = state.origin + state.scale * _to_points(params, centre, z.shape)
-    old = here & state.seen
-    # Squared: a root has no derivative at 0.
-    jumped = old & (((z - predicted) ** 2).sum(axis=-1) > (gate.distance * state.scale) ** 2)
-    cut = jumped.sum() > gate.most * jnp.maximum(old.sum(), 1)
+def _predict(
+    params: Params, history: mixture.History, dt: Array, scale: Array, shape: tuple[int, ...]
+) -> tuple[Array, Array]:
+    """Means of the components in the basis, and their mean as points relative to the origin, units of the track."""
+    means = mixture.predict(params, history, dt)
+    return means, scale * _to_points(params, (params.alpha[:, None] * means).sum(axis=0), shape)
 
-    refused = jnp.where(jumped, state.refused + 1, jnp.where(here, 0, state.refused))
-    anew = jumped & (refused > gate.patience)
-    state = state._replace(seen=state.seen & ~anew, refused=jnp.where(anew, 0, refused))
-    fresh = init_state(
-        params, dims=z.shape[-1], covariance="diagonal" if state.history.covariance.ndim == 1 else "full"
-    )
-    state = jax.tree.map(lambda new, kept: jnp.where(cut, new, kept), fresh, state)
-    return state, here & (cut | anew | ~jumped)
+
+def _gate(params: Params, state: State, z: Array, here: Array, dt: Array) -> tuple[State, Array, Array]:
+    """The state, the observation and which points count, after the gate (if there is one)."""
+    if params.gate is None or state.doubt is None:
+        return state, z, here
+    predicted = state.origin + _predict(params, state.history, dt, state.scale, z.shape)[1]
+    distance = params.gate.distance * state.scale
+    doubt, verdict = judge(params.gate, state.doubt, z, here, predicted, state.seen, distance)
+    full = state.history.covariance.ndim == 2
+    fresh = init_state(params, dims=z.shape[-1], covariance="full" if full else "diagonal")
+    state = state._replace(seen=state.seen & ~verdict.anew)
+    state = jax.tree.map(lambda new, kept: jnp.where(verdict.cut, new, kept), fresh, state)
+    return state._replace(doubt=doubt), verdict.z, verdict.here
 
 
 def _scale(params: Params, z: Array, here: Array) -> Array:

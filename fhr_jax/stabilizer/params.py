@@ -26,17 +26,20 @@ class Motion(NamedTuple):
 
 
 class Gate(NamedTuple):
-    """Extension: a point too far from its prediction counts as missing. Not fitted.
+    """Extension: a point too far from its prediction counts as missing. Not fitted; see `gate.py`.
 
     Attributes:
         distance: how far is too far, in the units of the parameters.
-        patience: after this many refusals in a row the point is taken where it is.
+        patience: a point that was refused this many times in a row, each time about where it was the last time, is
+            taken where it is.
         most: if more than this share of the points that are there jump at once, it is a cut: all start anew.
+        reach: a point further than this from the median point, in median distances, is no part of the face.
     """
 
     distance: Float[Array, ""]
     patience: Float[Array, ""]
     most: Float[Array, ""]
+    reach: Float[Array, ""]
 
 
 class Params(NamedTuple):
