@@ -52,7 +52,7 @@ def test_results(tmp_path, net, capsys):
     assert np.isnan(arrays["landmarks"][[0, 7]]).all()
     for t in range(6):
         expected = np.array([40 + 3 * t, 50 + t]) + 80 * SHAPE
-        np.testing.assert_allclose(arrays["landmarks"][t + 1], expected, atol=3)
+        np.testing.assert_allclose(arrays["landmarks"][t + 1], expected, atol=5)
 
     table = openface.read(out / "landmarks.csv")
     assert table.frame.tolist() == list(range(1, 9))
@@ -85,7 +85,7 @@ def test_odd_sizes_keep_their_coordinates(tmp_path, net):
     clip(tmp_path / "a.mp4", [image[:239, :319] for image in faces(3)])
     assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, "--no-stabilize"]) == 0
     landmarks = npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]
-    np.testing.assert_allclose(landmarks[2], np.array([46, 52]) + 80 * SHAPE, atol=3)
+    np.testing.assert_allclose(landmarks[2], np.array([46, 52]) + 80 * SHAPE, atol=5)
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,7 @@ def run(options: Track) -> None:
         with contextlib.ExitStack() as stack:
             write = stack.enter_context(video.writer(folder / "overlay.mp4", size=info.size, rate=info.rate))
             stream = stack.enter_context((folder / "landmarks.csv").open("w", newline=""))
-            log = _Log(folder / "log", net.config.landmarks)
+            log = stack.enter_context(_Log(folder / "log", net.config.landmarks))
             rows = openface.RowWriter(stream, landmarks=net.config.landmarks)
             frames, images = itertools.tee(video.frames(options.video))
             faces = pipeline.align_video(net, (frame.image for frame in images), box=box, stabilize=options.stabilize)
@@ -91,6 +91,12 @@ class _Log:
         self._stream = path.open("wb")
         self.frames = self.found = 0
 
+    def __enter__(self) -> "_Log":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
     def add(self, time: float, face: pipeline.Face) -> None:
         record = np.array((face.points, face.raw, face.confidence, time), self._dtype)
         self._stream.write(record.tobytes())
@@ -98,8 +104,7 @@ class _Log:
         self.found += bool(np.isfinite(face.points).all())
 
     def save(self, path: Path) -> None:
-        """Write what was added as an .npz, an array a field; the log itself goes away."""
-        self._stream.close()
+        """Once closed: write what was added as an .npz, an array a field; the log itself goes away."""
         records: np.ndarray = np.memmap(self._path, self._dtype, mode="r")
         npz.write(path, {name: records[name] for name in self._dtype.names or ()})
         del records
