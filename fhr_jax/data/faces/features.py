@@ -115,7 +115,7 @@ def mouth(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes
     dark = jnp.array([0.16, 0.05, 0.05])[:, None, None] * (0.6 + 0.8 * jnp.clip(depth / 0.25, 0, 1))[None]
     tooth = features.teeth * jnp.array([0.93, 0.9, 0.84])
     tooth = tooth[:, None, None] * (0.75 + 0.25 * middle - 0.08 * jnp.maximum(wave(7 * u + 0.25) - 0.5, 0))[None]
-    tooth = tooth * light.tint[:, None, None]
+    tooth = tooth * (0.6 + 0.4 * light.ambient)
     upper_teeth = cover(depth - 0.10 * (0.4 + 0.6 * middle), 0.02 + soft)
     lower_teeth = 0.45 * cover(inner_bottom - v - 0.035 * middle, 0.02 + soft)
     inner = layer(dark, tooth, jnp.maximum(upper_teeth, lower_teeth) * jnp.clip(3 * middle - 0.4, 0, 1))

@@ -24,7 +24,7 @@ def _pose(dice: Dice) -> Float[Array, "3"]:
 def _expression(dice: Dice) -> Float[Array, "e"]:
     """Coefficients of `anatomy.EXPRESSION`: many faces near rest, smiles common, wide open mouths rare."""
     strong = jnp.where(dice.chance(0.65) > 0, 1.0, 0.25)
-    smile = strong * dice.chance(0.6) * dice.uniform(0.1, 1.25)
+    smile = strong * dice.chance(0.6) * dice.uniform(0.1, 1.15)
     blink = jnp.where(dice.chance(0.08) > 0, dice.uniform(0.5, 1.0), dice.normal(0.14))
     wink = dice.normal(0.05)
     return jnp.stack(

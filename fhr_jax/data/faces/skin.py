@@ -63,9 +63,9 @@ def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
 # Bumps of the height field: point or helper, radii, height (head units); negative is a hollow.
 _BUMPS = (
     (27, 0.12, 0.16, 0.05),
-    (28, 0.13, 0.16, 0.08),
-    (29, 0.15, 0.17, 0.10),
-    (30, 0.17, 0.17, 0.13),
+    (28, 0.13, 0.16, 0.065),
+    (29, 0.15, 0.17, 0.085),
+    (30, 0.17, 0.17, 0.12),
     ("ala_L", 0.10, 0.10, 0.05),
     ("ala_R", 0.10, 0.10, 0.05),
     ("eyeball_L", 0.26, 0.20, -0.045),
@@ -124,7 +124,7 @@ def face_mask(canvas: Canvas, seen: Projection) -> Grid:
 def skin_planes(canvas: Canvas, face: Face, seen: Projection, lit: Light) -> Planes:
     """Coloured and lit skin with its creases, over the whole grid."""
     skin, scene = face.appearance.skin, face.appearance.scene
-    factor = lit.factor + 0.012 * skin.mottle * (
+    factor = lit.factor + 0.007 * skin.mottle * (
         wave(4.1 * canvas.x + 0.9 * wave(2.3 * canvas.y)) + wave(3.7 * canvas.y + 0.8 * wave(1.9 * canvas.x))
     )
     image = skin.colour[:, None, None] * factor[None]
@@ -132,7 +132,7 @@ def skin_planes(canvas: Canvas, face: Face, seen: Projection, lit: Light) -> Pla
     for name, radius in (("cheek_L", 0.34), ("cheek_R", 0.34)):
         image = darken(image, red, skin.blush * 0.8 * blob(canvas, seen.helper(name), radius, radius * 0.8))
     image = darken(image, red, skin.blush * blob(canvas, seen.points[30], 0.16, 0.16))
-    return _creases(image, canvas, face, seen) + lit.shine[None] * scene.tint[:, None, None]
+    return _creases(image, canvas, face, seen) + lit.shine[None]
 
 
 def _line(image: Planes, distance: Grid, width: Array | float, amount: Array | float, dark: Array) -> Planes:
