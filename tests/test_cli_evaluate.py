@@ -1,0 +1,103 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fhr_jax import cli, npz, pipeline, weights
+from fhr_jax.data import pts
+from tests.nets import random_net
+from tests.test_evaluate import write
+from tests.test_pipeline import SHAPE, pattern, read_pattern
+
+
+def figures(folder):
+    return json.loads((folder / "summary.json").read_text())
+
+
+def test_predictions(tmp_path, capsys):
+    write(tmp_path / "a.npz")
+    out = tmp_path / "new" / "out"
+    assert cli.main(["evaluate", "--predictions", f"{tmp_path}/a.npz", "--out", str(out)]) == 0
+    assert sorted(p.name for p in out.iterdir()) == ["ced.png", "images.csv", "summary.json"]
+    assert figures(out)["images"] == 6
+    assert (out / "images.csv").read_text().startswith("image,nrmse,failure\na,")
+    with Image.open(out / "ced.png") as picture:
+        assert min(picture.size) > 200
+    assert f"NRMSE {figures(out)['nrmse']:.3f} %" in capsys.readouterr().out
+
+
+@pytest.fixture
+def photographs(tmp_path, monkeypatch):
+    """A folder of three images with landmarks, and a stand-in for the network."""
+
+    monkeypatch.setattr(pipeline, "predict", read_pattern)
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, x, side in (("a", 50, 100), ("b c", 90, 64), ("d", 30, 130)):
+        Image.fromarray(pattern((x, 40), side)).save(folder / f"{name}.png")
+        pts.write(folder / f"{name}.pts", np.array([x, 40]) + side * SHAPE)
+    Image.fromarray(pattern((50, 40), 100)).save(folder / "without.png")
+    return folder
+
+
+@pytest.fixture
+def net(tmp_path_factory):
+    path = tmp_path_factory.mktemp("net") / "net.npz"
+    weights.save(path, random_net())
+    return str(path)
+
+
+def test_images(tmp_path, photographs, net):
+    out = tmp_path / "out"
+    assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
+    assert figures(out)["images"] == 3
+    assert figures(out)["nrmse"] < 6
+    assert sorted(p.name for p in (out / "pictures").iterdir()) == ["a.jpg", "b c.jpg", "d.jpg"]
+    arrays = npz.read(out / "predictions.npz")
+    np.testing.assert_allclose(arrays["predictions"], arrays["ground_truth"], atol=5)
+    # What it writes is what --predictions reads.
+    again = tmp_path / "again"
+    assert cli.main(["evaluate", "--predictions", f"{out}/predictions.npz", "--out", str(again)]) == 0
+    assert figures(again) == pytest.approx(figures(out))
+
+
+def test_bad_input(tmp_path, photographs, net, capsys):
+    write(tmp_path / "a.npz")
+    (tmp_path / "none").mkdir()
+    (tmp_path / "file").write_text("")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    out = ["--out", f"{tmp_path}/out"]
+    cases = [
+        (out, "either --predictions FILE or --images DIR"),
+        (["--predictions", f"{tmp_path}/a.npz", "--images", str(photographs), *out], "either"),
+        (["--predictions", f"{tmp_path}/a.npz", "--net", net, *out], "--net goes with --images"),
+        (["--predictions", f"{tmp_path}/b.npz", *out], "b.npz: cannot be read"),
+        (["--predictions", f"{tmp_path}/a.npz", "--out", f"{tmp_path}/file/out"], "cannot write"),
+        (["--images", f"{tmp_path}/missing", "--net", net, *out], "missing: cannot be read"),
+        (["--images", f"{tmp_path}/none", "--net", net, *out], "no images with landmarks"),
+        (["--images", str(photographs), "--net", f"{tmp_path}/a.npz", *out], "not a net"),
+    ]
+    for arguments, message in cases:
+        assert cli.main(["evaluate", *arguments]) == 2
+        error = capsys.readouterr().err
+        assert message in error
+        assert error.count("\n") == 1
+        assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda folder: (folder / "d.png").write_bytes(b"\x89PNG\r\n\x1a\n"), "d.png: not a readable image"),
+        (lambda folder: pts.write(folder / "d.pts", np.zeros((5, 2))), "d.pts: 5 landmarks, expected 68"),
+        (lambda folder: pts.write(folder / "d.pts", np.zeros((68, 2))), "all landmarks lie at one place"),
+    ],
+)
+def test_a_bad_photograph_is_named_and_nothing_is_written(tmp_path, photographs, net, capsys, spoil, message):
+    spoil(photographs)
+    assert cli.main(["evaluate", "--images", str(photographs), "--out", f"{tmp_path}/out", "--net", net]) == 2
+    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("fhr-jax: error: ")
+    assert message in last
+    assert not (tmp_path / "out").exists()

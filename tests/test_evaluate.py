@@ -1,0 +1,123 @@
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import evaluate, npz, pipeline
+from fhr_jax.data.examples import Examples
+from fhr_jax.errors import InputError
+from tests.nets import random_net
+
+
+def faces(count=6, landmarks=68, seed=0):
+    return np.random.default_rng(seed).uniform(100, 300, (count, landmarks, 2))
+
+
+def write(path, **changes):
+    truth = faces()
+    noise = np.random.default_rng(1).normal(size=truth.shape) * np.arange(1, 7).reshape(6, 1, 1)
+    arrays = {"ground_truth": truth, "predictions": truth + noise, "names": np.array(list("abcdef"))}
+    arrays = {name: array for name, array in (arrays | changes).items() if array is not None}
+    npz.write(path, arrays)
+    return arrays
+
+
+def nrmse(predictions, truth):
+    """Percent, one image at a time, from the definition."""
+    result = []
+    for x, p in zip(predictions, truth, strict=True):
+        apart = np.hypot(*(p[36] - p[45]))
+        result.append(100 * np.mean([np.hypot(*(a - b)) for a, b in zip(x, p, strict=True)]) / apart)
+    return np.array(result)
+
+
+def test_figures_agree_with_their_definitions(tmp_path):
+    arrays = write(tmp_path / "a.npz")
+    results = evaluate.read_predictions(tmp_path / "a.npz")
+    assert results.names == tuple("abcdef")
+    errors = evaluate.errors(results)
+    expected = nrmse(arrays["predictions"], arrays["ground_truth"])
+    np.testing.assert_allclose(errors, expected, rtol=1e-5)
+    summary = evaluate.summary(errors)
+    assert set(summary) == {"images", "nrmse", "nrmse_median", "auc", "failure_rate"}
+    assert summary["images"] == 6
+    assert summary["nrmse"] == pytest.approx(expected.mean(), rel=1e-5)
+    assert summary["nrmse_median"] == pytest.approx(np.median(expected), rel=1e-5)
+    assert summary["failure_rate"] == pytest.approx(100 * np.mean(expected > 8))
+    limits = np.linspace(0, 8, 200_001)
+    area = np.mean([np.mean(expected <= limit) for limit in limits[::100]])
+    assert summary["auc"] == pytest.approx(100 * area, abs=0.1)
+
+
+def test_large_images_keep_their_digits(tmp_path):
+    arrays = write(tmp_path / "a.npz")
+    shifted = {name: arrays[name] + 30_000 for name in ("ground_truth", "predictions")}
+    write(tmp_path / "b.npz", **shifted)
+    near, far = (evaluate.errors(evaluate.read_predictions(tmp_path / f"{name}.npz")) for name in "ab")
+    np.testing.assert_allclose(near, far, rtol=1e-5)
+
+
+def test_crops_of_the_authors(tmp_path):
+    """Forwards as their script crops: the box of the truth times 1.3, cut out and scaled to 256 pixels."""
+    truth, wanted = faces(), faces(seed=5)
+    crops = []
+    for p, x in zip(truth, wanted, strict=True):
+        low, high = p.min(axis=0), p.max(axis=0)
+        side = 1.3 * max(high - low)
+        crops.append((x - ((low + high) / 2 - side / 2)) * 256 / (int(side) + 1))
+    write(tmp_path / "a.npz", ground_truth=truth, predictions=np.array(crops), coordinates=np.array("fhr_crop256"))
+    np.testing.assert_allclose(evaluate.read_predictions(tmp_path / "a.npz").predictions, wanted, atol=1e-9)
+
+
+def test_published_results(real_data):
+    results = evaluate.read_predictions(real_data / "300w_test" / "fhr_predictions.npz")
+    summary = evaluate.summary(evaluate.errors(results))
+    assert summary["images"] == 300
+    assert summary["nrmse"] == pytest.approx(3.879, abs=0.005)
+    assert summary["auc"] == pytest.approx(53.0, abs=0.05)
+    assert summary["failure_rate"] == pytest.approx(1.67, abs=0.005)
+
+
+def with_nan(points):
+    points = points.copy()
+    points[2, 5, 0] = np.nan
+    return points
+
+
+BAD = {
+    "no array predictions": {"predictions": None},
+    "no array ground_truth": {"ground_truth": None},
+    "(N, M, 2)": {"predictions": np.zeros((6, 136))},
+    "but ground_truth": {"predictions": np.zeros((5, 68, 2))},
+    "names is": {"names": np.array(["a"])},
+    "expected image or fhr_crop256": {"coordinates": np.array("inches")},
+    "predictions of c: a point is not finite": {"predictions": with_nan(faces())},
+    "ground_truth of c: a point is not finite": {"ground_truth": with_nan(faces())},
+    "5 landmarks, expected 68 or 7": {"predictions": np.zeros((6, 5, 2)), "ground_truth": np.zeros((6, 5, 2))},
+    "eye corners coincide": {"ground_truth": np.zeros((6, 68, 2))},
+    "expected numbers": {"predictions": np.full((6, 68, 2), "a")},
+}
+
+
+@pytest.mark.parametrize("message", BAD)
+def test_bad_files(tmp_path, message):
+    write(tmp_path / "bad.npz", **BAD[message])
+    with pytest.raises(InputError) as caught:
+        evaluate.read_predictions(tmp_path / "bad.npz")
+    assert message in str(caught.value)
+    assert "bad.npz" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_validation_is_the_mean_error_of_the_predictions():
+    net = random_net()
+    images = jnp.asarray(np.random.default_rng(0).uniform(size=(18, 32, 32, 3)), jnp.float32)
+    truth = jnp.asarray(faces(18) / 10, jnp.float32)
+    for conventional, method in ((False, "fractional"), (True, "quarter")):
+        error = evaluate.validate(net, Examples(images, truth), conventional=conventional)
+        points = np.asarray(pipeline.predict(net, images, method=method).points)
+        assert error == pytest.approx(nrmse(points, np.asarray(truth)).mean(), rel=1e-4)
+
+
+def test_table(tmp_path):
+    evaluate.write_table(tmp_path / "t.csv", ["a", "b, c"], np.array([3.25, 9.5]))
+    assert (tmp_path / "t.csv").read_text() == 'image,nrmse,failure\na,3.2500,0\n"b, c",9.5000,1\n'
