@@ -5,7 +5,7 @@ planar, (3, h, w), because a minor axis of three vectorizes badly. Curves are su
 distances to many segments: the cost per pixel is three operations a knot.
 """
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,9 @@ from jaxtyping import Array, Bool, Float
 Grid = Float[Array, "h w"]
 Planes = Float[Array, "3 h w"]
 Scalar = Float[Array, ""] | float
+
+
+Tree = TypeVar("Tree")
 
 
 class Canvas(NamedTuple):
@@ -158,6 +161,6 @@ def interpolate(grid: Float[Array, "c n n"], x: Float[Array, "w"], y: Float[Arra
     return settle(jnp.einsum("yi,cij,xj->cyx", weights(y), grid, weights(x)))
 
 
-def settle(image: Array) -> Array:
+def settle(tree: Tree) -> Tree:
     """Keep the compiler from merging what comes before into what comes after, where it would run many times."""
-    return jax.lax.optimization_barrier(image)
+    return jax.lax.optimization_barrier(tree)
