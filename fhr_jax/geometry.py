@@ -61,7 +61,9 @@ def similarity(
     return jnp.concatenate([linear, offset[:, None]], axis=1)
 
 
-def landmark_square(points: Float[Array, "m 2"], *, scale: float = 1.3) -> tuple[Array, Array]:
+def landmark_square(
+    points: Float[Array, "m 2"], *, scale: Float[Array, ""] | float = 1.3
+) -> tuple[Float[Array, "2"], Float[Array, ""]]:
     """Centre (2,) and side () of the square crop of a face: the box of its landmarks, `scale` x its longer side."""
     low, high = points.min(axis=0), points.max(axis=0)
     return (low + high) / 2, scale * (high - low).max()

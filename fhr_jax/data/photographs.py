@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+import jax.numpy as jnp
 import numpy as np
 
 from fhr_jax import crop, geometry
@@ -29,7 +30,7 @@ class Photographs:
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         pair = self._pairs[int(index)]
         image, points = read_image(pair.image), pts.read(pair.landmarks, landmarks=self._landmarks)
-        centre, side = geometry.landmark_square(np.asarray(points, np.float32))
+        centre, side = geometry.landmark_square(jnp.asarray(points, jnp.float32))
         if not side > 0:
             raise InputError(f"{pair.landmarks}: all landmarks lie at one place")
         affine = np.asarray(geometry.square_crop(centre, MARGIN * side, self.size))
@@ -40,9 +41,7 @@ class Photographs:
         return f"Photographs({len(self._pairs)}, size={self.size})"
 
 
-def split(
-    folder: str | os.PathLike[str], *, held_out: int, seed: int
-) -> tuple[list[Annotated], list[Annotated]]:
+def split(folder: str | os.PathLike[str], *, held_out: int, seed: int) -> tuple[list[Annotated], list[Annotated]]:
     """The annotated photographs of a folder, shuffled: those to train on, and `held_out` others.
 
     Raises:

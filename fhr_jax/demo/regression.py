@@ -6,6 +6,7 @@ pixels (Table 2 of the paper).
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -80,17 +81,17 @@ def train_both(
     network_key, face_key, step_key = jax.random.split(key, 3)
     optimizer = train.paper_optimizer() if loss == "squared" else train.quick_optimizer(steps)
     render = examples.rendered(face_key, config.crop)
-    updates = {
-        name: train.make_update(config, optimizer, _as_they_are, step_key, loss=loss, rounded=name == CONVENTIONAL)
-        for name in (CONVENTIONAL, FRACTIONAL)
-    }
+    # One compiled update for both: the conventional network gets its landmarks rounded beforehand.
+    update = train.make_update(config, optimizer, _as_they_are, step_key, loss=loss)
     start = train.init(network_key, config, optimizer)
-    states, losses = dict.fromkeys(updates, start), {name: [] for name in updates}
+    states = {CONVENTIONAL: start, FRACTIONAL: start}
+    losses: dict[str, list[float]] = {name: [] for name in states}
     batches = loader.batches(loader.Indices(0, 2**31 - 1), batch=batch, seed=0)
     for step in range(steps):
         seen = render(jax.random.fold_in(step_key, step), next(batches))
-        for name, update in updates.items():
-            states[name], said = update(states[name], seen)
+        rounded = seen._replace(points=_rounded(seen.points, config))
+        for name, shown in ((CONVENTIONAL, rounded), (FRACTIONAL, seen)):
+            states[name], said = update(states[name], shown)
             losses[name].append(float(said.loss))
         if progress is not None:
             progress(step + 1, steps, f"loss {losses[FRACTIONAL][-1]:.2f}")
@@ -145,6 +146,14 @@ def summary(scores: dict[str, Scores]) -> dict[str, Any]:
         }
         for name, s in scores.items()
     }
+
+
+@partial(jax.jit, static_argnums=1)
+def _rounded(points: Float[Array, "b m 2"], config: Config) -> Float[Array, "b m 2"]:
+    """Landmarks in crop pixels whose heatmaps are centred on whole pixels: the conventional target."""
+    to_heatmap = geometry.resize((config.crop, config.crop), (config.heatmap, config.heatmap))
+    nearest = jnp.floor(geometry.apply(to_heatmap, points) + 0.5)
+    return geometry.apply(geometry.invert(to_heatmap), nearest)
 
 
 def _as_they_are(key: PRNGKeyArray, batch: examples.Examples) -> examples.Examples:

@@ -37,6 +37,9 @@ GRID: dict[str, tuple[Callable[..., Filter], dict[str, tuple[float, ...]]]] = {
 """The baselines of Fig. 6 and One Euro, with the settings that are tried for each."""
 
 
+RAW, SHIPPED = "fractional, raw", "stabilizer, as shipped"
+
+
 class Clips(NamedTuple):
     """Clips as landmarks.
 
@@ -56,6 +59,22 @@ class Row(NamedTuple):
     stability: float
     delay: float
     loss: float
+
+
+class Comparison(NamedTuple):
+    """What `compare` finds on the held-out clips.
+
+    Attributes:
+        rows: of the table, by method.
+        fits: of the stabilizer, on the training clips.
+        tracks: (N, T, 68, 2) of every method.
+        settings: of the baselines, the best on the training clips.
+    """
+
+    rows: dict[str, Row]
+    fits: dict[str, stabilizer.Fit]
+    tracks: dict[str, Float[np.ndarray, "n t 68 2"]]
+    settings: dict[str, dict[str, float | int]]
 
 
 def track_clips(
@@ -82,7 +101,7 @@ def track_clips(
     return Clips(np.stack(truth), {name: np.stack(found) for name, found in observed.items()})
 
 
-def tune(observed: Array, truth: Array) -> dict[str, dict[str, float]]:
+def tune(observed: Array, truth: Array) -> dict[str, dict[str, float | int]]:
     """For each baseline the setting of `GRID` with the lowest stabilization loss."""
     best = {}
     for name, (make, grid) in GRID.items():
@@ -99,7 +118,7 @@ def tune(observed: Array, truth: Array) -> dict[str, dict[str, float]]:
 
 def compare(
     clips: Clips, *, train: int, seconds: float, callback: Callable[[str, float, int, float], None] | None = None
-) -> tuple[dict[str, Row], dict[str, stabilizer.Fit], dict[str, np.ndarray], dict[str, dict[str, float]]]:
+) -> Comparison:
     """Fit and tune on the first `train` clips, measure on the others.
 
     Args:
@@ -107,9 +126,6 @@ def compare(
         train: how many clips the fits see.
         seconds: for each fit.
         callback: of `stabilizer.compare_fits`.
-
-    Returns:
-        Rows of the table, the fits, the tracks of the held-out clips by name, and the settings of the baselines.
     """
     observed, truth = jnp.asarray(clips.observed[FRACTIONAL]), jnp.asarray(clips.truth)
     fits = stabilizer.compare_fits(
@@ -117,15 +133,21 @@ def compare(
     )
     settings = tune(observed[:train], truth[:train])
     held, tracks = observed[train:], {}
-    tracks["conventional, raw"] = jnp.asarray(clips.observed[CONVENTIONAL])[train:]
-    tracks["fractional, raw"] = held
+    tracks[f"{CONVENTIONAL}, raw"] = jnp.asarray(clips.observed[CONVENTIONAL])[train:]
+    tracks[RAW] = held
     for name, setting in settings.items():
         tracks[name] = _filtered(GRID[name][0](**setting), held)
-    tracks["stabilizer, as shipped"] = _stabilized(stabilizer.default_params(), held)
+    tracks[SHIPPED] = _stabilized(stabilizer.default_params(), held)
     for name, fit in fits.items():
         tracks[f"stabilizer, {name}"] = _stabilized(fit.params, held)
     rows = {name: _row(track, truth[train:]) for name, track in tracks.items()}
-    return rows, fits, {name: np.asarray(track) for name, track in tracks.items()}, settings
+    return Comparison(rows, fits, {name: np.asarray(track) for name, track in tracks.items()}, settings)
+
+
+def best(comparison: Comparison) -> str:
+    """The name of the fitted stabilizer whose loss on the held-out clips is lowest."""
+    names = [f"stabilizer, {name}" for name in comparison.fits]
+    return min(names, key=lambda name: comparison.rows[name].loss)
 
 
 def histories(fits: dict[str, stabilizer.Fit]) -> dict[str, Any]:

@@ -18,7 +18,7 @@ class Jitter(NamedTuple):
     shift: Float[Array, "2"] | tuple[float, float] = (0.0, 0.0)
 
 
-def fill(face: Face, *, scale: float = 1.3, jitter: Jitter | None = None) -> Face:
+def fill(face: Face, *, scale: Float[Array, ""] | float = 1.3, jitter: Jitter | None = None) -> Face:
     """Move the camera so that the bounding square of the landmarks times `scale` fills the frame.
 
     Args:
