@@ -16,9 +16,10 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.heatmap.peak import Window
 
-# Smaller values carry no logarithm: below lie subnormal numbers, which processors flush to zero, and
-# reciprocals whose gradients overflow.
+# Smaller values carry no logarithm and smaller peaks are none: below lie subnormal numbers, which
+# processors flush to zero, and reciprocals whose gradients overflow.
 FLOOR = 1e-35
+PEAK_FLOOR = 1e-30
 
 
 class Axis(NamedTuple):
@@ -58,19 +59,22 @@ def axes(window: Window) -> tuple[Axis, Axis]:
     return along_x, along_y
 
 
-def log_ratio(values: Array, peak: Array) -> tuple[Array, Array]:
-    """ln(values / peak) where that means something, else 0; and where it does.
+def relative_to_peak(values: Array, peak: Array) -> tuple[Array, Array]:
+    """`values` divided by `peak`, 0 where either is unusable, and where both are usable; they broadcast.
 
-    `peak` broadcasts against `values` and is the highest of them, so the result is at most 0. Scaling by a
-    constant reciprocal first keeps full precision for maps of any height, with the gradient of a plain
-    logarithm.
+    Both are scaled by a constant first, so that the gradient of the division never squares a tiny peak.
     """
-    usable = jnp.isfinite(values) & (values >= FLOOR) & jnp.isfinite(peak) & (peak >= FLOOR)
-    scale = 1 / jnp.where((peak >= FLOOR) & jnp.isfinite(peak), lax.stop_gradient(peak), 1)
-    relative, top = values * scale, peak * scale
-    usable &= relative >= FLOOR
-    logs = jnp.log(jnp.where(usable, relative, 1)) - jnp.log(jnp.where(usable, top, 1))
-    return jnp.where(usable, logs, 0), usable
+    is_peak = jnp.isfinite(peak) & (peak >= PEAK_FLOOR)
+    usable = is_peak & jnp.isfinite(values)
+    scale = 1 / jnp.where(is_peak, jnp.minimum(lax.stop_gradient(peak), 1 / PEAK_FLOOR), 1)
+    return jnp.where(usable, values, 0) * scale / jnp.where(is_peak, peak * scale, 1), usable
+
+
+def log_ratio(values: Array, peak: Array) -> tuple[Array, Array]:
+    """ln(values / peak) where that means something, else 0; and where it does."""
+    relative, usable = relative_to_peak(values, peak)
+    usable &= (relative >= FLOOR) & (values >= FLOOR)
+    return jnp.where(usable, jnp.log(jnp.where(usable, relative, 1)), 0), usable
 
 
 def quarter(axis: Axis) -> Array:

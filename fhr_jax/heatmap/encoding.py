@@ -1,5 +1,8 @@
 """Points to heatmaps: Eq. 1."""
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -30,6 +33,11 @@ def encode(points: Points, *, size: Size, sigma: float = 3.0, rounded: bool = Fa
         raise InputError(f"heatmap.encode: size {size} must be at least (1, 1), (height, width) in pixels")
     if not sigma > 0:
         raise InputError(f"heatmap.encode: sigma {sigma} must be positive, in heatmap pixels")
+    return _encode(points, height=height, width=width, sigma=float(sigma), rounded=rounded)
+
+
+@partial(jax.jit, static_argnames=("height", "width", "sigma", "rounded"))
+def _encode(points: Points, *, height: int, width: int, sigma: float, rounded: bool) -> Heatmaps:
     points = points.astype(jnp.promote_types(points.dtype, jnp.float32))
     present = jnp.isfinite(points).all(axis=-1)
     centres = jnp.where(present[..., None], points, 0)

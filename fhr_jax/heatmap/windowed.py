@@ -11,7 +11,7 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float
 
-from fhr_jax.heatmap.cross import FLOOR, log_ratio
+from fhr_jax.heatmap.cross import log_ratio, relative_to_peak
 from fhr_jax.heatmap.peak import Window
 
 Offsets = tuple[Float[Array, "b m"], Float[Array, "b m"]]
@@ -20,11 +20,7 @@ Offsets = tuple[Float[Array, "b m"], Float[Array, "b m"]]
 def relative(window: Window) -> Array:
     """Values divided by the peak, clipped to [-1, 1]; 0 if not finite or if the peak is not positive."""
     middle = window.values.shape[-1] // 2
-    peak = window.values[..., middle, middle][..., None, None]
-    usable = jnp.isfinite(window.values) & jnp.isfinite(peak) & (peak >= FLOOR)
-    # Divide twice by the root: its square cannot underflow in the gradient.
-    root = jnp.sqrt(jnp.where(usable, peak, 1))
-    return jnp.clip(jnp.where(usable, window.values, 0) / root / root, -1, 1)
+    return jnp.clip(relative_to_peak(window.values, window.values[..., middle, middle][..., None, None])[0], -1, 1)
 
 
 def dark_radius(sigma: float) -> int:
