@@ -82,15 +82,15 @@ def _mean() -> np.ndarray:
     for i, xyz in _LEFT.items():
         points[i] = xyz
         points[FACE68.flip[i]] = (-xyz[0], *xyz[1:])
-    rows = [points]
+    rows: list[tuple[float, float, float]] = []
     for name, xyz in _HELPERS_LEFT.items():
         HELPERS[f"{name}_L"] = 68 + len(HELPERS)
         HELPERS[f"{name}_R"] = 68 + len(HELPERS)
-        rows += [[xyz], [(-xyz[0], *xyz[1:])]]
+        rows += [xyz, (-xyz[0], *xyz[1:])]
     for name, xyz in _HELPERS_MIDDLE.items():
         HELPERS[name] = 68 + len(HELPERS)
-        rows.append([xyz])
-    return np.concatenate(rows)
+        rows.append(xyz)
+    return np.concatenate([points, np.array(rows)])
 
 
 MEAN = _mean()
@@ -101,7 +101,7 @@ _SIDE = np.sign(np.round(_X, 6))
 _N = len(MEAN)
 
 
-def _ids(*groups: object) -> np.ndarray:
+def _ids(*groups: int | str | range) -> np.ndarray:
     """0/1 over the points: landmark indices, ranges or helper names (both sides)."""
     chosen = np.zeros(_N)
     for group in groups:
@@ -124,7 +124,7 @@ _LOWER_LIP = _ids(range(55, 60), range(65, 68))
 _EYE_X = 0.355
 
 
-def _move(x: object = 0.0, y: object = 0.0, z: object = 0.0) -> np.ndarray:
+def _move(x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarray | float = 0.0) -> np.ndarray:
     return np.stack([np.broadcast_to(np.asarray(a, float), (_N,)) for a in (x, y, z)], axis=1)
 
 
@@ -145,7 +145,7 @@ def _identity() -> np.ndarray:
         _move(x=0.055 * _X * (_JAW + _ids("ear", "sideburn")) + 0.012 * _X),  # face width
         _move(y=0.075 * low * (_Y > 0.25)),  # length of the lower face
         _move(x=0.06 * _SIDE * corner),  # square jaw
-        _move(y=0.045 * _ramp(0.9, 0.35) + 0 * _Y, x=-0.02 * _SIDE * corner),  # long chin
+        _move(y=0.045 * _ramp(0.9, 0.35), x=-0.02 * _SIDE * corner),  # long chin
         _move(x=0.05 * _X * _ramp(0.9, 0.3) * _JAW),  # broad chin
         _move(z=0.05 * _ramp(0.75, 0.4)),  # chin forward
         _move(x=0.016 * _SIDE * _EYES),  # eyes apart
@@ -165,14 +165,14 @@ def _identity() -> np.ndarray:
         _move(x=0.085 * _X * _MOUTH),  # mouth width
         _move(y=0.026 * _MOUTH),  # mouth low
         _move(y=0.016 * lips_y),  # full lips
-        _move(y=0.012 * _UPPER_LIP * _ids(range(49, 54)) * (1 + 0 * _X)),  # thin upper lip
+        _move(y=0.012 * _UPPER_LIP * _ids(range(49, 54))),  # thin upper lip
         _move(z=0.03 * _ids(range(49, 54), range(55, 60), range(61, 64), range(65, 68))),  # lips forward
         _move(y=-0.012 * (np.abs(_X) / 0.3) * _MOUTH),  # mouth corners up
         _move(x=0.012 * _MOUTH + 0.008 * _NOSE * low + 0.008 * low * _JAW),  # asymmetry: mouth, chin
         _move(y=0.010 * _SIDE * (_EYES + _BROWS)),  # asymmetry: one eye higher
         _move(y=0.010 * _SIDE * _MOUTH * np.abs(_X) / 0.3),  # asymmetry: mouth slanted
         _move(y=0.014 * _SIDE * _BROWS),  # asymmetry: one brow higher
-        _move(z=0.07 * (_Z - 0.1) * (1 + 0 * _X)),  # deep or flat face
+        _move(z=0.07 * (_Z - 0.1)),  # deep or flat face
         _move(y=0.05 * _JAW * (1 - _ramp(0.0, 1.0))),  # ears low: upper contour points lower
     ]
     return np.stack(modes)
@@ -181,7 +181,6 @@ def _identity() -> np.ndarray:
 def _expression() -> np.ndarray:
     below = np.clip((_Y - 0.45) / 0.75, 0, 1)
     jaw = _LOWER_LIP + 0.9 * (_JAW * below**1.5) + _ids("pogonion") + 0.42 * _ids(48, 54, 60, 64) + 0.35 * _ids("fold")
-    jaw = jaw + 0.85 * _ids("throat") * 0
     corner = _ids(48, 54, 60, 64, "fold") + 0.62 * _ids(49, 53, 55, 59) + 0.3 * _ids(50, 52, 56, 58, 61, 63, 65, 67)
     upper = _ids(37, 38, 43, 44)
     lower = _ids(40, 41, 46, 47)

@@ -11,34 +11,42 @@ Key = PRNGKeyArray | UInt32[Array, "2"]
 
 
 class Dice:
-    """Hands out independent draws in the order of the calls; the same key gives the same draws."""
+    """Hands out independent draws in the order of the calls; the same key gives the same draws.
 
-    def __init__(self, key: Key, draws: int):
-        uniform = jax.random.uniform(key, (draws,), minval=1e-6, maxval=1 - 1e-6)
+    Args:
+        key: random key.
+        uniforms: number of draws that `uniform`, `chance` and `choice` may take together.
+        normals: number of draws that `normal` may take.
+    """
+
+    def __init__(self, key: Key, *, uniforms: int, normals: int = 0):
+        draws = jax.random.uniform(key, (uniforms + normals,), minval=1e-6, maxval=1 - 1e-6)
         # Without the barrier the compiler repeats the whole generator in every draw.
-        self._uniform = jax.lax.optimization_barrier(uniform)
-        self._used = 0
+        self._uniform, self._normal = jax.lax.optimization_barrier((draws[:uniforms], ndtri(draws[uniforms:])))
+        self._taken = {"uniform": 0, "normal": 0}
 
-    def _take(self, shape: tuple[int, ...]) -> Array:
-        start, self._used = self._used, self._used + math.prod(shape)
-        if self._used > self._uniform.shape[0]:
-            raise ValueError(f"{self._used} draws from {self._uniform.shape[0]}")
-        return self._uniform[start : self._used].reshape(shape)
+    def _take(self, kind: str, shape: tuple[int, ...]) -> Array:
+        draws = self._uniform if kind == "uniform" else self._normal
+        start = self._taken[kind]
+        end = self._taken[kind] = start + math.prod(shape)
+        if end > draws.shape[0]:
+            raise ValueError(f"{end} {kind} draws from {draws.shape[0]}")
+        return draws[start:end].reshape(shape)
 
     def uniform(self, low: float = 0.0, high: float = 1.0, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         """Uniform in [low, high)."""
-        return low + (high - low) * self._take(shape)
+        return low + (high - low) * self._take("uniform", shape)
 
     def normal(self, deviation: float = 1.0, limit: float = 2.5, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
         """Normal about 0, clipped to `limit` deviations."""
-        return deviation * jnp.clip(ndtri(self._take(shape)), -limit, limit)
+        return deviation * jnp.clip(self._take("normal", shape), -limit, limit)
 
     def chance(self, probability: float) -> Float[Array, ""]:
         """1 with the probability, else 0."""
-        return (self._take(()) < probability).astype(jnp.float32)
+        return (self._take("uniform", ()) < probability).astype(jnp.float32)
 
     def choice(self, shares: tuple[float, ...]) -> Int[Array, ""]:
         """An index, with the given shares."""
         total = sum(shares)
         bounds = jnp.asarray([sum(shares[: i + 1]) / total for i in range(len(shares) - 1)])
-        return (self._take(()) > bounds).sum()
+        return (self._take("uniform", ()) > bounds).sum()

@@ -1,5 +1,7 @@
 """Glasses, and things before the face."""
 
+from functools import reduce
+
 import jax.numpy as jnp
 
 from fhr_jax.data.faces.face import Face
@@ -32,12 +34,13 @@ def glasses(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Plan
     forward = 0.12 * seen.rotation[:2, 2] + jnp.stack([0 * g.drop, g.drop - 0.02])
     bridge = stroke(canvas, jnp.stack([seen.points[39], seen.points[42]]) + forward[None])
     gap = jnp.maximum(bridge - 0.7 * g.rim, -lens)
-    arms = None
+    arms = []
     for eye, ear in (((36, 39), "ear_L"), ((45, 42), "ear_R")):
         start = seen.points[eye[0]] + forward + 0.3 * (seen.points[eye[0]] - seen.points[eye[1]])
-        arm = stroke(canvas, jnp.stack([start, seen.helper(ear) + jnp.array([0.0, -0.18])]))
-        arms = arm if arms is None else jnp.minimum(arms, arm)
-    frame_ = jnp.minimum(jnp.minimum(jnp.abs(lens) - g.rim, gap), jnp.maximum(arms - 0.8 * g.rim, -lens))
+        arms.append(stroke(canvas, jnp.stack([start, seen.helper(ear) + jnp.array([0.0, -0.18])])))
+    frame_ = jnp.minimum(
+        jnp.minimum(jnp.abs(lens) - g.rim, gap), jnp.maximum(reduce(jnp.minimum, arms) - 0.8 * g.rim, -lens)
+    )
     return layer(image, g.colour, g.amount * cover(frame_, soft))
 
 
@@ -47,22 +50,20 @@ def occluder_alpha(canvas: Canvas, face: Face) -> Grid:
     cos, sin = jnp.cos(o.angle), jnp.sin(o.angle)
     x, y = canvas.x - o.centre[0], canvas.y - o.centre[1]
     along, across = cos * x + sin * y, cos * y - sin * x
-    hand = None
+    fingers = []
     for k, reach in enumerate((-0.02, 0.06, 0.05, -0.06)):
         a = across - (k - 1.5) * 2.05 * o.width
         beyond = jnp.maximum(-along - reach + 0.02, 0)
-        finger = jnp.sqrt(a * a + beyond * beyond + 1e-12) - o.width
-        hand = finger if hand is None else jnp.minimum(hand, finger)
+        fingers.append(jnp.sqrt(a * a + beyond * beyond + 1e-12) - o.width)
     bar = jnp.maximum(jnp.abs(across) - 2.5 * o.width, -along)
-    return o.amount * cover(jnp.where(o.kind > 0.5, bar, hand), 1.5 * canvas.pixel)
+    return o.amount * cover(jnp.where(o.kind > 0.5, bar, reduce(jnp.minimum, fingers)), 1.5 * canvas.pixel)
 
 
-def occluder(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
-    """Paint it, with dark lines between fingers."""
-    del seen
+def occluder_colour(canvas: Canvas, face: Face) -> Planes:
+    """Its colour, with dark lines between fingers."""
     o = face.appearance.occluder
     cos, sin = jnp.cos(o.angle), jnp.sin(o.angle)
     across = cos * (canvas.y - o.centre[1]) - sin * (canvas.x - o.centre[0])
     finger = (across / (2.05 * o.width)) % 1.0 - 0.5
     shade = jnp.where(o.kind > 0.5, 1 + 0 * finger, 1.05 - 0.45 * (1 - 4 * (0.5 - jnp.abs(finger)) ** 2) ** 2)
-    return layer(image, o.colour[:, None, None] * shade[None], occluder_alpha(canvas, face))
+    return o.colour[:, None, None] * shade[None]

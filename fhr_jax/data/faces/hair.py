@@ -33,7 +33,8 @@ def _hanging(canvas: Canvas, hair: Hair, seen: Projection) -> Grid:
     return jnp.where(hair.length > 0.01, jnp.minimum(cap, box), cap)
 
 
-def _colour(canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def colour(canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """Lit strands that fan out from the crown, over the whole grid."""
     hair, scene = face.appearance.hair, face.appearance.scene
     top = seen.crown[4]
     dx, dy = canvas.x - top[0], canvas.y - top[1] + 0.35
@@ -48,7 +49,7 @@ def back(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     hair, skin = face.appearance.hair, face.appearance.skin
     image = layer(image, skin.colour * 0.86, cover(skull_distance(canvas, seen, 0.0), 1.5 * canvas.pixel))
     soft = 0.02 + canvas.pixel
-    return layer(image, _colour(canvas, face, seen) * 0.8, hair.amount * cover(_hanging(canvas, hair, seen), soft))
+    return layer(image, colour(canvas, face, seen) * 0.8, hair.amount * cover(_hanging(canvas, hair, seen), soft))
 
 
 def hairline(face: Face, seen: Projection) -> Float[Array, "n 2"]:
@@ -83,8 +84,3 @@ def front_alpha(canvas: Canvas, face: Face, seen: Projection) -> Grid:
     edge = edge + 0.025 * wave(hair.strands * 0.5 * canvas.x + hair.phase) + 0.012 * wave(2.3 * hair.strands * canvas.x)
     inside = jnp.maximum(canvas.y - edge, _hanging(canvas, hair, seen))
     return hair.amount * cover(inside, 0.035 + canvas.pixel)
-
-
-def front(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
-    """Hair before the forehead and temples."""
-    return layer(image, _colour(canvas, face, seen), front_alpha(canvas, face, seen))

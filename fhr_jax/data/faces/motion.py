@@ -36,7 +36,7 @@ def _gate(x: Array) -> Array:
 def blinks(key: Key, frames: int) -> Float[Array, "t"]:
     """Closing of the lids, 0 to 1: one blink of 8 to 12 frames somewhere in every 75."""
     slots = math.ceil(frames / _SLOT)
-    dice = Dice(key, 2 * slots)
+    dice = Dice(key, uniforms=2 * slots)
     middle = _SLOT * jnp.arange(slots) + dice.uniform(8.0, _SLOT - 8.0, (slots,))
     half = dice.uniform(4.0, 6.0, (slots,))
     away = (jnp.arange(frames)[:, None] - middle[None]) / half[None]
@@ -45,9 +45,9 @@ def blinks(key: Key, frames: int) -> Float[Array, "t"]:
 
 def _pose(key: Key, start: Float[Array, "3"], frames: int) -> Float[Array, "t 3"]:
     slow_key, fast_key, nod_key = jax.random.split(key, 3)
-    slow = wander(slow_key, frames, period=45, channels=3) * jnp.array([[14.0, 5.0, 4.0]])
-    fast = wander(fast_key, frames, period=14, channels=3) * jnp.array([[3.0, 2.0, 1.5]])
-    gate = wander(nod_key, frames, period=50, channels=1)[:, 0]
+    slow = wander(slow_key, frames, period=45.0, channels=3) * jnp.array([[14.0, 5.0, 4.0]])
+    fast = wander(fast_key, frames, period=14.0, channels=3) * jnp.array([[3.0, 2.0, 1.5]])
+    gate = wander(nod_key, frames, period=50.0, channels=1)[:, 0]
     nod = 5.0 * _gate(gate - 0.3) * jnp.sin(2 * jnp.pi * jnp.arange(frames) / 22)
     moving = slow + fast + nod[:, None] * jnp.array([[0.0, 1.0, 0.0]])
     limit = jnp.deg2rad(jnp.array([POSE_LIMIT]))
@@ -56,9 +56,9 @@ def _pose(key: Key, start: Float[Array, "3"], frames: int) -> Float[Array, "t 3"
 
 def _expression(key: Key, rest: Float[Array, "e"], frames: int) -> Float[Array, "t e"]:
     talk_key, speech_key, slow_key, blink_key = jax.random.split(key, 4)
-    talk = _gate(0.5 + wander(talk_key, frames, period=40, channels=1)[:, 0])
+    talk = _gate(0.5 + wander(talk_key, frames, period=40.0, channels=1)[:, 0])
     speech = wander(speech_key, frames, period=3.5, channels=3) * talk[:, None]
-    slow = wander(slow_key, frames, period=30, channels=4)
+    slow = wander(slow_key, frames, period=30.0, channels=4)
     smile = _gate(0.45 * slow[:, 0] + 0.2)
     blink = blinks(blink_key, frames)
     still = jnp.zeros(frames)
@@ -96,8 +96,8 @@ def clip(key: Key, frames: int) -> Face:
     face_key, pose_key, expression_key, gaze_key, camera_key = jax.random.split(key, 5)
     face = sample(face_key)
     still = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (frames, *leaf.shape)), face)
-    drift = wander(camera_key, frames, period=45, channels=3)
-    gaze = wander(gaze_key, frames, period=12, channels=2) * jnp.array([[0.15, 0.08]])
+    drift = wander(camera_key, frames, period=45.0, channels=3)
+    gaze = wander(gaze_key, frames, period=12.0, channels=2) * jnp.array([[0.15, 0.08]])
     view = still.view._replace(
         centre=still.view.centre + 0.025 * drift[:, :2], scale=still.view.scale * jnp.exp(0.1 * drift[:, 2])
     )

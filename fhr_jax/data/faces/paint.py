@@ -5,6 +5,7 @@ planar, (3, h, w), because a minor axis of three vectorizes badly. Curves are su
 distances to many segments: the cost per pixel is three operations a knot.
 """
 
+from functools import reduce
 from typing import NamedTuple, TypeVar
 
 import jax
@@ -121,15 +122,14 @@ def stroke(canvas: Canvas, points: Float[Array, "n 2 *grid"]) -> Grid:
 
 def tube(canvas: Canvas, points: Float[Array, "n 2 *grid"], radii: Float[Array, "n"]) -> Grid:
     """Signed distance to a chain of round cones."""
-    nearest = None
+    parts = []
     for i in range(points.shape[0] - 1):
         a, d = points[i], points[i + 1] - points[i]
         px, py = canvas.x - a[0], canvas.y - a[1]
         t = jnp.clip((px * d[0] + py * d[1]) / jnp.maximum(d[0] ** 2 + d[1] ** 2, 1e-8), 0, 1)
         square = (px - t * d[0]) ** 2 + (py - t * d[1]) ** 2
-        distance = jnp.sqrt(square + 1e-12) - (radii[i] + t * (radii[i + 1] - radii[i]))
-        nearest = distance if nearest is None else jnp.minimum(nearest, distance)
-    return nearest
+        parts.append(jnp.sqrt(square + 1e-12) - (radii[i] + t * (radii[i + 1] - radii[i])))
+    return reduce(jnp.minimum, parts)
 
 
 def blob(canvas: Canvas, centre: Float[Array, "2"], rx: Scalar, ry: Scalar) -> Grid:

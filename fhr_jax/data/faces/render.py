@@ -5,12 +5,13 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.data.faces import extras, features, hair, scenery, skin
 from fhr_jax.data.faces.face import Face, Rendering
-from fhr_jax.data.faces.paint import Canvas, settle
-from fhr_jax.data.faces.shape import Projection, from_frame, project, to_frame
+from fhr_jax.data.faces.paint import Canvas, cover, layer, settle
+from fhr_jax.data.faces.shape import from_frame, project, to_frame
 from fhr_jax.markup import FACE68
 
 
-def _canvas(face: Face, size: int) -> Canvas:
+def canvas_of(face: Face, size: int) -> Canvas:
+    """Pixel centres of the frame in head units."""
     at = (jnp.arange(size, dtype=face.pose.dtype) + 0.5) / size
     x, y = from_frame(at[None, :], at[:, None], face.pose[2], face.view)
     return Canvas(x, y, 1 / (size * face.view.scale))
@@ -27,15 +28,18 @@ def landmarks(face: Face) -> Float[Array, "68 2"]:
     return _named(points, face.view.mirror)
 
 
-def _visible(face: Face, seen: Projection) -> Bool[Array, "68"]:
-    """False behind hair, hand, sunglasses or the nose, and on the far side of the head."""
-    canvas = Canvas(seen.points[:, :1], seen.points[:, 1:], jnp.full((), 0.01, face.pose.dtype))
-    hidden = jnp.maximum(hair.front_alpha(canvas, face, seen), extras.occluder_alpha(canvas, face))[:, 0] > 0.5
-    outside = (skin.face_mask(canvas, seen)[:, 0] < 0.5).at[:17].set(False)
-    nose = (skin.nose_distance(canvas, seen)[:, 0] < -0.02).at[27:36].set(False)
+def _visible(face: Face, points: Float[Array, "68 2"], planes: Float[Array, "3 h w"]) -> Bool[Array, "68"]:
+    """Read at each landmark's pixel: what lies before the face, the face itself, the distance inside the nose."""
+    size = planes.shape[-1]
+    inside = ((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
+    column, row = jnp.clip(jnp.round(points), 0, size - 1).astype(jnp.int32).T
+    before, mask, nose = planes[:, row, column]
+    # The contour lies on the edge of the mask, the nose in the nose.
+    beside = (mask < 0.5).at[:17].set(False)
+    behind = (nose > 0.02).at[27:36].set(False)
     g = face.appearance.glasses
-    dark = jnp.zeros(68, bool).at[36:48].set(g.amount * g.tint > 0.5)
-    return ~(hidden | outside | nose | dark)
+    sunglasses = jnp.zeros(68, bool).at[36:48].set(g.amount * g.tint > 0.5)
+    return inside & ~((before > 0.5) | beside | behind | sunglasses)
 
 
 def render(face: Face, *, size: int) -> Rendering:
@@ -47,25 +51,32 @@ def render(face: Face, *, size: int) -> Rendering:
 
     Returns:
         image (size, size, 3) in [0, 1], landmarks (68, 2) in pixels (x, y) with pixel centres at integers, exact to
-        float precision and the same for every size up to scale, and visible (68,): inside the frame and not hidden.
+        float precision and the same for every size up to scale, and visible (68,): inside the frame and not hidden by
+        hair, hand, sunglasses, the nose or the far side of the head, read off the picture to a pixel.
     """
     seen = settle(project(face))
-    canvas = settle(_canvas(face, size))
+    canvas = settle(canvas_of(face, size))
     image = settle(scenery.background(face.appearance.scene, size, face.view.mirror))
     image = scenery.clothes(image, canvas, face, seen)
     image = settle(hair.back(image, canvas, face, seen))
     image = scenery.neck(image, canvas, face, seen)
     image = settle(scenery.ears(image, canvas, face, seen))
-    mask = settle(skin.face_mask(canvas, seen))
+    edge, nose = settle((skin.outline_distance(canvas, seen), skin.nose_distance(canvas, seen)))
+    mask = settle(cover(jnp.minimum(edge, nose), 1.2 * canvas.pixel))
     lit = settle(skin.light(canvas, face, seen))
     front = settle(skin.skin_planes(canvas, face, seen, lit))
-    for paint in (features.beard, features.mouth, features.eyes, skin.nose, features.brows):
+    for paint in (features.beard, features.mouth, features.eyes):
         front = settle(paint(front, canvas, face, seen))
+    front = settle(skin.nose(front, canvas, face, seen, nose))
+    front = settle(features.brows(front, canvas, face, seen))
     image = settle(image + mask[None] * (front - image))
-    for paint in (hair.front, extras.glasses, extras.occluder):
-        image = settle(paint(image, canvas, face, seen))
+    fringe, hand = settle((hair.front_alpha(canvas, face, seen), extras.occluder_alpha(canvas, face)))
+    image = settle(layer(image, hair.colour(canvas, face, seen), fringe))
+    image = settle(extras.glasses(image, canvas, face, seen))
+    image = layer(image, extras.occluder_colour(canvas, face), hand)
     image = jnp.clip(image * face.appearance.scene.tint[:, None, None], 0, 1)
-    fractions = to_frame(seen.points, face.pose[2], face.view)
-    visible = _visible(face, seen) & ((fractions >= 0) & (fractions <= 1)).all(axis=1)
-    points = size * _named(fractions, face.view.mirror) - 0.5
-    return Rendering(jnp.moveaxis(image, 0, -1), points, _named(visible, face.view.mirror))
+    points = size * to_frame(seen.points, face.pose[2], face.view) - 0.5
+    visible = _visible(face, points, jnp.stack([jnp.maximum(fringe, hand), mask, -nose]))
+    mirror = face.view.mirror
+    # `_named` only renames: `to_frame` has mirrored the coordinates.
+    return Rendering(jnp.moveaxis(image, 0, -1), _named(points, mirror), _named(visible, mirror))

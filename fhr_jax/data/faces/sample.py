@@ -48,7 +48,7 @@ def _expression(dice: Dice) -> Float[Array, "e"]:
 def sample(key: Key) -> Face:
     """A random face, near the middle of the frame and smaller than it; `fill` makes training crops of it."""
     dice_key, looks_key = jax.random.split(key)
-    dice = Dice(dice_key, 96)
+    dice = Dice(dice_key, uniforms=40, normals=64)
     pose = _pose(dice)
     gaze = dice.normal(0.22, shape=(2,)) * jnp.array([1.0, 0.6])
     # Half of the people look at the camera rather than ahead.

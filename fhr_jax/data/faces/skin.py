@@ -116,14 +116,9 @@ def light(canvas: Canvas, face: Face, seen: Projection) -> Light:
     return Light(factor, face.appearance.skin.gloss * 0.3 * (h8 * h8) * (h8 * h8))
 
 
-def face_mask(canvas: Canvas, seen: Projection) -> Grid:
-    """Coverage of face and nose."""
-    return cover(jnp.minimum(outline_distance(canvas, seen), nose_distance(canvas, seen)), 1.2 * canvas.pixel)
-
-
 def skin_planes(canvas: Canvas, face: Face, seen: Projection, lit: Light) -> Planes:
     """Coloured and lit skin with its creases, over the whole grid."""
-    skin, scene = face.appearance.skin, face.appearance.scene
+    skin = face.appearance.skin
     factor = lit.factor + 0.007 * skin.mottle * (
         wave(4.1 * canvas.x + 0.9 * wave(2.3 * canvas.y)) + wave(3.7 * canvas.y + 0.8 * wave(1.9 * canvas.x))
     )
@@ -169,8 +164,8 @@ def _creases(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Pla
     return image
 
 
-def nose(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
-    """Nostrils, the shadow under the nose and its edge against the far cheek."""
+def nose(image: Planes, canvas: Canvas, face: Face, seen: Projection, distance: Grid) -> Planes:
+    """Nostrils, the shadow under the nose and its edge (where `distance` is 0) against the far cheek."""
     p = seen.points
     dark = jnp.array([0.42, 0.30, 0.27])
     base = smooth(p[31:36], 2)
@@ -187,7 +182,6 @@ def nose(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     image = darken(image, dark, 0.45 * (1 - face.appearance.scene.ambient) * blob(canvas, spot, 0.22, 0.13))
     # the far edge of the nose
     away = seen.rotation[0, 2]
-    distance = nose_distance(canvas, seen)
     side = jnp.clip((canvas.x - graph_x(canvas, p)) * jnp.sign(away) * 20, 0, 1)
     edge = jnp.maximum(1 - jnp.abs(distance - 0.01) / 0.03, 0) * side
     return darken(image, dark, jnp.clip(1.6 * jnp.abs(away) - 0.25, 0, 0.75) * edge)

@@ -1,0 +1,339 @@
+"""Synthetic faces: landmarks against the picture, seeds, mirror, camera, switches, clips."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import geometry
+from fhr_jax.data import faces
+from fhr_jax.data.faces import anatomy, features, shape, skin
+from fhr_jax.data.faces.dice import Dice
+from fhr_jax.data.faces.motion import blinks, wander
+from fhr_jax.data.faces.paint import Canvas
+from fhr_jax.data.faces.render import canvas_of
+from fhr_jax.markup import FACE68
+
+SIZE, BATCH = 64, 8
+TRACES = []
+
+
+def _traced(face):
+    TRACES.append(face)
+    return faces.render(face, size=SIZE)
+
+
+render = jax.jit(jax.vmap(_traced))
+points = jax.jit(jax.vmap(faces.landmarks))
+sample = jax.jit(jax.vmap(faces.sample))
+fill = jax.jit(jax.vmap(faces.fill))
+
+
+def keys(seed=0, number=BATCH):
+    return jax.random.split(jax.random.key(seed), number)
+
+
+@pytest.fixture(scope="module")
+def people():
+    return fill(sample(keys()))
+
+
+def plain(people, **changes):
+    """Frontal, upright, unlit by chance: nothing before the face."""
+    looks = people.appearance
+    looks = looks._replace(
+        hair=looks.hair._replace(amount=0 * looks.hair.amount),
+        glasses=looks.glasses._replace(amount=0 * looks.glasses.amount),
+        occluder=looks.occluder._replace(amount=0 * looks.occluder.amount),
+        beard=looks.beard._replace(amount=0 * looks.beard.amount),
+    )
+    return people._replace(pose=0 * people.pose, appearance=looks._replace(**changes))
+
+
+def test_same_key_same_bits(people):
+    again = fill(sample(keys()))
+    for one, other in zip(jax.tree.leaves(people), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    for one, other in zip(render(people), render(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_other_key_other_face(people):
+    other = render(fill(sample(keys(seed=1))))
+    assert np.abs(other.image - render(people).image).mean(axis=(1, 2, 3)).min() > 0.02
+
+
+def test_two_hundred_faces_are_finite_in_range_and_inside_the_frame():
+    for seed in range(100, 125):
+        face = fill(sample(keys(seed)))
+        image, at, visible = (np.asarray(x) for x in render(face))
+        assert image.shape == (BATCH, SIZE, SIZE, 3)
+        assert image.dtype == np.float32
+        assert np.isfinite(image).all()
+        assert np.isfinite(at).all()
+        assert image.min() >= 0
+        assert image.max() <= 1
+        assert at.min() > -0.5
+        assert at.max() < SIZE - 0.5
+        assert visible.mean() > 0.5
+        # No blank pictures: the face stands out from itself.
+        assert image.std(axis=(1, 2, 3)).min() > 0.02
+
+
+def test_one_trace_serves_every_face(people):
+    before = len(TRACES)
+    render(people)
+    render(faces.mirror(people))
+    assert len(TRACES) <= max(before, 1)
+
+
+def test_points_scale_with_the_size(people):
+    small, large = (
+        jax.jit(jax.vmap(lambda face, size=size: faces.render(face, size=size).points))(people) for size in (48, 600)
+    )
+    np.testing.assert_allclose((small + 0.5) / 48, (large + 0.5) / 600, atol=2e-6)
+    np.testing.assert_allclose((small + 0.5) / 48, points(people), atol=2e-6)
+
+
+def test_single_face_agrees_with_vmap_and_jit(people):
+    one = jax.tree.map(lambda leaf: leaf[3], people)
+    np.testing.assert_allclose(jax.jit(faces.landmarks)(one), points(people)[3], atol=2e-6)
+
+
+def _edge(line, level):
+    """Where a rising line of samples first crosses a level, to a fraction of a pixel."""
+    first = int(np.argmax(line > level))
+    return first - (line[first] - level) / (line[first] - line[first - 1])
+
+
+@pytest.mark.parametrize("size", [SIZE, 256])
+def test_lips_lie_where_the_landmarks_say(people, size):
+    """Paint the lips twice: the difference of the pictures is their coverage; its edges are the landmarks."""
+    face = plain(people)._replace(expression=0 * people.expression, identity=0.5 * people.identity)
+    face = fill(face)
+    looks = face.appearance
+
+    def lips_only(face):
+        blank = jnp.zeros((3, size, size))
+        painted = features.mouth(blank, canvas_of(face, size), face, shape.project(face))
+        return jnp.moveaxis(painted, 0, -1)
+
+    def with_lips(value):
+        lips = looks.features._replace(lips=0 * looks.features.lips + value, lip_gloss=0 * looks.features.lip_gloss)
+        return face._replace(appearance=looks._replace(features=lips))
+
+    # The whole picture at one size; at the other, to spare a long compilation, the lips alone.
+    draw = (lambda face: render(face).image) if size == SIZE else jax.jit(jax.vmap(lips_only))
+    cover = np.asarray(draw(with_lips(0.3)) - draw(with_lips(0.0))).sum(axis=-1)
+    at = size * np.asarray(points(face)) - 0.5
+    unit = np.linalg.norm(at[:, 45] - at[:, 36], axis=-1)
+    for i in range(BATCH):
+        column = cover[i][:, round(float(at[i, 57, 0]))]
+        low = size - 1 - _edge(column[::-1], 0.5 * column[size // 2 :].max())
+        assert abs(low - at[i, 57, 1]) < 0.4 + 0.01 * unit[i]
+        high = _edge(column, 0.3 * column.max())
+        assert abs(high - at[i, 51, 1]) < 0.4 + 0.02 * unit[i]
+        # The corners are sharp wedges: they fade a little before the landmark, and never reach beyond it.
+        across = cover[i].max(axis=0)
+        left, right = np.flatnonzero(across > 0.25 * across.max())[[0, -1]]
+        for inside in (left - at[i, 48, 0], at[i, 54, 0] - right):
+            assert -1 < inside < 1 + 0.05 * unit[i]
+
+
+def test_brows_lie_under_their_landmarks(people):
+    face = fill(plain(people))
+    looks = face.appearance
+    amount = jnp.ones(BATCH)
+    strong = looks.features._replace(brow_colour=0 * looks.features.brow_colour, brow_amount=amount)
+    none = strong._replace(brow_amount=0 * amount)
+    with_brows = render(face._replace(appearance=looks._replace(features=strong)))
+    without = render(face._replace(appearance=looks._replace(features=none)))
+    cover = np.abs(np.asarray(with_brows.image - without.image)).sum(axis=-1)
+    at = np.asarray(with_brows.points)
+    for i in range(BATCH):
+        unit = np.linalg.norm(at[i, 45] - at[i, 36])
+        for mark in (19, 24):
+            column = cover[i][:, round(float(at[i, mark, 0]))]
+            centre = (column * np.arange(SIZE)).sum() / column.sum()
+            # The points lie in the upper half of the brow.
+            assert -0.02 < (centre - at[i, mark, 1]) / unit < 0.06
+
+
+@pytest.mark.parametrize("yaw", [-55, -30, 0, 20, 45])
+def test_contour_points_lie_on_the_outline(people, yaw):
+    """Jaw points are on the edge of the painted face at every yaw; brows, eyes and mouth inside (near frontal)."""
+    pose = jnp.zeros((BATCH, 3)).at[:, 0].set(jnp.deg2rad(yaw))
+
+    def distances(face):
+        seen = shape.project(face)
+        canvas = Canvas(seen.points[:, :1], seen.points[:, 1:], jnp.float32(0.01))
+        return skin.outline_distance(canvas, seen)[:, 0]
+
+    away = np.asarray(jax.jit(jax.vmap(distances))(people._replace(pose=pose)))
+    # One point may coincide with its neighbour at far yaw; the outline then passes within 2 % of it.
+    assert np.abs(away[:, :17]).max() < 0.02
+    if abs(yaw) <= 20:
+        assert away[:, 27:].max() < 0
+
+
+def test_the_far_side_of_the_jaw_slides_and_the_near_side_stays():
+    rim = jnp.array([[-0.8, 0.2, -0.6], [0.8, 0.2, -0.6]])
+    front = jnp.array([0.2, 0.2])
+    moved = np.asarray(shape.outline(rim, front, jnp.float32(0.7)))
+    np.testing.assert_allclose(moved[0], rim[0], atol=1e-5)
+    # The tangent point of the ellipse maximizes x cos + z sin.
+    t = np.linspace(0, np.pi / 2, 100001)
+    seen = 0.8 * np.sin(t) * np.cos(0.7) + (-0.6 + 0.8 * np.cos(t)) * np.sin(0.7)
+    assert abs(moved[1, 0] * np.cos(0.7) + moved[1, 2] * np.sin(0.7) - seen.max()) < 1e-5
+    np.testing.assert_allclose(shape.outline(rim, front, jnp.float32(0.0)), rim, atol=1e-5)
+
+
+def test_mirrored_parameters_render_the_mirrored_picture(people):
+    picture, mirrored = render(people), render(faces.mirror(people))
+    difference = np.abs(np.asarray(mirrored.image)[:, :, ::-1] - np.asarray(picture.image))
+    assert difference.mean() < 1e-5
+    assert (difference > 0.01).mean() < 1e-4
+    expected = jax.vmap(lambda p: geometry.mirror(p, width=SIZE, markup=FACE68))(picture.points)
+    np.testing.assert_allclose(mirrored.points, expected, atol=1e-4)
+    np.testing.assert_array_equal(mirrored.visible, picture.visible[:, jnp.array(FACE68.flip)])
+
+
+def test_mean_head_is_symmetric():
+    mean = anatomy.MEAN[:68]
+    np.testing.assert_allclose(mean[list(FACE68.flip)] * [-1, 1, 1], mean, atol=1e-12)
+
+
+@pytest.mark.parametrize("scale", [1.0, 1.7])
+def test_fill_frames_the_square_of_the_landmarks(people, scale):
+    at = np.asarray(points(jax.jit(jax.vmap(partial(faces.fill, scale=scale)))(people)))
+    low, high = at.min(axis=1), at.max(axis=1)
+    np.testing.assert_allclose((high - low).max(axis=1), 1 / scale, atol=1e-5)
+    np.testing.assert_allclose((high + low) / 2, 0.5, atol=1e-5)
+
+
+def test_fill_of_the_mirror_is_the_mirror_of_fill(people):
+    one = points(faces.mirror(people))
+    other = points(fill(faces.mirror(people)))
+    np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+@pytest.mark.parametrize("mirrored", [False, True])
+def test_jitter_is_a_similarity_of_the_crop(people, mirrored):
+    people = faces.mirror(people) if mirrored else people
+    jitter = faces.Jitter(zoom=1.2, turn=0.3, shift=(0.05, -0.04))
+    at = np.asarray(points(jax.jit(jax.vmap(partial(faces.fill, jitter=jitter)))(people)), np.float64)
+    straight = np.asarray(points(people), np.float64)
+    cos, sin = 1.2 * np.cos(0.3), 1.2 * np.sin(0.3)
+    turned = straight @ np.array([[cos, -sin], [sin, cos]]).T
+    offset = at - turned
+    np.testing.assert_allclose(offset, np.broadcast_to(offset[:, :1], offset.shape), atol=1e-5)
+    middle = (at.min(axis=1) + at.max(axis=1)) / 2
+    np.testing.assert_allclose(middle, np.broadcast_to([0.55, 0.46], middle.shape), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("part", "switch", "least"),
+    [
+        ("hair", "amount", 0.01),
+        ("beard", "amount", 0.002),
+        ("glasses", "amount", 0.004),
+        ("occluder", "amount", 0.005),
+        ("features", "brow_amount", 0.001),
+        ("features", "makeup_amount", 0.0005),
+        ("skin", "blush", 0.0005),
+        ("skin", "age", 0.0005),
+        ("scene", "stripes", 0.001),
+        ("scene", "fine_amount", 0.001),
+        ("scene", "shape_amount", 0.003),
+        ("scene", "ambient", 0.01),
+    ],
+)
+def test_every_switch_changes_the_picture_and_no_landmark(people, part, switch, least):
+    def at(value):
+        group = getattr(people.appearance, part)
+        group = group._replace(**{switch: 0 * getattr(group, switch) + value})
+        return render(people._replace(appearance=people.appearance._replace(**{part: group})))
+
+    off, on = at(0.0), at(1.0)
+    assert np.abs(on.image - off.image).mean() > least
+    np.testing.assert_array_equal(on.points, off.points)
+
+
+def test_hidden_landmarks_are_not_visible(people):
+    bare = plain(people)
+    assert np.asarray(render(fill(bare)).visible)[:, 17:].mean() > 0.97
+    glasses = bare.appearance.glasses
+    sun = glasses._replace(amount=1 + 0 * glasses.amount, tint=1 + 0 * glasses.tint)
+    visible = np.asarray(render(fill(bare._replace(appearance=bare.appearance._replace(glasses=sun)))).visible)
+    assert not visible[:, 36:48].any()
+    assert visible[:, 48:].mean() > 0.9
+    away = bare.view._replace(centre=bare.view.centre + jnp.array([[5.0, 0.0]]))
+    assert not np.asarray(render(bare._replace(view=away)).visible).any()
+    turned = fill(bare._replace(pose=bare.pose.at[:, 0].set(jnp.deg2rad(55))))
+    visible = np.asarray(render(turned).visible)
+    # The nose turns to the right: the right eye and brow tail are behind it or round the edge more often.
+    assert visible[:, 42:48].mean() < visible[:, 36:42].mean()
+
+
+def test_clip_is_smooth_and_keeps_the_person():
+    frames = 150
+    make = jax.jit(faces.clip, static_argnums=1)
+    clip, again = make(jax.random.key(3), frames), make(jax.random.key(3), frames)
+    for one, other in zip(jax.tree.leaves(clip), jax.tree.leaves(again), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert all(leaf.shape[0] == frames for leaf in jax.tree.leaves(clip))
+    for leaf in jax.tree.leaves((clip.identity, clip.appearance)):
+        np.testing.assert_array_equal(leaf, np.broadcast_to(np.asarray(leaf)[:1], leaf.shape))
+    at = np.asarray(points(clip))
+    unit = np.linalg.norm(at[:, 45] - at[:, 36], axis=-1).mean()
+    second = np.abs(np.diff(at, n=2, axis=0)) / unit
+    speed = np.abs(np.diff(at, axis=0)) / unit
+    assert second.max() < 0.1
+    assert second.mean() < 0.003
+    assert speed.mean() > 0.001
+    opening = (at[:, 41, 1] - at[:, 37, 1]) / unit
+    assert opening.min() < 0.5 * np.median(opening)
+    assert np.ptp(np.asarray(clip.pose[:, 0])) > np.deg2rad(3)
+    first = render(jax.tree.map(lambda leaf: leaf[:BATCH], clip))
+    assert np.isfinite(first.image).all()
+    difference = np.abs(np.diff(np.asarray(first.image), axis=0)).mean()
+    assert 0 < difference < 0.05
+
+
+def test_a_clip_may_have_one_frame():
+    assert np.isfinite(points(jax.jit(faces.clip, static_argnums=1)(jax.random.key(1), 1))).all()
+
+
+def test_wander_is_a_unit_spline_with_bounded_acceleration():
+    signal = np.asarray(wander(jax.random.key(0), 4000, period=10.0, channels=4))
+    assert 0.8 < signal.std() < 1.2
+    # The second derivative of a cubic B-spline is at most 4 x the largest knot, a knot spacing squared.
+    assert np.abs(np.diff(signal, n=2, axis=0)).max() <= 4 * 2.9 / 10**2
+
+
+def test_blinks_close_and_open():
+    lids = np.asarray(blinks(jax.random.key(0), 300))
+    assert lids.max() > 0.9
+    assert lids.min() == 0
+    assert (lids == 0).mean() > 0.8
+
+
+def test_dice_refuses_to_run_out():
+    dice = Dice(jax.random.key(0), uniforms=3)
+    dice.uniform(shape=(3,))
+    with pytest.raises(ValueError, match="4 uniform draws from 3"):
+        dice.chance(0.5)
+
+
+def test_dice_draws_the_given_distributions():
+    dice = Dice(jax.random.key(0), uniforms=10200, normals=10000)
+    normal = np.asarray(dice.normal(2.0, 2.5, (10000,)))
+    assert abs(normal.std() - 1.97) < 0.05
+    assert np.abs(normal).max() <= 5.0
+    uniform = np.asarray(dice.uniform(-1.0, 3.0, (10000,)))
+    assert abs(uniform.mean() - 1) < 0.05
+    picks = np.bincount([int(dice.choice((0.2, 0.0, 0.8))) for _ in range(200)], minlength=3)
+    assert picks[1] == 0
+    assert 20 < picks[0] < 65
