@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt32
 
 from fhr_jax import crop, geometry
+from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68, Markup
 from fhr_jax.types import Affine
 
@@ -137,10 +138,14 @@ def degradation(size: int, sigma: Float[Array, ""], factor: Float[Array, ""]) ->
 def jpeg(image: Image, *, quality: Float[Array, ""] | float) -> Image:
     """What JPEG does to a picture: 8 x 8 cosine coefficients of YCbCr, rounded to the standard's tables.
 
-    No chroma subsampling, no clipping between steps. `quality` is that of the reference encoder, 1 to 100. The side
-    of the picture must be a multiple of 8.
+    No chroma subsampling, no clipping between steps. `quality` is that of the reference encoder, 1 to 100.
+
+    Raises:
+        InputError: the side of the picture is no multiple of 8.
     """
     size, dtype = image.shape[0], image.dtype
+    if size % 8:
+        raise InputError(f"jpeg: side of the picture is {size}, expected a multiple of 8")
     k = np.arange(8)
     basis = np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16) / 2
     basis[0] /= np.sqrt(2)

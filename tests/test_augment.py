@@ -1,0 +1,227 @@
+"""Augmentation: landmarks follow the pixels, degradations do what they say, ranges and seeds hold."""
+
+import inspect
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhr_jax import augment, geometry
+from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE7, FACE68
+from tests.oracles import degradation as oracle
+
+SIZE = 64
+run = jax.jit(augment.augment)
+photometric = jax.jit(augment.photometric)
+
+
+def picture(seed=0, size=SIZE):
+    """Smooth colours with an edge."""
+    y, x = np.mgrid[:size, :size] / size
+    phase = np.random.default_rng(seed).uniform(0, 6, 3)
+    image = 0.5 + 0.3 * np.sin(5 * x[..., None] + 3 * y[..., None] + phase) + 0.2 * (x > 0.4)[..., None]
+    return jnp.asarray(np.clip(image, 0, 1), jnp.float32)
+
+
+def dots(points, size):
+    """One channel a landmark: a Gaussian dot of 2 px about it."""
+    at = np.arange(size)
+    dx, dy = at[None, :, None] - points[:, 0], at[:, None, None] - points[:, 1]
+    return jnp.asarray(np.exp(-0.5 * (dx**2 + dy**2) / 4), jnp.float32)
+
+
+def centroid(image):
+    at = np.arange(image.shape[0])
+    total = image.sum(axis=(0, 1))
+    x = (image * at[None, :, None]).sum(axis=(0, 1)) / total
+    y = (image * at[:, None, None]).sum(axis=(0, 1)) / total
+    return np.stack([x, y], axis=1)
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_a_dot_lands_on_its_landmark(seed):
+    size = 128
+    points = np.random.default_rng(seed).uniform(45, 82, (7, 2)).astype(np.float32)
+    affine, flip = augment.similarity(jax.random.key(seed), size=size, turn_chance=0.8, flip_chance=0.5)
+    image, moved = augment.geometric(dots(points, size), jnp.asarray(points), affine=affine, flip=flip, markup=FACE7)
+    # Channel i followed pixels; landmark i of a mirrored face takes the name of its partner.
+    found = centroid(np.asarray(image, np.float64))
+    expected = np.asarray(moved)
+    if bool(flip):
+        expected = expected[list(FACE7.flip)]
+    np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_mirror_twice_is_the_identity():
+    points = jnp.asarray(np.random.default_rng(0).uniform(0, SIZE, (68, 2)), jnp.float32)
+    straight = geometry.similarity(SIZE)
+    image = picture()
+    for _ in range(2):
+        image, points_back = augment.geometric(image, points, affine=straight, flip=jnp.asarray(True))
+        points, previous = points_back, points
+    np.testing.assert_allclose(image, picture(), atol=1e-5)
+    assert not np.allclose(points, previous)
+    np.testing.assert_allclose(points, np.random.default_rng(0).uniform(0, SIZE, (68, 2)), atol=1e-4)
+
+
+def test_similarity_has_the_documented_distribution():
+    affines, flips = jax.vmap(lambda key: augment.similarity(key, size=SIZE))(jax.random.split(jax.random.key(0), 4000))
+    affines = np.asarray(affines)
+    scale = np.hypot(affines[:, 0, 0], affines[:, 1, 0])
+    angle = np.rad2deg(np.arctan2(affines[:, 1, 0], affines[:, 0, 0]))
+    assert 2**-0.2401 <= scale.min() < 0.87
+    assert 1.15 < scale.max() <= 2**0.2401
+    assert np.abs(angle).max() <= 20.001
+    assert abs((np.abs(angle) > 1e-3).mean() - 0.4) < 0.04
+    assert abs(np.asarray(flips).mean() - 0.25) < 0.03
+    # The centre moves by the shift only.
+    centre = affines[:, :, :2] @ np.full(2, (SIZE - 1) / 2) + affines[:, :, 2] - (SIZE - 1) / 2
+    assert np.abs(centre).max() <= 2 * 0.02 * SIZE + 1e-3
+    np.testing.assert_allclose(affines[:, 0, 0], affines[:, 1, 1], atol=1e-6)
+
+
+@given(sigma=st.floats(0.3, 6.0), factor=st.floats(1.0, 7.5))
+def test_degradation_matches_the_loops(sigma, factor):
+    size = 24
+    matrix = np.asarray(augment.degradation(size, jnp.float32(sigma), jnp.float32(factor)))
+    np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-4)
+    line = np.random.default_rng(3).uniform(size=size)
+    expected = oracle.low_resolution(
+        oracle.gaussian_rows(size, float(np.float32(sigma))) @ line, float(np.float32(factor))
+    )
+    np.testing.assert_allclose(matrix @ line, expected, atol=2e-3)
+
+
+def test_no_degradation_is_the_identity():
+    matrix = augment.degradation(SIZE, jnp.float32(0), jnp.float32(1))
+    np.testing.assert_allclose(matrix, np.eye(SIZE), atol=1e-5)
+
+
+@pytest.mark.parametrize("quality", [10.0, 50.0, 80.0])
+def test_jpeg_matches_the_standard(quality):
+    """Coefficients of the result are multiples of the table's steps, and the nearest ones to the input's."""
+    grey = np.random.default_rng(0).uniform(0.2, 0.8, (8, 8))
+    image = jnp.asarray(np.repeat(grey[..., None], 3, axis=2), jnp.float32)
+    packed = np.asarray(augment.jpeg(image, quality=quality), np.float64)
+    np.testing.assert_allclose(packed[..., 0], packed[..., 1], atol=1e-4)
+    scale = 50 / quality if quality < 50 else 2 - quality / 50
+    before, after = (oracle.block_dct(255 * p - 128) for p in (grey, packed[..., 0]))
+    # First row of the luminance table.
+    steps = np.maximum(np.round(np.array([16, 11, 10, 16, 24, 40, 51, 61]) * scale), 1)
+    np.testing.assert_allclose(after[0], np.round(before[0] / steps) * steps, atol=0.05)
+
+
+def test_jpeg_looks_like_a_real_one():
+    cv2 = pytest.importorskip("cv2")
+    image = picture(size=64)
+    original = np.asarray(jnp.round(image * 255)).astype(np.uint8)
+    for quality in (15, 60):
+        ok, data = cv2.imencode(".jpg", original[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
+        assert ok
+        real = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1] / 255
+        ours = np.clip(np.asarray(augment.jpeg(image, quality=float(quality))), 0, 1)
+        real_error = np.abs(real - original / 255).mean()
+        our_error = np.abs(ours - original / 255).mean()
+        # The encoder averages chroma over 2 x 2 pixels, which ours does not.
+        assert 0.4 * real_error < our_error < 1.3 * real_error
+        assert np.abs(ours - real).mean() < 1.2 * real_error
+
+
+def test_jpeg_of_the_best_quality_keeps_the_picture():
+    np.testing.assert_allclose(augment.jpeg(picture(), quality=100.0), picture(), atol=0.01)
+
+
+def test_jpeg_refuses_a_broken_block():
+    with pytest.raises(InputError, match="multiple of 8"):
+        augment.jpeg(jnp.zeros((12, 12, 3)), quality=50.0)
+
+
+def test_blur_removes_contrast_and_keeps_the_mean():
+    options = augment.Photometric()._replace(
+        brightness=0.0,
+        contrast=0.0,
+        gamma=0.0,
+        cast=0.0,
+        grey=1.0,
+        blur=8.0,
+        blur_chance=1.0,
+        low_chance=0.0,
+        noise_chance=0.0,
+        jpeg_chance=0.0,
+        cutout_chance=0.0,
+    )
+    stripes = jnp.tile(jnp.asarray((np.arange(SIZE) % 4 < 2) * 0.6 + 0.2, jnp.float32)[None, :, None], (SIZE, 1, 3))
+    blurred = np.asarray(augment.photometric(jax.random.key(2), stripes, options=options))
+    assert blurred.std() < 0.2 * np.asarray(stripes).std()
+    assert abs(blurred.mean() - 0.5) < 0.02
+    np.testing.assert_allclose(blurred[..., 0], blurred[..., 2], atol=1e-5)
+
+
+def test_everything_off_changes_nothing():
+    off = augment.Photometric(0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, (90.0, 90.0), 0.0, 0.0, 0.0)
+    image = picture()
+    # Saturation is still drawn: compare grey.
+    changed = augment.photometric(jax.random.key(0), image, options=off)
+    weights = np.array([0.299, 0.587, 0.114])
+    np.testing.assert_allclose(np.asarray(changed) @ weights, np.asarray(image) @ weights, atol=0.03)
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.5])
+def test_flat_pictures_stay_finite_and_in_range(value):
+    for seed in range(10):
+        image = np.asarray(photometric(jax.random.key(seed), jnp.full((SIZE, SIZE, 3), value)))
+        assert np.isfinite(image).all()
+        assert image.min() >= 0
+        assert image.max() <= 1
+
+
+def test_same_key_same_bits_other_key_other_picture():
+    points = jnp.full((68, 2), 20.0)
+    one, other = run(jax.random.key(4), picture(), points), run(jax.random.key(4), picture(), points)
+    for a, b in zip(one, other, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert np.abs(run(jax.random.key(5), picture(), points)[0] - one[0]).mean() > 0.01
+
+
+def test_vmap_agrees_with_one_by_one():
+    keys = jax.random.split(jax.random.key(0), 3)
+    images = jnp.stack([picture(i) for i in range(3)])
+    points = jnp.asarray(np.random.default_rng(0).uniform(0, SIZE, (3, 68, 2)), jnp.float32)
+    together = jax.jit(jax.vmap(augment.augment))(keys, images, points)
+    for i in range(3):
+        image, moved = run(keys[i], images[i], points[i])
+        np.testing.assert_allclose(together[1][i], moved, atol=1e-3)
+        # A rounded coefficient of JPEG may fall to the other side here and there.
+        assert np.quantile(np.abs(together[0][i] - image), 0.99) < 5e-3
+
+
+def test_photometric_never_moves_landmarks_and_augment_moves_them_by_the_similarity():
+    points = jnp.asarray(np.random.default_rng(0).uniform(0, SIZE, (68, 2)), jnp.float32)
+    for seed in range(4):
+        key = jax.random.key(seed)
+        affine, flip = augment.similarity(jax.random.split(key)[0], size=SIZE)
+        expected = geometry.apply(affine, points)
+        if bool(flip):
+            expected = geometry.mirror(expected, width=SIZE, markup=FACE68)
+        np.testing.assert_allclose(run(key, picture(), points)[1], expected, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["similarity", "photometric", "augment", "cutout", "colour"])
+def test_key_comes_first_and_options_are_keywords(name):
+    parameters = list(inspect.signature(getattr(augment, name)).parameters.values())
+    assert parameters[0].name == "key"
+    data = {"key", "image", "points"}
+    assert all(p.kind is p.KEYWORD_ONLY for p in parameters if p.name not in data)
+
+
+def test_cutout_covers_some_of_the_picture_and_not_all():
+    shares = []
+    for seed in range(20):
+        changed = augment.cutout(jax.random.key(seed), picture(), largest=0.45)
+        shares.append((np.abs(np.asarray(changed - picture())).max(axis=-1) > 1e-3).mean())
+    assert max(shares) < 0.35
+    assert np.mean(shares) > 0.01
