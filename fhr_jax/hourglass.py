@@ -52,7 +52,7 @@ PRESETS = {"paper": PAPER, "medium": MEDIUM, "small": SMALL, "tiny": TINY}
 
 STEM_PADDING = ((3, 3), (3, 3))
 """Heatmap pixel i then looks at the crop around pixel 2i, as in the authors' network; "SAME" would pad (2, 3). The
-true centre is 2i + 1/2 (`geometry.resize`): half a crop pixel that the kernel learns, since it need not be symmetric."""
+centre is truly 2i + 1/2 (`geometry.resize`): half a crop pixel that the kernel, free to be asymmetric, learns."""
 
 
 class Residual(nn.Module):
