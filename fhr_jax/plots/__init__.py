@@ -1,0 +1,21 @@
+"""Figures of results as PNG files: the only place that knows matplotlib.
+
+Every function takes arrays and a path, draws on a figure of its own (no global state, no display), and
+writes the file whole or not at all. Colours are told apart by colour-blind readers (Okabe and Ito), lines
+also by their dashes.
+"""
+
+from fhr_jax.plots.accuracy import accuracy_stability, ced, scale_table
+from fhr_jax.plots.courses import loss_history, training, trajectories
+from fhr_jax.plots.pictures import decoding, faces
+
+__all__ = [
+    "accuracy_stability",
+    "ced",
+    "decoding",
+    "faces",
+    "loss_history",
+    "scale_table",
+    "training",
+    "trajectories",
+]
