@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import numpy as np
 import tyro
@@ -74,12 +74,12 @@ def _look(net: weights.Net, pairs: list[images.Annotated], folder: Path) -> eval
     return evaluate.Predictions(tuple(names), np.stack(predictions), np.stack(truth))
 
 
-def _write(folder: Path, results: evaluate.Predictions) -> dict[str, float]:
+def _write(folder: Path, results: evaluate.Predictions) -> dict[str, Any]:
     errors = evaluate.errors(results)
     summary = evaluate.summary(errors)
     write_json(folder / "summary.json", summary)
     evaluate.write_table(folder / "images.csv", results.names, errors)
-    plots.ced(folder / "ced.png", {"predictions": errors})
+    plots.ced({"predictions": errors}, folder / "ced.png", limit=evaluate.LIMIT)
     return summary
 
 
