@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
-from jax.typing import ArrayLike
 
 from fhr_jax import metrics
-from fhr_jax.plots.canvas import Path, dress, figure, legend, looks, save
+from fhr_jax.plots.canvas import Numbers, Path, dress, figure, legend, looks, save
 
 
-def ced(errors: Mapping[str, ArrayLike], path: Path, *, limit: float = 8.0) -> None:
+def ced(errors: Mapping[str, Numbers], path: Path, *, limit: float = 8.0) -> None:
     """Cumulative error curves up to `limit` (Fig. 5), with the area under each in the legend.
 
     Where most errors are above the limit, the axis goes on to show them and a line marks the limit.
@@ -48,7 +47,7 @@ def ced(errors: Mapping[str, ArrayLike], path: Path, *, limit: float = 8.0) -> N
     save(canvas, path)
 
 
-def scale_table(errors: Mapping[str, ArrayLike], edges: ArrayLike, path: Path) -> None:
+def scale_table(errors: Mapping[str, Numbers], edges: Numbers, path: Path) -> None:
     """Mean point distance by size of the face (Table 2), as grouped bars with their values.
 
     Args:
@@ -58,7 +57,7 @@ def scale_table(errors: Mapping[str, ArrayLike], edges: ArrayLike, path: Path) -
     """
     bounds = np.asarray(edges, np.float64)
     groups = np.arange(len(bounds) - 1)
-    canvas = figure(max(6.4, 1.3 * len(groups) + 0.35 * len(groups) * len(errors)), 4.2)
+    canvas = figure(max(6.4, 1.5 + 0.5 * len(groups) * len(errors)), 4.2)
     axes = canvas.add_subplot()
     width = 0.8 / max(len(errors), 1)
     for i, (name, look) in enumerate(looks(errors).items()):
@@ -74,7 +73,7 @@ def scale_table(errors: Mapping[str, ArrayLike], edges: ArrayLike, path: Path) -
     save(canvas, path)
 
 
-def accuracy_stability(points: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path) -> None:
+def accuracy_stability(points: Mapping[str, tuple[Numbers, Numbers]], path: Path) -> None:
     """Accuracy against steadiness of several methods (Fig. 6): the lower left is the best.
 
     Args:

@@ -1,8 +1,11 @@
 """How all figures look, and how they are written."""
 
 import os
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
 
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
@@ -15,6 +18,8 @@ except ImportError as error:
     raise InputError('plots need matplotlib: pip install "fhr-jax[plots]"') from error
 
 Path = str | os.PathLike[str]
+Numbers = jax.Array | np.ndarray | np.number | Sequence[Any] | float | int
+"""Anything that `numpy.asarray` makes an array of numbers."""
 
 INK, FAINT = "#222222", "#dddddd"
 TRUTH = "#000000"

@@ -4,15 +4,14 @@ from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
-from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 
-from fhr_jax.plots.canvas import TRUTH, Path, dress, figure, legend, looks, save
+from fhr_jax.plots.canvas import TRUTH, Numbers, Path, dress, figure, legend, looks, save
 
 
 def trajectories(
-    truth: ArrayLike | None,
-    tracks: Mapping[str, ArrayLike],
+    truth: Numbers | None,
+    tracks: Mapping[str, Numbers],
     path: Path,
     *,
     landmark: int | None = None,
@@ -70,7 +69,7 @@ def _liveliest(track: np.ndarray, landmark: int | None, axis: str | None) -> tup
     return landmark, int(np.argmax(spread[landmark]))
 
 
-def loss_history(histories: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path) -> None:
+def loss_history(histories: Mapping[str, tuple[Numbers, Numbers]], path: Path) -> None:
     """Loss against seconds of several fits, time on a logarithmic axis; the legend tells where each ended.
 
     Args:
@@ -100,7 +99,7 @@ def loss_history(histories: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Pat
     save(canvas, path)
 
 
-def training(losses: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path, *, window: int = 25) -> None:
+def training(losses: Mapping[str, tuple[Numbers, Numbers]], path: Path, *, window: int = 25) -> None:
     """Loss of every update, faint, and its running median, strong.
 
     Args:
@@ -121,8 +120,9 @@ def training(losses: Mapping[str, tuple[ArrayLike, ArrayLike]], path: Path, *, w
 
 
 def _running_median(values: np.ndarray, window: int) -> np.ndarray:
-    """Median of the last `window` values, fewer at the start."""
-    return np.array([np.median(values[max(0, i - window + 1) : i + 1]) for i in range(len(values))])
+    """Median of the `window` values around each, fewer at both ends."""
+    half = window // 2
+    return np.array([np.median(values[max(0, i - half) : i + half + 1]) for i in range(len(values))])
 
 
 def _logarithmic_if_wide(axes: Axes, values: list[np.ndarray]) -> None:

@@ -3,14 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-from jax.typing import ArrayLike
 from matplotlib.axes import Axes
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from fhr_jax.markup import FACE68, Markup
-from fhr_jax.plots.canvas import INK, Path, figure, looks, save
+from fhr_jax.plots.canvas import INK, Numbers, Path, figure, looks, save
 
 # Light colours with a dark rim: legible on any skin, hair or background.
 _ON_PICTURES = ("#4FD1FF", "#FFB000", "#FF6FAE", "#FFFFFF")
@@ -18,8 +17,8 @@ _RIM = [Stroke(linewidth=2.0, foreground="#000000", alpha=0.6), Normal()]
 
 
 def faces(
-    images: Sequence[ArrayLike],
-    landmarks: Mapping[str, ArrayLike] | ArrayLike,
+    images: Sequence[Numbers],
+    landmarks: Mapping[str, Numbers] | Numbers,
     path: Path,
     *,
     markup: Markup = FACE68,
@@ -47,8 +46,11 @@ def faces(
     for i, (image, axes) in enumerate(zip(images, grid.flat, strict=False)):
         picture = np.asarray(image)
         axes.imshow(picture if picture.dtype == np.uint8 else np.clip(picture, 0, 1), interpolation="antialiased")
-        for (name, points), colour in zip(named.items(), _cycle(len(named)), strict=True):
-            handles[name] = _draw(axes, np.asarray(points, np.float64)[i], markup, colour)
+        for rank, (name, points) in enumerate(named.items()):
+            colour = _ON_PICTURES[rank % len(_ON_PICTURES)]
+            # The first lies below the others: its larger dots stay visible around theirs.
+            size = 3.2 if rank == 0 and len(named) > 1 else 1.8
+            handles[name] = _draw(axes, np.asarray(points, np.float64)[i], markup, colour, size)
         axes.set_xlim(-0.5, picture.shape[1] - 0.5)
         axes.set_ylim(picture.shape[0] - 0.5, -0.5)
         if titles is not None:
@@ -61,20 +63,16 @@ def faces(
     save(canvas, path)
 
 
-def _draw(axes: Axes, points: np.ndarray, markup: Markup, colour: str) -> Line2D:
+def _draw(axes: Axes, points: np.ndarray, markup: Markup, colour: str, size: float) -> Line2D:
     """Lines and dots of one face; returns what stands for it in a legend."""
     for edge in markup.edges:
         x, y = points[list(edge)].T
         axes.plot(x, y, color=colour, linewidth=0.7, alpha=0.8)
-    return axes.plot(*points.T, linestyle="none", marker="o", markersize=1.8, color=colour, path_effects=_RIM)[0]
-
-
-def _cycle(number: int) -> list[str]:
-    return [_ON_PICTURES[i % len(_ON_PICTURES)] for i in range(number)]
+    return axes.plot(*points.T, linestyle="none", marker="o", markersize=size, color=colour, path_effects=_RIM)[0]
 
 
 def decoding(
-    heatmap: ArrayLike, points: Mapping[str, ArrayLike], path: Path, *, truth: ArrayLike | None = None, reach: int = 4
+    heatmap: Numbers, points: Mapping[str, Numbers], path: Path, *, truth: Numbers | None = None, reach: int = 2
 ) -> None:
     """One heatmap, and its peak enlarged with the points that several decoders find in it.
 
