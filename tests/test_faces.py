@@ -41,8 +41,9 @@ def people():
 
 
 def plain(people, **changes):
-    """Frontal, upright, unlit by chance: nothing before the face."""
+    """Frontal, upright, not mirrored, nothing before the face."""
     looks = people.appearance
+    people = people._replace(view=people.view._replace(mirror=jnp.ones(BATCH)))
     looks = looks._replace(
         hair=looks.hair._replace(amount=0 * looks.hair.amount),
         glasses=looks.glasses._replace(amount=0 * looks.glasses.amount),

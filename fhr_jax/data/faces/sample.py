@@ -62,7 +62,7 @@ def sample(key: Key) -> Face:
             centre=jnp.array([0.5, 0.38]) + dice.normal(0.04, shape=(2,)),
             scale=dice.uniform(0.2, 0.36),
             distance=jnp.exp(dice.uniform(2.0, 3.8)),
-            mirror=jnp.ones(()),
+            mirror=2 * dice.chance(0.5) - 1,
         ),
         appearance=appearance(looks_key),
     )
