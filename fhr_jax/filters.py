@@ -14,6 +14,7 @@ on from there. A coordinate that was never seen stays NaN.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -36,6 +37,7 @@ class Filter(NamedTuple):
     step: Callable[[Any, Float[Array, "*point"]], tuple[Any, Float[Array, "*point"]]]
 
 
+@partial(jax.jit, static_argnums=0)
 def run(filter: Filter, track: Float[Array, "t *point"]) -> Float[Array, "t *point"]:
     """Filter a track (T, M, d) of at least one frame, in the units of the track."""
     if track.shape[0] == 0:

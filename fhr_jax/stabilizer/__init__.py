@@ -5,6 +5,7 @@ steady = stabilizer.run(params, track)
 """
 
 from fhr_jax.stabilizer.compare import compare_fits
+from fhr_jax.stabilizer.default import default_gate, default_params
 from fhr_jax.stabilizer.gradient import fit_gradient
 from fhr_jax.stabilizer.model import State, as_filter, init_state, run, run_complete, step
 from fhr_jax.stabilizer.params import (
@@ -35,6 +36,8 @@ __all__ = [
     "as_videos",
     "compare_fits",
     "constrain",
+    "default_gate",
+    "default_params",
     "fit_gradient",
     "fit_simplex",
     "init_params",

@@ -78,12 +78,14 @@ def step(
         z: observed points (M, d), units of the track; a point with a NaN is missing.
         dt: frames since the last step, 1 for even time; the history fades by gamma^dt.
         mask: False where a point, or with a scalar the whole frame, is to count as missing.
-        confidence: (M,) in [0, 1]: the observation moves the estimate by this part of what it would; 0 is missing.
+        confidence: (M,) in [0, 1]: the step that the observation asks for is mixed in this proportion with the mean
+            step of all points; 0 is missing.
         estimate: "mean" of the posterior, or its "mode" as in Eq. 8.
 
     Returns:
-        The state and the points (M, d), in the units of the track. A missing point is predicted; a frame without
-        any observation leaves the history as it is but for its fading. Points never seen are NaN.
+        The state and the points (M, d), in the units of the track. A missing point is predicted and moves with the
+        others; a frame without any observation leaves the history as it is but for its fading. Points never
+        seen are NaN.
     """
     here = jnp.isfinite(z).all(axis=-1)
     if mask is not None:
@@ -96,6 +98,7 @@ def step(
     return _step(params, state, z, here, weight, jnp.asarray(dt, z.dtype), estimate)
 
 
+@partial(jax.jit, static_argnames=("covariance", "estimate"))
 def run(
     params: Params,
     track: Float[Array, "t m d"],
@@ -128,6 +131,7 @@ def run(
     return jax.lax.scan(frame, state, (track, mask))[1]
 
 
+@partial(jax.jit, static_argnames="covariance")
 def run_complete(
     params: Params, track: Float[Array, "t m d"], *, covariance: Covariance = "diagonal"
 ) -> Float[Array, "t m d"]:
@@ -171,7 +175,7 @@ def _step(
     # A point seen for the first time starts where its prediction is 0 away.
     origin = jnp.where((here & ~state.seen)[:, None], z - predicted, state.origin)
     seen = state.seen | here
-    residual = jnp.where(here[:, None], (z - origin - predicted) / scale, 0) * weight[:, None]
+    residual = _filled(jnp.where(here[:, None], (z - origin - predicted) / scale, 0), weight)
     y = centre + jnp.matmul(residual.reshape(-1), params.basis, precision=Precision.HIGHEST)
 
     posterior = mixture.posterior(params, history, means, y)
@@ -184,6 +188,16 @@ def _step(
 
     points = origin + scale * _to_points(params, x, z.shape)
     return State(after, origin, seen, scale, state.doubt), jnp.where(seen[:, None], points, jnp.nan)
+
+
+def _filled(residual: Array, weight: Array) -> Array:
+    """Residuals of points that are missing, wholly or in part, replaced by the mean of those that are there.
+
+    So a hidden landmark moves with the rest of the face.
+    """
+    weight = weight[:, None]
+    mean = (weight * residual).sum(axis=0, keepdims=True) / jnp.maximum(weight.sum(), 1e-6)
+    return weight * residual + (1 - weight) * mean
 
 
 def _predict(

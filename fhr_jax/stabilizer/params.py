@@ -170,7 +170,7 @@ def save(path: str | os.PathLike[str], params: Params) -> None:
     Raises:
         InputError: the folder cannot be written to.
     """
-    npz.write(path, _flatten(params))
+    npz.write(path, as_arrays(params))
 
 
 def load(path: str | os.PathLike[str]) -> Params:
@@ -187,7 +187,8 @@ def load(path: str | os.PathLike[str]) -> Params:
     return _build(str(path), {name: array.astype(np.float32) for name, array in arrays.items()})
 
 
-def _flatten(params: Params) -> dict[str, np.ndarray]:
+def as_arrays(params: Params) -> dict[str, np.ndarray]:
+    """The arrays of a parameter file: fields by name, parts of an extension as `motion.decay`."""
     arrays = {}
     for name, value in params._asdict().items():
         if value is None:
