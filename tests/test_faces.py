@@ -311,7 +311,7 @@ def test_wander_is_a_unit_spline_with_bounded_acceleration():
     signal = np.asarray(wander(jax.random.key(0), 4000, period=10.0, channels=4))
     assert 0.8 < signal.std() < 1.2
     # The second derivative of a cubic B-spline is at most 4 x the largest knot, a knot spacing squared.
-    assert np.abs(np.diff(signal, n=2, axis=0)).max() <= 4 * 2.9 / 10**2
+    assert np.abs(np.diff(signal, n=2, axis=0)).max() <= 4 * 2.5 / 10**2
 
 
 def test_blinks_close_and_open():

@@ -18,9 +18,13 @@ _SLOT = 75
 
 
 def wander(key: Key, frames: int, *, period: float, channels: int) -> Float[Array, "t c"]:
-    """Smooth noise of about unit deviation: cubic B-splines with random knots every `period` frames."""
+    """Smooth noise of about unit deviation: cubic B-splines with random knots every `period` frames.
+
+    The knots are uniform in +-2.5, so the second difference is at most 10 / period^2.
+    """
     knots = math.ceil(frames / period) + 4
-    values = 1.45 * jnp.clip(jax.random.normal(key, (knots, channels)), -2, 2)
+    values = jax.random.uniform(key, (knots, channels), minval=-2.5, maxval=2.5)
+    values = jax.lax.optimization_barrier(values)
     t = jnp.abs(jnp.arange(frames)[:, None] / period + 1.5 - jnp.arange(knots)[None])
     near = 2 / 3 - t * t * (1 - t / 2)
     weights = jnp.where(t < 1, near, jnp.maximum(2 - t, 0) ** 3 / 6)
