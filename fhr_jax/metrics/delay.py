@@ -1,11 +1,15 @@
 """By how many frames a track lags behind the truth."""
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fhr_jax.metrics.motion import STANDSTILL, AnyMask, AnyTrack
+from fhr_jax.metrics.motion import STANDSTILL, AnyMask, AnyTrack, clean
 
 
+@partial(jax.jit, static_argnames="reach")
 def delay(
     predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None = None, reach: int = 5
 ) -> Float[Array, "*batch"]:
@@ -25,22 +29,18 @@ def delay(
     Returns:
         The delay (...); NaN if no frame can be judged.
     """
-    x, p = jnp.asarray(predictions), jnp.asarray(truth)
+    x, p, valid = clean(predictions, truth, mask)
     frames = x.shape[-3]
     reach = max(0, min(reach, (frames - 1) // 2))
-    x_valid, p_valid = jnp.isfinite(x).all(axis=(-2, -1)), jnp.isfinite(p).all(axis=(-2, -1))
-    if mask is not None:
-        x_valid, p_valid = x_valid & jnp.asarray(mask), p_valid & jnp.asarray(mask)
-    x, p = jnp.where(x_valid[..., None, None], x, 0), jnp.where(p_valid[..., None, None], p, 0)
 
     def shifted(track: Array, shift: int, axis: int) -> Array:
         """track(t - shift) for the frames t that have every shift."""
         start = reach - shift
         return jnp.take(track, jnp.arange(start, start + frames - 2 * reach), axis=axis)
 
-    judged = shifted(x_valid, 0, -1)
+    judged = shifted(valid, 0, -1)
     for shift in range(-reach, reach + 1):
-        judged &= shifted(p_valid, shift, -1)
+        judged &= shifted(valid, shift, -1)
     now = shifted(x, 0, -3)
     counts = judged[..., None, None]
 

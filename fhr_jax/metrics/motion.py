@@ -4,8 +4,10 @@ Tracks are (..., T, M, 2). A frame counts if the mask says so and all its points
 number that compares several frames counts where all of them do.
 """
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
@@ -19,6 +21,7 @@ AnyMask = Bool[Array | np.ndarray, "*batch t"]
 STANDSTILL = 1e-12  # squared pixels: below, the direction of a motion means nothing
 
 
+@partial(jax.jit, static_argnames="markup")
 def stability(
     predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None = None, markup: Markup = FACE68
 ) -> Float[Array, "*batch"]:
@@ -26,7 +29,7 @@ def stability(
 
     The divisor is the inter-ocular distance of the truth in frame t. NaN without two valid frames in a row.
     """
-    x, p, valid = _clean(predictions, truth, mask)
+    x, p, valid = clean(predictions, truth, mask)
     errors = length(_step(x) - _step(p)).mean(axis=-1)
     size = interocular(p[..., 1:, :, :], markup=markup)
     pairs = valid[..., 1:] & valid[..., :-1]
@@ -46,9 +49,10 @@ class Motion(NamedTuple):
     angle: Float[Array, "*batch m"]
 
 
+@jax.jit
 def motion(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None = None) -> Motion:
     """Magnitude and orientation of the error of motion, averaged over the frames of a video."""
-    x, p, valid = _clean(predictions, truth, mask)
+    x, p, valid = clean(predictions, truth, mask)
     dx, dp = _step(x), _step(p)
     pairs = (valid[..., 1:] & valid[..., :-1])[..., None]
     squared = _mean(((dx - dp) ** 2).sum(axis=-1), pairs, axis=-2)
@@ -79,9 +83,10 @@ class Evaluation(NamedTuple):
     segment: Float[Array, "*batch"]
 
 
+@jax.jit
 def evaluation(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None = None) -> Evaluation:
     """The authors' evaluation of a video; shares and distances are of all coordinates of a frame at once."""
-    x, p, valid = _clean(predictions, truth, mask)
+    x, p, valid = clean(predictions, truth, mask)
     pairs = valid[..., 1:] & valid[..., :-1]
     triples = pairs[..., 1:] & pairs[..., :-1]
     width = (p.max(axis=-2) - p.min(axis=-2)).max(axis=-1) / 100
@@ -99,7 +104,7 @@ def evaluation(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None =
     )
 
 
-def _clean(predictions: AnyTrack, truth: AnyTrack, mask: AnyMask | None) -> tuple[Array, Array, Array]:
+def clean(predictions: AnyTrack, truth: AnyTrack, mask: AnyMask | None) -> tuple[Array, Array, Array]:
     """Both tracks with zeros in the frames that do not count, and which frames count."""
     x, p = jnp.asarray(predictions), jnp.asarray(truth)
     valid = (jnp.isfinite(x) & jnp.isfinite(p)).all(axis=(-2, -1))
@@ -122,8 +127,8 @@ def _share(vector: Float[Array, "*batch m 2"], direction: Float[Array, "*batch m
 
 def _rms(vectors: Float[Array, "*batch m 2"]) -> Float[Array, "*batch"]:
     """Root of the mean over the points of their squared length."""
-    flat = vectors.reshape(*vectors.shape[:-2], -1)
-    return length(flat) / jnp.sqrt(vectors.shape[-2])
+    points, axes = vectors.shape[-2:]
+    return length(vectors.reshape(*vectors.shape[:-2], points * axes)) / jnp.sqrt(points)
 
 
 def _mean(values: Array, counts: Array, axis: int = -1) -> Array:

@@ -1,5 +1,8 @@
 """Errors of the landmarks of single images."""
 
+from functools import partial
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
@@ -30,6 +33,7 @@ def interocular(points: AnyPoints, *, markup: Markup = FACE68) -> Float[Array, "
     return length(points[..., left, :] - points[..., right, :])
 
 
+@partial(jax.jit, static_argnames="markup")
 def nrmse(predictions: AnyPoints, truth: AnyPoints, *, markup: Markup = FACE68) -> Float[Array, "*batch"]:
     """Normalized error of each image in percent: mean point error over the true inter-ocular distance.
 

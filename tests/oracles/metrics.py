@@ -1,0 +1,93 @@
+"""Section-by-section definitions of the metrics, as loops over images, frames and points in float64."""
+
+import math
+from itertools import pairwise
+
+import numpy as np
+
+
+def distance(a, b):
+    return math.hypot(a[0] - b[0], a[1] - b[1])
+
+
+def nrmse(x, p, corners):
+    """Percent, one image (M, 2)."""
+    mean = sum(distance(a, b) for a, b in zip(x, p, strict=True)) / len(p)
+    return 100 * mean / distance(p[corners[0]], p[corners[1]])
+
+
+def share_at_most(errors, value):
+    return sum(e <= value for e in errors) / len(errors)
+
+
+def auc(errors, limit):
+    """Area of the step curve, from step to step, in percent."""
+    steps = sorted({0.0, limit, *(e for e in errors if 0 < e < limit)})
+    area = sum((b - a) * share_at_most(errors, a) for a, b in pairwise(steps))
+    return 100 * area / limit
+
+
+def stability(x, p, valid, corners):
+    values = []
+    for t in range(1, len(x)):
+        if valid[t] and valid[t - 1]:
+            dx, dp = x[t] - x[t - 1], p[t] - p[t - 1]
+            mean = sum(distance(a, b) for a, b in zip(dx, dp, strict=True)) / len(dp)
+            values.append(100 * mean / distance(p[t][corners[0]], p[t][corners[1]]))
+    return np.mean(values)
+
+
+def motion(x, p, valid):
+    """Per landmark: mean squared error of motion, mean absolute angle in degrees where both move."""
+    squared, angles = [], []
+    for m in range(x.shape[1]):
+        s, a = [], []
+        for t in range(1, len(x)):
+            if valid[t] and valid[t - 1]:
+                dx, dp = x[t, m] - x[t - 1, m], p[t, m] - p[t - 1, m]
+                s.append(distance(dx, dp) ** 2)
+                if np.any(dx) and np.any(dp):
+                    cosine = np.dot(dx, dp) / (np.linalg.norm(dx) * np.linalg.norm(dp))
+                    a.append(math.degrees(math.acos(max(-1.0, min(1.0, cosine)))))
+        squared.append(np.mean(s))
+        angles.append(np.mean(a) if a else 0.0)
+    return np.array(squared), np.array(angles)
+
+
+def evaluation(x, p, valid):
+    """Mean delay coefficient, RMS error, distance to midpoint and to segment, per frame of one video."""
+    points = x.shape[1]
+    x, p = x.reshape(len(x), -1), p.reshape(len(p), -1)
+    unit = [max(np.ptp(f[0::2]), np.ptp(f[1::2])) / 100 for f in p]
+
+    def rms(v):
+        return math.sqrt(np.sum(v**2) / points)
+
+    late, error, middle, segment = [], [], [], []
+    for t in range(len(x)):
+        if valid[t]:
+            error.append(rms(x[t] - p[t]) / unit[t])
+        if t >= 1 and valid[t] and valid[t - 1]:
+            step = p[t - 1] - p[t]
+            late.append(np.dot(x[t] - p[t], step) / np.dot(step, step) if np.any(step) else 0.0)
+        if 1 <= t < len(x) - 1 and valid[t - 1] and valid[t] and valid[t + 1]:
+            middle.append(rms(x[t] - (x[t - 1] + x[t + 1]) / 2) / unit[t])
+            span = x[t + 1] - x[t - 1]
+            q = min(max(np.dot(x[t] - x[t - 1], span) / np.dot(span, span), 0), 1) if np.any(span) else 0
+            segment.append(rms(x[t] - ((1 - q) * x[t - 1] + q * x[t + 1])) / unit[t])
+    return tuple(np.mean(v) for v in (late, error, middle, segment))
+
+
+def delay(x, p, valid, reach, step=0.01):
+    """Brute force over shifts; the truth between frames is a straight line."""
+    frames = [t for t in range(reach, len(x) - reach) if valid[t] and all(valid[t - reach : t + reach + 1])]
+    best = (math.inf, 0.0)
+    for shift in np.arange(-reach, reach + step / 2, step):
+        total = 0.0
+        for t in frames:
+            at = t - shift
+            low = min(math.floor(at), len(p) - 2)
+            between = p[low] + (at - low) * (p[low + 1] - p[low])
+            total += np.sum((x[t] - between) ** 2)
+        best = min(best, (total, shift))
+    return best[1]

@@ -1,0 +1,272 @@
+"""The metrics against their definitions, their limits, and the published predictions."""
+
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from jax.test_util import check_grads
+
+from fhr_jax import metrics
+from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE7, FACE68
+from tests.oracles import metrics as oracle
+
+
+def faces(images=12, seed=0, noise=3.0):
+    """Predictions and truth (N, 68, 2) of faces of very different sizes."""
+    rng = np.random.default_rng(seed)
+    truth = rng.uniform(50, 400, size=(images, 1, 1)) * rng.uniform(size=(images, 68, 2)) + 100
+    return truth + noise * rng.normal(size=truth.shape), truth
+
+
+def video(frames=30, points=7, seed=0, noise=0.7):
+    rng = np.random.default_rng(seed)
+    truth = 200 + 40 * rng.normal(size=(1, points, 2)) + rng.normal(size=(frames, points, 2)).cumsum(axis=0)
+    valid = np.ones(frames, bool)
+    valid[[t for t in (4, 11, 12, 20) if t < frames]] = False
+    return truth + noise * rng.normal(size=truth.shape), truth, valid
+
+
+# Single images
+
+
+def test_nrmse_is_the_mean_distance_over_the_distance_of_the_outer_eye_corners():
+    predictions, truth = faces()
+    theirs = [oracle.nrmse(x, p, (36, 45)) for x, p in zip(predictions, truth, strict=True)]
+    np.testing.assert_allclose(metrics.nrmse(predictions, truth), theirs, rtol=1e-5)
+    seven = [oracle.nrmse(x, p, (0, 3)) for x, p in zip(predictions[:, :7], truth[:, :7], strict=True)]
+    ours = metrics.nrmse(jnp.asarray(predictions[:, :7]), jnp.asarray(truth[:, :7]), markup=FACE7)
+    np.testing.assert_allclose(ours, seven, rtol=1e-5)
+
+
+def test_seven_points_are_those_of_the_paper_and_share_the_eye_corners():
+    _, truth = faces()
+    chosen = metrics.select_seven(truth)
+    np.testing.assert_allclose(chosen, truth[:, [i - 1 for i in (37, 40, 43, 46, 31, 49, 55)]], rtol=1e-6)
+    np.testing.assert_allclose(metrics.interocular(chosen, markup=FACE7), metrics.interocular(truth), rtol=1e-6)
+
+
+@given(scale=st.floats(0.1, 10), dx=st.floats(-100, 100), turn=st.floats(0, 6.3))
+def test_nrmse_knows_no_units_places_or_directions(scale, dx, turn):
+    predictions, truth = faces(images=3)
+    rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
+    moved = metrics.nrmse(predictions @ rotation + dx, truth @ rotation + dx)
+    np.testing.assert_allclose(moved, metrics.nrmse(predictions, truth), rtol=1e-3)
+
+
+def test_a_missing_point_makes_its_image_nan_and_no_other():
+    predictions, truth = faces(images=3)
+    predictions[1, 5] = np.nan
+    assert np.isnan(metrics.nrmse(predictions, truth)).tolist() == [False, True, False]
+    errors = metrics.point_errors(predictions, truth)
+    assert np.isnan(errors).sum() == 1
+    assert np.isnan(errors[1, 5])
+
+
+# Many images
+
+
+@given(
+    arrays(
+        np.float32, st.sampled_from([1, 2, 9]), elements=st.floats(0, 20, width=32) | st.sampled_from([0, 8, np.inf])
+    )
+)
+def test_area_and_failures_are_those_of_the_step_curve(errors):
+    assert metrics.auc(errors) == pytest.approx(oracle.auc(errors.astype(float), 8.0), abs=1e-3)
+    assert metrics.failure_rate(errors) == pytest.approx(100 * (1 - oracle.share_at_most(errors, 8.0)), abs=1e-4)
+    curve = metrics.ced(errors)
+    for error, share in zip(*map(np.asarray, curve), strict=True):
+        assert float(share) == pytest.approx(100 * oracle.share_at_most(errors, float(error)), abs=1e-4)
+
+
+def test_limits_of_area_and_failures():
+    assert metrics.auc(np.zeros(5, np.float32)) == 100
+    assert metrics.auc(np.full(5, 8.0)) == 0
+    assert metrics.auc(np.full(5, 2.0), limit=4.0) == 50
+    assert metrics.failure_rate(np.full(4, 8.0)) == 0  # above, not at, the limit
+    assert metrics.failure_rate(np.array([7.0, 8.1, 9.0, 1.0])) == 50
+
+
+def test_an_image_without_prediction_is_a_failure():
+    errors = np.array([1.0, np.nan, 3.0, 2.0])
+    assert metrics.failure_rate(errors) == 25
+    assert metrics.auc(errors) == metrics.auc(np.array([1.0, 1e9, 3.0, 2.0]))
+    assert np.isinf(metrics.ced(errors).error[-1])
+
+
+def test_scale_table_groups_by_size():
+    predictions, truth = faces(images=23)
+    order = np.argsort(np.linalg.norm(truth[:, 36] - truth[:, 45], axis=-1))
+    table = metrics.scale_table(predictions, truth)
+    sizes = np.linalg.norm(truth[:, 36] - truth[:, 45], axis=-1)
+    distances = np.linalg.norm(predictions - truth, axis=-1).mean(axis=-1)
+    starts = [0, 4, 9, 13, 18, 23]
+    assert table.images.tolist() == np.diff(starts).tolist()
+    for g, (a, b) in enumerate(pairwise(starts)):
+        assert table.error[g] == pytest.approx(distances[order[a:b]].mean(), rel=1e-5)
+        assert table.edges[g] <= sizes[order[a:b]].min() + 1e-3
+        assert sizes[order[a:b]].max() <= table.edges[g + 1] + 1e-3
+
+
+def test_more_groups_than_images_is_an_error():
+    predictions, truth = faces(images=3)
+    with pytest.raises(InputError, match="5 groups need at least as many images, found 3"):
+        metrics.scale_table(predictions, truth)
+
+
+# Videos
+
+
+def test_stability_agrees_with_the_definition():
+    x, p, valid = video()
+    ours = metrics.stability(x, p, mask=valid, markup=FACE7)
+    assert ours == pytest.approx(oracle.stability(x, p, valid, (0, 3)), rel=1e-4)
+
+
+def test_motion_agrees_with_the_definition():
+    x, p, valid = video()
+    ours, theirs = metrics.motion(x, p, mask=valid), oracle.motion(x, p, valid)
+    np.testing.assert_allclose(ours.squared, theirs[0], rtol=1e-4)
+    np.testing.assert_allclose(ours.angle, theirs[1], rtol=1e-3)
+
+
+def test_evaluation_agrees_with_the_definition():
+    x, p, valid = video()
+    np.testing.assert_allclose(metrics.evaluation(x, p, mask=valid), oracle.evaluation(x, p, valid), rtol=1e-4)
+
+
+@pytest.mark.parametrize("late", [0, 1, 2, -1])
+@pytest.mark.parametrize("blend", [0.0, 0.3, 0.5])
+def test_delay_agrees_with_brute_force(late, blend):
+    _, p, valid = video(frames=60)
+    shifted = np.roll(p, late, axis=0)
+    x = (1 - blend) * shifted + blend * np.roll(shifted, 1, axis=0)
+    x += 0.05 * np.random.default_rng(2).normal(size=x.shape)
+    ours = metrics.delay(x, p, mask=valid, reach=3)
+    assert ours == pytest.approx(oracle.delay(x, p, valid, 3), abs=0.011)
+    assert ours == pytest.approx(late + blend, abs=0.05)
+
+
+NAN_WHERE_MASKED = [
+    lambda x, p, mask: metrics.stability(x, p, mask=mask, markup=FACE7),
+    lambda x, p, mask: metrics.motion(x, p, mask=mask),
+    lambda x, p, mask: metrics.evaluation(x, p, mask=mask),
+    lambda x, p, mask: metrics.delay(x, p, mask=mask, reach=2),
+]
+
+
+@pytest.mark.parametrize("metric", NAN_WHERE_MASKED)
+def test_what_stands_in_a_masked_frame_does_not_matter_and_nan_masks_itself(metric):
+    x, p, valid = video()
+    masked = metric(x, p, valid)
+    holes = np.where(valid[:, None, None], x, np.nan)
+    for other in (metric(holes, p, None), metric(holes, np.where(valid[:, None, None], p, np.inf), valid)):
+        for a, b in zip(jax.tree.leaves(masked), jax.tree.leaves(other), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("metric", NAN_WHERE_MASKED)
+def test_videos_are_judged_alone_under_leading_axes_vmap_and_jit(metric):
+    videos = [video(seed=seed) for seed in range(3)]
+    x, p, valid = (jnp.asarray(np.stack(part)) for part in zip(*videos, strict=True))
+    whole = metric(x, p, valid)
+    mapped = jax.vmap(metric)(x, p, valid)
+    jitted = jax.jit(metric)(x, p, valid)
+    for i, one in enumerate(videos):
+        alone = jax.tree.leaves(metric(*one))
+        for other in (whole, mapped, jitted):
+            for a, b in zip(alone, jax.tree.leaves(other), strict=True):
+                np.testing.assert_allclose(a, b[i], rtol=1e-4, atol=1e-5)
+
+
+def test_a_perfect_track_has_no_error_and_a_constant_offset_no_unsteadiness():
+    _, p, _ = video()
+    assert metrics.stability(p, p, markup=FACE7) == 0
+    assert metrics.stability(p + 8, p, markup=FACE7) == pytest.approx(0, abs=1e-4)
+    assert metrics.evaluation(p, p).error == 0
+    assert metrics.delay(p, p) == 0
+
+
+def test_the_last_frame_repeated_is_a_whole_step_late():
+    _, p, _ = video(frames=200)
+    x = np.roll(p, 1, axis=0)
+    x[0] = p[0]
+    assert metrics.evaluation(x, p).delay == pytest.approx(1, abs=1e-4)
+    assert metrics.delay(x, p) == pytest.approx(1, abs=1e-4)
+
+
+def test_angles_of_simple_motions():
+    p = np.zeros((3, 4, 2))
+    p[:, :, 0] = np.arange(3)[:, None]
+    x = np.zeros_like(p)
+    x[:, 0, 0] = 3 * np.arange(3)  # same way, faster
+    x[:, 1, 1] = np.arange(3)  # a right angle
+    x[:, 2, 0] = -np.arange(3)  # the other way; the last stands still
+    found = metrics.motion(x, p)
+    np.testing.assert_allclose(found.angle, [0, 90, 180, 0], atol=1e-3)
+    np.testing.assert_allclose(found.squared, [4, 2, 4, 1], atol=1e-5)
+
+
+def test_standing_still_is_finite_in_value_and_gradient():
+    still = jnp.asarray(np.broadcast_to(faces(images=1)[1], (6, 68, 2)).copy(), jnp.float32)
+
+    def everything(x, p):
+        values = (
+            metrics.stability(x, p),
+            metrics.motion(x, p),
+            metrics.evaluation(x, p),
+            metrics.delay(x, p, reach=2),
+            metrics.nrmse(x, p),
+        )
+        return sum(leaf.sum() for leaf in jax.tree.leaves(values))
+
+    value, gradients = jax.jit(jax.value_and_grad(everything, (0, 1)))(still, still)
+    assert value == 0
+    assert np.isfinite(gradients).all()
+
+
+def test_what_nothing_defines_is_nan():
+    _, p, valid = video()
+    assert np.isnan(metrics.stability(p[:1], p[:1], markup=FACE7))
+    assert np.isnan(metrics.stability(p, p, mask=0 * valid > 0, markup=FACE7))
+    assert np.isnan(metrics.evaluation(p[:2], p[:2]).midpoint)
+    assert np.isnan(metrics.delay(p * np.nan, p))
+    assert np.isnan(metrics.auc(np.zeros(0)))
+
+
+def test_metrics_have_the_right_gradients():
+    x, p, valid = video(frames=8, noise=2.0)
+
+    def total(x):
+        values = (
+            metrics.stability(x, p, mask=valid, markup=FACE7),
+            metrics.motion(x, p, mask=valid),
+            metrics.evaluation(x, p, mask=valid),
+            metrics.nrmse(x, p, markup=FACE7),
+        )
+        return sum(leaf.sum() for leaf in jax.tree.leaves(values))
+
+    with jax.enable_x64(True):
+        check_grads(total, (x,), order=1, modes=("rev",), rtol=1e-4, atol=1e-4)
+
+
+# Published predictions
+
+
+def test_published_predictions_have_the_published_error(real_data):
+    """300 indoor faces of 300W; the conversion of the crop is that of the authors."""
+    with np.load(real_data / "300w_test" / "fhr_predictions.npz", allow_pickle=False) as file:
+        truth, crops = file["ground_truth"].astype(np.float64), file["predictions"].astype(np.float64)
+    low, high = truth.min(axis=1), truth.max(axis=1)
+    side = 1.3 * (high - low).max(axis=1)
+    corner = (low + high) / 2 - side[:, None] / 2
+    predictions = crops * ((np.floor(side) + 1) / 256)[:, None, None] + corner[:, None]
+    errors = metrics.nrmse(predictions, truth, markup=FACE68)
+    assert errors.mean() == pytest.approx(3.879, abs=0.005)
+    assert metrics.auc(errors) == pytest.approx(53.0, abs=0.05)
+    assert metrics.failure_rate(errors) == pytest.approx(1.67, abs=0.005)
