@@ -178,7 +178,7 @@ def align_video(
         A `Face` a frame, all NaN (confidence 0) where there is none.
     """
     if stabilize and params is None:
-        params = stabilizer.default_params()
+        params = stabilizer.default_params(net.config.landmarks)
     look_for = detector if detector is not None else cascade()
     square, state = None, None
     for number, image in enumerate(frames):

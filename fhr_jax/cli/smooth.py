@@ -54,11 +54,12 @@ def run(options: Smooth) -> None:
 
 
 def _params(options: Smooth, landmarks: int) -> stabilizer.Params:
-    params = stabilizer.load(options.params) if options.params is not None else stabilizer.default_params()
+    if options.params is None:
+        return stabilizer.default_params(landmarks)
+    params = stabilizer.load(options.params)
     expected = params.noise.shape[0] // 2
     if landmarks != expected:
-        source = options.params or "the parameters that ship with the package"
-        raise InputError(f"{options.input}: {landmarks} landmarks, expected {expected} for {source}")
+        raise InputError(f"{options.input}: {landmarks} landmarks, expected {expected} for {options.params}")
     return params
 
 
