@@ -20,7 +20,7 @@ from fhr_jax.stabilizer.params import (
     save,
     unconstrain,
 )
-from fhr_jax.stabilizer.problem import Fit, History, Videos, as_videos, pad_videos, paper_start
+from fhr_jax.stabilizer.problem import Fit, History, Videos, as_videos, join_histories, pad_videos, paper_start
 from fhr_jax.stabilizer.simplex import fit_simplex
 
 __all__ = [
@@ -42,6 +42,7 @@ __all__ = [
     "fit_simplex",
     "init_params",
     "init_state",
+    "join_histories",
     "load",
     "motion_basis",
     "pad_videos",

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fhr_jax.stabilizer.gradient import fit_gradient
 from fhr_jax.stabilizer.params import Params
-from fhr_jax.stabilizer.problem import Fit, History, Videos, paper_start
+from fhr_jax.stabilizer.problem import Fit, Videos, join_histories, paper_start
 from fhr_jax.stabilizer.simplex import fit_simplex
 
 GRADIENT = "L-BFGS"
@@ -50,13 +50,5 @@ def compare_fits(
     first = fits[TIED]
     rest = max(seconds - first.history.seconds[-1], 0.0)
     second = fit_gradient(videos, start=first.params, steps=10_000, seconds=rest, callback=report(HYBRID))
-    fits[HYBRID] = Fit(second.params, _joined(first.history, second.history), second.compile_seconds)
+    fits[HYBRID] = Fit(second.params, join_histories([first.history, second.history]), second.compile_seconds)
     return fits
-
-
-def _joined(first: History, second: History) -> History:
-    return History(
-        first.seconds + [first.seconds[-1] + s for s in second.seconds],
-        first.evaluations + [first.evaluations[-1] + n for n in second.evaluations],
-        first.loss + [min(first.loss[-1], loss) for loss in second.loss],
-    )

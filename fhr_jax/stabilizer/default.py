@@ -13,8 +13,8 @@ FILE = "default.npz"
 
 
 def default_gate() -> Gate:
-    """Half a face from the prediction is too far; a new place must last 3 frames; more than half the points, a cut."""
-    return Gate(*(jnp.asarray(value, jnp.float32) for value in (0.5, 3.0, 0.5, 4.0)))
+    """Half a face from the prediction is too far; a new place must last 2 frames."""
+    return Gate(*(jnp.asarray(value, jnp.float32) for value in (0.5, 2.0, 0.5, 3.0)))
 
 
 def default_params(landmarks: int = 68, dims: int = 2) -> Params:

@@ -1,4 +1,7 @@
-"""Which observed points to believe: single points that jump are refused, real jumps and cuts are followed.
+"""Which observed points to believe: points that jump are refused, real jumps and cuts are followed.
+
+It is a cut if most points jump and still look like the same face, moved and scaled; points that are all over the
+place are refused one by one.
 
 A decoder that throws a point hundreds of pixels out must not carry the landmark away, and a face that really jumps
 must not leave it behind for ever.
@@ -65,18 +68,23 @@ def judge(
     """
     old = here & seen
     jumped = old & ~_within(z, predicted, distance)
-    cut = jumped.sum() > gate.most * jnp.maximum(old.sum(), 1)
+    number = jnp.maximum(old.sum(), 1)
+    alike = old & _within(_placed(z, old, predicted), predicted, distance)
+    cut = (jumped.sum() > gate.most * number) & (alike.sum() > gate.most * number)
 
     again = _within(z, doubt.place, distance) & (doubt.refused > 0)
     refused = jnp.where(jumped, jnp.where(again, doubt.refused, 0) + 1, jnp.where(here, 0, doubt.refused))
     place = jnp.where(jumped[:, None], z, doubt.place)
 
-    astray = _thrown(gate, z, here)
-    lost = _thrown(gate, predicted, seen)
+    astray = _thrown(gate, z, here, _middle(z, here)[1])
+    # Against the size that the face had: in a frame where all is scattered, nothing looks astray.
+    usual = _middle(predicted, seen)[1]
+    outside = _thrown(gate, z, here, usual)
+    lost = _thrown(gate, predicted, seen, usual)
     # A new place has to last, but no longer than the old one did; a point that started far outside the face comes
     # back at once, and one that leaves it has to stay away ten times as long.
     lasted = refused > jnp.minimum(gate.patience, doubt.age)
-    anew = jumped & ~cut & ((lasted & ~astray) | (refused > 10 * gate.patience) | (lost & ~astray))
+    anew = jumped & ~cut & ((lasted & ~outside) | (refused > 10 * gate.patience) | (lost & ~outside))
 
     # A decision, not a function to follow the slope of: the median of nothing has none.
     moved = jax.lax.stop_gradient(jnp.where((jumped & ~astray)[:, None], z - predicted, jnp.nan))
@@ -95,10 +103,22 @@ def _within(a: Array, b: Array, distance: Array) -> Array:
     return ((a - b) ** 2).sum(axis=-1) <= distance**2
 
 
-def _thrown(gate: Gate, points: Array, known: Array) -> Array:
-    """Known points that lie further from the median of the known points than `reach` times the median distance."""
-    inside = jnp.where(known[:, None], points, jnp.nan)
-    centre = jnp.nan_to_num(jnp.nanmedian(inside, axis=0, keepdims=True))
+def _placed(z: Array, old: Array, predicted: Array) -> Array:
+    """The observation moved and scaled onto the prediction by medians, to compare their shapes alone."""
+    middle, size = _middle(z, old)
+    wanted_middle, wanted_size = _middle(predicted, old)
+    ratio = wanted_size / jnp.where(size > 0, size, 1)
+    return wanted_middle + jnp.sqrt(jnp.where(ratio > 0, ratio, 1)) * (z - middle)
+
+
+def _middle(points: Array, known: Array) -> tuple[Array, Array]:
+    """Median point (1, d) of the known points, and the median of their squared distances to it."""
+    centre = jnp.nan_to_num(jnp.nanmedian(jnp.where(known[:, None], points, jnp.nan), axis=0, keepdims=True))
     away = ((points - centre) ** 2).sum(axis=-1)
-    usual = jnp.nan_to_num(jnp.nanmedian(jnp.where(known, away, jnp.nan)))
-    return known & (away > gate.reach**2 * usual)
+    return centre, jnp.nan_to_num(jnp.nanmedian(jnp.where(known, away, jnp.nan)))
+
+
+def _thrown(gate: Gate, points: Array, known: Array, usual: Array) -> Array:
+    """Known points further from their median than `reach` times the usual distance (given squared)."""
+    centre, _ = _middle(points, known)
+    return known & (((points - centre) ** 2).sum(axis=-1) > gate.reach**2 * usual)

@@ -32,7 +32,8 @@ class Gate(NamedTuple):
         distance: how far is too far, in the units of the parameters.
         patience: a point that was refused this many times in a row, each time about where it was the last time, is
             taken where it is.
-        most: if more than this share of the points that are there jump at once, it is a cut: all start anew.
+        most: if more than this share of the points jump at once, and as many keep the shape of the face, it is a cut:
+            all start anew.
         reach: a point further than this from the median point, in median distances, is no part of the face.
     """
 

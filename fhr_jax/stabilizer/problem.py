@@ -58,6 +58,19 @@ class Fit(NamedTuple):
     compile_seconds: float
 
 
+def join_histories(parts: Sequence[History]) -> History:
+    """One history of fits that followed each other, each starting where the last one ended."""
+    joined = History([], [], [])
+    for part in parts:
+        seconds = joined.seconds[-1] if joined.seconds else 0.0
+        evaluations = joined.evaluations[-1] if joined.evaluations else 0
+        lowest = joined.loss[-1] if joined.loss else np.inf
+        joined.seconds.extend(seconds + value for value in part.seconds)
+        joined.evaluations.extend(evaluations + value for value in part.evaluations)
+        joined.loss.extend(min(lowest, value) for value in part.loss)
+    return joined
+
+
 class Problem(NamedTuple):
     """The loss as a function of a flat vector in the unconstrained space.
 
