@@ -24,11 +24,11 @@ def default_params(landmarks: int = 68, dims: int = 2) -> Params:
     the identity, with the same variance in every direction.
 
     Args:
-        landmarks: number of points M.
+        landmarks: number of points M, at least 2: a single point has no size.
         dims: coordinates of a point, 2 or 3.
     """
-    if landmarks < 1 or dims < 1:
-        raise InputError(f"landmarks: {landmarks}, dims: {dims}, expected at least 1 of each")
+    if landmarks < 2 or dims < 1:
+        raise InputError(f"landmarks: {landmarks}, dims: {dims}, expected at least 2 points, which have a size")
     fitted = _shipped()
     size = landmarks * dims
     if (landmarks, dims) == (68, 2):

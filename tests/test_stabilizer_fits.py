@@ -1,0 +1,233 @@
+"""Fits of the stabilizer by gradient and by simplex, their common problem, and synthetic tracks."""
+
+import dataclasses
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from fhr_jax import losses, stabilizer
+from fhr_jax.cli import fit as command
+from fhr_jax.data import track_noise, tracks
+from fhr_jax.errors import InputError
+from fhr_jax.stabilizer.problem import make_problem
+from fhr_jax.stabilizer.reference import interpolate, outliers, steadiness, zero_phase
+
+
+def pairs(number=3, points=2, seed=0):
+    rng = np.random.default_rng(seed)
+    made = []
+    for i in range(number):
+        frames = 40 + 10 * i
+        truth = 3 * np.sin(np.arange(frames)[:, None, None] / 6 + rng.uniform(0, 6, (1, points, 2)))
+        made.append((truth + 0.5 * rng.normal(size=truth.shape), truth))
+    return made
+
+
+@pytest.fixture(scope="module")
+def videos():
+    return stabilizer.pad_videos(pairs())
+
+
+def test_problem_is_the_loss_of_run_over_all_frames(videos):
+    start = stabilizer.paper_start(videos)
+    problem = make_problem(start, videos)
+    outputs = [stabilizer.run(start, jnp.asarray(z, jnp.float32)) for z, _ in pairs()]
+    longest = max(map(len, outputs))
+    x = jnp.stack([jnp.pad(o, ((0, longest - len(o)), (0, 0), (0, 0))) for o in outputs])
+    expected = losses.stabilization(x, videos.truth, mask=videos.mask).total
+    np.testing.assert_allclose(problem.loss(problem.start), expected, rtol=1e-4)
+
+
+def test_missing_points_take_the_careful_path(videos):
+    holes = videos._replace(observed=videos.observed.at[0, 20, 1].set(jnp.nan))
+    start = stabilizer.paper_start(holes)
+    loss = make_problem(start, holes).loss(make_problem(start, holes).start)
+    assert jnp.isfinite(loss)
+    assert abs(loss - make_problem(start, videos).loss(make_problem(start, videos).start)) < 0.2 * loss
+
+
+def test_tied_problem_has_seven_numbers_and_the_same_start(videos):
+    start = stabilizer.paper_start(videos)
+    free, tied = make_problem(start, videos), make_problem(start, videos, tied=True)
+    assert (free.start.size, tied.start.size) == (4 + 3 * 4, 7)
+    np.testing.assert_allclose(free.loss(free.start), tied.loss(tied.start), rtol=1e-5)
+    moved = tied.expand(jnp.zeros(7).at[4].set(1.0))
+    assert (moved.noise > start.noise).all()
+    np.testing.assert_allclose(moved.prior, start.prior, rtol=1e-4)
+
+
+@pytest.mark.parametrize("tied", [False, True])
+@pytest.mark.parametrize("method", ["gradient", "adam", "simplex"])
+def test_fits_improve_on_the_start_and_tell_how(method, tied, videos):
+    seen = []
+    options = {"tied": tied, "callback": lambda *progress: seen.append(progress)}
+    if method == "simplex":
+        fit = stabilizer.fit_simplex(videos, evaluations=150, **options)
+    elif method == "adam":
+        fit = stabilizer.fit_gradient(videos, optimizer=optax.adam(0.1), steps=40, **options)
+    else:
+        fit = stabilizer.fit_gradient(videos, steps=15, **options)
+    history = fit.history
+    assert history.loss[-1] < (0.97 if method == "simplex" and not tied else 0.9) * history.loss[0]
+    assert (np.diff(history.loss) <= 0).all()
+    assert (np.diff(history.seconds) >= 0).all()
+    assert (np.diff(history.evaluations) >= 0).all()
+    assert seen == list(zip(*history, strict=True))
+    problem = make_problem(fit.params, videos)
+    np.testing.assert_allclose(problem.loss(problem.start), history.loss[-1], rtol=1e-3)
+    start = stabilizer.paper_start(videos)
+    first = make_problem(start, videos)
+    np.testing.assert_allclose(history.loss[0], first.loss(first.start), rtol=1e-4)
+    np.testing.assert_array_equal(fit.params.basis, start.basis)
+
+
+def test_fits_stop_in_time(videos):
+    for fit in (
+        stabilizer.fit_gradient(videos, steps=10**6, seconds=0.3),
+        stabilizer.fit_simplex(videos, evaluations=10**6, seconds=0.3),
+    ):
+        assert fit.history.seconds[-1] < 5
+
+
+def test_gradient_fits_the_full_covariance_and_the_extensions(videos):
+    start = stabilizer.paper_start(videos)._replace(motion=stabilizer.Motion(jnp.float32(0.5), jnp.full(2, 0.5)))
+    fit = stabilizer.fit_gradient(videos, start=start, steps=5, covariance="full")
+    assert fit.history.loss[-1] < fit.history.loss[0]
+    assert fit.params.motion.decay != start.motion.decay
+
+
+def test_compare_fits(videos):
+    fits = stabilizer.compare_fits(videos, seconds=0.5)
+    assert len({round(fit.history.loss[0], 4) for fit in fits.values()}) == 1
+    assert all(fit.history.loss[-1] < fit.history.loss[0] for fit in fits.values())
+
+
+def test_bad_videos():
+    with pytest.raises(InputError, match="none"):
+        stabilizer.pad_videos([])
+    with pytest.raises(InputError, match="video 1: shapes"):
+        stabilizer.pad_videos([pairs()[0], (np.zeros((5, 2, 2)), np.zeros((6, 2, 2)))])
+
+
+# Synthetic tracks
+
+
+def test_tracks_are_seeded_smooth_and_inside_the_crop():
+    draw = jax.jit(lambda key: tracks.batch(key, 3, 200))
+    made = draw(jax.random.key(0))
+    jax.tree.map(np.testing.assert_array_equal, made, draw(jax.random.key(0)))
+    truth = np.asarray(made.truth)
+    assert np.isfinite(np.asarray(made.observed)).all()
+    assert np.median(np.abs(truth - 127.5)) < 128
+    speed = np.linalg.norm(np.diff(truth, axis=1), axis=-1)
+    assert 0.05 < speed.mean() < 5
+    assert np.linalg.norm(np.diff(truth, 2, axis=1), axis=-1).mean() < speed.mean()
+
+
+def test_following_crop_keeps_the_box_of_every_frame():
+    truth = tracks.crop(30 * jax.random.normal(jax.random.key(1), (50, 68, 2)), follow=1.0)
+    side = (truth.max(axis=1) - truth.min(axis=1)).max(axis=-1)
+    np.testing.assert_allclose(side, tracks.CROP / tracks.MARGIN, rtol=1e-4)
+
+
+def test_blinks_close_the_eyes_now_and_then():
+    closure = np.asarray(tracks.blinks(jax.random.key(2), 600))
+    assert closure.max() > 0.55
+    assert closure.min() == 0
+    assert np.median(closure) == 0
+
+
+def test_noise_has_the_level_and_the_correlations_that_it_names():
+    truth = jnp.zeros((4000, 68, 2))
+    noise = track_noise.Noise(level=2.0, spells=0.0)
+    error = np.asarray(track_noise.observe(jax.random.key(0), truth, noise))
+    np.testing.assert_allclose(error.std(), 2.0, rtol=0.05)
+    c = np.corrcoef(error[..., 0].T)
+    assert 0.85 < np.diagonal(c, 1)[:16].mean() < 0.98
+    np.testing.assert_allclose(c[0, 16], noise.shared[0], atol=0.06)
+    next_frame = np.mean(error[1:] * error[:-1]) / error.var()
+    np.testing.assert_allclose(next_frame, noise.slow * noise.memory, atol=0.03)
+
+
+def test_lost_points_and_missing_frames():
+    truth = jnp.zeros((500, 68, 2))
+    seen = np.asarray(track_noise.observe(jax.random.key(0), truth, track_noise.Noise(lost=0.01, missing=0.1)))
+    missing = np.isnan(seen).all(axis=(1, 2))
+    assert 0.05 < missing.mean() < 0.15
+    assert np.isfinite(seen[~missing]).all()
+    assert 0.005 < (np.abs(seen[~missing]).max(axis=-1) > 30).mean() < 0.02
+
+
+# The reference for tracks without truth
+
+
+def test_reference_finds_and_bridges_thrown_points():
+    frames = np.arange(60.0)[:, None, None]
+    track = frames * np.ones((1, 5, 2)) + 40 * np.random.default_rng(0).normal(size=(1, 5, 2))
+    thrown = track.copy()
+    thrown[20, 3] += 500
+    thrown[40, 1] = np.nan
+    found = outliers(thrown)
+    assert set(zip(*np.nonzero(found), strict=True)) == {(20, 3), (40, 1)}
+    np.testing.assert_allclose(interpolate(thrown, found), track, atol=1e-9)
+    np.testing.assert_allclose(zero_phase(thrown), track, atol=1e-6)
+
+
+def test_steadiness_knows_delay_and_bend():
+    rng = np.random.default_rng(0)
+    track = 20 * np.sin(np.arange(200.0)[:, None, None] / 9 + rng.uniform(0, 6, (1, 5, 2))) + 50 * rng.normal(
+        size=(1, 5, 2)
+    )
+    noisy = track + rng.normal(size=track.shape)
+    same = steadiness(noisy, noisy)
+    np.testing.assert_allclose((same.bend, same.distance, same.delay), (1, 1, 0))
+    late = steadiness(np.concatenate([noisy[:2], noisy[:-2]]), noisy)
+    assert late.delay == 2
+    assert late.distance > 1
+    perfect = steadiness(zero_phase(noisy), noisy)
+    assert perfect.bend < 0.5
+    assert perfect.distance == 0
+
+
+# The command
+
+
+def test_command_fits_and_writes(tmp_path, capsys):
+    folder = tmp_path / "tracks"
+    folder.mkdir()
+    for i, (z, p) in enumerate(pairs()):
+        extra = {"truth": p} if i else {}
+        np.savez(
+            folder / f"{i}.npz",
+            predictions=z.astype(np.float32) + 30 * np.arange(2)[None, :, None],
+            **{k: v + 30 * np.arange(2)[None, :, None] for k, v in extra.items()},
+        )
+    command.run(command.Fit((folder,), out=tmp_path / "out", seconds=1.0))
+    params = stabilizer.load(tmp_path / "out" / "params.npz")
+    assert params.noise.shape == (4,)
+    history = json.loads((tmp_path / "out" / "history.json").read_text())
+    assert history["loss"][-1] < history["loss"][0]
+    assert "1 of 3 tracks have no truth" in capsys.readouterr().out
+
+
+def test_command_refuses_bad_input(tmp_path):
+    np.savez(tmp_path / "flat.npz", predictions=np.zeros((5, 4)))
+    np.savez(tmp_path / "other.npz", points=np.zeros((5, 4, 2)))
+    np.savez(tmp_path / "nan.npz", predictions=np.full((5, 4, 2), np.nan))
+    (tmp_path / "empty").mkdir()
+    for name, message in (
+        ("flat.npz", "shape"),
+        ("other.npz", "no array predictions"),
+        ("nan.npz", "every point is missing"),
+        ("empty", "no .npz file"),
+        ("none.npz", "none.npz"),
+    ):
+        with pytest.raises(InputError, match=message):
+            command.run(command.Fit((tmp_path / name,), out=tmp_path / "out"))
+        assert not (tmp_path / "out").exists()
+    with pytest.raises(InputError, match="seconds"):
+        command.run(dataclasses.replace(command.Fit(), seconds=0.0))
