@@ -1,0 +1,98 @@
+"""`fhr-jax train`: a run, its resume, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fhr_jax import cli, log, train, weights
+from fhr_jax.data import pts
+
+pytest.importorskip("cv2")
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    from PIL import Image
+
+    folder = tmp_path_factory.mktemp("photographs")
+    rng = np.random.default_rng(0)
+    for i in range(6):
+        Image.fromarray(rng.integers(0, 255, (80, 90, 3), np.uint8)).save(folder / f"{i}.png")
+        pts.write(folder / f"{i}.pts", rng.uniform(20, 60, (68, 2)))
+    return folder
+
+
+def _command(photographs, out, *more):
+    return [
+        *("train", "--out", str(out), "--preset", "tiny", "--data", str(photographs), "--held-out", "2"),
+        *("--batch", "2", "--steps", "4", "--save-every", "2", "--validate-every", "4", *more),
+    ]
+
+
+@pytest.fixture(scope="module")
+def through(photographs, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "through"
+    assert cli.main(_command(photographs, out)) == 0
+    return out
+
+
+def test_a_run_leaves_its_options_metrics_and_net(through):
+    assert log.read_config(through)["preset"] == "tiny"
+    last = log.read_metrics(through)[-1]
+    assert last["step"] == 4
+    assert np.isfinite([last["loss"], last["nrmse"]]).all()
+    assert weights.load(through / "net.npz").config.crop == 32
+
+
+def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path, monkeypatch):
+    whole = train.fit
+
+    def stopped(update, state, batches, *, steps, callback):
+        whole(update, state, batches, steps=3, callback=callback)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(train, "fit", stopped)
+    assert cli.main(_command(photographs, tmp_path / "run")) == 130
+    assert not (tmp_path / "run" / "net.npz").exists()
+    monkeypatch.setattr(train, "fit", whole)
+    assert cli.main(_command(photographs, tmp_path / "run")) == 0
+    for name, array in np.load(through / "net.npz", allow_pickle=False).items():
+        np.testing.assert_array_equal(np.load(tmp_path / "run" / "net.npz")[name], array)
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--preset", "small"], "preset = tiny, not small"),
+        (["--seed", "3"], "seed = 0, not 3"),
+        (["--steps", "0"], "--steps is 0"),
+        (["--held-out", "6"], "holds a run with held_out = 2"),
+        (["--batch", "-1"], "--batch is -1"),
+        (["--workers", "-1"], "--workers is -1"),
+    ],
+)
+def test_other_options_are_refused_in_one_line(photographs, through, capsys, more, said):
+    command = _command(photographs, through)
+    for i in range(0, len(more), 2):
+        command = [*command, more[i], more[i + 1]]
+    assert cli.main(command) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert said in lines[0]
+
+
+def test_a_checkpoint_of_another_preset_is_refused(photographs, through, tmp_path, capsys):
+    import shutil
+
+    other = tmp_path / "other"
+    shutil.copytree(through, other)
+    options = log.read_config(other) | {"preset": "small"}
+    (other / log.CONFIG).write_text(json.dumps(options))
+    assert cli.main([*_command(photographs, other), "--preset", "small"]) == 2
+    assert "another preset" in capsys.readouterr().err
+
+
+def test_a_folder_without_photographs_is_named(tmp_path, capsys):
+    assert cli.main(["train", "--out", str(tmp_path / "out"), "--data", str(tmp_path)]) == 2
+    assert str(tmp_path) in capsys.readouterr().err

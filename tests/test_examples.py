@@ -1,0 +1,112 @@
+"""Training examples: synthetic faces by number, photographs from a folder."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import geometry, heatmap
+from fhr_jax.data import examples, photographs, pts
+from fhr_jax.data.images import list_annotated
+from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE68
+
+SIZE = 32
+KEY = jax.random.key(0)
+
+
+def _batch(*numbers):
+    return {"index": np.resize(np.array(numbers, np.uint32), examples.BATCH)}
+
+
+@pytest.fixture(scope="module")
+def prepare():
+    return examples.rendered(KEY, SIZE)
+
+
+def test_a_face_is_the_same_at_every_visit_and_its_jitter_is_not(prepare):
+    first = prepare(jax.random.key(1), _batch(7, 8))
+    again = prepare(jax.random.key(1), _batch(7, 8))
+    other = prepare(jax.random.key(2), _batch(7, 8))
+    jax.tree.map(np.testing.assert_array_equal, first, again)
+    assert np.abs(first.points[0] - other.points[0]).max() > 0.05
+    # The same face up to a similarity: what remains after the best one is small beside another face's.
+    assert _misfit(first.points[0], other.points[0]) < 0.5
+    assert _misfit(first.points[0], other.points[1]) > 2 * _misfit(first.points[0], other.points[0])
+    assert first.images.shape == (examples.BATCH, SIZE, SIZE, 3)
+    assert 0 <= float(first.images.min()) <= float(first.images.max()) <= 1
+
+
+def _misfit(a, b):
+    """Largest distance in pixels after the similarity (turn, scale, shift) that takes a nearest to b."""
+    a, b = (np.asarray(p, np.float64) @ [1, 1j] for p in (a, b))
+    a, b = a - a.mean(), b - b.mean()
+    return np.abs(np.vdot(a, b) / np.vdot(a, a) * a - b).max()
+
+
+def test_a_held_out_set_is_cropped_to_the_landmarks_for_any_number_of_faces():
+    held_out = examples.rendered_set(KEY, range(5), SIZE)
+    assert held_out.images.shape == (5, SIZE, SIZE, 3)
+    for points in held_out.points:
+        centre, side = geometry.landmark_square(points)
+        np.testing.assert_allclose(centre, (SIZE - 1) / 2, atol=0.02)
+        np.testing.assert_allclose(side, SIZE, atol=0.05)
+    again = examples.rendered_set(KEY, [3], SIZE)
+    np.testing.assert_allclose(again.points[0], held_out.points[3], atol=1e-4)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Photographs of two bright dots, at the first and at the last landmark, with .pts."""
+    image_module = pytest.importorskip("PIL.Image")
+    rng = np.random.default_rng(0)
+    for i in range(4):
+        points = rng.uniform([60, 50], [180, 130], (68, 2))
+        points[0], points[67] = [50.3, 60.7], [190.2, 120.4]
+        dots = np.asarray(heatmap.encode(jnp.asarray(points[[0, 67]], jnp.float32), size=(200, 260), sigma=3.0))
+        image = np.round(255 * np.stack([dots[..., 0], dots[..., 1], 0 * dots[..., 0]], axis=-1))
+        image_module.fromarray(image.astype(np.uint8)).save(tmp_path / f"face {i}.png")
+        pts.write(tmp_path / f"face {i}.pts", points)
+    return tmp_path
+
+
+def _peaks(image):
+    """Where the red and the green dot lie."""
+    return heatmap.decode(image[..., :2], sigma=3.0 * 96 / 182, method="parabola")
+
+
+def test_dots_in_a_photograph_lie_on_their_landmarks(folder):
+    source = photographs.Photographs(list_annotated(folder), size=round(96 * photographs.MARGIN))
+    example = source[2]
+    assert example["image"].dtype == np.uint8
+    np.testing.assert_allclose(_peaks(jnp.asarray(example["image"]) / 255), example["points"][[0, 67]], atol=0.1)
+    held_out = examples.photographed_set(list_annotated(folder), 96)
+    for image, points in zip(held_out.images, held_out.points, strict=True):
+        np.testing.assert_allclose(_peaks(image), points[jnp.array([0, 67])], atol=0.1)
+
+
+def test_augmented_photographs_carry_their_landmarks_along(folder, monkeypatch):
+    # Without the photometric part dots stay dots.
+    monkeypatch.setattr(examples.augment, "photometric", lambda key, image: image)
+    source = photographs.Photographs(list_annotated(folder), size=round(96 * photographs.MARGIN))
+    example = source[0]
+    batch = {name: np.repeat(value[None], 8, axis=0) for name, value in example.items()}
+    augmented = examples.photographed(96)(jax.random.key(5), batch)
+    flipped = 0
+    for image, points in zip(augmented.images, augmented.points, strict=True):
+        red, green = _peaks(image)
+        # In a mirrored crop the first landmark has the name of its partner.
+        mirrored = float(jnp.abs(red - points[0]).max()) > 1
+        names = jnp.array([FACE68.flip[0], FACE68.flip[67]] if mirrored else [0, 67])
+        np.testing.assert_allclose(jnp.stack([red, green]), points[names], atol=0.15)
+        flipped += mirrored
+    assert 0 < flipped < 8
+
+
+def test_held_out_photographs_are_others_than_those_trained_on(folder):
+    train_on, held_out = photographs.split(folder, held_out=1, seed=0)
+    assert len(train_on) == 3
+    assert not {p.image for p in train_on} & {p.image for p in held_out}
+    assert photographs.split(folder, held_out=1, seed=0) == (train_on, held_out)
+    with pytest.raises(InputError, match="held out"):
+        photographs.split(folder, held_out=4, seed=0)
