@@ -1,7 +1,8 @@
 """Decoders that read the peak and its two neighbours along an axis.
 
-Each takes one axis of all landmarks and returns the offset of the true centre from the peak, in pixels. With
-z_hat the peak, h its value, h1 the value one step s in {+1, -1} away, a Gaussian of known sigma gives (Eq. 4)
+Both axes are decoded at once, each alone: arrays are (B, M, 2), order (x, y). The results are offsets of the true
+centre from the peak, in pixels. With z_hat the peak, h its value and h1 the value one step s in {+1, -1} away, a
+Gaussian of known sigma gives (Eq. 4)
 
     z = z_hat + sigma^2 (ln h1 - ln h) / s + s / 2.
 
@@ -22,41 +23,47 @@ FLOOR = 1e-35
 PEAK_FLOOR = 1e-30
 
 
-class Axis(NamedTuple):
-    """The peak and its neighbours along one axis; all (B, M).
+class Cross(NamedTuple):
+    """The peak and its neighbours along both axes; all (B, M, 2), order (x, y).
 
     Attributes:
-        centre: value at the peak.
-        minus: value one pixel before it.
-        plus: value one pixel after it.
+        centre: value at the peak, the same for both axes.
+        minus: value one pixel before it; 0 outside the map.
+        plus: value one pixel after it; 0 outside the map.
         has_minus: False where the peak is the first pixel of the axis.
         has_plus: False where it is the last.
     """
 
-    centre: Float[Array, "b m"]
-    minus: Float[Array, "b m"]
-    plus: Float[Array, "b m"]
-    has_minus: Bool[Array, "b m"]
-    has_plus: Bool[Array, "b m"]
+    centre: Float[Array, "b m 2"]
+    minus: Float[Array, "b m 2"]
+    plus: Float[Array, "b m 2"]
+    has_minus: Bool[Array, "b m 2"]
+    has_plus: Bool[Array, "b m 2"]
 
 
-def axes(window: Window) -> tuple[Axis, Axis]:
-    """The axes x and y of a window of any radius from 1."""
-    middle = window.values.shape[-1] // 2
+class Sides(NamedTuple):
+    """ln(h1 / h) of both neighbours (B, M, 2), 0 where it means nothing, and where it means something."""
 
-    def axis(values: Array, inside: Array) -> Axis:
-        before, after = middle - 1, middle + 1
-        return Axis(
-            centre=values[..., middle],
-            minus=values[..., before],
-            plus=values[..., after],
-            has_minus=inside[..., before],
-            has_plus=inside[..., after],
-        )
+    minus: Float[Array, "b m 2"]
+    plus: Float[Array, "b m 2"]
+    minus_usable: Bool[Array, "b m 2"]
+    plus_usable: Bool[Array, "b m 2"]
 
-    along_x = axis(window.values[..., middle, :], window.inside[..., middle, :])
-    along_y = axis(window.values[..., middle], window.inside[..., middle])
-    return along_x, along_y
+
+def of(window: Window) -> Cross:
+    """The cross in the middle of a window of any radius from 1."""
+    c = window.values.shape[-1] // 2
+
+    def pair(array: Array, step: int) -> Array:
+        return jnp.stack([array[..., c, c + step], array[..., c + step, c]], axis=-1)
+
+    return Cross(
+        centre=pair(window.values, 0),
+        minus=pair(window.values, -1),
+        plus=pair(window.values, 1),
+        has_minus=pair(window.inside, -1),
+        has_plus=pair(window.inside, 1),
+    )
 
 
 def relative_to_peak(values: Array, peak: Array) -> tuple[Array, Array]:
@@ -77,62 +84,61 @@ def log_ratio(values: Array, peak: Array) -> tuple[Array, Array]:
     return jnp.where(usable, jnp.log(jnp.where(usable, relative, 1)), 0), usable
 
 
-def quarter(axis: Axis) -> Array:
+def quarter(cross: Cross) -> Array:
     """A quarter of a pixel towards the higher neighbour, as the hourglass authors do; none at the border.
 
     Error on a noise-free map: at most 1/4 px inside, 1/2 px at the border.
     """
-    step = jnp.where(axis.plus > axis.minus, 0.25, jnp.where(axis.plus < axis.minus, -0.25, 0.0))
-    return jnp.where(axis.has_minus & axis.has_plus, step, 0.0).astype(axis.centre.dtype)
+    step = jnp.where(cross.plus > cross.minus, 0.25, jnp.where(cross.plus < cross.minus, -0.25, 0.0))
+    return jnp.where(cross.has_minus & cross.has_plus, step, 0.0).astype(cross.centre.dtype)
 
 
-def fractional(axis: Axis, sigma: float) -> Array:
+def fractional(cross: Cross, sigma: float) -> Array:
     """Eq. 4 with the next neighbour, or with the previous one where the next has no logarithm or is missing.
 
-    Clipped to half a pixel, where a true centre lies: noise can only shorten the step towards the
-    neighbour, which is never higher than the peak, so that unclipped steps would be long on the other side
-    alone.
+    Clipped to half a pixel, where a true centre lies: noise can only shorten the step towards the neighbour, which
+    is never higher than the peak, so that unclipped steps would be long on the other side alone.
     """
-    plus, plus_usable = _side(axis.plus, axis.has_plus, axis)
-    minus, minus_usable = _side(axis.minus, axis.has_minus, axis)
-    forward = sigma**2 * plus + 0.5
-    backward = -(sigma**2) * minus - 0.5
-    return jnp.clip(jnp.where(plus_usable, forward, jnp.where(minus_usable, backward, 0)), -0.5, 0.5)
+    return _one_sided(_sides(cross), sigma)
 
 
-def two_sided(axis: Axis, sigma: float) -> Array:
+def two_sided(cross: Cross, sigma: float) -> Array:
     """sigma^2 / 2 (ln h(+1) - ln h(-1)): Eq. 4 averaged over both sides.
 
     Falls back to `fractional` where a neighbour is missing or has no logarithm.
     """
-    plus, plus_usable = _side(axis.plus, axis.has_plus, axis)
-    minus, minus_usable = _side(axis.minus, axis.has_minus, axis)
-    both = sigma**2 / 2 * (plus - minus)
-    return jnp.where(plus_usable & minus_usable, both, fractional(axis, sigma))
+    sides = _sides(cross)
+    both = sigma**2 / 2 * (sides.plus - sides.minus)
+    return jnp.where(sides.plus_usable & sides.minus_usable, both, _one_sided(sides, sigma))
 
 
-def parabola(axis: Axis, sigma: float) -> Array:
+def parabola(cross: Cross, sigma: float) -> Array:
     """Vertex of the parabola through the three logs: needs no sigma, except where a neighbour is missing."""
-    plus, plus_usable = _side(axis.plus, axis.has_plus, axis)
-    minus, minus_usable = _side(axis.minus, axis.has_minus, axis)
-    curvature = -(plus + minus)
+    sides = _sides(cross)
+    curvature = -(sides.plus + sides.minus)
     curved = curvature > jnp.finfo(curvature.dtype).eps
-    vertex = jnp.where(curved, (plus - minus) / jnp.where(curved, 2 * curvature, 1), 0)
-    return jnp.where(plus_usable & minus_usable, vertex, fractional(axis, sigma))
+    vertex = jnp.where(curved, (sides.plus - sides.minus) / jnp.where(curved, 2 * curvature, 1), 0)
+    return jnp.where(sides.plus_usable & sides.minus_usable, vertex, _one_sided(sides, sigma))
 
 
-def unguarded(axis: Axis, position: Array, sigma: float) -> Array:
+def unguarded(cross: Cross, position: Array, sigma: float) -> Array:
     """Eq. 4 as it is printed and as its authors run it: a coordinate, not an offset; kept for comparison.
 
     Values are clamped at 1e-15. At the right and bottom border the neighbour is the previous one, and because
     nothing divides by s = -1 the coordinate comes out negated. One value at or below 0 throws it far away.
     """
-    centre = jnp.log(jnp.maximum(axis.centre, 1e-15))
-    neighbour = jnp.log(jnp.maximum(jnp.where(axis.has_plus, axis.plus, axis.minus), 1e-15))
-    step = jnp.where(axis.has_plus, 1.0, -1.0).astype(centre.dtype)
-    return sigma**2 * (neighbour - centre) + step * position.astype(centre.dtype) + 0.5
+    centre = jnp.log(jnp.maximum(cross.centre, 1e-15))
+    neighbour = jnp.log(jnp.maximum(jnp.where(cross.has_plus, cross.plus, cross.minus), 1e-15))
+    return sigma**2 * (neighbour - centre) + jnp.where(cross.has_plus, position, -position) + 0.5
 
 
-def _side(value: Array, exists: Array, axis: Axis) -> tuple[Array, Array]:
-    log, usable = log_ratio(jnp.where(exists, value, 0), axis.centre)
-    return log, usable
+def _sides(cross: Cross) -> Sides:
+    neighbours = jnp.stack([cross.minus, cross.plus])
+    logs, usable = log_ratio(neighbours, cross.centre[None])
+    return Sides(minus=logs[0], plus=logs[1], minus_usable=usable[0], plus_usable=usable[1])
+
+
+def _one_sided(sides: Sides, sigma: float) -> Array:
+    forward, backward = sigma**2 * sides.plus + 0.5, -(sigma**2) * sides.minus - 0.5
+    offset = jnp.where(sides.plus_usable, forward, jnp.where(sides.minus_usable, backward, 0))
+    return jnp.clip(offset, -0.5, 0.5)

@@ -85,40 +85,35 @@ def as_batch(heatmaps: Heatmaps) -> Float[Array, "b h w m"]:
 def _decode(heatmaps: Heatmaps, *, sigma: float, method: str) -> Points:
     maps = as_batch(heatmaps)
     top = peak.find(maps)
-    x, y = top.x.astype(maps.dtype), top.y.astype(maps.dtype)
-    match method:
-        case "unguarded":
-            along_x, along_y = cross.axes(peak.window(maps, top, 1))
-            points = jnp.stack([cross.unguarded(along_x, x, sigma), cross.unguarded(along_y, y, sigma)], axis=-1)
-        case _:
-            offset_x, offset_y = _offsets(maps, top, sigma, method)
-            points = jnp.stack([x + _guard(offset_x), y + _guard(offset_y)], axis=-1)
+    position = jnp.stack([top.x, top.y], axis=-1).astype(maps.dtype)
+    if method == "unguarded":
+        points = cross.unguarded(cross.of(peak.window(maps, top, 1)), position, sigma)
+    else:
+        points = position + _guard(_offsets(maps, top, sigma, method))
     return points.reshape(*heatmaps.shape[:-3], heatmaps.shape[-1], 2)
 
 
 def _offsets(maps: Array, top: peak.Peak, sigma: float, method: str) -> windowed.Offsets:
+    def around(radius: int) -> peak.Window:
+        return peak.window(maps, top, radius)
+
     match method:
         case "argmax":
-            zero = jnp.zeros(top.x.shape, maps.dtype)
-            return zero, zero
+            return jnp.zeros((*top.x.shape, 2), maps.dtype)
         case "quarter":
-            along_x, along_y = cross.axes(peak.window(maps, top, 1))
-            return cross.quarter(along_x), cross.quarter(along_y)
-        case "fractional" | "two_sided" | "parabola":
-            along_x, along_y = cross.axes(peak.window(maps, top, 1))
-            along = {
-                "fractional": cross.fractional,
-                "two_sided": cross.two_sided,
-                "parabola": cross.parabola,
-            }[method]
-            return along(along_x, sigma), along(along_y, sigma)
+            return cross.quarter(cross.of(around(1)))
+        case "fractional":
+            return cross.fractional(cross.of(around(1)), sigma)
+        case "two_sided":
+            return cross.two_sided(cross.of(around(1)), sigma)
+        case "parabola":
+            return cross.parabola(cross.of(around(1)), sigma)
         case "dark":
-            return windowed.dark(peak.window(maps, top, windowed.dark_radius(sigma) + 2), sigma)
+            return windowed.dark(around(windowed.dark_radius(sigma) + 2), sigma)
         case "soft_argmax":
-            return windowed.soft_argmax(peak.window(maps, top, windowed.soft_argmax_radius(sigma)))
+            return windowed.soft_argmax(around(windowed.soft_argmax_radius(sigma)))
         case _:
-            window = peak.window(maps, top, windowed.least_squares_radius(sigma))
-            return windowed.least_squares(window, sigma)
+            return windowed.least_squares(around(windowed.least_squares_radius(sigma)), sigma)
 
 
 def _guard(offset: Array) -> Array:

@@ -56,16 +56,14 @@ def _confidence(heatmaps: Heatmaps, *, sigma: float) -> Confidence:
     radius = math.ceil(3 * sigma)
     top = peak.find(maps)
     window = peak.window(maps, top, radius)
-    along_x, along_y = cross.axes(window)
-    centre_x = jnp.clip(cross.two_sided(along_x, sigma), -0.5, 0.5)[..., None, None]
-    centre_y = jnp.clip(cross.two_sided(along_y, sigma), -0.5, 0.5)[..., None, None]
+    centre = jnp.clip(cross.two_sided(cross.of(window), sigma), -0.5, 0.5)[..., None, None]
 
     positive = jnp.maximum(windowed.relative(window), 0)
     peaked = positive.sum(axis=(-2, -1), keepdims=True) > 0
     weights = jnp.where(peaked, positive, window.inside.astype(maps.dtype))
     weights = weights / weights.sum(axis=(-2, -1), keepdims=True)
     reach = jnp.arange(-radius, radius + 1, dtype=maps.dtype)
-    u, v = reach.reshape(1, 1, 1, -1) - centre_x, reach.reshape(1, 1, -1, 1) - centre_y
+    u, v = reach.reshape(1, 1, 1, -1) - centre[:, :, 0], reach.reshape(1, 1, -1, 1) - centre[:, :, 1]
     xx, xy, yy = ((weights * product).sum(axis=(-2, -1)) for product in (u * u, u * v, v * v))
     # Each pixel stands for a unit square, whose own spread keeps the matrix positive definite.
     xx, yy = xx + PIXEL, yy + PIXEL

@@ -1,4 +1,4 @@
-"""Decoders that read a larger window around the peak; offsets (B, M) along x and y, in pixels.
+"""Decoders that read a larger window around the peak; offsets (B, M, 2), order (x, y), in pixels.
 
 Windows are relative to the peak's height, so the height of the map does not matter.
 """
@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from fhr_jax.heatmap.cross import log_ratio, relative_to_peak
 from fhr_jax.heatmap.peak import Window
 
-Offsets = tuple[Float[Array, "b m"], Float[Array, "b m"]]
+Offsets = Float[Array, "b m 2"]
 
 
 def relative(window: Window) -> Array:
@@ -53,7 +53,7 @@ def dark(window: Window, sigma: float) -> Offsets:
     divisor = jnp.where(concave, determinant, 1)
     x = jnp.where(concave, (xy * gradient_y - yy * gradient_x) / divisor, 0)
     y = jnp.where(concave, (xy * gradient_x - xx * gradient_y) / divisor, 0)
-    return x, y
+    return jnp.stack([x, y], axis=-1)
 
 
 def soft_argmax_radius(sigma: float) -> int:
@@ -77,7 +77,7 @@ def soft_argmax(window: Window) -> Offsets:
     total = jnp.where(total > 0, total, 1)
     x = (weights.sum(axis=-2) * reach.reshape(1, 1, -1)).sum(axis=-1) / total
     y = (weights.sum(axis=-1) * reach.reshape(1, 1, -1)).sum(axis=-1) / total
-    return x, y
+    return jnp.stack([x, y], axis=-1)
 
 
 def least_squares_radius(sigma: float) -> int:
@@ -120,7 +120,7 @@ def least_squares(window: Window, sigma: float) -> Offsets:
     y_alone = jnp.where(has_v, moments.vt / jnp.where(has_v, moments.vv, 1), 0)
     x = jnp.where(full, (moments.vv * moments.ut - moments.uv * moments.vt) / divisor, x_alone)
     y = jnp.where(full, (moments.uu * moments.vt - moments.uv * moments.ut) / divisor, y_alone)
-    return x, y
+    return jnp.stack([x, y], axis=-1)
 
 
 def _moments(weights: Array, u: Array, v: Array, t: Array) -> _Moments:
