@@ -187,3 +187,28 @@ def test_align_video_takes_one_frame_at_a_time(reader):
 
 def test_no_frames_no_results(reader):
     assert list(pipeline.align_video(reader, [], stabilize=False)) == []
+
+
+def test_a_slipping_chin_does_not_drag_the_crop(real_data):
+    shapes = np.load(real_data / "300w_shapes" / "train_3148.npz")["points"][::40].astype(np.float32)
+    off, moved = [], []
+    for points in shapes:
+        square = pipeline._square(points)
+        low, high = points.min(axis=0), points.max(axis=0)
+        side = 1.3 * (high - low).max()
+        off.append([square.side / side - 1, *(square.centre - (low + high) / 2) / side])
+        slipped = points.copy()
+        slipped[4:13] += 0.25 * (points[48:68].mean(axis=0) - points[36:48].mean(axis=0))
+        after = pipeline._square(slipped)
+        moved.append([after.side / square.side - 1, *(after.centre - square.centre) / side])
+    assert np.abs(np.median(off, axis=0)).max() < 0.02
+    assert np.percentile(np.abs(off), 90, axis=0).max() < 0.12
+    assert np.percentile(np.abs(moved), 90, axis=0).max() < 0.02
+
+
+def test_crop_squares_move_and_grow_with_the_face():
+    points = np.random.default_rng(0).uniform(50, 90, (68, 2)).astype(np.float32)
+    square, other = pipeline._square(points), pipeline._square(3 * points + 7)
+    np.testing.assert_allclose(other.side, 3 * square.side, rtol=1e-5)
+    np.testing.assert_allclose(other.centre, 3 * square.centre + 7, rtol=1e-5)
+    assert np.isfinite(pipeline._square(np.full((68, 2), 5, np.float32)).centre).all()
