@@ -105,7 +105,7 @@ def decoding(
     part.tick_params(which="minor", length=0)
     if truth is not None:
         x, y = np.asarray(truth, np.float64)
-        part.plot(x, y, "+", color="#000000", markersize=18, markeredgewidth=1.6, label="truth", linestyle="none")
+        part.plot(x, y, "+", color="#000000", markersize=26, markeredgewidth=1.2, label="truth", zorder=4)
     for (name, point), look in zip(points.items(), looks(points).values(), strict=True):
         x, y = np.asarray(point, np.float64)
         part.plot(
