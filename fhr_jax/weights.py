@@ -79,9 +79,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
     config, loss = _header(path, arrays.pop(_ENTRY, None))
     template = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
     shapes = traverse_util.flatten_dict(template, sep="/")
-    name = next(
-        (f"preset {key!r}" for key, preset in PRESETS.items() if preset == config), "its configuration"
-    )
+    name = next((f"preset {key!r}" for key, preset in PRESETS.items() if preset == config), "its configuration")
     if missing := sorted(set(shapes) - set(arrays)):
         raise InputError(f"{path}: lacks {missing[0]} (and {len(missing) - 1} more) of {name}")
     if extra := sorted(set(arrays) - set(shapes)):
@@ -111,13 +109,7 @@ def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str]:
             raise InputError(f"{path}: {name} is {value!r}, expected a whole number from 1 to {limit}")
     step = 4 if config.pool else 2
     if config.crop != step * config.heatmap or config.heatmap % 2**config.depth:
-        raise InputError(
-            f"{path}: a crop of {config.crop} and maps of {config.heatmap} pixels do not go together"
-        )
-    if (
-        type(config.pool) is not bool
-        or type(config.sigma) not in (int, float)
-        or not 0 < config.sigma < math.inf
-    ):
+        raise InputError(f"{path}: a crop of {config.crop} and maps of {config.heatmap} pixels do not go together")
+    if type(config.pool) is not bool or type(config.sigma) not in (int, float) or not 0 < config.sigma < math.inf:
         raise InputError(f"{path}: pool must be true or false and sigma a positive number")
     return config, loss

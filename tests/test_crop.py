@@ -97,9 +97,7 @@ def test_identity_is_exact():
     image = np.random.default_rng(3).integers(0, 256, (20, 20, 3), np.uint8)
     identity = np.array([[1.0, 0, 0], [0, 1, 0]], np.float32)
     np.testing.assert_array_equal(crop.extract(image, identity, 20), image)
-    np.testing.assert_array_equal(
-        crop.warp(jnp.array(image, jnp.float32), jnp.array(identity), size=20), image
-    )
+    np.testing.assert_array_equal(crop.warp(jnp.array(image, jnp.float32), jnp.array(identity), size=20), image)
 
 
 @pytest.mark.parametrize("centre", [(-500.0, 20.0), (20.0, 1e5), (1e7, 1e7)])
