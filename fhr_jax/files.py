@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from fhr_jax.errors import InputError
 
 
 @contextmanager
-def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_file(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary path beside `path`, with the same suffix; rename it to `path` if the block succeeds.
 
     Raises:
@@ -31,7 +31,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary folder beside `path`; rename it to `path` if the block succeeds.
 
     Raises:
@@ -51,7 +51,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 @contextmanager
-def staged_folder(path: str | os.PathLike[str]) -> Iterator[Path]:
+def staged_folder(path: str | os.PathLike[str]) -> Generator[Path]:
     """Yield a temporary folder; if the block succeeds, move its files into `path`, which is made if need be.
 
     Files of the same names are replaced, others stay; if the block fails, nothing is left behind.

@@ -107,15 +107,16 @@ def _predict(variables: Any, crops: Array, config: Config, loss: str, mirror: bo
     if mirror:
         names = jnp.array(MARKUPS[config.landmarks].flip)
         maps = (maps[:count] + maps[count:, :, ::-1][..., names]) / 2
+    maps = jnp.maximum(maps, 0)  # after the average, as the authors do
     to_crop = geometry.resize((config.heatmap, config.heatmap), (config.crop, config.crop))
     points = geometry.apply(to_crop, heatmap.decode(maps, sigma=config.sigma, method=method))
     return Prediction(points, jnp.clip(maps.max(axis=(1, 2)), 0, 1))
 
 
 def _heatmaps(maps: Array, config: Config, loss: str) -> Array:
-    """What the net puts out as heatmaps that are nowhere negative and peak at about 1 where it is sure."""
+    """What the net puts out as heatmaps that peak at about 1 where it is sure."""
     if loss == "squared":
-        return jnp.maximum(maps, 0)
+        return maps
     # Logits: a softmax over the map, in units of the peak of a Gaussian of unit mass.
     flat = maps.reshape(maps.shape[0], -1, maps.shape[-1])
     return 2 * jnp.pi * config.sigma**2 * jax.nn.softmax(flat, axis=1).reshape(maps.shape)
