@@ -23,6 +23,7 @@ class Fit:
     TRACKS are .npz files, or folders of them, with `predictions` (T, M, 2) and, if you have it, `truth` (or
     `ground_truth`) of the same shape. Where a file has no truth, the track's own zero-phase smoothing (Savitzky-Golay,
     13 frames) takes its place, which hides blinks; the command says so. Without TRACKS the fit is on synthetic ones.
+
     OUT gets params.npz, history.json and config.json.
 
     Example:  fhr-jax fit tracks/ --out runs/fit

@@ -82,6 +82,7 @@ def fit_gradient(
     recorder = Recorder(problem, callback)
     recorder.see(vector, float(problem.loss(vector)))
     spent = recorder.note()
+    lowest, forgot = recorder.lowest, False
     for _ in range(steps):
         if spent >= seconds:
             break
@@ -95,6 +96,15 @@ def fit_gradient(
         else:
             recorder.see(vector, np.inf, 1)
         spent = recorder.note()
-        if not jnp.isfinite(vector).all() or (searches and bool((vector == before).all())):
-            break  # lost, or the line search found nothing lower
+        if not jnp.isfinite(vector).all():
+            break
+        if searches and recorder.lowest >= lowest:
+            # The line search found nothing lower along a direction made of what it remembers: forget, once.
+            if forgot:
+                break
+            vector, state = jnp.asarray(recorder.best, vector.dtype), chosen.init(problem.start)
+            forgot = True
+        else:
+            forgot = False
+        lowest = recorder.lowest
     return recorder.result(compile_seconds)
