@@ -7,8 +7,8 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
 Command:  python experiments/gradient_vs_simplex.py --out runs/gradient_vs_simplex --seconds 30
 Cost:     four times --seconds and half a minute for compiling, on 2 cores.
 Figures:  with --seconds 20 on 2 busy cores, from loss 141.7: L-BFGS in 412 dimensions 140.1 (223 evaluations;
-          its line search finds nothing lower after 10 s), simplex in 412 dimensions 136.0 (3071), simplex tied to 7 numbers 82.7
-          (1046, most of it within 1 s), and that followed by L-BFGS 74.9 (1268), the lowest.
+          its line search finds nothing lower after 10 s), simplex in 412 dimensions 136.0 (3071), simplex tied
+          to 7 numbers 82.7 (1046, most of it within 1 s), and that followed by L-BFGS 74.9 (1268), the lowest.
 """
 
 from dataclasses import dataclass

@@ -145,9 +145,7 @@ class OneEuro(NamedTuple):
     frames: Int[Array, "*point"]
 
 
-def one_euro(
-    *, min_cutoff: float = 1.0, beta: float = 0.0, d_cutoff: float = 1.0, rate: float = 30.0
-) -> Filter:
+def one_euro(*, min_cutoff: float = 1.0, beta: float = 0.0, d_cutoff: float = 1.0, rate: float = 30.0) -> Filter:
     """The One Euro filter of Casiez, Roussel and Vogel (CHI 2012, Algorithm 1), a coordinate at a time.
 
     Smoothing of cutoff min_cutoff + beta |dx/dt|, where the derivative is that against the last output (as in
