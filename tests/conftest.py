@@ -12,6 +12,11 @@ settings.register_profile("fhr_jax", derandomize=True, deadline=None, max_exampl
 settings.load_profile("fhr_jax")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Share what is compiled between processes, and with the next run."""
+    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax_compilations")))
+
+
 @pytest.fixture(scope="session")
 def real_data() -> Path:
     """The folder of real photographs and tracks; tests that need it skip where there is none."""

@@ -11,9 +11,9 @@ class Demo:
     """See the whole method at work, in minutes and without any data.
 
     Renders synthetic faces, trains two small networks that differ in target and decoder alone, compares
-    conventional with fractional heatmap regression on held-out faces, tracks clips, fits the stabilizer by gradient
-    and by simplex, and compares it with classical filters. OUT gets report.html (open it first), summary.json, the
-    pictures and both networks.
+    conventional with fractional heatmap regression on held-out faces, tracks clips with the net that ships, fits the
+    stabilizer by gradient and by simplex, and compares it with classical filters. OUT gets report.html (open it
+    first), summary.json, the pictures and both networks.
 
     Example:  fhr-jax demo --out runs/demo
     """
@@ -22,7 +22,7 @@ class Demo:
     """Folder for the results; made if need be."""
     seed: int = 0
     """Of networks, faces and clips."""
-    steps: int = 240
+    steps: int = 160
     """Updates of each network; more make better networks and take longer."""
 
 

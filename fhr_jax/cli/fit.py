@@ -49,6 +49,8 @@ class Fit:
     """Preference for even steps in the loss; may be inf."""
     track_units: bool = False
     """Fit in the units of the track, as the paper, instead of face sizes: then it only suits tracks of this scale."""
+    keep_bias: bool = False
+    """Keep the constant part of each track's error, which no filter can remove; by default it is taken off first."""
     frames: int = 300
     """Length of synthetic tracks."""
     videos: int = 12
@@ -69,6 +71,8 @@ def run(options: Fit) -> None:
     from fhr_jax import stabilizer
 
     pairs = pairs or _synthetic(options)
+    if not options.keep_bias:
+        pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
     scales = [1.0] * len(pairs) if options.track_units else [_crop_scale(truth) for _, truth in pairs]
     videos = stabilizer.pad_videos([(z * s, p * s) for (z, p), s in zip(pairs, scales, strict=True)])
     if not np.asarray(videos.mask).any():

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, UInt32
+from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt32
 
 from fhr_jax import augment, geometry
 from fhr_jax.data import faces
@@ -104,7 +104,7 @@ def _inner(stored: int, size: int) -> Affine:
 
 
 @partial(jax.jit, static_argnames="size")
-def _jittered(key: PRNGKeyArray, keys: PRNGKeyArray, index: UInt32[Array, " b"], size: int) -> faces.Face:
+def _jittered(key: PRNGKeyArray, keys: Key[Array, " b"], index: UInt32[Array, " b"], size: int) -> faces.Face:
     def one(step_key: PRNGKeyArray, i: UInt32[Array, ""]) -> faces.Face:
         affine, _ = augment.similarity(step_key, size=size)  # `sample` mirrors half of the faces itself
         return faces.fill(faces.sample(jax.random.fold_in(key, i)), jitter=_jitter(affine, size))

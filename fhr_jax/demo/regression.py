@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray, UInt8
+from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt8
 
 from fhr_jax import crop, geometry, metrics, pipeline, train
 from fhr_jax.data import examples, faces, loader
@@ -161,7 +161,7 @@ def _as_they_are(key: PRNGKeyArray, batch: examples.Examples) -> examples.Exampl
 
 
 @jax.jit
-def _drawn(keys: PRNGKeyArray) -> faces.Face:
+def _drawn(keys: Key[Array, " n"]) -> faces.Face:
     def one(key: PRNGKeyArray) -> faces.Face:
         face_key, scale_key = jax.random.split(key)
         scale = jax.random.uniform(scale_key, (), minval=1 / 0.75, maxval=1 / 0.4)

@@ -32,10 +32,10 @@ class Plan(NamedTuple):
     """
 
     config: Config = SMALL
-    steps: int = 240
+    steps: int = 160
     held_out: int = 120
     clips: int = 12
-    frames: int = 96
+    frames: int = 80
     fit_seconds: float = 12.0
 
 
@@ -65,7 +65,7 @@ def run(folder: Path, *, seed: int = 0, plan: Plan | None = None, progress: Prog
     scores = regression.evaluate(trained.nets, data)
     tell("held-out faces")(1, 1, "done")
     clips = stabilization.track_clips(
-        clip_key, trained.nets, clips=plan.clips, frames=plan.frames, progress=tell("track clips")
+        clip_key, weights.load(), clips=plan.clips, frames=plan.frames, progress=tell("track clips")
     )
     fit, whole = tell("fit the stabilizer"), round(plan.fit_seconds)
     training = 2 * plan.clips // 3

@@ -20,7 +20,16 @@ from fhr_jax.stabilizer.params import (
     save,
     unconstrain,
 )
-from fhr_jax.stabilizer.problem import Fit, History, Videos, as_videos, join_histories, pad_videos, paper_start
+from fhr_jax.stabilizer.problem import (
+    Fit,
+    History,
+    Videos,
+    as_videos,
+    join_histories,
+    pad_videos,
+    paper_start,
+    without_bias,
+)
 from fhr_jax.stabilizer.simplex import fit_simplex
 
 __all__ = [
@@ -52,4 +61,5 @@ __all__ = [
     "save",
     "step",
     "unconstrain",
+    "without_bias",
 ]

@@ -123,6 +123,18 @@ def as_videos(
     return Videos(jnp.asarray(observed), jnp.asarray(truth), jnp.asarray(scored))
 
 
+def without_bias(observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, "t m d"]) -> np.ndarray:
+    """The track less the constant part of its error, point by point: no filter can remove it.
+
+    A detector that is off by some pixels throughout a video would drown the error that a filter does change, above
+    all in the paper's start, where rho would be that of the bias.
+    """
+    error = observed - truth
+    known = np.isfinite(error)
+    mean = np.where(known, error, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return (observed - mean[None]).astype(observed.dtype)
+
+
 def paper_start(videos: Videos, *, components: int = 2) -> Params:
     """The paper's start for these videos: rho, the mean variance of z - p, and the basis of the truth's motion."""
     error = np.asarray(videos.observed - videos.truth)

@@ -1,0 +1,93 @@
+"""`fhr-jax fit`: a user's own parameters, and what it refuses."""
+
+import json
+
+import numpy as np
+import pytest
+
+from fhr_jax import cli, stabilizer
+
+
+def _track(seed, frames=60, points=5, bias=0.0):
+    rng = np.random.default_rng(seed)
+    shape = rng.uniform(0, 100, (1, points, 2))
+    truth = shape + 20 * np.sin(np.arange(frames)[:, None, None] / 9 + rng.uniform(0, 6, (1, 1, 2)))
+    return (truth + bias + rng.normal(0, 1.5, truth.shape)).astype(np.float32), truth.astype(np.float32)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    for seed in range(3):
+        observed, truth = _track(seed)
+        np.savez(tmp_path / f"{seed}.npz", predictions=observed, truth=truth)
+    return tmp_path
+
+
+def _fit(*arguments):
+    return cli.main(["fit", *map(str, arguments)])
+
+
+def test_the_result_improves_on_the_start_and_smooth_takes_it(folder, tmp_path, capsys):
+    out = tmp_path / "fit"
+    assert _fit(folder, "--out", out, "--seconds", 1) == 0
+    history = json.loads((out / "history.json").read_text())
+    assert history["loss"][-1] < history["loss"][0]
+    assert len(history["seconds"]) == len(history["evaluations"]) == len(history["loss"])
+    params = stabilizer.load(out / "params.npz")
+    assert params.noise.shape == (10,)
+    steady = tmp_path / "steady.npz"
+    assert cli.main(["smooth", str(folder / "0.npz"), str(steady), "--params", str(out / "params.npz")]) == 0
+    raw, smooth = (np.load(path)["predictions"] for path in (folder / "0.npz", steady))
+    assert np.abs(np.diff(smooth, 2, axis=0)).mean() < np.abs(np.diff(raw, 2, axis=0)).mean()
+    capsys.readouterr()
+
+
+def test_tracks_alone_are_their_own_truth_and_it_says_so(tmp_path, capsys):
+    observed, _ = _track(0)
+    np.savez(tmp_path / "track.npz", landmarks=observed)
+    assert _fit(tmp_path / "track.npz", "--out", tmp_path / "fit", "--seconds", 0.3) == 0
+    assert "zero-phase smoothing" in capsys.readouterr().out
+
+
+def test_a_constant_error_does_not_change_the_fit_unless_it_is_kept(folder, tmp_path):
+    for seed in range(3):
+        observed, truth = _track(seed, bias=7.0)
+        (tmp_path / "biased").mkdir(exist_ok=True)
+        np.savez(tmp_path / "biased" / f"{seed}.npz", predictions=observed, truth=truth)
+    starts = {}
+    for name, source, more in (
+        ("plain", folder, []),
+        ("biased", tmp_path / "biased", []),
+        ("kept", tmp_path / "biased", ["--keep-bias"]),
+    ):
+        source = [source / f"{i}.npz" for i in range(3)]
+        assert _fit(*source, "--out", tmp_path / name, "--seconds", 0.1, "--method", "simplex", *more) == 0
+        starts[name] = json.loads((tmp_path / name / "history.json").read_text())["loss"][0]
+    assert starts["biased"] == pytest.approx(starts["plain"], rel=1e-3)
+    assert starts["kept"] > 2 * starts["plain"]
+
+
+@pytest.mark.parametrize(
+    ("arrays", "said"),
+    [
+        ({"wrong": np.zeros((5, 4, 2))}, "no array predictions or landmarks"),
+        ({"predictions": np.zeros((5, 4))}, "expected numbers of shape (T, M, 2)"),
+        ({"predictions": np.zeros((0, 4, 2))}, "expected numbers of shape (T, M, 2)"),
+        ({"predictions": np.full((5, 4, 2), np.nan)}, "every point is missing"),
+        ({"predictions": np.zeros((5, 4, 2)), "truth": np.zeros((6, 4, 2))}, "truth has shape"),
+    ],
+)
+def test_bad_tracks_are_named_in_one_line(tmp_path, capsys, arrays, said):
+    np.savez(tmp_path / "bad.npz", **arrays)
+    assert _fit(tmp_path / "bad.npz", "--out", tmp_path / "fit") == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert "bad.npz" in lines[0]
+    assert said in lines[0]
+    assert not (tmp_path / "fit").exists()
+
+
+@pytest.mark.parametrize("option", [("--seconds", "0"), ("--lambda1", "-1"), ("--nonsense", "1")])
+def test_bad_options_are_refused(folder, tmp_path, capsys, option):
+    assert _fit(folder, "--out", tmp_path / "fit", *option) == 2
+    assert option[0] in capsys.readouterr().err
