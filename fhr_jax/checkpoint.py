@@ -45,10 +45,23 @@ def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Iterator[Any]
         state=ocp.args.StandardRestore(template), data=grain.checkpoint.CheckpointRestore(data)
     )
     try:
-        restored = checkpoints.restore(step, args=content)["state"]
+        # Compared before: a restore that Orbax refuses half-way leaves threads behind.
+        fits = _stored(checkpoints.directory / str(step) / "state") == _arrays(template)
+        restored = checkpoints.restore(step, args=content)["state"] if fits else None
     except (ValueError, KeyError, OSError) as error:
-        raise InputError(
-            f"{checkpoints.directory}: checkpoint {step} does not fit: it is broken, or was made with another "
-            "preset or optimizer"
-        ) from error
+        raise InputError(f"{checkpoints.directory}: checkpoint {step} is broken") from error
+    if restored is None:
+        raise InputError(f"{checkpoints.directory}: checkpoint {step} was made with another preset or optimizer")
     return jax.tree.unflatten(structure, [restored[str(i)] for i in range(len(leaves))])
+
+
+Arrays = dict[str, tuple[tuple[int, ...], str]]
+
+
+def _stored(folder: Any) -> Arrays:
+    """Shape and type of every array of a checkpoint, without reading it; `folder` is one of Orbax's own paths."""
+    return _arrays(ocp.StandardCheckpointHandler().metadata(folder).tree)
+
+
+def _arrays(tree: dict[str, Any]) -> Arrays:
+    return {name: (tuple(leaf.shape), str(leaf.dtype)) for name, leaf in tree.items()}

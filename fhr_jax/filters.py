@@ -23,6 +23,9 @@ from jaxtyping import Array, Bool, Float, Int
 
 from fhr_jax.errors import InputError
 
+Gain = Float[Array, ""] | float
+"""A setting of a filter; an array may be traced, so that one compiled function serves many settings."""
+
 
 class Filter(NamedTuple):
     """A causal filter over frames.
@@ -79,7 +82,7 @@ class Level(NamedTuple):
     seen: Bool[Array, "*point"]
 
 
-def first_order(a: float) -> Filter:
+def first_order(a: Gain) -> Filter:
     """Exponential smoothing with gain `a` in [0, 1] (1: no smoothing)."""
 
     def init(frame: Float[Array, "*point"]) -> Level:
@@ -100,7 +103,7 @@ class Trend(NamedTuple):
     seen: Bool[Array, "*point"]
 
 
-def second_order(a: float, c: float) -> Filter:
+def second_order(a: Gain, c: Gain) -> Filter:
     """Holt's linear trend with gains `a` of the level and `c` of the slope, both in [0, 1]."""
 
     def init(frame: Float[Array, "*point"]) -> Trend:
@@ -123,7 +126,7 @@ class Pair(NamedTuple):
     seen: Bool[Array, "*point"]
 
 
-def constant_speed(a: float) -> Filter:
+def constant_speed(a: Gain) -> Filter:
     """Gain `a` in [0, 1] against the continuation of the last two outputs at their speed."""
 
     def init(frame: Float[Array, "*point"]) -> Pair:
@@ -145,7 +148,7 @@ class OneEuro(NamedTuple):
     frames: Int[Array, "*point"]
 
 
-def one_euro(*, min_cutoff: float = 1.0, beta: float = 0.0, d_cutoff: float = 1.0, rate: float = 30.0) -> Filter:
+def one_euro(*, min_cutoff: Gain = 1.0, beta: Gain = 0.0, d_cutoff: Gain = 1.0, rate: float = 30.0) -> Filter:
     """The One Euro filter of Casiez, Roussel and Vogel (CHI 2012, Algorithm 1), a coordinate at a time.
 
     Smoothing of cutoff min_cutoff + beta |dx/dt|, where the derivative is that against the last output (as in
