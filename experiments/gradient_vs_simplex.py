@@ -4,7 +4,7 @@ Same videos, same start (the paper's), same compiled loss, same clock; compilati
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), which fits by
           Nelder-Mead (Lagarias et al. 1998) in 12 hours on a laptop.
-Command:  python experiments/gradient_vs_simplex.py --out runs/gradient_vs_simplex --seconds 30
+Command:  python experiments/gradient_vs_simplex.py --out runs/gradient_vs_simplex --seconds 20
 Cost:     four times --seconds and half a minute for compiling, on 2 cores.
 Figures:  with --seconds 20 on 2 busy cores, from loss 141.7: L-BFGS in 412 dimensions 140.1 (223 evaluations;
           its line search finds nothing lower after 10 s), simplex in 412 dimensions 136.0 (3071), simplex tied

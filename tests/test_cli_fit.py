@@ -91,3 +91,26 @@ def test_bad_tracks_are_named_in_one_line(tmp_path, capsys, arrays, said):
 def test_bad_options_are_refused(folder, tmp_path, capsys, option):
     assert _fit(folder, "--out", tmp_path / "fit", *option) == 2
     assert option[0] in capsys.readouterr().err
+
+
+def _still():
+    return {"predictions": np.ones((9, 4, 2)), "truth": np.ones((9, 4, 2))}
+
+
+def _one_frame():
+    observed, truth = _track(0, frames=1)
+    return {"predictions": observed, "truth": truth}
+
+
+def _apart():
+    observed, truth = _track(0)
+    return {"predictions": np.where(np.arange(60)[:, None, None] < 30, np.nan, observed),
+            "truth": np.where(np.arange(60)[:, None, None] < 30, truth, np.nan)}  # fmt: skip
+
+
+@pytest.mark.parametrize("make", [_still, _one_frame, _apart])
+def test_tracks_that_teach_nothing_are_refused_and_leave_nothing(tmp_path, capsys, make):
+    np.savez(tmp_path / "t.npz", **make())
+    assert _fit(tmp_path / "t.npz", "--out", tmp_path / "fit") == 2
+    assert len(capsys.readouterr().err.strip().splitlines()) == 1
+    assert not (tmp_path / "fit").exists()

@@ -2,8 +2,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import evaluate, npz, pipeline
+from fhr_jax import evaluate, npz, pipeline, weights
 from fhr_jax.data.examples import Examples
+from fhr_jax.data.images import list_annotated
 from fhr_jax.errors import InputError
 from tests.nets import random_net
 
@@ -121,3 +122,14 @@ def test_validation_is_the_mean_error_of_the_predictions():
 def test_table(tmp_path):
     evaluate.write_table(tmp_path / "t.csv", ["a", "b, c"], np.array([3.25, 9.5]))
     assert (tmp_path / "t.csv").read_text() == 'image,nrmse,failure\na,3.2500,0\n"b, c",9.5000,1\n'
+
+
+def test_the_net_that_ships_works_on_photographs(real_data):
+    pairs = list_annotated(real_data / "images")
+    seen = list(evaluate.look(weights.load(), pairs))
+    found = np.stack([one.face.points for one in seen])
+    errors = evaluate.errors(
+        evaluate.Predictions(tuple(o.name for o in seen), found, np.stack([o.truth for o in seen]))
+    )
+    assert np.median(errors) < 7.5
+    assert errors.max() < 20

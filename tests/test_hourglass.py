@@ -36,6 +36,7 @@ def test_the_papers_network_has_its_size():
 
 
 def test_small_differs_from_medium_by_the_grid_only():
+    assert PRESETS["small"]._replace(heatmap=64, pool=False, sigma=1.5) == PRESETS["medium"]
     assert _count(PRESETS["small"]) == _count(PRESETS["medium"])
 
 

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.ndimage import median_filter
 
 from fhr_jax import stabilizer
 from fhr_jax.stabilizer.reference import steadiness
@@ -33,7 +34,7 @@ def outputs(real_data: Path):
 
 def test_steadier_on_every_file(outputs):
     figures = {name: steadiness(x, track, valid) for name, track, valid, x in outputs}
-    assert len(figures) >= 27
+    assert len(figures) >= 27  # all 33 of the published half, or a part of it
     for name, found in figures.items():
         assert found.bend <= 0.7, (name, found)
         assert found.distance <= 1.0, (name, found)
@@ -51,3 +52,18 @@ def test_finite_and_no_landmark_carried_away(outputs):
         far = np.abs(x - 128).max(axis=(1, 2))
         assert far[valid].max() < 128 + 36, (name, far[valid].max())
         assert far.max() < 128 + 100, (name, far.max())
+
+
+def test_points_that_the_decoder_finds_steadily_are_hardly_ever_left(outputs):
+    """Where a raw point lies within 10 px of the median of 9 frames, the output should be near it.
+
+    It is not where the decoder flickers between two places of the face: 7 in 100,000 points. A gate that locked
+    landmarks out, or let throws in, would give many times that.
+    """
+    left, steadily = 0, 0
+    for _, track, valid, x in outputs:
+        middle = median_filter(track, size=(9, 1, 1), mode="nearest")
+        good = (np.linalg.norm(track - middle, axis=-1) < 10) & valid[:, None]
+        left += int((good & (np.linalg.norm(x - middle, axis=-1) > 40)).sum())
+        steadily += int(good.sum())
+    assert left < 3e-4 * steadily, (left, steadily)

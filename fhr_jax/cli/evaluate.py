@@ -52,6 +52,9 @@ def run(options: Evaluate) -> None:
             summary = _write(folder, results)
     elif options.images is not None and options.predictions is None:
         net, pairs = weights.load(options.net), images.list_annotated(options.images)
+        alone = len(images.list_images(options.images)) - len(pairs)
+        if alone:
+            print(f"{options.images}: {alone} images without a .pts of their name are left out")
         with staged_folder(options.out) as folder:
             results = _look(net, pairs, folder)
             summary = _write(folder, results)
@@ -66,7 +69,7 @@ def run(options: Evaluate) -> None:
 def _look(net: weights.Net, pairs: list[images.Annotated], folder: Path) -> evaluate.Predictions:
     (folder / "pictures").mkdir()
     names, predictions, truth = [], [], []
-    for seen in tqdm(evaluate.look(net, pairs), total=len(pairs), unit="image", desc="evaluate"):
+    for seen in tqdm(evaluate.look(net, pairs), total=len(pairs), unit="image", desc="evaluate", delay=1):
         _picture(folder / "pictures" / f"{seen.name}.jpg", seen)
         names.append(seen.name)
         predictions.append(seen.face.points.astype(np.float64))

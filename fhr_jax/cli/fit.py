@@ -63,7 +63,6 @@ def run(options: Fit) -> None:
     """Read or make tracks, fit with a progress bar, write the parameters and the history."""
     _check(options)
     pairs = read_pairs(options.tracks)
-    folder = output_folder(options.out)
 
     import jax.numpy as jnp
     from tqdm import tqdm
@@ -77,6 +76,9 @@ def run(options: Fit) -> None:
     videos = stabilizer.pad_videos([(z * s, p * s) for (z, p), s in zip(pairs, scales, strict=True)])
     if not np.asarray(videos.mask).any():
         raise InputError("tracks: no frame has both a truth and an observation of every point so far")
+    if not _moves(np.asarray(videos.truth), np.asarray(videos.mask)):
+        raise InputError("tracks: no three frames in a row with a truth that moves, expected tracks to learn from")
+    folder = output_folder(options.out)
     start = stabilizer.paper_start(videos)
     if not options.track_units:
         start = start._replace(
@@ -175,10 +177,20 @@ def _synthetic(options: Fit) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(np.asarray(made.observed), np.asarray(made.truth), strict=True))
 
 
+def _moves(truth: np.ndarray, mask: np.ndarray) -> bool:
+    """Whether some truth moves within three scored frames in a row: else no term of the loss says anything."""
+    together = mask[:, 2:] & mask[:, 1:-1] & mask[:, :-2]
+    step = np.abs(truth[:, 2:] - truth[:, :-2]).max(axis=(2, 3))
+    return bool((together & (step > 1e-6)).any())
+
+
 def _crop_scale(truth: np.ndarray) -> float:
     """What brings the face of a track to its size in the 256 crop, where the weights of the loss are meant."""
-    off = truth - np.nanmean(truth, axis=1, keepdims=True)
-    size = np.sqrt(np.nanmedian((off**2).sum(axis=-1)))
+    known = truth[np.isfinite(truth).all(axis=(1, 2))]
+    if not len(known):
+        return 1.0
+    off = known - known.mean(axis=1, keepdims=True)
+    size = np.sqrt(np.median((off**2).sum(axis=-1)))
     return float(FACE / size) if size > 0 else 1.0
 
 

@@ -16,6 +16,9 @@ from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
 
+FARTHEST = 1e7
+"""Pixels; beyond, float32 does not tell one from the next."""
+
 
 @dataclass(frozen=True)
 class Smooth:
@@ -47,6 +50,11 @@ def run(options: Smooth) -> None:
     landmarks = recording.tracks[0].points.shape[1]
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
         raise InputError(f"{options.input}: no landmark in any frame: every point is missing")
+    if landmarks < 2 and options.params is None:
+        raise InputError(f"{options.input}: a single landmark, expected at least 2, which have a size")
+    largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
+    if largest > FARTHEST:
+        raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels, at most {FARTHEST:.0e}")
     params = _params(options, landmarks)
     smoothed = [_smooth(track, params, options) for track in recording.tracks]
     landmark_files.write(options.output, recording, smoothed)

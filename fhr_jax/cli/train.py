@@ -54,7 +54,7 @@ class Train:
 def run(options: Train) -> None:
     """Train, showing progress; see `Train`."""
     _check(options)
-    folder = output_folder(options.out)
+    folder = options.out
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
     _same_run(folder, fixed)
 
@@ -71,6 +71,7 @@ def run(options: Train) -> None:
     optimizer = train.paper_optimizer() if paper else train.quick_optimizer(options.steps)
     network_key, data_key, step_key = jax.random.split(jax.random.key(options.seed), 3)
     source, prepare, held_out = _data(options, config.crop, data_key)
+    output_folder(folder)
     batches = loader.batches(
         source, batch=options.batch or (6 if paper else 16), seed=options.seed, workers=options.workers
     )
