@@ -206,3 +206,11 @@ def test_mode_and_mean_agree_when_one_component_has_all_the_weight():
 def test_mode_of_many_components_needs_diagonal_covariances():
     with pytest.raises(InputError, match="at most 2"):
         mixture_mode(jnp.zeros(3), jnp.zeros((3, 2)), jnp.ones((3, 2, 2)))
+
+
+def test_points_of_another_number_are_named_by_step_and_run():
+    params = stabilizer.default_params(5)
+    with pytest.raises(InputError, match="4 points of 2 dimensions, expected 10"):
+        stabilizer.step(params, stabilizer.init_state(params), jnp.zeros((4, 2)))
+    with pytest.raises(InputError, match="4 points of 2 dimensions, expected 10"):
+        stabilizer.run(params, jnp.zeros((3, 4, 2)))

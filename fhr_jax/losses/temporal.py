@@ -18,6 +18,8 @@ import jax.numpy as jnp
 from jax.lax import Precision
 from jaxtyping import Array, Bool, Float
 
+from fhr_jax.errors import InputError
+
 REST = 1e-12
 """Squared motion of the truth (px^2) below which its pseudo-inverse is 0."""
 
@@ -60,7 +62,12 @@ def stabilization(
         lambda3: how much `smooth` prefers even steps; 0 measures the distance to the line through the
             neighbours (Eq. 14), infinity that to their midpoint (Eq. 15).
         mask: (..., T), True where a frame is valid; what masked frames hold, NaN too, changes nothing.
+
+    Raises:
+        InputError: the tracks have different shapes.
     """
+    if stabilized.shape != truth.shape:
+        raise InputError(f"truth: shape {truth.shape}, expected that of the stabilized track, {stabilized.shape}")
     frames = stabilized.shape[:-2]
     mask = jnp.ones(frames, bool) if mask is None else mask
     keep = mask.reshape((*frames, 1))

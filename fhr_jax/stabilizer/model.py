@@ -86,7 +86,11 @@ def step(
         The state and the points (M, d), in the units of the track. A missing point is predicted and moves with the
         others; a frame without any observation leaves the history as it is but for its fading. Points never
         seen are NaN.
+
+    Raises:
+        InputError: the points have other numbers of coordinates than the parameters.
     """
+    _check(params, z[None])
     here = jnp.isfinite(z).all(axis=-1)
     if mask is not None:
         here = here & mask
@@ -239,6 +243,8 @@ def _to_points(params: Params, y: Array, shape: tuple[int, ...]) -> Array:
 
 
 def _check(params: Params, track: Array) -> None:
+    if track.ndim != 3:
+        raise InputError(f"track: shape {track.shape}, expected (T, M, d): frames, points, coordinates")
     frames, points, dims = track.shape
     if frames == 0:
         raise InputError("track: empty, expected at least one frame")
