@@ -32,7 +32,8 @@ def test_predict_decodes_the_last_maps(net, crops, loss):
         maps = np.exp(maps - maps.max(axis=(1, 2), keepdims=True))
         maps = maps / maps.sum(axis=(1, 2), keepdims=True) * 2 * np.pi * CONFIG.sigma**2
     maps = np.maximum(maps, 0)
-    np.testing.assert_allclose(result.confidence, np.clip(maps.max(axis=(1, 2)), 0, 1), atol=1e-5)
+    # Jitted and eager float32 networks differ by some 1e-5 in their logits, more or less by version of jax.
+    np.testing.assert_allclose(result.confidence, np.clip(maps.max(axis=(1, 2)), 0, 1), atol=1e-4)
     points = np.asarray(heatmap.decode(jnp.asarray(maps, jnp.float32), sigma=CONFIG.sigma))
     np.testing.assert_allclose(result.points, (points + 0.5) * 2 - 0.5, atol=1e-3)
 
