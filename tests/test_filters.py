@@ -7,9 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jax.test_util import check_grads
+from scipy.linalg import solve_discrete_are
+from scipy.signal import savgol_coeffs, savgol_filter
 
 from fhr_jax import filters
 from fhr_jax.errors import InputError
+from fhr_jax.filters import smoothers
+from fhr_jax.filters.savgol import weights as savgol_weights
 from tests.oracles import filters as oracle
 
 PAIRS = {
@@ -21,6 +25,9 @@ PAIRS = {
         filters.one_euro(min_cutoff=1.5, beta=0.02, d_cutoff=0.8, rate=25.0),
         oracle.one_euro(1.5, 0.02, 0.8, 25.0),
     ),
+    "alpha_beta": (filters.alpha_beta(0.5, 0.2), oracle.alpha_beta(0.5, 0.2)),
+    "kalman": (filters.kalman(q=0.3, r=1.5, speed=0.7), oracle.kalman(0.3, 1.5, 0.7)),
+    "savgol": (filters.savgol(6, 2), oracle.savgol(6, 2)),
 }
 everyone = pytest.mark.parametrize("name", PAIRS)
 
@@ -63,7 +70,7 @@ def test_a_constant_is_kept(name):
     np.testing.assert_allclose(filters.run(PAIRS[name][0], track), track, rtol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["second_order", "constant_speed"])
+@pytest.mark.parametrize("name", ["second_order", "constant_speed", "alpha_beta", "kalman", "savgol"])
 def test_a_ramp_is_followed_without_lag(name):
     track = 3.0 * jnp.arange(200.0)[:, None, None]
     np.testing.assert_allclose(filters.run(PAIRS[name][0], track)[150:], track[150:], rtol=1e-4)
@@ -76,6 +83,9 @@ def test_full_gain_is_the_identity():
         filters.first_order(1.0),
         filters.second_order(1.0, 0.5),
         filters.constant_speed(1.0),
+        filters.alpha_beta(1.0, 0.3),
+        filters.kalman(q=1.0, r=0.0),
+        filters.savgol(3, 2),
     ):
         np.testing.assert_allclose(filters.run(smoother, track), track, rtol=1e-6)
 
@@ -125,8 +135,105 @@ def test_gradient_is_right_and_finite_over_a_gap(name):
     assert np.isfinite(jax.grad(lambda z: jnp.sum(filters.run(PAIRS[name][0], z) ** 2))(track)).all()
 
 
+def test_second_order_is_an_alpha_beta_filter():
+    track = jnp.array(walk()).at[11:15, 1].set(jnp.nan)
+    holt, gains = filters.second_order(0.5, 0.3), filters.alpha_beta(0.5, 0.5 * 0.3)
+    np.testing.assert_allclose(filters.run(holt, track), filters.run(gains, track), rtol=1e-6)
+
+
+def test_kalman_depends_on_ratios_and_takes_settings_by_coordinate():
+    track = jnp.array(walk())
+    plain = filters.run(filters.kalman(q=0.2, r=0.8, speed=0.5), track)
+    np.testing.assert_allclose(plain, filters.run(filters.kalman(q=2.0, r=8.0, speed=5.0), track), rtol=1e-6)
+    q = jnp.linspace(0.1, 0.6, 6).reshape(3, 2)
+    each = filters.run(filters.kalman(q=q, r=0.8, speed=0.5), track)
+    alone = filters.run(filters.kalman(q=q[2, 1], r=0.8, speed=0.5), track)
+    np.testing.assert_allclose(each[:, 2, 1], alone[:, 2, 1], rtol=1e-6)
+    assert jnp.abs(each - plain).max() > 0.01
+
+
+def test_kalman_comes_to_rest_at_gains_of_an_alpha_beta_filter():
+    """The steady gains of the Riccati equation, from SciPy."""
+    q, r = 0.3, 1.5
+    predicted = solve_discrete_are(oracle.F.T, oracle.H.T, q * oracle.Q, r)
+    a, b = predicted[:, 0] / (predicted[0, 0] + r)
+    track = jnp.array(walk(frames=120))
+    ours = filters.run(filters.kalman(q=q, r=r), track)[80:]
+    np.testing.assert_allclose(ours, filters.run(filters.alpha_beta(float(a), float(b)), track)[80:], rtol=1e-5)
+
+
+def test_kalman_stays_accurate_where_it_hardly_moves():
+    """The covariance recursion in float32 against float64, over a thousand frames of q / r = 1e-5."""
+    track = walk(frames=1000, points=1)
+    ours = filters.run(filters.kalman(q=1e-5, r=1.0), jnp.array(track))
+    np.testing.assert_allclose(ours, oracle.each(oracle.kalman(1e-5, 1.0, 1.0), track), atol=0.02)
+
+
+@pytest.mark.parametrize(("n", "order"), [(1, 0), (5, 2), (9, 3), (12, 1)])
+def test_savgol_has_scipys_coefficients(n, order):
+    expected = savgol_coeffs(n, order, pos=n - 1, use="dot")
+    np.testing.assert_allclose(savgol_weights(n, order, 0.0), expected, atol=1e-10)
+    impulse = jnp.zeros((3 * n, 1, 1)).at[n].set(1.0)
+    out = filters.run(filters.savgol(n, order), impulse)[n : 2 * n, 0, 0]
+    np.testing.assert_allclose(out, expected[::-1], atol=1e-5)
+
+
+def test_savgol_keeps_its_polynomials_from_the_first_frame():
+    time = jnp.arange(20.0)[:, None, None]
+    track = 100 + time * jnp.array([[[2.0, -1.0]]]) + 0.3 * time**2
+    np.testing.assert_allclose(filters.run(filters.savgol(7, 2), track), track, rtol=1e-5)
+
+
+# The references that are not causal
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_rts_is_the_mean_of_the_dense_posterior(gaps):
+    track = walk(seed=2)
+    if gaps:
+        track[10:17] = np.nan
+        track[25, 1] = np.nan
+        track[:5, 2] = np.nan
+        track[35:, 0] = np.nan
+    settings = {"q": 0.3, "r": 1.5, "speed": 0.7}
+    ours = smoothers.rts(jnp.array(track), **settings)
+    np.testing.assert_allclose(ours, oracle.each(oracle.rts(**settings), track), rtol=3e-6)
+
+
+def test_rts_ends_where_the_filter_ends_and_is_steadier():
+    track = jnp.array(walk())
+    smooth, causal = smoothers.rts(track, q=0.1, r=2.0), filters.run(filters.kalman(q=0.1, r=2.0), track)
+    np.testing.assert_array_equal(smooth[-1], causal[-1])
+    assert jnp.abs(jnp.diff(smooth, 2, axis=0)).mean() < jnp.abs(jnp.diff(causal, 2, axis=0)).mean()
+
+
+def test_rts_has_a_gradient_over_gaps_and_refuses_an_empty_track():
+    track = jnp.array(walk(frames=8)).at[3].set(jnp.nan).at[:2, 1].set(jnp.nan) / 10
+
+    def total(log_q):
+        return jnp.nansum(jnp.sin(smoothers.rts(track, q=jnp.exp(log_q), r=1.0)))
+
+    check_grads(total, (0.1,), order=1, modes=["fwd", "rev"], atol=2e-2, rtol=2e-2)
+    with pytest.raises(InputError, match="track: empty"):
+        smoothers.rts(jnp.zeros((0, 3, 2)), q=1.0, r=1.0)
+
+
+def test_zero_phase_is_scipys_and_handles_short_tracks():
+    track = walk(frames=30)
+    ours = smoothers.zero_phase(track, window=7, order=2)
+    middle = np.tensordot(savgol_coeffs(7, 2, use="dot"), track.astype(np.float64)[10:17], axes=1)
+    np.testing.assert_allclose(ours[13], middle, rtol=1e-10)
+    np.testing.assert_allclose(ours[:3], savgol_filter(track, 7, 2, axis=0)[:3], rtol=1e-5)
+    np.testing.assert_array_equal(smoothers.zero_phase(track[:2]), track[:2])
+    assert smoothers.zero_phase(track[:6]).shape == (6, 3, 2)
+    with pytest.raises(InputError, match="odd window"):
+        smoothers.zero_phase(track, window=6)
+
+
 def test_bad_input():
     with pytest.raises(InputError, match="track: empty"):
         filters.run(filters.first_order(0.5), jnp.zeros((0, 3, 2)))
     with pytest.raises(InputError, match="at least one frame"):
         filters.moving_average(0)
+    with pytest.raises(InputError, match="longer than the order"):
+        filters.savgol(2, 2)

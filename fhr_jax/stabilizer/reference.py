@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import median_filter
-from scipy.signal import savgol_filter
 
 from fhr_jax.errors import InputError
+from fhr_jax.filters import smoothers
+from fhr_jax.filters.smoothers import interpolate
 
 SHIFTS = range(-5, 6)
 """Frames of delay that are tried."""
@@ -47,24 +48,9 @@ def outliers(track: Float[np.ndarray, "t m d"], *, far: float = 0.5) -> Bool[np.
     return jumped | missing
 
 
-def interpolate(track: Float[np.ndarray, "t m d"], missing: Bool[np.ndarray, "t m"]) -> Float[np.ndarray, "t m d"]:
-    """The track with missing points interpolated in time, in float64; the ends are held."""
-    filled = np.array(track, np.float64)
-    time = np.arange(len(track))
-    for m in np.flatnonzero(missing.any(axis=0)):
-        gap = missing[:, m]
-        if gap.all():
-            raise InputError(f"track: point {m} is missing in every frame, expected it in at least one")
-        for c in range(track.shape[-1]):
-            filled[gap, m, c] = np.interp(time[gap], time[~gap], filled[~gap, m, c])
-    return filled
-
-
 def zero_phase(track: Float[np.ndarray, "t m d"], *, window: int = 13, order: int = 2) -> Float[np.ndarray, "t m d"]:
     """Savitzky-Golay smoothing of the track with its outliers interpolated: not causal, and without delay."""
-    filled = interpolate(track, outliers(track))
-    window = min(window, len(track) - (len(track) + 1) % 2)
-    return filled if window <= order else savgol_filter(filled, window, order, axis=0)
+    return smoothers.zero_phase(interpolate(track, outliers(track)), window=window, order=order)
 
 
 def steadiness(

@@ -1,4 +1,4 @@
-"""The baselines of Fig. 6 and One Euro, one coordinate at a time, in plain loops of float64."""
+"""The classical filters, one coordinate at a time, in plain loops of float64."""
 
 import itertools
 import math
@@ -74,5 +74,90 @@ def one_euro(min_cutoff, beta, d_cutoff, rate):
                 last = t
             out.append(x)
         return out
+
+    return of
+
+
+def alpha_beta(a, b):
+    def of(z):
+        out, x, v = [], math.nan, 0.0
+        for value in z:
+            if math.isnan(x):
+                x = value
+            else:
+                surprise = 0.0 if math.isnan(value) else value - (x + v)
+                x, v = x + v + a * surprise, v + b * surprise
+            out.append(x)
+        return out
+
+    return of
+
+
+F = np.array([[1.0, 1.0], [0.0, 1.0]])
+Q = np.array([[1 / 3, 1 / 2], [1 / 2, 1.0]])
+H = np.array([[1.0, 0.0]])
+
+
+def kalman(q, r, speed):
+    """With explicit matrices, and the covariance in Joseph's form."""
+
+    def of(z):
+        out, mean, cov = [], None, None
+        for value in z:
+            if mean is None:
+                if not math.isnan(value):
+                    mean, cov = np.array([value, 0.0]), np.diag([r, speed])
+            else:
+                mean, cov = F @ mean, F @ cov @ F.T + q * Q
+                if not math.isnan(value):
+                    gain = cov @ H.T @ np.linalg.inv(H @ cov @ H.T + r)
+                    rest = np.eye(2) - gain @ H
+                    mean, cov = mean + gain @ (value - H @ mean), rest @ cov @ rest.T + r * gain @ gain.T
+            out.append(math.nan if mean is None else mean[0])
+        return out
+
+    return of
+
+
+def savgol(n, order):
+    """A polynomial fitted anew to every window; gaps are bridged by the line through the window."""
+
+    def at(values, order, time):
+        values = np.asarray(values)
+        times = np.arange(1 - len(values), 1.0)
+        return np.polyval(np.polyfit(times, values - values[-1], min(order, len(values) - 1)), time) + values[-1]
+
+    def of(z):
+        out, past = [], []
+        for value in z:
+            if math.isnan(value):
+                value = at(past[-n:], min(order, 1), 1.0) if past else math.nan
+                out.append(value)
+            else:
+                out.append(at([*past, value][-n:], order, 0.0))
+            if not math.isnan(value):
+                past.append(value)
+        return out
+
+    return of
+
+
+def rts(q, r, speed):
+    """The posterior of all positions and velocities at once, as one dense linear system."""
+
+    def of(z):
+        seen = [t for t, value in enumerate(z) if not math.isnan(value)]
+        if not seen:
+            return z
+        first, frames = seen[0], len(z) - seen[0]
+        precision, moment = np.zeros((2 * frames, 2 * frames)), np.zeros(2 * frames)
+        precision[1, 1] += 1 / speed
+        for t in seen:
+            precision[2 * (t - first), 2 * (t - first)] += 1 / r
+            moment[2 * (t - first)] += z[t] / r
+        step = np.concatenate([-F, np.eye(2)], axis=1)
+        for t in range(frames - 1):
+            precision[2 * t : 2 * t + 4, 2 * t : 2 * t + 4] += step.T @ np.linalg.inv(q * Q) @ step
+        return [math.nan] * first + list(np.linalg.solve(precision, moment)[::2])
 
     return of

@@ -1,0 +1,88 @@
+"""Smoothers that are NOT causal: they see the whole track. References for what a causal filter can reach, no more."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float
+from scipy.signal import savgol_filter
+
+from fhr_jax.errors import InputError
+from fhr_jax.filters.base import Gain, hide
+from fhr_jax.filters.kalman import Belief, kalman, predict, update
+
+
+@jax.jit
+def rts(
+    track: Float[Array, "t *point"],
+    *,
+    q: Gain | Float[Array, "*point"],
+    r: Gain | Float[Array, "*point"],
+    speed: Gain = 1.0,
+) -> Float[Array, "t *point"]:
+    """Mean of every position given the whole track, in the model of `kalman`: Rauch, Tung and Striebel's recursion.
+
+    NOT causal. Missing coordinates are bridged; before its first sight a coordinate is NaN, as in the filter.
+
+    Args:
+        track: (T, M, d), NaN where missing.
+        q: as in `kalman`.
+        r: as in `kalman`.
+        speed: as in `kalman`.
+    """
+    if track.shape[0] == 0:
+        raise InputError("track: empty, expected at least one frame")
+
+    def forward(state: Belief, z: Float[Array, "*point"]) -> tuple[Belief, tuple[Belief, Belief]]:
+        before = predict(state, q)
+        after = update(before, z, r, speed)
+        return after, (before, after)
+
+    def backward(later: tuple[Array, Array], beliefs: tuple[Belief, Belief]) -> tuple[tuple[Array, Array], Array]:
+        # s(t) given all = s(t) given z(..t) + G (s(t+1) given all - its prediction), G = P F^T (predicted P)^-1.
+        ahead, now = beliefs
+        off = later[0] - ahead.position, later[1] - ahead.velocity
+        size = ahead.pp * ahead.vv - ahead.pv**2
+        size = jnp.where(now.seen, size, 1)
+        first = (ahead.vv * off[0] - ahead.pv * off[1]) / size
+        second = (ahead.pp * off[1] - ahead.pv * off[0]) / size
+        position = now.position + (now.pp + now.pv) * first + now.pv * second
+        velocity = now.velocity + (now.pv + now.vv) * first + now.vv * second
+        return (position, velocity), hide(position, now.seen)
+
+    last, (before, after) = jax.lax.scan(forward, kalman(q=q, r=r, speed=speed).init(track[0]), track)
+    pairs = jax.tree.map(lambda b: b[1:], before), jax.tree.map(lambda a: a[:-1], after)
+    earlier = jax.lax.scan(backward, (last.position, last.velocity), pairs, reverse=True)[1]
+    return jnp.concatenate([earlier, hide(last.position, last.seen)[None]])
+
+
+def zero_phase(
+    track: Float[np.ndarray, "t *point"], *, window: int = 13, order: int = 2
+) -> Float[np.ndarray, "t *point"]:
+    """Savitzky-Golay smoothing centred on every frame, in float64 on the host: no delay, and NOT causal.
+
+    The first and last half windows are taken from the polynomial at the end. A track shorter than the window is
+    smoothed with the longest odd window that fits, and passes where that is not longer than the order.
+
+    Args:
+        track: (T, ...), complete; see `interpolate`.
+        window: frames, odd.
+        order: of the polynomial, less than the window.
+    """
+    if window < 1 or window % 2 == 0 or not 0 <= order < window:
+        raise InputError(f"window: {window}, order: {order}, expected an odd window longer than the order")
+    track = np.asarray(track, np.float64)
+    window = min(window, len(track) - (len(track) + 1) % 2)
+    return track if window <= order else savgol_filter(track, window, order, axis=0)
+
+
+def interpolate(track: Float[np.ndarray, "t m d"], missing: Bool[np.ndarray, "t m"]) -> Float[np.ndarray, "t m d"]:
+    """The track with missing points interpolated in time, in float64; the ends are held. NOT causal."""
+    filled = np.array(track, np.float64)
+    time = np.arange(len(track))
+    for m in np.flatnonzero(missing.any(axis=0)):
+        gap = missing[:, m]
+        if gap.all():
+            raise InputError(f"track: point {m} is missing in every frame, expected it in at least one")
+        for c in range(track.shape[-1]):
+            filled[gap, m, c] = np.interp(time[gap], time[~gap], filled[~gap, m, c])
+    return filled
