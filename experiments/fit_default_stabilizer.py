@@ -54,10 +54,10 @@ def main(options: Options) -> None:
         noise=start.noise / FACE**2,
         prior=start.prior / FACE**2,
         face=jnp.float32(1.0),
-        motion=stabilizer.Motion(jnp.float32(0.5), jnp.full(2, 0.5, jnp.float32)),
+        motion=stabilizer.Motion(jnp.full(2, 0.5), jnp.full(2, 0.5, jnp.float32), jnp.zeros(2)),
     )
     fit = stabilizer.fit_simplex(videos, start=start, tied=True, evaluations=options.evaluations)
-    params = fit.params._replace(gate=stabilizer.default_gate())
+    params = fit.params
     stabilizer.save(folder / "default.npz", params)
 
     def held_out(output: jax.Array) -> dict[str, float]:

@@ -5,13 +5,12 @@ steady = stabilizer.run(params, track)
 """
 
 from fhr_jax.stabilizer.compare import compare_fits
-from fhr_jax.stabilizer.default import default_gate, default_params
+from fhr_jax.stabilizer.default import default_params
 from fhr_jax.stabilizer.gradient import fit_gradient
 from fhr_jax.stabilizer.model import State, as_filter, init_state, run, run_complete, step
+from fhr_jax.stabilizer.motion import Motion
 from fhr_jax.stabilizer.params import (
     Free,
-    Gate,
-    Motion,
     Params,
     constrain,
     init_params,
@@ -30,26 +29,31 @@ from fhr_jax.stabilizer.problem import (
     paper_start,
     without_bias,
 )
+from fhr_jax.stabilizer.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.simplex import fit_simplex
+from fhr_jax.stabilizer.switch import Switch
+from fhr_jax.stabilizer.tail import Tail
 
 __all__ = [
     "Fit",
     "Free",
-    "Gate",
     "History",
     "Motion",
     "Params",
+    "Recurrent",
     "State",
+    "Switch",
+    "Tail",
     "Videos",
     "as_filter",
     "as_videos",
     "compare_fits",
     "constrain",
-    "default_gate",
     "default_params",
     "fit_gradient",
     "fit_simplex",
     "init_params",
+    "init_recurrent",
     "init_state",
     "join_histories",
     "load",

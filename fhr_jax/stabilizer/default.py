@@ -3,18 +3,14 @@
 from functools import cache
 from importlib.resources import as_file, files
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.params import Gate, Motion, Params, as_arrays, load
+from fhr_jax.stabilizer.params import Params, load
 
 FILE = "default.npz"
-
-
-def default_gate() -> Gate:
-    """Half a face from the prediction is too far; a new place must last 2 frames."""
-    return Gate(*(jnp.asarray(value, jnp.float32) for value in (0.5, 2.0, 0.5, 3.0)))
 
 
 def default_params(landmarks: int = 68, dims: int = 2) -> Params:
@@ -41,14 +37,11 @@ def default_params(landmarks: int = 68, dims: int = 2) -> Params:
 
 
 def _shipped() -> Params:
-    # Arrays of NumPy in the cache: those of JAX could be traced ones if the first call came under jit.
-    arrays = _read()
-    parts = {name: jnp.asarray(value) for name, value in arrays.items() if "." not in name}
-    motion = Motion(jnp.asarray(arrays["motion.decay"]), jnp.asarray(arrays["motion.lead"]))
-    return Params(**parts, motion=motion, gate=default_gate())
+    return jax.tree.map(jnp.asarray, _read())
 
 
 @cache
-def _read() -> dict[str, np.ndarray]:
-    with as_file(files("fhr_jax.stabilizer") / FILE) as path:
-        return as_arrays(load(path))
+def _read() -> Params:
+    # Arrays of NumPy in the cache: those of JAX could be traced ones if the first call came under jit.
+    with as_file(files("fhr_jax.stabilizer") / FILE) as path, jax.ensure_compile_time_eval():
+        return jax.tree.map(np.asarray, load(path))

@@ -6,7 +6,7 @@ size of the face.
 """
 
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +15,16 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.errors import InputError
 from fhr_jax.filters import Filter
-from fhr_jax.stabilizer import mixture
-from fhr_jax.stabilizer.gate import Doubt, judge
+from fhr_jax.stabilizer import mixture, tail
+from fhr_jax.stabilizer.chunks import scan_chunks
+from fhr_jax.stabilizer.common import common_motion
 from fhr_jax.stabilizer.params import Params
+from fhr_jax.stabilizer.spread import WINDOW, Covariance
 
-Covariance = Literal["diagonal", "full"]
 Estimate = Literal["mean", "mode"]
+
+SHORTEST = 1e-3
+"""Frames; a shorter dt counts as this long."""
 
 
 class State(NamedTuple):
@@ -31,32 +35,32 @@ class State(NamedTuple):
         origin: (M, d), where each point was first seen (or last taken anew after a jump), units of the track.
         seen: (M,), False for points that were never seen.
         scale: units of the track in one unit of the parameters.
-        doubt: what the gate keeps; None without a gate.
+        doubt: state of `tail`, or None.
     """
 
     history: mixture.History
     origin: Float[Array, "m d"]
     seen: Bool[Array, " m"]
     scale: Float[Array, ""]
-    doubt: Doubt | None
+    doubt: tail.Doubt | None
 
 
-def init_state(params: Params, *, dims: int = 2, covariance: Covariance = "diagonal") -> State:
+def init_state(params: Params, *, dims: int = 2, covariance: Covariance = "diagonal", window: int = WINDOW) -> State:
     """The state before the first frame, for points of `dims` dimensions (M is the basis' size over it)."""
     size = params.noise.shape[0]
     if size % dims:
         raise InputError(f"params: {size} directions, expected a multiple of the {dims} dimensions of a point")
-    if covariance not in ("diagonal", "full"):
-        raise InputError(f"covariance: {covariance!r}, expected 'diagonal' or 'full'")
-    points, zero = size // dims, jnp.zeros_like(params.gamma)
-    nothing = jnp.zeros_like(zero, shape=(points, dims))
-    doubt = None if params.gate is None else Doubt(nothing[:, 0], nothing, nothing[:, 0])
+    if covariance not in get_args(Covariance):
+        raise InputError(f"covariance: {covariance!r}, expected one of {', '.join(get_args(Covariance))}")
+    if window < 1:
+        raise InputError(f"window: {window}, expected at least one frame")
+    points, one = size // dims, jnp.ones_like(params.gamma)
     return State(
-        history=mixture.start(params, full=covariance == "full"),
-        origin=nothing,
+        history=mixture.start(params, covariance, window=window),
+        origin=jnp.zeros_like(one, shape=(points, dims)),
         seen=jnp.zeros(points, bool),
-        scale=jnp.ones_like(zero),
-        doubt=doubt,
+        scale=one,
+        doubt=None if params.tail is None else tail.start(points, dims, one),
     )
 
 
@@ -68,6 +72,7 @@ def step(
     dt: float | Float[Array, ""] = 1.0,
     mask: Bool[Array, ""] | Bool[Array, " m"] | None = None,
     confidence: Float[Array, " m"] | None = None,
+    reset: Bool[Array, ""] | None = None,
     estimate: Estimate = "mean",
 ) -> tuple[State, Float[Array, "m d"]]:
     """One frame: the next state and the stabilized points.
@@ -76,10 +81,11 @@ def step(
         params: the parameters.
         state: from `init_state` or the last step.
         z: observed points (M, d), units of the track; a point with a NaN is missing.
-        dt: frames since the last step, 1 for even time; the history fades by gamma^dt.
+        dt: frames since the last step, 1 for even time; the history fades by gamma^dt, and the prior is dt times
+            as wide.
         mask: False where a point, or with a scalar the whole frame, is to count as missing.
-        confidence: (M,) in [0, 1]: the step that the observation asks for is mixed in this proportion with the mean
-            step of all points; 0 is missing.
+        confidence: (M,) in [0, 1]: the noise of a point is 1 / confidence times as large; 0 is missing.
+        reset: True forgets the past: the frame is taken as the first one (another face, a cut).
         estimate: "mean" of the posterior, or its "mode" as in Eq. 8.
 
     Returns:
@@ -96,66 +102,114 @@ def step(
         here = here & mask
     weight = here.astype(z.dtype)
     if confidence is not None:
-        weight = jnp.where(here, jnp.clip(confidence, 0, 1), 0)
+        weight = jnp.where(here, jnp.clip(jnp.nan_to_num(confidence), 0, 1), 0)
         here = weight > 0
+    if reset is not None:
+        fresh = jax.tree.map(jnp.zeros_like, state)._replace(scale=jnp.ones_like(state.scale))
+        if state.doubt is not None:
+            fresh = fresh._replace(doubt=tail.start(*z.shape, state.scale))
+        state = jax.tree.map(lambda new, old: jnp.where(reset, new, old), fresh, state)
     z = jnp.where(here[:, None], z, 0)
-    return _step(params, state, z, here, weight, jnp.asarray(dt, z.dtype), estimate)
+    return _step(params, state, z, here, weight, jnp.maximum(jnp.asarray(dt, z.dtype), SHORTEST), estimate)
 
 
-@partial(jax.jit, static_argnames=("covariance", "estimate"))
+@partial(jax.jit, static_argnames=("covariance", "window", "estimate", "chunk"))
 def run(
     params: Params,
     track: Float[Array, "t m d"],
     *,
+    dt: Float[Array, " t"] | None = None,
     mask: Bool[Array, " t"] | Bool[Array, "t m"] | None = None,
+    confidence: Float[Array, "t m"] | None = None,
+    reset: Bool[Array, " t"] | None = None,
     covariance: Covariance = "diagonal",
+    window: int = WINDOW,
     estimate: Estimate = "mean",
+    chunk: int | None = None,
 ) -> Float[Array, "t m d"]:
     """Stabilize a track, causally: the output of a frame depends on it and on those before it.
 
     Args:
         params: `default_params()`, `init_params(...)`, or fitted ones.
         track: (T, M, d), T at least 1; NaN where a point is missing.
+        dt: (T,) frames since the frame before, more than 0; the first is of no account. None: 1.
         mask: False where a frame (T,) or a point (T, M) is to count as missing.
+        confidence: (T, M) in [0, 1], see `step`.
+        reset: (T,) True where the past is forgotten, see `step`.
         covariance: "diagonal" keeps the diagonal of the history's covariance in the basis, fast; "full" keeps
-            all of it, as the paper.
+            all of it, as the paper; "windowed" what the last `window` frames brought to it, which is the same once
+            gamma^window is negligible.
+        window: R, for "windowed".
         estimate: "mean" of the posterior, or its "mode", as the paper (slow).
+        chunk: with a number of frames, a gradient keeps the states of every so manyth frame alone and computes the
+            rest again.
 
     Returns:
         The stabilized track (T, M, d) in the same units, NaN for each point until it is first seen.
     """
     _check(params, track)
-    mask = jnp.ones(track.shape[0], bool) if mask is None else mask
+    inputs = {"z": track, "dt": dt, "mask": mask, "confidence": confidence, "reset": reset}
+    for name, value in inputs.items():
+        if value is not None and value.shape[0] != track.shape[0]:
+            raise InputError(f"{name}: {value.shape[0]} frames, expected the {track.shape[0]} of the track")
+    given = {name: value for name, value in inputs.items() if value is not None}
+    state = init_state(params, dims=track.shape[-1], covariance=covariance, window=window)
 
-    def frame(state: State, inputs: tuple[Array, Array]) -> tuple[State, Array]:
-        z, valid = inputs
-        return step(params, state, z, mask=valid, estimate=estimate)
+    def frame(state: State, inputs: dict[str, Array]) -> tuple[State, Array]:
+        rest = dict(inputs)
+        return step(params, state, rest.pop("z"), estimate=estimate, **rest)
 
-    state = init_state(params, dims=track.shape[-1], covariance=covariance)
-    return jax.lax.scan(frame, state, (track, mask))[1]
+    def careful(track: Array) -> Array:
+        return scan_chunks(frame, state, given | {"z": track}, chunk)[1]
+
+    def complete(track: Array) -> Array:
+        return run_complete(params, track, covariance=covariance, window=window, chunk=chunk)
+
+    if len(given) > 1 or params.tail is not None or estimate != "mean":
+        return careful(track)
+    return jax.lax.cond(jnp.isfinite(track).all(), complete, careful, track)
 
 
-@partial(jax.jit, static_argnames="covariance")
+@partial(jax.jit, static_argnames=("covariance", "window", "chunk"))
 def run_complete(
-    params: Params, track: Float[Array, "t m d"], *, covariance: Covariance = "diagonal"
+    params: Params,
+    track: Float[Array, "t m d"],
+    *,
+    covariance: Covariance = "diagonal",
+    window: int = WINDOW,
+    chunk: int | None = None,
 ) -> Float[Array, "t m d"]:
-    """`run` for tracks that miss nothing and parameters without a gate: turns all frames at once, so much faster."""
+    """`run` for tracks that miss nothing and parameters without `tail`: turns all frames at once, so much faster."""
     _check(params, track)
-    if params.gate is not None:
-        raise InputError("params: with a gate, expected none, since any point may then be missing")
+    if params.tail is not None:
+        raise InputError("params: with a heavy tail, expected none, since any point may then be left out")
     points = track.shape[1]
     scale = _scale(params, track[0], jnp.ones(points, bool))
     relative = ((track - track[:1]) / scale).reshape(track.shape[0], -1)
     y = jnp.matmul(relative, params.basis, precision=Precision.HIGHEST)
+    x = run_turned(params, y, covariance=covariance, window=window, chunk=chunk)
+    x = jnp.matmul(x, params.basis.T, precision=Precision.HIGHEST).reshape(track.shape)
+    return track[:1] + scale * x
+
+
+def run_turned(
+    params: Params,
+    y: Float[Array, "t D"],
+    *,
+    covariance: Covariance = "diagonal",
+    window: int = WINDOW,
+    chunk: int | None = None,
+) -> Float[Array, "t D"]:
+    """The recursion alone: complete tracks (T, D) relative to their first frame, in units and basis of `params`."""
     dt = jnp.ones_like(params.gamma)
 
     def frame(history: mixture.History, y: Array) -> tuple[mixture.History, Array]:
-        x = mixture.estimate_mean(mixture.posterior(params, history, mixture.predict(params, history, dt), y))
+        means = mixture.predict(params, history, dt)
+        history, posterior = mixture.posterior(params, history, means, y, dt)
+        x = mixture.estimate_mean(posterior)
         return mixture.remember(params, history, x, dt), x
 
-    x = jax.lax.scan(frame, mixture.start(params, full=covariance == "full"), y)[1]
-    x = jnp.matmul(x, params.basis.T, precision=Precision.HIGHEST).reshape(track.shape)
-    return track[:1] + scale * x
+    return scan_chunks(frame, mixture.start(params, covariance, window=window), y, chunk)[1]
 
 
 def as_filter(params: Params, *, covariance: Covariance = "diagonal", estimate: Estimate = "mean") -> Filter:
@@ -170,60 +224,56 @@ def as_filter(params: Params, *, covariance: Covariance = "diagonal", estimate: 
 def _step(
     params: Params, state: State, z: Array, here: Array, weight: Array, dt: Array, estimate: Estimate
 ) -> tuple[State, Array]:
-    state, z, here = _gate(params, state, z, here, dt)
     scale = jnp.where(state.seen.any(), state.scale, _scale(params, z, here))
-    history = state.history
-    means, predicted = _predict(params, history, dt, scale, z.shape)
-    centre = (params.alpha[:, None] * means).sum(axis=0)
+    history, doubt = state.history, state.doubt
+    means = mixture.predict(params, history, dt)
+    predicted = scale * _to_points(params, (params.alpha[:, None] * means).sum(axis=0), z.shape)
+    expected = state.origin + predicted
 
-    # A point seen for the first time starts where its prediction is 0 away.
-    origin = jnp.where((here & ~state.seen)[:, None], z - predicted, state.origin)
+    weight = jnp.where(state.seen, weight, 0)
+    prior, noise = _at_points(params, mixture.prior_variances(params, history, dt), z.shape)
+    if params.tail is None or doubt is None:
+        common = common_motion(z - expected, expected, weight)
+        origin, new = state.origin, here & ~state.seen
+    else:
+        doubt, verdict = tail.judge(params.tail, doubt, z, expected, weight, prior + noise, scale)
+        common, cut = verdict.common, verdict.cut
+        # After a cut all starts where it is; what is missing or thrown out of the face goes where the others went.
+        z = jnp.where((cut & (weight > 0) & (verdict.trust < 0.5))[:, None], expected + common, z)
+        origin = jnp.where(cut, expected + common, state.origin)
+        new = here & (~state.seen | verdict.anew | cut)
+        weight = weight * verdict.trust
+        common, means, predicted = (jnp.where(cut, 0, value) for value in (common, means, predicted))
+        history = jax.tree.map(lambda value: jnp.where(cut, 0, value), history)
+
+    # Trust in proportion c is a noise of N / c: a gain of P / (P + N / c) instead of P / (P + N).
+    trust = weight * (prior + noise) / (weight * prior + noise)
+    moved = common + trust[:, None] * (z - expected - common)
+    # A point that is new starts where it is, and moves with the others from there.
+    origin = jnp.where(new[:, None], z - predicted - common, origin)
+    moved = jnp.where((new | ~here)[:, None], common, moved)
     seen = state.seen | here
-    residual = _filled(jnp.where(here[:, None], (z - origin - predicted) / scale, 0), weight)
-    y = centre + jnp.matmul(residual.reshape(-1), params.basis, precision=Precision.HIGHEST)
+    centre = (params.alpha[:, None] * means).sum(axis=0)
+    y = centre + jnp.matmul((moved / scale).reshape(-1), params.basis, precision=Precision.HIGHEST)
 
-    posterior = mixture.posterior(params, history, means, y)
-    x = mixture.estimate_mean(posterior) if estimate == "mean" else mixture.estimate_mode(posterior)
-    after = mixture.remember(params, history, x, dt)
+    observed, posterior = mixture.posterior(params, history, means, y, dt)
+    mode = estimate == "mode"
+    x = mixture.estimate_mode(params, observed, posterior) if mode else mixture.estimate_mean(posterior)
+    after = mixture.remember(params, observed, x, dt)
     skipped, prediction = mixture.skip(params, history, dt)
     some = here.any()
     after = jax.tree.map(lambda new, old: jnp.where(some, new, old), after, skipped)
     x = jnp.where(some, x, prediction)
 
     points = origin + scale * _to_points(params, x, z.shape)
-    return State(after, origin, seen, scale, state.doubt), jnp.where(seen[:, None], points, jnp.nan)
+    return State(after, origin, seen, scale, doubt), jnp.where(seen[:, None], points, jnp.nan)
 
 
-def _filled(residual: Array, weight: Array) -> Array:
-    """Residuals of points that are missing, wholly or in part, replaced by the mean of those that are there.
-
-    So a hidden landmark moves with the rest of the face.
-    """
-    weight = weight[:, None]
-    mean = (weight * residual).sum(axis=0, keepdims=True) / jnp.maximum(weight.sum(), 1e-6)
-    return weight * residual + (1 - weight) * mean
-
-
-def _predict(
-    params: Params, history: mixture.History, dt: Array, scale: Array, shape: tuple[int, ...]
-) -> tuple[Array, Array]:
-    """Means of the components in the basis, and their mean as points relative to the origin, units of the track."""
-    means = mixture.predict(params, history, dt)
-    return means, scale * _to_points(params, (params.alpha[:, None] * means).sum(axis=0), shape)
-
-
-def _gate(params: Params, state: State, z: Array, here: Array, dt: Array) -> tuple[State, Array, Array]:
-    """The state, the observation and which points count, after the gate (if there is one)."""
-    if params.gate is None or state.doubt is None:
-        return state, z, here
-    predicted = state.origin + _predict(params, state.history, dt, state.scale, z.shape)[1]
-    distance = params.gate.distance * state.scale
-    doubt, verdict = judge(params.gate, state.doubt, z, here, predicted, state.seen, distance)
-    full = state.history.covariance.ndim == 2
-    fresh = init_state(params, dims=z.shape[-1], covariance="full" if full else "diagonal")
-    state = state._replace(seen=state.seen & ~verdict.anew)
-    state = jax.tree.map(lambda new, kept: jnp.where(verdict.cut, new, kept), fresh, state)
-    return state._replace(doubt=doubt), verdict.z, verdict.here
+def _at_points(params: Params, prior: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
+    """Variances of a coordinate of prior and noise at each point (M,), the mean over its coordinates."""
+    energy = (params.basis**2).reshape(*shape, -1).mean(axis=1)
+    both = jnp.matmul(energy, jnp.stack([prior, params.noise], axis=1), precision=Precision.HIGHEST)
+    return both[:, 0], both[:, 1]
 
 
 def _scale(params: Params, z: Array, here: Array) -> Array:

@@ -11,36 +11,15 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax import npz
 from fhr_jax.errors import InputError
-
-
-class Motion(NamedTuple):
-    """Extension: the mean of component k is ahead of the history by `lead[k]` frames of its velocity.
-
-    Attributes:
-        decay: weight of the old velocity against the newest step of the output, in (0, 1).
-        lead: frames, one a component, not negative.
-    """
-
-    decay: Float[Array, ""]
-    lead: Float[Array, " k"]
-
-
-class Gate(NamedTuple):
-    """Extension: a point too far from its prediction counts as missing. Not fitted; see `gate.py`.
-
-    Attributes:
-        distance: how far is too far, in the units of the parameters.
-        patience: a point that was refused this many times in a row, each time about where it was the last time, is
-            taken where it is.
-        most: if more than this share of the points jump at once, and as many keep the shape of the face, it is a cut:
-            all start anew.
-        reach: a point further than this from the median point, in median distances, is no part of the face.
-    """
-
-    distance: Float[Array, ""]
-    patience: Float[Array, ""]
-    most: Float[Array, ""]
-    reach: Float[Array, ""]
+from fhr_jax.stabilizer import motion as motions
+from fhr_jax.stabilizer import recurrent as network
+from fhr_jax.stabilizer import switch as switches
+from fhr_jax.stabilizer import tail as tails
+from fhr_jax.stabilizer.constraints import inverse_softplus, logit
+from fhr_jax.stabilizer.motion import Motion
+from fhr_jax.stabilizer.recurrent import Recurrent
+from fhr_jax.stabilizer.switch import Switch
+from fhr_jax.stabilizer.tail import Tail
 
 
 class Params(NamedTuple):
@@ -58,7 +37,9 @@ class Params(NamedTuple):
         prior: variances of the components along them.
         basis: V, directions (eigenvectors) in columns.
         motion: components that run ahead along the velocity.
-        gate: single points thrown far out count as missing.
+        switch: responsibilities by direction or region, and their temperature.
+        recurrent: a small network that corrects responsibilities and noise.
+        tail: single points thrown far out are not believed.
         face: values are in units where the face has this size: RMS distance of the points to their centroid in
             the first valid frame. None: in the units of the track.
     """
@@ -70,7 +51,9 @@ class Params(NamedTuple):
     prior: Float[Array, "k D"]
     basis: Float[Array, "D D"]
     motion: Motion | None = None
-    gate: Gate | None = None
+    switch: Switch | None = None
+    recurrent: Recurrent | None = None
+    tail: Tail | None = None
     face: Float[Array, ""] | None = None
 
 
@@ -83,6 +66,9 @@ class Free(NamedTuple):
     noise: Float[Array, " D"]
     prior: Float[Array, "k D"]
     motion: Motion | None = None
+    switch: Switch | None = None
+    recurrent: Recurrent | None = None
+    tail: Tail | None = None
 
 
 def init_params(noise_variance: float | Float[Array, ""], basis: Float[Array, "D D"], *, components: int = 2) -> Params:
@@ -136,32 +122,37 @@ def motion_basis(
 def unconstrain(params: Params) -> Free:
     """The unconstrained values that `constrain` maps to these parameters."""
     logits = jnp.log(params.alpha)
-    motion = params.motion
-    if motion is not None:
-        motion = Motion(_logit(motion.decay), _inverse_softplus(motion.lead))
     return Free(
-        gamma=_logit(params.gamma),
+        gamma=logit(params.gamma),
         alpha=logits[:-1] - logits[-1],
-        beta=_logit(params.beta),
-        noise=_inverse_softplus(params.noise),
-        prior=_inverse_softplus(params.prior),
-        motion=motion,
+        beta=logit(params.beta),
+        noise=inverse_softplus(params.noise),
+        prior=inverse_softplus(params.prior),
+        motion=None if params.motion is None else motions.unconstrain(params.motion),
+        switch=None if params.switch is None else switches.unconstrain(params.switch),
+        recurrent=None if params.recurrent is None else network.unconstrain(params.recurrent),
+        tail=None if params.tail is None else tails.unconstrain(params.tail),
     )
 
 
 def constrain(free: Free, fixed: Params) -> Params:
-    """Parameters from unconstrained values: sigmoid, softmax, softplus. Basis, gate and units are `fixed`'s."""
+    """Parameters from unconstrained values: sigmoid, softmax, softplus. Basis, groups and units are `fixed`'s."""
     logits = jnp.concatenate([free.alpha, jnp.zeros_like(free.beta[:1])])
-    motion = free.motion
-    if motion is not None:
-        motion = Motion(jax.nn.sigmoid(motion.decay), jax.nn.softplus(motion.lead))
-    return fixed._replace(
+    switch = fixed.switch
+    if free.switch is not None and switch is not None:
+        switch = switches.constrain(free.switch, switch)
+    return Params(
         gamma=jax.nn.sigmoid(free.gamma),
         alpha=jax.nn.softmax(logits),
         beta=jax.nn.sigmoid(free.beta),
         noise=jax.nn.softplus(free.noise),
         prior=jax.nn.softplus(free.prior),
-        motion=motion,
+        basis=fixed.basis,
+        motion=None if free.motion is None else motions.constrain(free.motion),
+        switch=switch,
+        recurrent=None if free.recurrent is None else network.constrain(free.recurrent),
+        tail=None if free.tail is None else tails.constrain(free.tail),
+        face=fixed.face,
     )
 
 
@@ -195,7 +186,7 @@ def as_arrays(params: Params) -> dict[str, np.ndarray]:
         if value is None:
             continue
         parts = value._asdict().items() if hasattr(value, "_asdict") else [("", value)]
-        arrays |= {f"{name}.{part}" if part else name: np.asarray(array) for part, array in parts}
+        arrays |= {f"{name}.{part}" if part else name: np.asarray(array) for part, array in parts if array is not None}
     return arrays
 
 
@@ -205,8 +196,15 @@ def _build(path: str, arrays: dict[str, np.ndarray]) -> Params:
         raise InputError(f"{path}: no array {sorted(missing)[0]!r}, expected parameters of the stabilizer")
     k, size = arrays["alpha"].size, arrays["noise"].size
     shapes = {"gamma": (), "alpha": (k,), "beta": (k,), "noise": (size,), "prior": (k, size)}
-    shapes |= {"basis": (size, size), "motion.decay": (), "motion.lead": (k,), "face": ()}
-    shapes |= {f"gate.{name}": () for name in Gate._fields}
+    shapes |= {"basis": (size, size), "face": ()}
+    shapes |= {f"motion.{name}": (k,) for name in Motion._fields}
+    groups = arrays["switch.groups"].shape[-1:] if "switch.groups" in arrays else ()
+    shapes |= {"switch.temperature": (), "switch.groups": (size, *groups)}
+    hidden = arrays["recurrent.first_bias"].size if "recurrent.first_bias" in arrays else 0
+    wide = {"first": (network.FEATURES, hidden), "first_bias": (hidden,), "second": (hidden, hidden)}
+    wide |= {"decay": (3,), "second_bias": (hidden,), "last": (hidden, 2 * k), "last_bias": (2 * k,)}
+    shapes |= {f"recurrent.{name}": shape for name, shape in wide.items()}
+    shapes |= {f"tail.{name}": () for name in Tail._fields}
     for name, array in arrays.items():
         if name not in shapes:
             raise InputError(f"{path}: unknown array {name!r}, expected one of {', '.join(shapes)}")
@@ -214,9 +212,12 @@ def _build(path: str, arrays: dict[str, np.ndarray]) -> Params:
             raise InputError(f"{path}: {name} has shape {array.shape}, expected {shapes[name]}")
         if not np.isfinite(array).all():
             raise InputError(f"{path}: {name} is not finite")
-    for name in ("gamma", "alpha", "beta"):
-        if arrays[name].min() < 0 or arrays[name].max() > 1:
+    for name in ("gamma", "alpha", "beta", "motion.decay", "motion.anchor", "recurrent.decay"):
+        if name in arrays and not (arrays[name].min() >= 0 and arrays[name].max() <= 1):
             raise InputError(f"{path}: {name} lies outside [0, 1]")
+    for name in ("face", "switch.temperature", "tail.reach"):
+        if name in arrays and arrays[name] <= 0:
+            raise InputError(f"{path}: {name} is {arrays[name]}, expected more than 0")
     if arrays["noise"].min() <= 0 or arrays["prior"].min() < 0:
         raise InputError(f"{path}: expected positive noise variances and prior variances not below 0")
     if abs(arrays["alpha"].sum() - 1) > 1e-4:
@@ -228,21 +229,17 @@ def _build(path: str, arrays: dict[str, np.ndarray]) -> Params:
         found = {field: arrays.get(f"{name}.{field}") for field in kind._fields}
         if all(value is None for value in found.values()):
             return None
-        lacking = [field for field, value in found.items() if value is None]
+        lacking = [field for field, value in found.items() if value is None and field != "groups"]
         if lacking:
             raise InputError(f"{path}: no array '{name}.{lacking[0]}', but another of {name}")
-        return kind(**{field: jnp.asarray(value) for field, value in found.items()})
+        return kind(**{field: None if value is None else jnp.asarray(value) for field, value in found.items()})
 
     core = {name: jnp.asarray(arrays[name]) for name in ("gamma", "alpha", "beta", "noise", "prior", "basis")}
-    face = jnp.asarray(arrays["face"]) if "face" in arrays else None
-    return Params(**core, motion=part(Motion, "motion"), gate=part(Gate, "gate"), face=face)
-
-
-def _logit(value: Array) -> Array:
-    return jnp.log(value) - jnp.log1p(-value)
-
-
-def _inverse_softplus(value: Array) -> Array:
-    # Smaller values than this one cannot be told from 0 once in a sum with anything else.
-    value = jnp.maximum(value, 1e-12)
-    return value + jnp.log(-jnp.expm1(-value))
+    return Params(
+        **core,
+        motion=part(Motion, "motion"),
+        switch=part(Switch, "switch"),
+        recurrent=part(Recurrent, "recurrent"),
+        tail=part(Tail, "tail"),
+        face=jnp.asarray(arrays["face"]) if "face" in arrays else None,
+    )

@@ -168,7 +168,7 @@ def make_problem(
     free = unconstrain(start)
     origin, unravel = ravel_pytree(free)
     directions = jnp.asarray(_tie(free)) if tied else None
-    complete = start.gate is None and bool(jnp.isfinite(videos.observed).all())
+    complete = start.tail is None and bool(jnp.isfinite(videos.observed).all())
 
     def expand(vector: Float[Array, " n"]) -> Params:
         full = vector if directions is None else origin + jnp.matmul(directions, vector, precision="highest")

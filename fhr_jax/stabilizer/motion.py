@@ -1,0 +1,78 @@
+"""Extension: components that run ahead along the velocity of the output.
+
+The paper's components all have the mean mu of the history. Here component k has
+
+    mean_k = mu + anchor_k (x - mu) + (lead_k + dt - 1) v_k,      v_k' = decay_k^dt v_k + (1 - decay_k^dt) dx / dt
+
+with x the last output and dx its last step. anchor = lead = 0 is the paper's model; anchor = 1 starts from the last
+output, lead = 1 expects it to go on at its speed.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from fhr_jax.stabilizer.constraints import inverse_softplus, logit
+
+
+class Motion(NamedTuple):
+    """Parameters of the extension.
+
+    Attributes:
+        decay: weight of a component's old velocity against the newest step, in (0, 1).
+        lead: frames that its mean is ahead, not negative.
+        anchor: how much of the way from the mean of the history to the last output it starts, in [0, 1].
+    """
+
+    decay: Float[Array, " k"]
+    lead: Float[Array, " k"]
+    anchor: Float[Array, " k"]
+
+
+class Course(NamedTuple):
+    """Where the output went, relative to the first frame, in the basis.
+
+    Attributes:
+        output: the last output that came from an observation.
+        drift: what was predicted on top of it since, in frames without an observation.
+        velocity: a frame, one a component.
+    """
+
+    output: Float[Array, " D"]
+    drift: Float[Array, " D"]
+    velocity: Float[Array, "k D"]
+
+
+def unconstrain(motion: Motion) -> Motion:
+    """Unconstrained values for a fit."""
+    return Motion(logit(motion.decay), inverse_softplus(motion.lead), logit(motion.anchor))
+
+
+def constrain(free: Motion) -> Motion:
+    """Parameters from unconstrained values."""
+    return Motion(jax.nn.sigmoid(free.decay), jax.nn.softplus(free.lead), jax.nn.sigmoid(free.anchor))
+
+
+def ahead(motion: Motion, course: Course, mean: Float[Array, " D"], dt: Float[Array, ""]) -> Float[Array, "k D"]:
+    """Means of the components `dt` frames after the last one."""
+    base = mean + course.drift
+    return base[None] + motion.anchor[:, None] * (course.output - mean)[None] + _leads(motion, course, dt)
+
+
+def drifted(motion: Motion, course: Course, alpha: Float[Array, " k"], dt: Float[Array, ""]) -> Course:
+    """The course after a frame without an observation: it goes on, slower and slower."""
+    drift = course.drift + (alpha[:, None] * _leads(motion, course, dt)).sum(axis=0)
+    return course._replace(drift=drift, velocity=(motion.decay**dt)[:, None] * course.velocity)
+
+
+def followed(motion: Motion, course: Course, x: Float[Array, " D"], elapsed: Float[Array, ""]) -> Course:
+    """The course with the output x added, `elapsed` frames after the last one that was observed."""
+    keep = (motion.decay**elapsed)[:, None]
+    step = (x - course.output) / elapsed
+    return Course(x, jnp.zeros_like(x), keep * course.velocity + (1 - keep) * step[None])
+
+
+def _leads(motion: Motion, course: Course, dt: Array) -> Array:
+    return (motion.lead + dt - 1)[:, None] * course.velocity

@@ -1,0 +1,139 @@
+"""The covariance C of the past outputs: whole, its diagonal, or the last R of the rank-one terms that it is made of.
+
+With d = x - mu and W the weight of the past, every frame adds a rank-one term and shrinks the rest (Welford):
+
+    C' = W / (1 + W) C + W / (1 + W)^2 d d^T
+
+so C = sum_j c_j d_j d_j^T with fixed vectors d_j and shrinking weights c_j. Kept are, in the basis of the parameters,
+
+* `Full`: the matrix, D x D. The paper's model; two Cholesky factorizations of D x D a frame.
+* `Diagonal`: its diagonal. The directions are then filtered independently but for the responsibilities.
+* `Windowed`: the last R pairs (c_j, d_j). The same as `Full` as soon as gamma^R is negligible, at R x R a frame by
+  the Woodbury identity.
+"""
+
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.lax import Precision
+from jaxtyping import Array, Float
+
+Covariance = Literal["diagonal", "windowed", "full"]
+
+WINDOW = 32
+"""R, unless another number is asked for."""
+
+
+class Diagonal(NamedTuple):
+    """(D,) variances along the directions."""
+
+    values: Float[Array, " D"]
+
+
+class Full(NamedTuple):
+    """(D, D), symmetric."""
+
+    values: Float[Array, "D D"]
+
+
+class Windowed(NamedTuple):
+    """Weights c (R,) and vectors d (R, D), the newest last; weight 0 where there is no term yet."""
+
+    weights: Float[Array, " r"]
+    vectors: Float[Array, "r D"]
+
+
+Spread = Diagonal | Full | Windowed
+
+
+class Solution(NamedTuple):
+    """For A_k = own_k + share_k C + noise_k: A_k^-1 r_k, and log N(r_k; 0, A_k) but for a constant.
+
+    Attributes:
+        solved: (K, D).
+        log_likelihood: (K, D) by direction for `Diagonal`, else (K, 1) for the frame.
+    """
+
+    solved: Float[Array, "k D"]
+    log_likelihood: Float[Array, "k #D"]
+
+
+def start(kind: Covariance, size: int, like: Float[Array, ""], *, window: int = WINDOW) -> Spread:
+    """No past: C = 0."""
+    if kind == "diagonal":
+        return Diagonal(jnp.zeros_like(like, shape=(size,)))
+    if kind == "full":
+        return Full(jnp.zeros_like(like, shape=(size, size)))
+    return Windowed(jnp.zeros_like(like, shape=(window,)), jnp.zeros_like(like, shape=(window, size)))
+
+
+def add(spread: Spread, weight: Float[Array, ""], d: Float[Array, " D"]) -> Spread:
+    """C with the output mu + d added, where the past weighs `weight`."""
+    share = 1 / (1 + weight)
+    if isinstance(spread, Diagonal):
+        return Diagonal(weight * share * (spread.values + share * d**2))
+    if isinstance(spread, Full):
+        return Full(weight * share * (spread.values + share * d[:, None] * d[None, :]))
+    weights = jnp.append(weight * share * spread.weights[1:], weight * share**2)
+    return Windowed(weights, jnp.concatenate([spread.vectors[1:], d[None]]))
+
+
+def variances(spread: Spread) -> Float[Array, " D"]:
+    """The diagonal of C."""
+    if isinstance(spread, Diagonal):
+        return spread.values
+    if isinstance(spread, Full):
+        return jnp.diagonal(spread.values)
+    return (spread.weights[:, None] * spread.vectors**2).sum(axis=0)
+
+
+def dense(spread: Diagonal | Full | Windowed) -> Float[Array, "D D"]:
+    """C as a matrix."""
+    if isinstance(spread, Diagonal):
+        return jnp.diag(spread.values)
+    if isinstance(spread, Full):
+        return spread.values
+    scaled = spread.weights[:, None] * spread.vectors
+    return jnp.matmul(scaled.T, spread.vectors, precision=Precision.HIGHEST)
+
+
+def solve(
+    spread: Spread, own: Float[Array, "k D"], share: Float[Array, " k"], residual: Float[Array, "k D"]
+) -> Solution:
+    """Solve with A_k = diag(own_k) + share_k C, for every component; `own` holds the noise too."""
+    if isinstance(spread, Diagonal):
+        total = own + share[:, None] * spread.values[None]
+        return Solution(residual / total, -0.5 * (jnp.log(total) + residual**2 / total))
+    if isinstance(spread, Full):
+        solved, log_det = _solve_full(spread, own, share, residual)
+    else:
+        solved, log_det = _solve_windowed(spread, own, share, residual)
+    distance = (residual * solved).sum(axis=-1)
+    return Solution(solved, -0.5 * (log_det + distance)[:, None])
+
+
+def _solve_full(spread: Full, own: Array, share: Array, residual: Array) -> tuple[Array, Array]:
+    total = share[:, None, None] * spread.values[None] + jax.vmap(jnp.diag)(own)
+    factor = jnp.linalg.cholesky(total)
+    white = jax.scipy.linalg.solve_triangular(factor, residual[..., None], lower=True)
+    solved = jax.scipy.linalg.solve_triangular(factor, white, lower=True, trans=1)[..., 0]
+    return solved, 2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+
+
+def _solve_windowed(spread: Windowed, own: Array, share: Array, residual: Array) -> tuple[Array, Array]:
+    """A^-1 r = E (1 - F^T M^-1 F) E r with E = own^-1/2, F = (share c)^1/2 d E and M = 1 + F F^T."""
+    scale = jax.lax.rsqrt(own)
+    # c is 0 before there is a term, where a square root has no derivative.
+    there = spread.weights > 0
+    root = jnp.where(there, jnp.sqrt(jnp.where(there, spread.weights, 1)), 0)
+    rows = (jnp.sqrt(share)[:, None] * root[None])[:, :, None] * spread.vectors[None] * scale[:, None, :]
+    gram = jnp.matmul(rows, rows.mT, precision=Precision.HIGHEST)
+    factor = jnp.linalg.cholesky(gram + jnp.eye(len(root), dtype=gram.dtype)[None])
+    scaled = scale * residual
+    inner = jnp.matmul(rows, scaled[..., None], precision=Precision.HIGHEST)
+    white = jax.scipy.linalg.solve_triangular(factor, inner, lower=True)
+    back = jax.scipy.linalg.solve_triangular(factor, white, lower=True, trans=1)
+    rest = scaled - jnp.matmul(rows.mT, back, precision=Precision.HIGHEST)[..., 0]
+    log_det = jnp.log(own).sum(axis=-1) + 2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
+    return scale * rest, log_det

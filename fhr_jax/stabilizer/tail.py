@@ -1,0 +1,134 @@
+"""Extension: a heavy-tailed likelihood, so that a point thrown far out does not carry its landmark away.
+
+A detector mostly errs by the noise of the model, and now and then by anything. The likelihood of a point is then a
+Gaussian with a flat tail, and the probability that it belongs to the Gaussian is
+
+    trust = sigmoid( odds - |r|^2 / (2 s) ),     s = P + N + reach^2
+
+with r how far it lies from where it was expected *with the common motion of the face* (`common.py`; found by
+reweighting, so that thrown points do not steer it), P and N the variances of prior and noise at that point, and
+reach what a part of the face may do by itself in a frame (a blink). odds and reach are learned. An observation counts
+by its trust.
+
+Not to lose a landmark for ever, a point that is refused is expected in a wider place each time it is seen about
+where it was the last time; and if the whole face is somewhere else at once, it is a cut, and all starts anew.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from fhr_jax.stabilizer.common import common_motion
+from fhr_jax.stabilizer.constraints import inverse_softplus
+
+PATIENCE = 2.0
+"""Factor by which the variance grows each time that a point is refused in the same place."""
+
+ROUNDS = 3
+"""Of the reweighting."""
+
+
+class Tail(NamedTuple):
+    """Parameters of the extension.
+
+    Attributes:
+        odds: log odds that a point which lies where it was expected belongs to the Gaussian.
+        reach: standard deviation of what a point does by itself, units of the parameters, more than 0.
+    """
+
+    odds: Float[Array, ""]
+    reach: Float[Array, ""]
+
+
+class Doubt(NamedTuple):
+    """What is kept between frames, for each point.
+
+    Attributes:
+        width: factor on the variance, at least 1.
+        place: where it was when it was last refused, units of the track.
+    """
+
+    width: Float[Array, " m"]
+    place: Float[Array, "m d"]
+
+
+class Verdict(NamedTuple):
+    """What to make of a frame.
+
+    Attributes:
+        trust: (M,) in [0, 1].
+        common: (M, d) the common motion, units of the track.
+        anew: (M,) points that come back from elsewhere: they start where they are.
+        cut: () the whole face is elsewhere.
+    """
+
+    trust: Float[Array, " m"]
+    common: Float[Array, "m d"]
+    anew: Bool[Array, " m"]
+    cut: Bool[Array, ""]
+
+
+def start(points: int, dims: int, like: Float[Array, ""]) -> Doubt:
+    """No doubt."""
+    return Doubt(jnp.ones_like(like, shape=(points,)), jnp.zeros_like(like, shape=(points, dims)))
+
+
+def unconstrain(tail: Tail) -> Tail:
+    """Unconstrained values for a fit."""
+    return Tail(tail.odds, inverse_softplus(tail.reach))
+
+
+def constrain(free: Tail) -> Tail:
+    """Parameters from unconstrained values."""
+    return Tail(free.odds, jax.nn.softplus(free.reach))
+
+
+def judge(
+    tail: Tail,
+    doubt: Doubt,
+    z: Float[Array, "m d"],
+    predicted: Float[Array, "m d"],
+    weight: Float[Array, " m"],
+    variance: Float[Array, " m"],
+    scale: Float[Array, ""],
+) -> tuple[Doubt, Verdict]:
+    """Judge one frame.
+
+    Args:
+        tail: the parameters.
+        doubt: from the last frame.
+        z: observed points, units of the track.
+        predicted: where they were expected.
+        weight: (M,) confidence; 0 for points that are missing or have no past.
+        variance: (M,) P + N of a coordinate, units of the parameters squared.
+        scale: units of the track in one unit of the parameters.
+    """
+    moved = z - predicted
+    narrow = (variance + tail.reach**2) * scale**2
+
+    def trusted(common: Array, width: Array | float) -> Array:
+        distance = ((moved - common) ** 2).sum(axis=-1)
+        return jax.nn.sigmoid(tail.odds - 0.5 * distance / (width * narrow))
+
+    # Where nothing is believed at first, as after a cut, all count alike.
+    common = common_motion(moved, predicted, weight * (trusted(jnp.zeros_like(moved), 1.0) + 1e-3))
+    for _ in range(ROUNDS - 1):
+        common = common_motion(moved, predicted, weight * (trusted(common, 1.0) + 1e-6))
+
+    here = weight > 0
+    trust = trusted(common, 1.0)
+    refused = here & (trust < 0.5)
+    anew = refused & (trusted(common, doubt.width) >= 0.5) & (doubt.width > 1)
+
+    # As many stay together as move as one: else they are all over the place, and no cut.
+    together = (here & ~refused).sum() > 0.5 * here.sum()
+    far = (here[:, None] * common**2).sum() / jnp.maximum(here.sum(), 1)
+    cut = together & (tail.odds - 0.5 * far / narrow.mean() < 0)
+
+    again = (((z - doubt.place) ** 2).sum(axis=-1) < 2 * jnp.maximum(tail.odds, 0) * narrow) | (doubt.width == 1)
+    width = jnp.where(refused, jnp.where(again, PATIENCE * doubt.width, PATIENCE), jnp.where(here, 1.0, doubt.width))
+    settled = anew | cut
+    doubt = Doubt(jnp.where(settled, 1.0, width), jnp.where(refused[:, None], z, doubt.place))
+    return doubt, Verdict(trust, common, anew, cut)
