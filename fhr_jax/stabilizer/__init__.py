@@ -29,8 +29,10 @@ from fhr_jax.stabilizer.problem import (
     paper_start,
     without_bias,
 )
+from fhr_jax.stabilizer.recommended import fit_recommended
 from fhr_jax.stabilizer.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.simplex import fit_simplex
+from fhr_jax.stabilizer.start import extended_start
 from fhr_jax.stabilizer.switch import Switch
 from fhr_jax.stabilizer.tail import Tail
 
@@ -50,7 +52,9 @@ __all__ = [
     "compare_fits",
     "constrain",
     "default_params",
+    "extended_start",
     "fit_gradient",
+    "fit_recommended",
     "fit_simplex",
     "init_params",
     "init_recurrent",
