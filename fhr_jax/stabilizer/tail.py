@@ -23,7 +23,7 @@ from jaxtyping import Array, Bool, Float
 from fhr_jax.stabilizer.common import common_motion
 from fhr_jax.stabilizer.constraints import inverse_softplus
 
-PATIENCE = 2.0
+PATIENCE = 4.0
 """Factor by which the variance grows each time that a point is refused in the same place."""
 
 ROUNDS = 3
@@ -120,15 +120,18 @@ def judge(
     here = weight > 0
     trust = trusted(common, 1.0)
     refused = here & (trust < 0.5)
-    anew = refused & (trusted(common, doubt.width) >= 0.5) & (doubt.width > 1)
+    doubted = doubt.width > 1
+    near = ((z - doubt.place) ** 2).sum(axis=-1) < 2 * jnp.maximum(tail.odds, 0) * narrow
+    # A throw to yet another place is not what the wider place was waited for.
+    anew = refused & doubted & near & (trusted(common, doubt.width) >= 0.5)
 
     # As many stay together as move as one: else they are all over the place, and no cut.
     together = (here & ~refused).sum() > 0.5 * here.sum()
     far = (here[:, None] * common**2).sum() / jnp.maximum(here.sum(), 1)
     cut = together & (tail.odds - 0.5 * far / narrow.mean() < 0)
 
-    again = (((z - doubt.place) ** 2).sum(axis=-1) < 2 * jnp.maximum(tail.odds, 0) * narrow) | (doubt.width == 1)
-    width = jnp.where(refused, jnp.where(again, PATIENCE * doubt.width, PATIENCE), jnp.where(here, 1.0, doubt.width))
+    wider = PATIENCE * jnp.where(doubted & near, doubt.width, 1.0)
+    width = jnp.where(refused, wider, jnp.where(here, 1.0, doubt.width))
     settled = anew | cut
     doubt = Doubt(jnp.where(settled, 1.0, width), jnp.where(refused[:, None], z, doubt.place))
     return doubt, Verdict(trust, common, anew, cut)
