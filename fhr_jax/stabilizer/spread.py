@@ -24,6 +24,9 @@ Covariance = Literal["diagonal", "windowed", "full"]
 WINDOW = 32
 """R, unless another number is asked for."""
 
+ROUNDING = 16
+"""Least variance of a direction, in units of what rounding does to the largest."""
+
 
 class Diagonal(NamedTuple):
     """(D,) variances along the directions."""
@@ -98,6 +101,12 @@ def dense(spread: Diagonal | Full | Windowed) -> Float[Array, "D D"]:
     return jnp.matmul(scaled.T, spread.vectors, precision=Precision.HIGHEST)
 
 
+def lifted(spread: Spread, own: Float[Array, "k D"], share: Float[Array, " k"]) -> Float[Array, "k D"]:
+    """`own`, but never so small that rounding could make own_k + share_k C lose its positive definiteness."""
+    least = ROUNDING * jnp.finfo(own.dtype).eps * share * variances(spread).sum()
+    return jnp.maximum(own, least[:, None])
+
+
 def solve(
     spread: Spread, own: Float[Array, "k D"], share: Float[Array, " k"], residual: Float[Array, "k D"]
 ) -> Solution:
@@ -105,6 +114,7 @@ def solve(
     if isinstance(spread, Diagonal):
         total = own + share[:, None] * spread.values[None]
         return Solution(residual / total, -0.5 * (jnp.log(total) + residual**2 / total))
+    own = lifted(spread, own, share)
     if isinstance(spread, Full):
         solved, log_det = _solve_full(spread, own, share, residual)
     else:
@@ -122,18 +132,18 @@ def _solve_full(spread: Full, own: Array, share: Array, residual: Array) -> tupl
 
 
 def _solve_windowed(spread: Windowed, own: Array, share: Array, residual: Array) -> tuple[Array, Array]:
-    """A^-1 r = E (1 - F^T M^-1 F) E r with E = own^-1/2, F = (share c)^1/2 d E and M = 1 + F F^T."""
+    """A^-1 r = E (1 - share F^T M^-1 F) E r with E = own^-1/2, F = c^1/2 d E and M = 1 + share F F^T."""
     scale = jax.lax.rsqrt(own)
     # c is 0 before there is a term, where a square root has no derivative.
     there = spread.weights > 0
     root = jnp.where(there, jnp.sqrt(jnp.where(there, spread.weights, 1)), 0)
-    rows = (jnp.sqrt(share)[:, None] * root[None])[:, :, None] * spread.vectors[None] * scale[:, None, :]
-    gram = jnp.matmul(rows, rows.mT, precision=Precision.HIGHEST)
+    rows = (root[:, None] * spread.vectors)[None] * scale[:, None, :]
+    gram = share[:, None, None] * jnp.matmul(rows, rows.mT, precision=Precision.HIGHEST)
     factor = jnp.linalg.cholesky(gram + jnp.eye(len(root), dtype=gram.dtype)[None])
     scaled = scale * residual
     inner = jnp.matmul(rows, scaled[..., None], precision=Precision.HIGHEST)
     white = jax.scipy.linalg.solve_triangular(factor, inner, lower=True)
     back = jax.scipy.linalg.solve_triangular(factor, white, lower=True, trans=1)
-    rest = scaled - jnp.matmul(rows.mT, back, precision=Precision.HIGHEST)[..., 0]
+    rest = scaled - share[:, None] * jnp.matmul(rows.mT, back, precision=Precision.HIGHEST)[..., 0]
     log_det = jnp.log(own).sum(axis=-1) + 2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
     return scale * rest, log_det
