@@ -87,7 +87,7 @@ def predict(params: Params, history: History, dt: Float[Array, ""]) -> Float[Arr
     """Means of the components `dt` frames after the last one."""
     if params.motion is None or history.course is None:
         return jnp.broadcast_to(history.mean[None], params.prior.shape)
-    return motions.ahead(params.motion, history.course, history.mean, dt)
+    return motions.ahead(params.motion, history.course, history.mean, history.elapsed, dt)
 
 
 def prior_variances(params: Params, history: History, dt: Float[Array, ""]) -> Float[Array, " D"]:
@@ -154,7 +154,9 @@ def estimate_mode(params: Params, history: History, mixture: Posterior) -> Float
         return each(mixture.log_weights, mixture.means[..., None], covariances[..., None])[:, 0]
     if params.switch is not None:
         raise InputError("estimate: 'mode' with a switch, expected covariance 'diagonal'")
-    spread = share[:, None, None] * spreads.dense(history.spread)[None] + jax.vmap(jnp.diag)(mixture.own)
+    total = mixture.own + mixture.noise
+    own = mixture.own + (spreads.lifted(history.spread, total, share) - total)
+    spread = share[:, None, None] * spreads.dense(history.spread)[None] + jax.vmap(jnp.diag)(own)
     noise = jax.vmap(jnp.diag)(mixture.noise)
     factor = jnp.linalg.cholesky(spread + noise)
     # S A^-1 N, not the difference N - N A^-1 N, which loses all digits where the prior is narrow.
@@ -185,6 +187,6 @@ def skip(params: Params, history: History, dt: Float[Array, ""]) -> tuple[Histor
     prediction = (params.alpha[:, None] * predict(params, history, dt)).sum(axis=0)
     course = history.course
     if course is not None and params.motion is not None:
-        course = motions.drifted(params.motion, course, params.alpha, dt)
+        course = motions.drifted(params.motion, course, params.alpha, history.elapsed, dt)
     weight = params.gamma**dt * history.weight
     return history._replace(weight=weight, elapsed=history.elapsed + dt, course=course), prediction

@@ -2,10 +2,11 @@
 
 The paper's components all have the mean mu of the history. Here component k has
 
-    mean_k = mu + anchor_k (x - mu) + (lead_k + dt - 1) v_k,      v_k' = decay_k^dt v_k + (1 - decay_k^dt) dx / dt
+    mean_k = mu + anchor_k (x - mu) + lead_k dt v_k,      v_k' = decay_k^dt v_k + (1 - decay_k^dt) dx / dt
 
 with x the last output and dx its last step. anchor = lead = 0 is the paper's model; anchor = 1 starts from the last
-output, lead = 1 expects it to go on at its speed.
+output, lead = 1 expects it to go on at its speed. While nothing is observed the means go on by themselves, by
+lead_k decay_k^n v_k in the frame after n missing ones.
 """
 
 from typing import NamedTuple
@@ -55,16 +56,20 @@ def constrain(free: Motion) -> Motion:
     return Motion(jax.nn.sigmoid(free.decay), jax.nn.softplus(free.lead), jax.nn.sigmoid(free.anchor))
 
 
-def ahead(motion: Motion, course: Course, mean: Float[Array, " D"], dt: Float[Array, ""]) -> Float[Array, "k D"]:
-    """Means of the components `dt` frames after the last one."""
+def ahead(
+    motion: Motion, course: Course, mean: Float[Array, " D"], elapsed: Float[Array, ""], dt: Float[Array, ""]
+) -> Float[Array, "k D"]:
+    """Means of the components `dt` frames after the last one, which came `elapsed` after the last observed one."""
     base = mean + course.drift
-    return base[None] + motion.anchor[:, None] * (course.output - mean)[None] + _leads(motion, course, dt)
+    return base[None] + motion.anchor[:, None] * (course.output - mean)[None] + _leads(motion, course, elapsed, dt)
 
 
-def drifted(motion: Motion, course: Course, alpha: Float[Array, " k"], dt: Float[Array, ""]) -> Course:
+def drifted(
+    motion: Motion, course: Course, alpha: Float[Array, " k"], elapsed: Float[Array, ""], dt: Float[Array, ""]
+) -> Course:
     """The course after a frame without an observation: it goes on, slower and slower."""
-    drift = course.drift + (alpha[:, None] * _leads(motion, course, dt)).sum(axis=0)
-    return course._replace(drift=drift, velocity=(motion.decay**dt)[:, None] * course.velocity)
+    leads = _leads(motion, course, elapsed, dt)
+    return course._replace(drift=course.drift + (alpha[:, None] * leads).sum(axis=0))
 
 
 def followed(motion: Motion, course: Course, x: Float[Array, " D"], elapsed: Float[Array, ""]) -> Course:
@@ -74,5 +79,5 @@ def followed(motion: Motion, course: Course, x: Float[Array, " D"], elapsed: Flo
     return Course(x, jnp.zeros_like(x), keep * course.velocity + (1 - keep) * step[None])
 
 
-def _leads(motion: Motion, course: Course, dt: Array) -> Array:
-    return (motion.lead + dt - 1)[:, None] * course.velocity
+def _leads(motion: Motion, course: Course, elapsed: Array, dt: Array) -> Array:
+    return (motion.lead * motion.decay**elapsed * dt)[:, None] * course.velocity
