@@ -97,6 +97,8 @@ def step(
         InputError: the points have other numbers of coordinates than the parameters.
     """
     _check(params, z[None])
+    if estimate not in get_args(Estimate):
+        raise InputError(f"estimate: {estimate!r}, expected one of {', '.join(get_args(Estimate))}")
     here = jnp.isfinite(z).all(axis=-1)
     if mask is not None:
         here = here & mask
@@ -150,8 +152,8 @@ def run(
     _check(params, track)
     inputs = {"z": track, "dt": dt, "mask": mask, "confidence": confidence, "reset": reset}
     for name, value in inputs.items():
-        if value is not None and value.shape[0] != track.shape[0]:
-            raise InputError(f"{name}: {value.shape[0]} frames, expected the {track.shape[0]} of the track")
+        if value is not None and value.shape[:1] != track.shape[:1]:
+            raise InputError(f"{name}: shape {value.shape}, expected the {track.shape[0]} frames of the track")
     given = {name: value for name, value in inputs.items() if value is not None}
     state = init_state(params, dims=track.shape[-1], covariance=covariance, window=window)
 
@@ -163,6 +165,8 @@ def run(
         return scan_chunks(frame, state, given | {"z": track}, chunk)[1]
 
     def complete(track: Array) -> Array:
+        # Under vmap both branches are computed, and a NaN would come out of this one's gradient.
+        track = jnp.where(jnp.isfinite(track), track, 0)
         return run_complete(params, track, covariance=covariance, window=window, chunk=chunk)
 
     if len(given) > 1 or params.tail is not None or estimate != "mean":
@@ -247,8 +251,12 @@ def _step(
         history = jax.tree.map(lambda value: jnp.where(cut, 0, value), history)
 
     # Trust in proportion c is a noise of N / c: a gain of P / (P + N / c) instead of P / (P + N).
-    trust = weight * (prior + noise) / (weight * prior + noise)
-    moved = common + trust[:, None] * (z - expected - common)
+    # The common motion is as sure as the points that it comes from, by their shares in it.
+    sure = (weight**2).sum() / jnp.maximum(weight.sum(), 1e-12)
+    trust, shared = (w * (prior + noise) / (w * prior + noise) for w in (weight, sure))
+    own = z - expected - common
+    common = shared[:, None] * common
+    moved = common + trust[:, None] * own
     # A point that is new starts where it is, and moves with the others from there.
     origin = jnp.where(new[:, None], z - predicted - common, origin)
     moved = jnp.where((new | ~here)[:, None], common, moved)
