@@ -1,4 +1,7 @@
-"""The stabilizer in float64, from the sums of Eq. 9 themselves, with dense matrices, and its mode by brute force."""
+"""The stabilizer in float64, from the sums of Eq. 9 themselves, with dense matrices, and its mode by brute force.
+
+Beside it the model with its extensions, direction by direction in plain loops, from the equations of their docstrings.
+"""
 
 import itertools
 
@@ -7,44 +10,180 @@ import numpy as np
 
 def history(outputs, gamma):
     """Mean and covariance of the past outputs (oldest first), weighted gamma^1 for the newest."""
-    weights = np.array([gamma**tau for tau in range(len(outputs), 0, -1)])
+    weights = gamma ** np.arange(len(outputs), 0, -1.0)
     x = np.stack(outputs)
     mean = (weights[:, None] * x).sum(0) / weights.sum()
-    covariance = sum(w * np.outer(v - mean, v - mean) for w, v in zip(weights, x, strict=True)) / weights.sum()
+    covariance = ((weights[:, None] * (x - mean)).T @ (x - mean)) / weights.sum()
+    return mean, covariance
+
+
+def history_diagonal(outputs, gamma, ages):
+    """The mean and the diagonal of the covariance alone."""
+    weights = gamma ** np.asarray(ages, np.float64)
+    x = np.stack(outputs)
+    mean = (weights[:, None] * x).sum(0) / weights.sum()
+    return mean, (weights[:, None] * (x - mean) ** 2).sum(0) / weights.sum()
+
+
+def windowed_history(outputs, gamma, window):
+    """The same without what the outputs before the last `window` had among themselves.
+
+    By the law of total covariance C is what the old ones have among themselves, by their share of the weight, and the
+    rest; the rest is what the last terms of Welford's recursion bring.
+    """
+    mean, covariance = history(outputs, gamma)
+    if len(outputs) > window:
+        weights = gamma ** np.arange(len(outputs), 0, -1.0)
+        share = weights[:-window].sum() / weights.sum()
+        if share > 0:
+            covariance = covariance - share * history(outputs[:-window], gamma)[1]
     return mean, covariance
 
 
 def posterior(z, mean, covariance, params):
     """Weights, means and covariances of the mixture after z, all in the coordinates of the track."""
+    spreads, noise = dense(params)
+    weights, means = mixture(z, mean, covariance, params, spreads, noise)
+    covariances = []
+    for beta, spread in zip(params["beta"], spreads, strict=True):
+        s = beta * spread + (1 - beta) * covariance
+        covariances.append(s - s @ np.linalg.solve(s + noise, s))
+    return weights, means, np.stack(covariances)
+
+
+def dense(params):
+    """The matrices Sigma_k and Sigma_noise."""
     v = params["basis"]
-    noise = v @ np.diag(params["noise"]) @ v.T
-    logs, means, covariances = [], [], []
-    for alpha, beta, prior in zip(params["alpha"], params["beta"], params["prior"], strict=True):
-        s = beta * v @ np.diag(prior) @ v.T + (1 - beta) * covariance
-        a = s + noise
+    return [(v * prior) @ v.T for prior in params["prior"]], (v * params["noise"]) @ v.T
+
+
+def mixture(z, mean, covariance, params, spreads, noise):
+    """Weights and means of the mixture after z."""
+    logs, means = [], []
+    for alpha, beta, spread in zip(params["alpha"], params["beta"], spreads, strict=True):
+        a = beta * spread + (1 - beta) * covariance + noise
         r = z - mean
         solved = np.linalg.solve(a, r)
         logs.append(np.log(alpha) - 0.5 * np.linalg.slogdet(a)[1] - 0.5 * r @ solved)
         means.append(z - noise @ solved)
-        covariances.append(s - s @ np.linalg.solve(a, s))
     weights = np.exp(np.array(logs) - max(logs))
-    return weights / weights.sum(), np.stack(means), np.stack(covariances)
+    return weights / weights.sum(), np.stack(means)
 
 
-def run(track, params, diagonal=False):
-    """Stabilize (T, D) by the mean of the posterior; `diagonal` drops what the basis leaves off the diagonal of C."""
+def run(track, params, covariance="full", window=None):
+    """Stabilize (T, D) by the mean of the posterior.
+
+    "diagonal" drops what the basis leaves off the diagonal of C, "windowed" what is older than the window.
+    """
     params = {name: np.asarray(value, np.float64) for name, value in params.items()}
     v = params["basis"]
+    spreads, noise = dense(params)
     outputs = []
     for z in np.asarray(track, np.float64):
         if not outputs:
             outputs.append(z)
             continue
-        mean, covariance = history(outputs, params["gamma"])
-        if diagonal:
-            covariance = v @ np.diag(np.diag(v.T @ covariance @ v)) @ v.T
-        weights, means, _ = posterior(z, mean, covariance, params)
+        if covariance == "windowed":
+            mean, c = windowed_history(outputs, params["gamma"], window)
+        else:
+            mean, c = history(outputs, params["gamma"])
+        if covariance == "diagonal":
+            c = (v * np.diag(v.T @ c @ v)) @ v.T
+        weights, means = mixture(z, mean, c, params, spreads, noise)
         outputs.append(weights @ means)
+    return np.stack(outputs)
+
+
+def network(weights, kept, residual, velocity):
+    """One frame of the recurrent network, direction by direction: what it keeps, log odds and noise factors (K, D)."""
+    size, d = len(residual), weights["decay"]
+    new = {name: np.zeros(size) for name in ("energy", "persistence", "speed")} | {"residual": residual.copy()}
+    for j in range(size):
+        new["energy"][j] = d[0] * kept["energy"][j] + (1 - d[0]) * residual[j] ** 2
+        new["persistence"][j] = d[1] * kept["persistence"][j] + (1 - d[1]) * residual[j] * kept["residual"][j]
+        new["speed"][j] = d[2] * kept["speed"][j] + (1 - d[2]) * velocity[j] ** 2
+    outputs = weights["last"].shape[1]
+    out = np.zeros((outputs, size))
+    for j in range(size):
+        both, kept_sign = residual[j] * velocity[j], new["persistence"][j]
+        features = [
+            np.log(1 + residual[j] ** 2),
+            np.log(1 + velocity[j] ** 2),
+            both / (1 + abs(both)),
+            np.log(1 + new["energy"][j]),
+            kept_sign / (1 + abs(kept_sign)),
+            np.log(1 + new["speed"][j]),
+            np.log(1 + np.mean(residual**2)),
+            np.log(1 + np.mean(new["energy"])),
+        ]
+        one = [np.tanh(b + np.dot(features, w)) for b, w in zip(weights["first_bias"], weights["first"].T, strict=True)]
+        two = [np.tanh(b + np.dot(one, w)) for b, w in zip(weights["second_bias"], weights["second"].T, strict=True)]
+        for o in range(outputs):
+            out[o, j] = weights["last_bias"][o] + np.dot(two, weights["last"][:, o])
+    k = outputs // 2
+    return new, out[:k], np.exp(4 * np.tanh(out[k:] / 4))
+
+
+def run_extended(track, params, motion=None, switch=None, recurrent=None, times=None):
+    """Stabilize (T, D) with the diagonal covariance and extensions; frames of NaN are missing, `times` are in frames.
+
+    `motion` and `recurrent` are dictionaries of their fields, `switch` is (temperature, group of each direction).
+    """
+    params = {name: np.asarray(value, np.float64) for name, value in params.items()}
+    v, gamma, alpha, beta = params["basis"], params["gamma"], params["alpha"], params["beta"]
+    k, size = params["prior"].shape
+    times = np.arange(len(track), dtype=np.float64) if times is None else times
+    motion = motion or {name: np.zeros(k) for name in ("decay", "lead", "anchor")}
+    seen, when, outputs = [], [], []
+    velocity, drift = np.zeros((k, size)), np.zeros(size)
+    kept = {name: np.zeros(size) for name in ("residual", "energy", "persistence", "speed")}
+    for frame, (now, z) in enumerate(zip(times, np.asarray(track, np.float64), strict=True)):
+        if not seen:
+            if np.isnan(z).any():
+                outputs.append(np.full(size, np.nan))
+                continue
+            origin = z
+            seen.append(np.zeros(size))
+            when.append(now)
+            outputs.append(z)
+            continue
+        dt, elapsed = now - times[frame - 1], now - when[-1]
+        mean, c = history_diagonal(seen, gamma, now - np.array(when))
+        last = seen[-1]
+        leads = [motion["lead"][i] * motion["decay"][i] ** (elapsed - dt) * dt * velocity[i] for i in range(k)]
+        means = [mean + drift + motion["anchor"][i] * (last - mean) + leads[i] for i in range(k)]
+        if np.isnan(z).any():
+            outputs.append(origin + v @ sum(a * m for a, m in zip(alpha, means, strict=True)))
+            drift = drift + sum(a * lead for a, lead in zip(alpha, leads, strict=True))
+            continue
+        y = v.T @ (z - origin)
+        noise, odds = np.tile(params["noise"], (k, 1)), np.zeros((k, size))
+        if recurrent is not None:
+            sigma = np.sqrt(params["noise"])
+            residual = (y - last - drift) / (sigma * np.sqrt(elapsed))
+            kept, odds, factor = network(recurrent, kept, residual, velocity[-1] / sigma)
+            noise = noise * factor
+        logs, centres = np.zeros((k, size)), np.zeros((k, size))
+        for i in range(k):
+            for j in range(size):
+                total = beta[i] * params["prior"][i, j] * elapsed + (1 - beta[i]) * c[j] + noise[i, j]
+                r = y[j] - means[i][j]
+                logs[i, j] = odds[i, j] - 0.5 * np.log(total) - 0.5 * r**2 / total
+                centres[i, j] = y[j] - noise[i, j] * r / total
+        temperature, groups = switch or (1.0, np.zeros(size, int))
+        x = np.zeros(size)
+        for group in set(groups):
+            fellows = [j for j in range(size) if groups[j] == group]
+            log_weights = np.log(alpha) + logs[:, fellows].sum(axis=1) / temperature
+            weights = np.exp(log_weights - log_weights.max())
+            x[fellows] = weights @ centres[:, fellows] / weights.sum()
+        for i in range(k):
+            keep = motion["decay"][i] ** elapsed
+            velocity[i] = keep * velocity[i] + (1 - keep) * (x - last) / elapsed
+        drift = np.zeros(size)
+        seen.append(x)
+        when.append(now)
+        outputs.append(origin + v @ x)
     return np.stack(outputs)
 
 

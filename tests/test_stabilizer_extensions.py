@@ -1,0 +1,181 @@
+"""The extensions against loops in float64, the paper's model as their limit, and what each is for."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import stabilizer
+from fhr_jax.errors import InputError
+from fhr_jax.stabilizer import recurrent as network
+from fhr_jax.stabilizer.switch import by_region, together
+from tests.oracles import stabilizer as oracle
+from tests.tracks import COVARIANCES, as_dict, extended, in_faces, motion, params, recurrent, walk
+
+GROUPS = np.array([0, 1, 0, 2, 1, 2])
+
+
+def gappy(frames=60):
+    z = walk(frames)
+    z[:2] = z[20:24] = z[40] = np.nan
+    return z
+
+
+def fields(part):
+    return {name: np.asarray(value) for name, value in part._asdict().items()}
+
+
+@pytest.mark.parametrize("components", [1, 2, 3])
+@pytest.mark.parametrize("parts", ["none", "motion", "direction", "groups", "recurrent", "all"])
+def test_agrees_with_the_equations_in_loops(parts, components):
+    z = gappy()
+    times = np.arange(60) + 0.3 * np.sin(np.arange(60))
+    with jax.enable_x64(True):
+        p = params(components=components, dtype=np.float64)
+        ours, theirs = {}, {}
+        if parts in ("motion", "recurrent", "all"):
+            ours["motion"] = motion(components, np.float64)
+            theirs["motion"] = fields(ours["motion"])
+        if parts in ("recurrent", "all"):
+            ours["recurrent"] = recurrent(components, dtype=np.float64)
+            theirs["recurrent"] = fields(ours["recurrent"])
+        if parts in ("direction", "groups", "all"):
+            one_hot = None if parts == "direction" else jnp.asarray(np.eye(3)[GROUPS])
+            ours["switch"] = stabilizer.Switch(jnp.asarray(1.7), one_hot)
+            theirs["switch"] = (1.7, np.arange(6) if parts == "direction" else GROUPS)
+        dt = jnp.asarray(np.diff(times, prepend=-1.0))
+        x = np.asarray(stabilizer.run(p._replace(**ours), jnp.asarray(z, jnp.float64), dt=dt))
+    expected = oracle.run_extended(z.reshape(60, -1), as_dict(p), times=times, **theirs)
+    np.testing.assert_allclose(x.reshape(60, -1), expected, rtol=0, atol=1e-8)
+    plain = oracle.run_extended(z.reshape(60, -1), as_dict(p), times=times)
+    assert parts == "none" or components == 1 or np.nanmax(np.abs(plain - expected)) > 0.01  # it matters
+
+
+# Each at its limit is the paper's model
+
+
+NO_MOTION = stabilizer.Motion(jnp.full(2, 0.6), jnp.zeros(2), jnp.zeros(2))
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+@pytest.mark.parametrize("part", ["motion", "switch", "recurrent", "tail"])
+def test_an_extension_that_says_nothing_changes_nothing(part, covariance):
+    nothing = {
+        "motion": {"motion": NO_MOTION},
+        "switch": {"switch": together(6, 1.0)},
+        "recurrent": {"motion": NO_MOTION, "recurrent": stabilizer.init_recurrent(jax.random.key(1), 2)},
+        "tail": {"tail": stabilizer.Tail(jnp.float32(1e9), jnp.float32(1.0))},
+    }[part]
+    p, z = params(), gappy()
+    z[30, 1] = np.nan
+    if part == "switch" and covariance != "diagonal":
+        # By the variances alone: with them the diagonal, whose off-diagonal is dropped in the weights, is not whole.
+        p = p._replace(beta=jnp.ones(2))
+    dt = jnp.asarray(1 + 0.5 * np.sin(np.arange(60)), jnp.float32)
+    plain, same = (stabilizer.run(q, jnp.asarray(z), dt=dt, covariance=covariance) for q in (p, p._replace(**nothing)))
+    np.testing.assert_allclose(same, plain, rtol=0, atol=1e-3)
+
+
+# Motion
+
+
+def ramp(frames=80, speed=2.0):
+    return jnp.asarray(speed * np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 3, 2), np.float32))
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_leading_velocity_removes_the_lag_on_a_ramp(covariance):
+    plain = params()._replace(gamma=jnp.float32(0.6), prior=jnp.ones((2, 6)))
+    ahead = plain._replace(motion=stabilizer.Motion(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2)))
+    late, on_time = (ramp() - stabilizer.run(p, ramp(), covariance=covariance) for p in (plain, ahead))
+    assert jnp.abs(late[60:]).min() > 0.1
+    assert jnp.abs(on_time[60:]).max() < 1e-2
+
+
+def test_in_a_gap_the_drift_goes_on_slower_and_slower():
+    z = np.array(ramp(80))
+    z[60:] = np.nan
+    p = params()._replace(motion=stabilizer.Motion(jnp.full(2, 0.8), jnp.ones(2), jnp.ones(2)))
+    x = np.asarray(stabilizer.run(p, jnp.asarray(z)))
+    steps = np.diff(x[58:, 0, 0])
+    np.testing.assert_allclose(steps[1:4], 2.0 * 0.8 ** np.arange(3), rtol=2e-2)
+    assert (np.diff(steps[1:]) < 1e-4).all()
+    assert steps[-1] < 0.1
+    still = np.asarray(stabilizer.run(p._replace(motion=NO_MOTION), jnp.asarray(z)))
+    assert np.abs(np.diff(still[60:], axis=0)).max() < 1e-4
+
+
+# Switch
+
+
+def test_a_high_temperature_leaves_the_weights_alpha():
+    z = jnp.asarray(walk())
+    soft = params()._replace(switch=together(6, 1e9))
+    ones = [params()._replace(alpha=jnp.asarray(a)) for a in ([1 - 1e-7, 1e-7], [1e-7, 1 - 1e-7])]
+    # With alpha a mean of two gains; both are between what the components do by themselves.
+    x, both = stabilizer.run(soft, z[:2])[1], [stabilizer.run(p, z[:2])[1] for p in ones]
+    np.testing.assert_allclose(x, soft.alpha[0] * both[0] + soft.alpha[1] * both[1], rtol=1e-5)
+
+
+def test_by_region_puts_a_direction_where_its_energy_is():
+    regions = np.array([0, 1, 1])
+    basis = np.zeros((6, 6), np.float32)
+    basis[[2, 0, 4, 1, 3, 5], range(6)] = 1  # directions are coordinates, in another order
+    switch = by_region(jnp.asarray(basis), regions)
+    np.testing.assert_array_equal(np.asarray(switch.groups).argmax(axis=1), [1, 0, 1, 0, 1, 1])
+    np.testing.assert_array_equal(np.asarray(switch.groups).sum(axis=1), np.ones(6))
+    flat = by_region(jnp.eye(9), regions, dims=3)
+    np.testing.assert_array_equal(np.asarray(flat.groups).argmax(axis=1), np.repeat(regions, 3))
+    with pytest.raises(InputError, match="regions: 2 points of 2 dimensions, expected 6"):
+        by_region(jnp.eye(6), np.array([0, 1]))
+
+
+def test_groups_know_nothing_of_each_other():
+    """With the identity as basis and points as groups, each point is filtered as if it were alone."""
+    p = params()._replace(basis=jnp.eye(6), switch=by_region(jnp.eye(6), np.arange(3)))
+    z = jnp.asarray(walk())
+    x = stabilizer.run(p, z)
+    for j in range(3):
+        one = slice(2 * j, 2 * j + 2)
+        alone = params()._replace(noise=p.noise[one], prior=p.prior[:, one], basis=jnp.eye(2))
+        np.testing.assert_allclose(x[:, j], stabilizer.run(alone, z[:, j : j + 1])[:, 0], rtol=0, atol=1e-3)
+
+
+# Recurrent network
+
+
+def test_a_track_turned_over_is_filtered_alike():
+    p = extended("all")
+    z = gappy()[2:]
+    mirrored = 2 * z[:1] - z
+    x, y = (np.asarray(stabilizer.run(p, jnp.asarray(a))) for a in (z, mirrored))
+    np.testing.assert_allclose(y, 2 * z[:1] - x, rtol=0, atol=5e-3)
+
+
+def test_the_network_can_only_bend_the_noise_so_far():
+    r = recurrent()._replace(last_bias=jnp.asarray([0.0, 0.0, 1e3, -1e3]))
+    like = jnp.float32(0)
+    _, advice = network.advise(r, network.start(6, like), jnp.linspace(-1e6, 1e6, 6), jnp.ones(6))
+    np.testing.assert_allclose(advice.noise, np.exp([[network.LIMIT], [-network.LIMIT]]) * np.ones((2, 6)), rtol=1e-5)
+
+
+def test_the_network_watches_each_direction_by_itself_and_the_mean_of_all():
+    r, like = recurrent(), jnp.float32(0)
+    base = jnp.asarray([0.3, -1.0, 2.0, 0.1, 0.4, -0.2])
+    # The same mean square, two directions exchanged: the advice of the rest is the same.
+    swapped = base[jnp.asarray([1, 0, 2, 3, 4, 5])]
+    one, two = (network.advise(r, network.start(6, like), b, jnp.zeros(6))[1].log_odds for b in (base, swapped))
+    np.testing.assert_allclose(one[:, 2:], two[:, 2:], rtol=1e-5)
+    np.testing.assert_allclose(one[:, 0], two[:, 1], rtol=1e-5)
+    other = network.advise(r, network.start(6, like), base.at[0].set(5.0), jnp.zeros(6))[1].log_odds
+    assert jnp.abs(other[:, 2:] - one[:, 2:]).max() > 1e-3
+
+
+def test_face_units_are_the_same_model():
+    """Noise and prior over the square of the size, and that size of the first frame: the same in pixels."""
+    z = walk()
+    off = z[0] - z[0].mean(axis=0)
+    size = float(np.sqrt((off**2).sum(axis=-1).mean()))
+    p = params()._replace(motion=motion(), recurrent=recurrent(), switch=together(6, 2.0))
+    pixels, faces = (np.asarray(stabilizer.run(q, jnp.asarray(z))) for q in (p, in_faces(p, size)))
+    np.testing.assert_allclose(faces, pixels, rtol=0, atol=2e-3)
