@@ -10,14 +10,15 @@ from fhr_jax.errors import InputError
 
 
 def scan_chunks(
-    body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any, chunk: int | None
+    body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any, chunk: int | None, *, unroll: int = 1
 ) -> tuple[Any, Any]:
     """`jax.lax.scan(body, carry, inputs)`, with `jax.checkpoint` around each `chunk` frames.
 
-    The memory of a gradient is that of one chunk and one state a chunk. None is the plain scan.
+    The memory of a gradient is that of one chunk and one state a chunk. None is the plain scan, of which `unroll`
+    frames are compiled as one.
     """
     if chunk is None:
-        return jax.lax.scan(body, carry, inputs)
+        return jax.lax.scan(body, carry, inputs, unroll=unroll)
     if chunk < 1:
         raise InputError(f"chunk: {chunk}, expected at least one frame")
     frames = jax.tree.leaves(inputs)[0].shape[0]

@@ -213,7 +213,10 @@ def run_turned(
         x = mixture.estimate_mean(posterior)
         return mixture.remember(params, history, x, dt), x
 
-    return scan_chunks(frame, mixture.start(params, covariance, window=window), y, chunk)[1]
+    # The loop itself costs a third of such a short step; longer ones only take longer to compile.
+    short = covariance == "diagonal" and params.recurrent is None
+    start = mixture.start(params, covariance, window=window)
+    return scan_chunks(frame, start, y, chunk, unroll=4 if short else 1)[1]
 
 
 def as_filter(params: Params, *, covariance: Covariance = "diagonal", estimate: Estimate = "mean") -> Filter:
