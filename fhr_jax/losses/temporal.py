@@ -68,23 +68,47 @@ def stabilization(
     """
     if stabilized.shape != truth.shape:
         raise InputError(f"truth: shape {truth.shape}, expected that of the stabilized track, {stabilized.shape}")
+    mask = jnp.ones(stabilized.shape[:-2], bool) if mask is None else mask
+    terms = stabilization_terms(stabilized, truth, lambda3=lambda3, mask=mask)
+    euclidean = _mean(terms.euclidean, mask)
+    delay = _mean(terms.delay, mask[..., 1:] & mask[..., :-1])
+    smooth = _mean(terms.smooth, mask[..., 2:] & mask[..., 1:-1] & mask[..., :-2])
+    return Stabilization(euclidean + lambda2 * delay + lambda1 * smooth, euclidean, delay, smooth)
+
+
+class Terms(NamedTuple):
+    """What the means of the loss are taken over; only terms all of whose frames are valid mean anything.
+
+    Attributes:
+        euclidean: one a frame.
+        delay: one a frame from the second on.
+        smooth: one a frame that has two neighbours.
+    """
+
+    euclidean: Float[Array, "*batch t"]
+    delay: Float[Array, "*batch t-1"]
+    smooth: Float[Array, "*batch inner"]
+
+
+def stabilization_terms(
+    stabilized: Float[Array, "*batch t m d"],
+    truth: Float[Array, "*batch t m d"],
+    *,
+    lambda3: float,
+    mask: Bool[Array, "*batch t"],
+) -> Terms:
+    """The terms of `stabilization` frame by frame, unweighted; its arguments are explained there."""
     frames = stabilized.shape[:-2]
-    mask = jnp.ones(frames, bool) if mask is None else mask
     keep = mask.reshape((*frames, 1))
     x = jnp.where(keep, stabilized.reshape((*frames, -1)), 0)
     p = jnp.where(keep, truth.reshape((*frames, -1)), 0)
 
     error = x - p
-    euclidean = _mean(_dot(error, error), mask)
-
     motion = p[..., 1:, :] - p[..., :-1, :]
     size = _dot(motion, motion)
     moving = size >= REST
     late = jnp.where(moving, _dot(motion, error[..., 1:, :]) / jnp.where(moving, size, 1), 0)
-    delay = _mean(late**2, mask[..., 1:] & mask[..., :-1])
-
-    smooth = _mean(_bend(x, lambda3), mask[..., 2:] & mask[..., 1:-1] & mask[..., :-2])
-    return Stabilization(euclidean + lambda2 * delay + lambda1 * smooth, euclidean, delay, smooth)
+    return Terms(_dot(error, error), late**2, _bend(x, lambda3))
 
 
 def _bend(x: Float[Array, "*batch t D"], lambda3: float) -> Float[Array, "*batch inner"]:

@@ -7,6 +7,7 @@ steady = stabilizer.run(params, track)
 from fhr_jax.stabilizer.compare import compare_fits
 from fhr_jax.stabilizer.default import default_params
 from fhr_jax.stabilizer.gradient import fit_gradient
+from fhr_jax.stabilizer.history import Fit, History, join_histories
 from fhr_jax.stabilizer.model import State, as_filter, init_state, run, run_complete, step
 from fhr_jax.stabilizer.motion import Motion
 from fhr_jax.stabilizer.params import (
@@ -19,22 +20,17 @@ from fhr_jax.stabilizer.params import (
     save,
     unconstrain,
 )
-from fhr_jax.stabilizer.problem import (
-    Fit,
-    History,
-    Videos,
-    as_videos,
-    join_histories,
-    pad_videos,
-    paper_start,
-    without_bias,
-)
+from fhr_jax.stabilizer.problem import paper_start
 from fhr_jax.stabilizer.recommended import fit_recommended
 from fhr_jax.stabilizer.recurrent import Recurrent, init_recurrent
+from fhr_jax.stabilizer.sharding import video_mesh
 from fhr_jax.stabilizer.simplex import fit_simplex
+from fhr_jax.stabilizer.simplex_starts import fit_starts
 from fhr_jax.stabilizer.start import extended_start
 from fhr_jax.stabilizer.switch import Switch
 from fhr_jax.stabilizer.tail import Tail
+from fhr_jax.stabilizer.videos import Videos, as_videos, pad_videos, without_bias
+from fhr_jax.stabilizer.windows import fit_windows
 
 __all__ = [
     "Fit",
@@ -56,6 +52,8 @@ __all__ = [
     "fit_gradient",
     "fit_recommended",
     "fit_simplex",
+    "fit_starts",
+    "fit_windows",
     "init_params",
     "init_recurrent",
     "init_state",
@@ -69,5 +67,6 @@ __all__ = [
     "save",
     "step",
     "unconstrain",
+    "video_mesh",
     "without_bias",
 ]

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 from fhr_jax.stabilizer.gradient import fit_gradient
+from fhr_jax.stabilizer.history import Fit, join_histories
 from fhr_jax.stabilizer.params import Params
-from fhr_jax.stabilizer.problem import Fit, Videos, join_histories, paper_start
+from fhr_jax.stabilizer.problem import paper_start
 from fhr_jax.stabilizer.simplex import fit_simplex
+from fhr_jax.stabilizer.videos import Videos
 
 GRADIENT = "L-BFGS"
 SIMPLEX = "simplex"

@@ -6,9 +6,10 @@ from jaxtyping import Array, PRNGKeyArray, UInt32
 
 from fhr_jax.errors import InputError
 from fhr_jax.stabilizer.gradient import fit_gradient
+from fhr_jax.stabilizer.history import Callback, Fit
 from fhr_jax.stabilizer.params import Params
-from fhr_jax.stabilizer.problem import Callback, Fit, Videos
 from fhr_jax.stabilizer.start import extended_start
+from fhr_jax.stabilizer.videos import Videos
 
 
 def adam(steps: int, *, rate: float = 0.02) -> optax.GradientTransformation:

@@ -1,6 +1,8 @@
 """Fit as the paper does: the simplex of Nelder and Mead (Lagarias et al. 1998), SciPy's, on the same compiled loss."""
 
 import time
+from contextlib import suppress
+from typing import Unpack
 
 import jax
 import jax.numpy as jnp
@@ -8,12 +10,14 @@ import numpy as np
 from scipy.optimize import minimize
 
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.model import Covariance
+from fhr_jax.stabilizer.history import Fit
 from fhr_jax.stabilizer.params import Params
-from fhr_jax.stabilizer.problem import Callback, Fit, Recorder, Videos, make_problem, paper_start
+from fhr_jax.stabilizer.problem import make_problem, paper_start
+from fhr_jax.stabilizer.solver import Found, Options, as_fit, begin, note, split
+from fhr_jax.stabilizer.videos import Videos
 
 
-class _OutOfTime(Exception):
+class _Enough(Exception):
     """Leaves SciPy's loop."""
 
 
@@ -21,77 +25,80 @@ def fit_simplex(
     videos: Videos,
     *,
     start: Params | None = None,
-    tied: bool = False,
-    edge: float = 1.0,
+    edge: float | None = 1.0,
     evaluations: int = 2000,
-    seconds: float = float("inf"),
-    covariance: Covariance = "diagonal",
-    lambda1: float = 1.0,
-    lambda2: float = 10.0,
-    lambda3: float = 1.0,
-    callback: Callback | None = None,
+    **options: Unpack[Options],
 ) -> Fit:
     """Minimize the stabilization loss over all videos by an adaptive simplex.
 
     Args:
         videos: from `pad_videos` or `as_videos`.
         start: first parameters; None is the paper's start.
-        tied: move 7 numbers instead of 4 + 3D (for two components). In hundreds of dimensions a simplex hardly moves.
-        edge: length of the first edges in the unconstrained space. SciPy's own first simplex moves a zero
-            coordinate by 0.00025 and stalls.
+        edge: length of the first edges in the unconstrained space. None is SciPy's own first simplex: 5 % of a
+            coordinate, 0.00025 where that is zero, which stalls.
         evaluations: of the loss, at most.
-        seconds: stop after the first evaluation that ends later.
-        covariance: of the history, as in `run`.
-        lambda1: weight of the smooth term.
-        lambda2: weight of the delay.
-        lambda3: see `stabilization`.
-        callback: called with (seconds, evaluations, lowest loss) after every iteration.
+        **options: see `Objective` and `Budget`, without `resume` and `keep`: SciPy keeps its state to itself. In
+            hundreds of dimensions a simplex hardly moves; `tied` leaves it seven.
     """
-    if evaluations < 1 or edge <= 0:
+    if evaluations < 1 or (edge is not None and edge <= 0):
         raise InputError(f"evaluations: {evaluations}, edge: {edge}, expected at least 1 and more than 0")
-    problem = make_problem(
-        paper_start(videos) if start is None else start,
-        videos,
-        tied=tied,
-        covariance=covariance,
-        lambda1=lambda1,
-        lambda2=lambda2,
-        lambda3=lambda3,
-    )
-    began = time.perf_counter()
+    objective, budget = split(options)
+    if budget.get("resume") is not None or budget.get("keep") is not None:
+        raise InputError("resume, keep: given, expected neither; `fit_starts` with one start can be resumed")
+    problem = make_problem(paper_start(videos) if start is None else start, videos, **objective)
+    compiling = time.perf_counter()
     jax.block_until_ready(problem.loss(problem.start))
-    compile_seconds = time.perf_counter() - began
+    if problem.judge is not None:
+        jax.block_until_ready(problem.judge(problem.start))
+    compile_seconds = time.perf_counter() - compiling
 
-    recorder = Recorder(problem, callback)
-    dtype = problem.start.dtype
+    dtype, callback = problem.start.dtype, budget.get("callback")
+    limit, patience = budget.get("seconds", np.inf), budget.get("patience", 50)
+    began = time.perf_counter()
+    run = begin(problem, ())
+    seen = Found(np.asarray(problem.start), np.inf, 0)
 
     def loss(vector: np.ndarray) -> float:
+        nonlocal seen
         value = float(problem.loss(jnp.asarray(vector, dtype)))
-        recorder.see(vector, value)
         # A simplex is made of differences, so a vertex where the loss is not finite is only a very bad one.
-        if time.perf_counter() - recorder.began >= seconds:
-            raise _OutOfTime
-        return value if np.isfinite(value) else 1e30
+        value = value if np.isfinite(value) else 1e30
+        lower = value < seen.loss
+        seen = Found(np.array(vector) if lower else seen.vector, min(value, seen.loss), seen.evaluations + 1)
+        if time.perf_counter() - began >= limit:
+            raise _Enough
+        return value
+
+    def iterated(_: np.ndarray | None = None) -> None:
+        nonlocal run, seen
+        run = note(run, problem, seen, time.perf_counter() - began)
+        seen = seen._replace(evaluations=0)
+        if callback is not None:
+            callback(float(run.seconds[-1]), round(run.evaluations[-1]), float(run.losses[-1]))
+        if problem.judge is not None and run.waited >= patience:
+            raise _Enough
 
     first = np.asarray(problem.start, np.float64)
-    try:
-        recorder.see(first, float(problem.loss(problem.start)))
-        recorder.note()
+    vertices = None if edge is None else np.concatenate([first[None], first[None] + edge * np.eye(len(first))])
+    if callback is not None:
+        callback(0.0, 1, float(run.losses[0]))
+    with suppress(_Enough):
         minimize(
             loss,
             first,
             method="Nelder-Mead",
-            callback=lambda _: recorder.note() and None,
+            callback=iterated,
             options={
                 "adaptive": True,
-                "initial_simplex": np.concatenate([first[None], first[None] + edge * np.eye(len(first))]),
+                "initial_simplex": vertices,
                 "maxfev": evaluations,
                 "maxiter": 2 * evaluations,
                 "xatol": 1e-4,
                 "fatol": 1e-4,
             },
         )
-    except _OutOfTime:
-        pass
-    recorder.note()
-    return recorder.result(compile_seconds)
+    if seen.evaluations:
+        run = note(run, problem, seen, time.perf_counter() - began)
+        if callback is not None:
+            callback(float(run.seconds[-1]), round(run.evaluations[-1]), float(run.losses[-1]))
+    return as_fit(run, problem, compile_seconds)

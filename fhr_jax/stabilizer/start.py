@@ -7,9 +7,9 @@ from jaxtyping import Array, PRNGKeyArray, UInt32
 
 from fhr_jax.stabilizer.motion import Motion
 from fhr_jax.stabilizer.params import Params, motion_basis
-from fhr_jax.stabilizer.problem import Videos
 from fhr_jax.stabilizer.recurrent import init_recurrent
 from fhr_jax.stabilizer.switch import Switch
+from fhr_jax.stabilizer.videos import Videos
 
 NARROW, WIDE = 0.1, 30.0
 """Variances of the narrowest and the widest component, in those of a step of the truth."""

@@ -18,7 +18,7 @@ from fhr_jax import filters
 from fhr_jax.errors import InputError
 from fhr_jax.filters import Gain, smoothers
 from fhr_jax.losses import stabilization
-from fhr_jax.stabilizer.problem import Videos
+from fhr_jax.stabilizer.videos import Videos
 
 INFINITE = 1e30
 """Stands for a loss that is not finite, which a simplex could not compare."""

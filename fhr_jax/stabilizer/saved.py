@@ -1,0 +1,46 @@
+"""A fit under way as a file: saved whole or not at all, read back into the structure of a fresh one."""
+
+import os
+from typing import Any
+
+import jax
+import numpy as np
+
+from fhr_jax import npz
+from fhr_jax.errors import InputError
+from fhr_jax.stabilizer.solver import Run
+
+_GROWING = ("seconds", "evaluations", "losses", "held_out")
+
+
+def save_run(path: str | os.PathLike[str], run: Run) -> None:
+    """Write a run to an .npz file."""
+    fields = {name: value for name, value in run._asdict().items() if name != "solver"}
+    leaves = {f"solver.{i}": leaf for i, leaf in enumerate(jax.tree.leaves(run.solver))}
+    npz.write(path, {name: np.asarray(value) for name, value in (fields | leaves).items()})
+
+
+def load_run(path: str | os.PathLike[str], like: Any) -> Run:
+    """Read a run.
+
+    Args:
+        path: of the file.
+        like: a state of the same solver, as its `init` makes it.
+
+    Raises:
+        InputError: the file is missing or broken, or was written by another solver or for another model.
+    """
+    arrays = npz.read(path)
+    leaves, structure = jax.tree.flatten(like)
+    names = [name for name in Run._fields if name != "solver"]
+    expected = {f"solver.{i}": (leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
+    stored = {name: (a.shape, a.dtype) for name, a in arrays.items() if name.startswith("solver.")}
+    lengths = {arrays[name].shape for name in _GROWING if name in arrays}
+    if stored != expected or arrays.keys() - stored.keys() != set(names) or len(lengths) != 1:
+        raise InputError(f"{path}: a run of another fit, expected one with the same options and tracks")
+    state = jax.tree.unflatten(structure, [_like(arrays[f"solver.{i}"], leaf) for i, leaf in enumerate(leaves)])
+    return Run(state, **{name: arrays[name] for name in names})
+
+
+def _like(array: np.ndarray, leaf: Any) -> Any:
+    return jax.device_put(array, leaf.sharding) if isinstance(leaf, jax.Array) else array

@@ -1,0 +1,197 @@
+"""The loop of a fit: any solver as `init` and `update`, what it has found so far, when it stops.
+
+All that a fit knows is a pytree of arrays, the `Run`. Saved after any iteration and read back (`saved.py`) it goes on
+as if nothing had happened.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypedDict, Unpack
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int
+
+from fhr_jax.errors import InputError
+from fhr_jax.stabilizer.history import Callback, Fit, History
+from fhr_jax.stabilizer.problem import Objective, Problem
+
+
+class Found(NamedTuple):
+    """What one iteration brought.
+
+    Attributes:
+        vector: the best point of the iteration, (n,).
+        loss: of the problem's videos there.
+        evaluations: that it took, see `History`.
+        finished: True if there is nothing left to do.
+    """
+
+    vector: Float[Array, " n"] | np.ndarray
+    loss: float
+    evaluations: float
+    finished: bool = False
+
+
+class Solver(NamedTuple):
+    """A method of minimizing.
+
+    Attributes:
+        init: (n,) start -> state, a pytree of arrays.
+        update: state -> next state and what was found; one iteration.
+    """
+
+    init: Callable[[Float[Array, " n"]], Any]
+    update: Callable[[Any], tuple[Any, Found]]
+
+
+class Run(NamedTuple):
+    """A fit under way.
+
+    Attributes:
+        solver: state of the solver.
+        best: the best vector so far, by the held-out videos if there are any.
+        judged: the loss that it is the best by.
+        waited: iterations since it was found.
+        finished: whether the solver is done.
+        seconds: one entry an iteration, as `History`; the first is the start.
+        evaluations: likewise.
+        losses: likewise.
+        held_out: likewise, see `Fit`; infinite without held-out videos.
+    """
+
+    solver: Any
+    best: Float[np.ndarray, " n"]
+    judged: Float[np.ndarray, ""]
+    waited: Int[np.ndarray, ""]
+    finished: Bool[np.ndarray, ""]
+    seconds: Float[np.ndarray, " i"]
+    evaluations: Float[np.ndarray, " i"]
+    losses: Float[np.ndarray, " i"]
+    held_out: Float[np.ndarray, " i"]
+
+
+class Budget(TypedDict, total=False):
+    """Options of the loop, which all fits take by these names.
+
+    Attributes:
+        seconds: stop after the first iteration that ends later.
+        patience: with held-out videos, stop after so many iterations that did not improve on them; 50 by default.
+        callback: called with (seconds, evaluations, lowest loss) after every iteration.
+        resume: a `Run` to go on with, from `keep` or `saved.load`.
+        keep: called with the `Run` after every iteration.
+    """
+
+    seconds: float
+    patience: int
+    callback: Callback | None
+    resume: Run | None
+    keep: Callable[[Run], None] | None
+
+
+class Options(Objective, Budget, total=False):
+    """All that the fits have in common."""
+
+
+def split(options: Options) -> tuple[Objective, Budget]:
+    """The options of the loss, and those of the loop."""
+    known: dict[str, Any] = dict(options)
+    unknown = known.keys() - Objective.__annotations__.keys() - Budget.__annotations__.keys()
+    if unknown:
+        raise TypeError(f"unknown option {sorted(unknown)[0]!r}")
+    objective = {name: value for name, value in known.items() if name in Objective.__annotations__}
+    return Objective(**objective), Budget(**{name: known[name] for name in known.keys() - objective.keys()})
+
+
+def begin(problem: Problem, state: Any) -> Run:
+    """A run at its start, which is its first entry."""
+    nothing = np.zeros(0)
+    run = Run(
+        solver=state,
+        best=np.asarray(problem.start),
+        judged=np.asarray(np.inf),
+        waited=np.asarray(0),
+        finished=np.asarray(False),
+        seconds=nothing,
+        evaluations=nothing,
+        losses=nothing,
+        held_out=nothing,
+    )
+    return note(run, problem, Found(problem.start, float(problem.loss(problem.start)), 1), 0.0)
+
+
+def note(run: Run, problem: Problem, found: Found, seconds: float) -> Run:
+    """The run with one iteration more."""
+    lowest = min(_last(run.losses), found.loss if np.isfinite(found.loss) else np.inf)
+    judged, held_out = found.loss, np.inf
+    if problem.judge is not None:
+        judged = held_out = float(problem.judge(jnp.asarray(found.vector, problem.start.dtype)))
+    better = np.isfinite(judged) and judged < run.judged
+    return run._replace(
+        best=np.array(found.vector) if better else run.best,
+        judged=np.asarray(judged if better else run.judged),
+        waited=np.asarray(0 if better else run.waited + 1),
+        finished=np.asarray(found.finished),
+        seconds=np.append(run.seconds, seconds),
+        evaluations=np.append(run.evaluations, run.evaluations[-1:].sum() + found.evaluations),
+        losses=np.append(run.losses, lowest),
+        held_out=np.append(run.held_out, min(_last(run.held_out), held_out)),
+    )
+
+
+def drive(problem: Problem, solver: Solver, *, iterations: int, **budget: Unpack[Budget]) -> Fit:
+    """Run a solver until it is done, or its budget is spent.
+
+    Args:
+        problem: what is minimized.
+        solver: by what.
+        iterations: at most, those of a resumed run counted in.
+        **budget: see `Budget`.
+    """
+    if iterations < 0:
+        raise InputError(f"steps: {iterations}, expected a number not below 0")
+    began = time.perf_counter()
+    first = solver.init(problem.start)
+    # One iteration for nothing: all is compiled after it, and it changes no state.
+    jax.block_until_ready((solver.update(first)[0], problem.loss(problem.start)))
+    if problem.judge is not None:
+        jax.block_until_ready(problem.judge(problem.start))
+    compile_seconds = time.perf_counter() - began
+
+    run, callback, keep = budget.get("resume"), budget.get("callback"), budget.get("keep")
+    limit, patience = budget.get("seconds", np.inf), budget.get("patience", 50)
+    began = time.perf_counter()
+    fresh = run is None
+    run = begin(problem, first) if run is None else run
+    began -= float(run.seconds[-1])
+    if fresh:
+        _report(run, callback, keep)
+    for _ in range(len(run.losses) - 1, iterations):
+        given_up = problem.judge is not None and run.waited >= patience
+        if run.finished or given_up or run.seconds[-1] >= limit:
+            break
+        state, found = solver.update(run.solver)
+        run = note(run._replace(solver=state), problem, found, time.perf_counter() - began)
+        _report(run, callback, keep)
+    return as_fit(run, problem, compile_seconds)
+
+
+def as_fit(run: Run, problem: Problem, compile_seconds: float) -> Fit:
+    """What the run has found."""
+    params = problem.expand(jnp.asarray(run.best, problem.start.dtype))
+    # Parts of evaluations add up; a history tells whole ones.
+    history = History(run.seconds.tolist(), [round(number) for number in run.evaluations], run.losses.tolist())
+    held_out = None if problem.judge is None else run.held_out.tolist()
+    return Fit(params, history, compile_seconds, held_out)
+
+
+def _report(run: Run, callback: Callback | None, keep: Callable[[Run], None] | None) -> None:
+    if callback is not None:
+        callback(float(run.seconds[-1]), round(run.evaluations[-1]), float(run.losses[-1]))
+    if keep is not None:
+        keep(run)
+
+
+def _last(values: np.ndarray) -> float:
+    return float(values[-1]) if values.size else float("inf")
