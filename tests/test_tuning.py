@@ -9,8 +9,8 @@ from fhr_jax import filters
 from fhr_jax.errors import InputError
 from fhr_jax.losses import stabilization
 from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.videos import Videos, pad_videos
 from fhr_jax.stabilizer.tuning import Family, smooth, tune
+from fhr_jax.stabilizer.videos import Videos, pad_videos
 
 
 def loss_of(family, settings, videos, **weights):
