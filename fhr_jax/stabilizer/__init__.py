@@ -20,7 +20,7 @@ from fhr_jax.stabilizer.params import (
     save,
     unconstrain,
 )
-from fhr_jax.stabilizer.problem import paper_start
+from fhr_jax.stabilizer.problem import in_face_units, paper_start
 from fhr_jax.stabilizer.recommended import fit_recommended
 from fhr_jax.stabilizer.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.sharding import video_mesh
@@ -54,6 +54,7 @@ __all__ = [
     "fit_simplex",
     "fit_starts",
     "fit_windows",
+    "in_face_units",
     "init_params",
     "init_recurrent",
     "init_state",

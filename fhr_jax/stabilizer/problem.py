@@ -1,7 +1,7 @@
 """What all fits minimize: the same compiled loss over padded, masked videos, from the same start."""
 
 from collections.abc import Callable
-from typing import Any, NamedTuple, TypedDict, Unpack
+from typing import Any, Literal, NamedTuple, TypedDict, Unpack
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ class Objective(TypedDict, total=False):
     Attributes:
         tied: True moves each row of variances as a whole, keeping its shape: 7 numbers for the paper's two components
             instead of 4 + 3D, where a simplex can work. Numbers of extensions move one by one, but the
-            weights of a recurrent network stay as they are.
+            weights of a recurrent network stay as they are; "rows" lets these move too.
         held_out: videos that are not fitted but judge: the best parameters are those with the lowest loss on them.
         covariance: of the history, as in `run`; "diagonal" by default.
         chunk: keep the states of every so manyth frame alone for the gradient, for long tracks; see `run`.
@@ -38,7 +38,7 @@ class Objective(TypedDict, total=False):
         mesh: from `video_mesh`: spread the videos over its devices.
     """
 
-    tied: bool
+    tied: bool | Literal["rows"]
     held_out: Videos | None
     covariance: Covariance
     chunk: int | None
@@ -104,7 +104,8 @@ def make_problem(start: Params, videos: Videos, **objective: Unpack[Objective]) 
     held_out = objective.get("held_out")
     free = unconstrain(start)
     origin, unravel = ravel_pytree(free)
-    directions = _tie(free) if objective.get("tied") else None
+    tied = objective.get("tied", False)
+    directions = _tie(free, network=tied == "rows") if tied else None
     complete = start.tail is None and all(
         bool(jnp.isfinite(some.observed).all()) for some in (videos, held_out) if some is not None
     )
@@ -151,7 +152,7 @@ def softened(params: Params, temperature: Float[Array, ""] | None) -> Params:
     return params._replace(switch=switch._replace(temperature=switch.temperature * temperature))
 
 
-def _tie(free: Free) -> Array:
+def _tie(free: Free, *, network: bool) -> Array:
     """0/1 matrix from the tied numbers to all: one column a row of variances, one for any other number."""
     rows = []
     for name, value in free._asdict().items():
@@ -160,7 +161,7 @@ def _tie(free: Free) -> Array:
                 rows.append(leaf.shape[0])
             elif name == "prior":
                 rows.extend([leaf.shape[1]] * leaf.shape[0])
-            elif name == "recurrent":
+            elif name == "recurrent" and not network:
                 rows.extend([0] * leaf.size)
             else:
                 rows.extend([1] * leaf.size)
