@@ -11,7 +11,8 @@ reach what a part of the face may do by itself in a frame (a blink). odds and re
 by its trust.
 
 Not to lose a landmark for ever, a point that is refused is expected in a wider place each time it is seen about
-where it was the last time; and if the whole face is somewhere else at once, it is a cut, and all starts anew.
+where it was the last time; and if the whole face is somewhere else at once, it is a cut, and all starts anew. Where
+hardly any points move as one, they are all over the place: that is no cut, and they have nothing in common.
 """
 
 from typing import NamedTuple
@@ -28,6 +29,9 @@ PATIENCE = 4.0
 
 ROUNDS = 3
 """Of the reweighting."""
+
+TOGETHER = 3
+"""More than one in so many points has to move as one, to be a common motion at all."""
 
 
 class Tail(NamedTuple):
@@ -108,16 +112,21 @@ def judge(
     moved = z - predicted
     narrow = (variance + tail.reach**2) * scale**2
 
-    def trusted(common: Array, width: Array | float) -> Array:
-        distance = ((moved - common) ** 2).sum(axis=-1)
-        return jax.nn.sigmoid(tail.odds - 0.5 * distance / (width * narrow))
+    def off(common: Array) -> Array:
+        return ((moved - common) ** 2).sum(axis=-1) / narrow
 
-    # Where nothing is believed at first, as after a cut, all count alike.
+    def trusted(common: Array, width: Array | float) -> Array:
+        return jax.nn.sigmoid(tail.odds - 0.5 * off(common) / width)
+
+    # Where nothing is believed at first, as after a cut, all count alike, and then those that agree best.
     common = common_motion(moved, predicted, weight * (trusted(jnp.zeros_like(moved), 1.0) + 1e-3))
     for _ in range(ROUNDS - 1):
-        common = common_motion(moved, predicted, weight * (trusted(common, 1.0) + 1e-6))
+        common = common_motion(moved, predicted, weight * (trusted(common, 1.0) + 1e-3 / (1 + off(common))))
 
     here = weight > 0
+    # Points that are all over the place have nothing in common, whatever fits a few of them.
+    together = TOGETHER * (here & (trusted(common, 1.0) >= 0.5)).sum() > here.sum()
+    common = jnp.where(together, common, 0)
     trust = trusted(common, 1.0)
     refused = here & (trust < 0.5)
     doubted = doubt.width > 1
@@ -125,8 +134,6 @@ def judge(
     # A throw to yet another place is not what the wider place was waited for.
     anew = refused & doubted & near & (trusted(common, doubt.width) >= 0.5)
 
-    # As many stay together as move as one: else they are all over the place, and no cut.
-    together = (here & ~refused).sum() > 0.5 * here.sum()
     far = (here[:, None] * common**2).sum() / jnp.maximum(here.sum(), 1)
     cut = together & (tail.odds - 0.5 * far / narrow.mean() < 0)
 
