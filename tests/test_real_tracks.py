@@ -57,7 +57,7 @@ def test_finite_and_no_landmark_carried_away(outputs):
 def test_points_that_the_decoder_finds_steadily_are_hardly_ever_left(outputs):
     """Where a raw point lies within 10 px of the median of 9 frames, the output should be near it.
 
-    It is not where the decoder flickers between two places of the face: 11 in 100,000 points. A gate that locked
+    It is not where the decoder flickers between two places of the face: 12 in 100,000 points. A tail that locked
     landmarks out, or let throws in, would give many times that.
     """
     left, steadily = 0, 0

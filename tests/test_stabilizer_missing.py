@@ -1,0 +1,256 @@
+"""Missing points and frames, confidence, uneven time, reset, and what the points of a face have in common."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fhr_jax import stabilizer
+from fhr_jax.stabilizer.common import common_motion
+from tests.oracles import stabilizer as oracle
+from tests.tracks import COVARIANCES, as_dict, extended, params, walk
+
+last = jax.jit(stabilizer.step)
+
+
+@jax.jit
+def after(p, frames):
+    """The state after some frames."""
+    state = stabilizer.init_state(p, dims=frames.shape[-1])
+    return jax.lax.scan(lambda s, z: stabilizer.step(p, s, z), state, jnp.asarray(frames))[0]
+
+
+# Frames
+
+
+@pytest.mark.parametrize("gap", [1, 4])
+def test_after_missing_frames_the_prior_is_as_many_times_as_wide(gap):
+    z, p = walk(30), params(components=2)
+    z[10 : 10 + gap] = np.nan
+    ours = np.asarray(stabilizer.run(p, jnp.asarray(z)))
+    assert np.isfinite(ours).all()
+    assert np.ptp(ours[10 : 10 + gap], axis=0).max() < 1e-4  # no motion model: the prediction stays
+
+    # The frame after the gap, by hand: the same past, but older, and gap + 1 times the components' own variance.
+    past = ours[:10].reshape(10, -1).astype(np.float64)
+    v = np.asarray(p.basis, np.float64)
+    mean, covariance = oracle.history(list(past), float(p.gamma))
+    covariance = (v * np.diag(v.T @ covariance @ v)) @ v.T
+    wide = as_dict(p) | {"prior": as_dict(p)["prior"] * (gap + 1)}
+    weights, means, _ = oracle.posterior(z[10 + gap].reshape(-1), mean, covariance, wide)
+    np.testing.assert_allclose(ours[10 + gap].reshape(-1), weights @ means, rtol=0, atol=1e-3)
+    narrow, means, _ = oracle.posterior(z[10 + gap].reshape(-1), mean, covariance, as_dict(p))
+    assert np.abs(ours[10 + gap].reshape(-1) - narrow @ means).max() > 0.01
+
+
+@pytest.mark.parametrize("extension", ["none", "all"])
+def test_mask_and_nan_and_zero_confidence_are_one(extension):
+    z, p = walk(), extended(extension)
+    mask = np.ones((60, 3), bool)
+    mask[:2, 1] = mask[15, 1] = mask[30:33, 0] = mask[40] = False
+    holes = jnp.asarray(np.where(mask[..., None], z, np.nan))
+    masked = stabilizer.run(p, jnp.asarray(z), mask=jnp.asarray(mask))
+    # Up to how the compiler arranges two programs.
+    np.testing.assert_allclose(masked, stabilizer.run(p, holes), rtol=1e-6)
+    confidence = jnp.asarray(mask, jnp.float32)
+    np.testing.assert_allclose(masked, stabilizer.run(p, jnp.asarray(z), confidence=confidence), rtol=1e-6)
+    # What lies under the mask does not matter.
+    thrown = jnp.where(jnp.asarray(mask)[..., None], jnp.asarray(z), 1e6)
+    np.testing.assert_array_equal(masked, stabilizer.run(p, thrown, mask=jnp.asarray(mask)))
+    whole = mask.all(axis=1)
+    np.testing.assert_allclose(
+        stabilizer.run(p, jnp.asarray(z), mask=jnp.asarray(whole)),
+        stabilizer.run(p, jnp.asarray(np.where(whole[:, None, None], z, np.nan))),
+        rtol=1e-6,
+    )
+
+
+def test_a_missing_point_moves_with_the_others():
+    """Shifted, grown and turned about by its fellows while it is away."""
+    p = stabilizer.default_params(8)._replace(tail=None)
+    rng = np.random.default_rng(0)
+    face = rng.normal(size=(8, 2)) * 40
+    angle, size = 0.004 * np.arange(60), 1 + 0.003 * np.arange(60)
+    turn = np.stack([np.stack([np.cos(angle), -np.sin(angle)], 1), np.stack([np.sin(angle), np.cos(angle)], 1)], 1)
+    clean = 200 + size[:, None, None] * (face @ turn.transpose(0, 2, 1)) + np.arange(60)[:, None, None]
+    z = clean.astype(np.float32)
+    z[20:, 3] = np.nan
+    x = np.asarray(stabilizer.run(p, jnp.asarray(z)))
+    lag = np.abs(x[50:] - clean[50:])
+    assert lag[:, 3].max() < lag[:, [0, 1, 2, 4, 5, 6, 7]].max() + 3
+    assert np.abs(clean[50:, 3] - clean[19, 3]).max() > 25
+
+
+@pytest.mark.parametrize("extension", ["none", "all"])
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_leading_gaps_stay_nan_point_by_point(covariance, extension):
+    z = walk()
+    z[:4] = np.nan
+    z[:9, 2] = np.nan
+    z[50:] = np.nan
+    x = np.asarray(stabilizer.run(extended(extension), jnp.asarray(z), covariance=covariance))
+    assert np.isnan(x[:4]).all()
+    assert np.isnan(x[4:9, 2]).all()
+    assert np.isfinite(x[4:, :2]).all()
+    assert np.isfinite(x[9:]).all()
+    np.testing.assert_allclose(x[4, :2], z[4, :2], atol=1e-3)
+    np.testing.assert_allclose(x[9, 2], z[9, 2], atol=4)  # its neighbours may pull at it through the basis
+
+
+@pytest.mark.parametrize("extension", ["none", "all"])
+def test_all_missing(extension):
+    assert jnp.isnan(stabilizer.run(extended(extension), jnp.full((5, 3, 2), jnp.nan))).all()
+
+
+# Confidence
+
+
+@given(c=st.floats(0.02, 1.0))
+def test_confidence_is_exactly_a_noise_that_is_larger(c):
+    """One component, every direction alike, identity basis; one point, or the same for all."""
+    for points in (1, 4):
+        size = 2 * points
+        z = jnp.asarray(walk(12, points))
+        p = params(points, components=1)._replace(
+            basis=jnp.eye(size), noise=jnp.full(size, 2.0), prior=jnp.full((1, size), 3.0), beta=jnp.ones(1)
+        )
+        sure = jnp.ones((12, points)).at[11].set(c)
+        ours = stabilizer.run(p, z, confidence=sure)
+        noisier = p._replace(noise=p.noise / c)
+        # The same past, and for the last frame the model with that much more noise.
+        _, theirs = last(noisier, after(p, z[:11]), z[11])
+        np.testing.assert_allclose(ours[11], theirs, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("extension", ["none", "motion", "switch", "recurrent"])
+def test_the_surer_a_point_the_nearer_it_is_to_its_observation(extension):
+    p = extended(extension)._replace(basis=jnp.eye(6))
+    z = walk(5)
+    z[4, 0] += 6
+    state = after(p, z[:4])
+
+    @jax.jit
+    def distance(c):
+        x = stabilizer.step(p, state, jnp.asarray(z[4]), confidence=jnp.stack([c, 1.0, 1.0]))[1]
+        return jnp.linalg.norm(x[0] - z[4, 0])
+
+    found = np.array([distance(jnp.float32(c)) for c in (0.0, 0.1, 0.3, 0.6, 1.0)])
+    assert (np.diff(found) < 0).all(), found
+
+
+def test_confidence_beyond_its_range_and_nan_are_taken_for_the_nearest():
+    p, z = params(), jnp.asarray(walk(5))
+    state = after(p, z[:4])
+    wild, tame = (
+        stabilizer.step(p, state, z[4], confidence=jnp.asarray(c))[1] for c in ([2.0, -1.0, jnp.nan], [1.0, 0.0, 0.0])
+    )
+    np.testing.assert_array_equal(wild, tame)
+
+
+# Time
+
+
+def test_a_longer_step_forgets_more():
+    p, z = params(), jnp.asarray(walk(6))
+    state = after(p, z[:5])
+    weights = [float(stabilizer.step(p, state, z[5], dt=dt)[0].history.weight) for dt in (1.0, 2.0)]
+    np.testing.assert_allclose(weights[1], 0.7 * (1 + float(state.history.weight) * 0.7), rtol=1e-5)
+    assert weights[1] < weights[0]
+
+
+@pytest.mark.parametrize("extension", ["none", "switch"])
+def test_two_frames_of_which_the_first_is_missing_are_one_of_two(extension):
+    p, z = extended(extension), jnp.asarray(walk(6))
+    state = after(p, z[:5])
+    skipped, _ = stabilizer.step(p, state, jnp.full((3, 2), jnp.nan))
+    np.testing.assert_allclose(
+        stabilizer.step(p, skipped, z[5])[1], stabilizer.step(p, state, z[5], dt=2.0)[1], rtol=1e-6
+    )
+
+
+def test_at_uneven_times_a_ramp_is_followed_without_lag():
+    rng = np.random.default_rng(0)
+    dt = rng.uniform(0.3, 3.0, 80).astype(np.float32)
+    place = np.cumsum(dt)[:, None, None] * np.array([2.0, -1.0], np.float32) + walk(1)[:1]
+    motion = stabilizer.Motion(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2))
+    p = params()._replace(motion=motion)
+    x = stabilizer.run(p, jnp.asarray(place), dt=jnp.asarray(dt))
+    assert np.abs(x - place)[40:].max() < 0.01
+    even = stabilizer.run(p, jnp.asarray(place))
+    assert np.abs(even - place)[40:].max() > 0.3
+
+
+@pytest.mark.parametrize("extension", ["none", "all"])
+def test_reset_starts_anew(extension):
+    z, p = np.concatenate([walk(20), 3 * walk(20, seed=5)]), extended(extension)
+    reset = jnp.arange(40) == 20
+    x = stabilizer.run(p, jnp.asarray(z), reset=reset)
+    np.testing.assert_allclose(x[20:], stabilizer.run(p, jnp.asarray(z[20:])), rtol=1e-5)
+    np.testing.assert_allclose(x[:20], stabilizer.run(p, jnp.asarray(z[:20])), rtol=1e-5)
+    # A reset without a face in sight forgets, and waits for the next.
+    z[20:22] = np.nan
+    x = np.asarray(stabilizer.run(p, jnp.asarray(z), reset=reset))
+    assert np.isnan(x[20:22]).all()
+    np.testing.assert_allclose(x[22], z[22], rtol=1e-5)
+
+
+# What is common
+
+
+NUMBER = st.floats(-3, 3)
+
+
+@given(
+    shift=st.tuples(NUMBER, NUMBER), growth=NUMBER, turn=NUMBER, seed=st.integers(0, 100), dims=st.sampled_from([2, 3])
+)
+def test_any_similarity_is_found_whatever_the_points_without_weight_do(shift, growth, turn, seed, dims):
+    rng = np.random.default_rng(seed)
+    points = 50 + 10 * rng.normal(size=(7, dims))
+    if dims == 2:
+        linear = np.array([[growth, -turn], [turn, growth]])
+    else:
+        linear, shift = growth * np.eye(3), (*shift, turn)
+    moved = points @ linear.T + np.array(shift)
+    weight = rng.uniform(0.1, 1, 7)
+    weight[2] = 0
+    wrong = moved.copy()
+    wrong[2] = 1e4
+    found = common_motion(*(jnp.asarray(a, jnp.float32) for a in (wrong, points, weight)))
+    np.testing.assert_allclose(found, moved, rtol=0, atol=2e-3)
+
+
+@given(scale=st.floats(0.1, 50), angle=st.floats(-3, 3), seed=st.integers(0, 100))
+def test_what_is_common_turns_and_grows_with_the_track(scale, angle, seed):
+    rng = np.random.default_rng(seed)
+    points, moved, weight = 10 * rng.normal(size=(6, 2)), rng.normal(size=(6, 2)), rng.uniform(0, 1, 6)
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    one, two = (
+        np.asarray(common_motion(*(jnp.asarray(a, jnp.float32) for a in (moved @ t.T, points @ t.T + b, weight))))
+        for t, b in ((np.eye(2), 0.0), (turn, 30.0))
+    )
+    np.testing.assert_allclose(two, one @ turn.T, rtol=0, atol=1e-4 * scale)
+
+
+def test_what_is_common_is_the_least_squares_fit():
+    rng = np.random.default_rng(0)
+    points, moved, weight = rng.normal(size=(6, 2)), rng.normal(size=(6, 2)), rng.uniform(0, 1, 6)
+    columns = [
+        np.stack([np.ones(6), np.zeros(6)], 1),
+        np.stack([np.zeros(6), np.ones(6)], 1),
+        points,
+        np.stack([-points[:, 1], points[:, 0]], 1),
+    ]
+    design = np.stack([c.ravel() for c in columns], axis=1)
+    root = np.sqrt(np.repeat(weight, 2))
+    best = np.linalg.lstsq(design * root[:, None], moved.ravel() * root, rcond=None)[0]
+    found = common_motion(*(jnp.asarray(a, jnp.float32) for a in (moved, points, weight)))
+    np.testing.assert_allclose(np.asarray(found).ravel(), design @ best, atol=1e-5)
+
+
+def test_nothing_is_common_to_no_points_and_a_point_alone_only_shifts():
+    moved, points = jnp.ones((3, 2)), jnp.arange(6.0).reshape(3, 2)
+    np.testing.assert_array_equal(common_motion(moved, points, jnp.zeros(3)), jnp.zeros((3, 2)))
+    np.testing.assert_allclose(common_motion(moved, points, jnp.array([0.0, 1.0, 0.0])), moved)
+    np.testing.assert_allclose(common_motion(moved, jnp.zeros((3, 2)), jnp.ones(3)), moved)

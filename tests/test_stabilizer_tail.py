@@ -1,0 +1,206 @@
+"""Thrown points, lasting jumps and cuts: whom the heavy tail believes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from fhr_jax import stabilizer
+from fhr_jax.stabilizer import tail as tails
+from tests.tracks import extended, in_faces, motion, params, tail, walk
+
+POINTS = 8
+SIZE = 55.0
+"""RMS size in px of the face of `walk(points=8)`, about."""
+
+
+def believing(**changes):
+    p = in_faces(params(POINTS), SIZE)._replace(basis=jnp.eye(2 * POINTS), tail=tail())
+    return p._replace(**changes)
+
+
+def run(z, p=None):
+    return np.asarray(stabilizer.run(believing() if p is None else p, jnp.asarray(z)))
+
+
+def waits(z, point, start):
+    """Frames from `start` on in which the output of a point is not near its observation."""
+    off = np.linalg.norm(run(z)[start:, point] - z[start:, point], axis=-1)
+    return int((off > 15).sum())
+
+
+def test_a_point_thrown_far_out_does_not_carry_the_landmark_away():
+    clean = walk(60, POINTS)
+    z = clean.copy()
+    z[20, 3] += 400
+    z[30:33, 5] -= np.array([[500, 20], [300, 400], [-200, 700]])
+    z[40:44, 1] += np.array([[100, 0], [0, 100], [-100, 0], [0, -100]])
+    reference = run(clean)
+    assert np.abs(run(z, believing(tail=None)) - reference).max() > 100
+    assert np.abs(run(z) - reference).max() < 10
+
+
+def test_a_throw_to_another_place_each_time_is_never_followed():
+    """The wider place is waited for where the point was refused; a throw elsewhere does not profit by it."""
+    clean = walk(60, POINTS)
+    z = clean.copy()
+    z[20:32, 3] += np.where(np.arange(12) % 2, 150, -150)[:, None]
+    assert np.abs(run(z) - run(clean)).max() < 10
+
+
+@pytest.mark.parametrize("extension", [{}, {"motion": motion()}])
+def test_a_lasting_jump_is_followed_and_one_of_more_distance_later(extension):
+    found = []
+    for distance in (60, 240, 960):
+        z = walk(60, POINTS)
+        z[30:, 2, 0] += distance
+        x = run(z, believing(**extension))
+        off = np.linalg.norm(x[30:, 2] - z[30:, 2], axis=-1)
+        found.append(int((off > 15).sum()))
+        assert off[found[-1] :].max() < 15  # once there it stays
+        others = [k for k in range(POINTS) if k != 2]
+        assert np.abs(x - z)[:, others].max() < 10
+    assert 1 <= found[0] < found[1] < found[2] <= 8, found
+
+
+def test_a_cut_starts_anew_but_for_the_point_that_is_thrown_at_that_moment():
+    z = walk(60, POINTS)
+    z[30:] = 100 + 1.5 * (z[30:] - 100) + 300
+    expected = z.copy()
+    z[30, 4] += 2000
+    x = run(z)
+    others = [k for k in range(POINTS) if k != 4]
+    np.testing.assert_allclose(x[30, others], z[30, others], atol=1e-2)
+    assert np.abs(x[30:, 4] - expected[30:, 4]).max() < 30
+    # It forgets: what comes after does not depend on where the face had been.
+    before = z.copy()
+    before[:30] = walk(30, POINTS, seed=0) + 1000
+    np.testing.assert_allclose(run(before)[30:, others], x[30:, others], atol=2)
+
+
+def test_a_missing_point_goes_with_the_cut():
+    z = walk(60, POINTS)
+    z[30:] += 300
+    expected = z.copy()
+    z[30:33, 5] = np.nan
+    assert np.abs(run(z)[30:, 5] - expected[30:, 5]).max() < 15
+
+
+def test_a_frame_all_over_the_place_is_no_cut():
+    z = walk(60, POINTS)
+    clean = z.copy()
+    z[30] = np.random.default_rng(0).uniform(-400, 600, (POINTS, 2))
+    x = run(z)
+    # It is hardly believed, and forgotten soon.
+    assert np.abs(x[30] - clean[30]).max() < 0.25 * np.abs(z[30] - clean[30]).max()
+    assert np.abs(x[36:] - clean[36:]).max() < 10
+
+
+def test_a_fast_face_is_no_cut_and_throws_nobody_out():
+    """A sixth of a face a frame, growing and turning: what is common is not held against a point."""
+    frames = np.arange(40)[:, None, None]
+    turn = np.exp(1j * 0.03 * np.arange(40))[:, None]
+    face = walk(1, POINTS)[0] - 100
+    turned = (face[:, 0] + 1j * face[:, 1])[None] * turn
+    z = (np.stack([turned.real, turned.imag], axis=-1) * 1.01**frames + 6 * frames).astype(np.float32)
+    state, p = stabilizer.init_state(believing()), believing()
+    step = jax.jit(stabilizer.step)
+    for frame in jnp.asarray(z):
+        state, _ = step(p, state, frame)
+        assert (np.asarray(state.doubt.width) == 1).all()
+    assert state.history.weight > 1.5  # gamma / (1 - gamma) = 2.3: the past is there
+
+
+def test_a_point_that_starts_outside_comes_back():
+    z = walk(60, POINTS)
+    z[0, 6] += 1000
+    x = run(z)
+    assert np.abs(x[8:, 6] - z[8:, 6]).max() < 15
+
+
+def test_a_point_comes_back_from_where_it_jumped_to():
+    z = walk(60, POINTS)
+    z[20:40, 2] += 200
+    x = run(z)
+    assert np.abs(x[30:40, 2] - z[30:40, 2]).max() < 15
+    assert np.abs(x[46:, 2] - z[46:, 2]).max() < 15
+    assert waits(z[:40], 2, 20) <= 4
+
+
+def test_a_blink_passes():
+    """A tenth of a face in two frames: as without the tail, to 2 % of its size."""
+    z = walk(60, POINTS, noise=0.0)
+    blink = np.interp(np.arange(60), [28, 30, 31, 34], [0, 1, 1, 0])[:, None] * np.array([0.0, 0.1 * SIZE])
+    z[:, 1] += blink.astype(np.float32)
+    z[:, 2] += blink.astype(np.float32)
+    assert np.abs(run(z) - run(z, believing(tail=None))).max() < 0.02 * 0.1 * SIZE
+
+
+def test_odds_without_end_are_no_tail():
+    z = walk(60, POINTS)
+    z[20, 3] += 400
+    z[30:] += 300
+    z[40, 2] = np.nan
+    endless = believing(tail=stabilizer.Tail(jnp.float32(1e9), jnp.float32(0.2)))
+    np.testing.assert_allclose(run(z, endless), run(z, believing(tail=None)), rtol=0, atol=2e-3)
+
+
+def test_wider_reach_and_higher_odds_believe_more():
+    doubt = tails.start(POINTS, 2, jnp.float32(0))
+    points = jnp.asarray(walk(1, POINTS)[0])
+    z = points.at[0, 0].add(0.7 * SIZE)
+
+    @jax.jit
+    def trust(odds, reach):
+        t = stabilizer.Tail(odds, reach)
+        ones = jnp.ones(POINTS)
+        return tails.judge(t, doubt, z, points, ones, 0.001 * ones, jnp.float32(SIZE))[1]
+
+    by_odds = [float(trust(o, 0.2).trust[0]) for o in (1.0, 3.0, 5.0, 9.0)]
+    by_reach = [float(trust(4.5, r).trust[0]) for r in (0.05, 0.1, 0.2, 0.4)]
+    assert (np.diff(by_odds) > 0).all()
+    assert (np.diff(by_reach) > 0).all()
+    # And by the equation. What is common is what the others do, which is nothing, but for a little.
+    found = trust(4.5, 0.2)
+    assert np.linalg.norm(found.common[1:], axis=-1).max() < 0.05 * SIZE
+    r, s = np.linalg.norm(z - points - found.common, axis=-1) / SIZE, 0.001 + 0.2**2
+    np.testing.assert_allclose(found.trust, 1 / (1 + np.exp(-(4.5 - r**2 / (2 * s)))), rtol=1e-4)
+
+
+def test_gradients_by_odds_and_reach():
+    with jax.enable_x64(True):
+        p = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), believing(motion=motion()))
+        z = np.array(walk(8, POINTS), np.float64)
+        z[3, 2] += 0.6 * SIZE  # doubted, not refused for sure
+        z[5, 4] = np.nan
+
+        def total(odds, reach):
+            x = stabilizer.run(p._replace(tail=stabilizer.Tail(odds, reach)), jnp.asarray(z))
+            return jnp.sum(jnp.sin(x / 5))
+
+        values = (jnp.asarray(4.5), jnp.asarray(0.2))
+        check_grads(total, values, order=1, modes=["fwd", "rev"], atol=1e-5, rtol=1e-5)
+        assert all(abs(g) > 1e-3 for g in jax.grad(total, argnums=(0, 1))(*values))
+
+
+def test_without_face_units_the_reach_is_in_pixels():
+    z = walk(60, POINTS)
+    z[20, 3] += 400
+    z[30:, 2] += 90
+    off = z[0] - z[0].mean(axis=0)
+    size = float(np.sqrt((off**2).sum(axis=-1).mean()))
+    pixels = params(POINTS)._replace(basis=jnp.eye(2 * POINTS), tail=tail(reach=0.2 * size))
+    faces = in_faces(pixels, size)._replace(tail=tail())
+    np.testing.assert_allclose(run(z, pixels), run(z, faces), rtol=0, atol=5e-3)
+
+
+@pytest.mark.parametrize("covariance", ["windowed", "full"])
+def test_with_every_covariance(covariance):
+    z = walk(40, 3)
+    clean = z.copy()
+    z[20, 1] += 500
+    z[30:] += 400
+    x = np.asarray(stabilizer.run(extended("all"), jnp.asarray(z), covariance=covariance))
+    assert np.abs(x[:30] - clean[:30]).max() < 20
+    np.testing.assert_allclose(x[30], z[30], atol=1e-2)
