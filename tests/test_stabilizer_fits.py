@@ -3,7 +3,6 @@
 import dataclasses
 import json
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
@@ -11,7 +10,6 @@ import pytest
 
 from fhr_jax import losses, stabilizer
 from fhr_jax.cli import fit as command
-from fhr_jax.data import track_noise, tracks
 from fhr_jax.errors import InputError
 from fhr_jax.stabilizer.problem import make_problem
 from fhr_jax.stabilizer.reference import interpolate, outliers, steadiness, zero_phase
@@ -111,55 +109,6 @@ def test_bad_videos():
         stabilizer.pad_videos([])
     with pytest.raises(InputError, match="video 1: shapes"):
         stabilizer.pad_videos([pairs()[0], (np.zeros((5, 2, 2)), np.zeros((6, 2, 2)))])
-
-
-# Synthetic tracks
-
-
-def test_tracks_are_seeded_smooth_and_inside_the_crop():
-    draw = jax.jit(lambda key: tracks.batch(key, 3, 200))
-    made = draw(jax.random.key(0))
-    jax.tree.map(np.testing.assert_array_equal, made, draw(jax.random.key(0)))
-    truth = np.asarray(made.truth)
-    assert np.isfinite(np.asarray(made.observed)).all()
-    assert np.median(np.abs(truth - 127.5)) < 128
-    speed = np.linalg.norm(np.diff(truth, axis=1), axis=-1)
-    assert 0.05 < speed.mean() < 5
-    assert np.linalg.norm(np.diff(truth, 2, axis=1), axis=-1).mean() < speed.mean()
-
-
-def test_following_crop_keeps_the_box_of_every_frame():
-    truth = tracks.crop(30 * jax.random.normal(jax.random.key(1), (50, 68, 2)), follow=1.0)
-    side = (truth.max(axis=1) - truth.min(axis=1)).max(axis=-1)
-    np.testing.assert_allclose(side, tracks.CROP / tracks.MARGIN, rtol=1e-4)
-
-
-def test_blinks_close_the_eyes_now_and_then():
-    closure = np.asarray(tracks.blinks(jax.random.key(2), 600))
-    assert closure.max() > 0.55
-    assert closure.min() == 0
-    assert np.median(closure) == 0
-
-
-def test_noise_has_the_level_and_the_correlations_that_it_names():
-    truth = jnp.zeros((4000, 68, 2))
-    noise = track_noise.Noise(level=2.0, spells=0.0)
-    error = np.asarray(track_noise.observe(jax.random.key(0), truth, noise))
-    np.testing.assert_allclose(error.std(), 2.0, rtol=0.05)
-    c = np.corrcoef(error[..., 0].T)
-    assert 0.85 < np.diagonal(c, 1)[:16].mean() < 0.98
-    np.testing.assert_allclose(c[0, 16], noise.shared[0], atol=0.06)
-    next_frame = np.mean(error[1:] * error[:-1]) / error.var()
-    np.testing.assert_allclose(next_frame, noise.slow * noise.memory, atol=0.03)
-
-
-def test_lost_points_and_missing_frames():
-    truth = jnp.zeros((500, 68, 2))
-    seen = np.asarray(track_noise.observe(jax.random.key(0), truth, track_noise.Noise(lost=0.01, missing=0.1)))
-    missing = np.isnan(seen).all(axis=(1, 2))
-    assert 0.05 < missing.mean() < 0.15
-    assert np.isfinite(seen[~missing]).all()
-    assert 0.005 < (np.abs(seen[~missing]).max(axis=-1) > 30).mean() < 0.02
 
 
 # The reference for tracks without truth

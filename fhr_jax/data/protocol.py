@@ -2,7 +2,8 @@
 
 Three sources, all in pixels of the 256 crop, (x, y):
 
-* "tracks": synthetic tracks of `fhr_jax.data.tracks`, drawn anew for every seed; needs no download.
+* "tracks": synthetic tracks of `fhr_jax.data.tracks`, drawn anew for every seed; needs no download. Frames without an
+  observation are not scored, as little as broken ones.
 * "300vw": the folder `300vw_fhr_predictions` in the folder that FHR_JAX_DATA names, files `GROUP/ID.npz` with
   `predictions` (T, M, 2) and, if there are any, `broken_frames` (1-based).
 * a folder of such files. Where all of them hold `truth` (T, M, 2) too, the pairs are taken as they are: this is
@@ -190,15 +191,28 @@ def _take_apart(file: Path, *, throws: bool) -> Source:
 
     if not good.any():
         raise InputError(f"{file}: every frame is broken, expected one that is not")
-    missing = ~np.isfinite(observed).all(axis=-1) | ~good[:, None]
-    thrown = outliers(np.where(good[:, None, None], observed, np.nan), far=FAR) | missing
-    motion = zero_phase(interpolate(observed, thrown), window=WINDOW)
-    if not throws:
-        good &= ~maximum_filter1d((thrown & ~missing).any(axis=1), WINDOW)
+    motion, good = smoothed(observed, good, throws=throws)
     if not good.any():
         raise InputError(f"{file}: every frame is broken or near a thrown point, expected one that is not")
     # Where a good frame misses a point, its residual is NaN, and the frame that gets this noise misses the point too.
     return Source(name, file.parent.name, observed, motion, good, (observed - motion)[good])
+
+
+def smoothed(
+    observed: Float[np.ndarray, "t m 2"], good: Bool[np.ndarray, " t"], *, throws: bool = False
+) -> tuple[Float[np.ndarray, "t m 2"], Bool[np.ndarray, " t"]]:
+    """The motion of a track without truth, and which of its good frames say what the noise is.
+
+    Args:
+        observed: predictions, NaN where a point is missing.
+        good: False where a frame is broken; those are bridged.
+        throws: as in `make`.
+    """
+    missing = ~np.isfinite(observed).all(axis=-1) | ~good[:, None]
+    thrown = outliers(np.where(good[:, None, None], observed, np.nan), far=FAR) | missing
+    motion = zero_phase(interpolate(observed, thrown), window=WINDOW)
+    near = maximum_filter1d((thrown & ~missing).any(axis=1), WINDOW)
+    return motion, good if throws else good & ~near
 
 
 def _stratified(rng: np.random.Generator, videos: Sequence[Source]) -> tuple[list[Source], list[Source]]:
@@ -262,6 +276,6 @@ def _synthetic(seed: int, frames: int, crops: int) -> Split:
     for name, key, number in (("train", keys[0], TRAIN * crops), ("test", keys[1], TEST * crops)):
         made = jax.tree.map(np.asarray, draw(key, number, frames))
         names = [f"{name}/{i}" for i in range(number)]
-        scored = np.ones(frames, bool)
-        sets.append([Pair(z, p, scored, n, n) for z, p, n in zip(made.observed, made.truth, names, strict=True)])
+        scored = np.isfinite(made.observed).all(axis=(2, 3))
+        sets.append([Pair(*arrays, n, n) for *arrays, n in zip(made.observed, made.truth, scored, names, strict=True)])
     return Split(*sets)
