@@ -153,3 +153,20 @@ def test_videos_differ_as_drawn():
     assert 1.4 < louder < 1.8
     assert (drawn.flicker < 0.03).all()
     assert Noise().lost == Noise.draw(jax.random.key(1)).lost == 0
+
+
+def test_without_faults_every_point_is_seen_and_none_is_thrown():
+    made = jax.vmap(lambda k: tracks.sample(k, 60, faults=False))(jax.random.split(jax.random.key(2), 8))
+    error = np.linalg.norm(np.asarray(made.observed - made.truth), axis=-1)
+    assert np.isfinite(error).all()
+    assert error.max() < 40
+
+
+def test_fine_motion_is_slow_has_the_share_it_names_and_follows_the_level():
+    truth = jnp.broadcast_to(tracks.sample(jax.random.key(0), 1, faults=False).truth, (2000, 68, 2))
+    fine = np.asarray(tracks.fine_motion(jax.random.key(1), truth, Noise(level=1.5)))[10:-10]
+    assert 0.7 * tracks.FINE * 1.5 < fine.std() < 1.5 * tracks.FINE * 1.5
+    steps = np.diff(fine, axis=0)
+    assert 0.6 < np.corrcoef(steps[1:].ravel(), steps[:-1].ravel())[0, 1] < 0.95
+    still = tracks.fine_motion(jax.random.key(1), truth, Noise(level=0.0))
+    np.testing.assert_allclose(still, 0, atol=1e-4)

@@ -24,6 +24,9 @@ CROP = 256
 MARGIN = 1.3
 """Side of the crop in longer sides of the landmarks' box."""
 
+FINE, FINE_WINDOW = 0.6, 9
+"""Fine motion: its size, in the level of the noise, and the frames that it is smoothed by."""
+
 RATE = 30.0
 """Frames a second."""
 
@@ -40,7 +43,9 @@ class Tracks(NamedTuple):
     observed: Float[Array, "*batch t 68 2"]
 
 
-def sample(key: Key, frames: int, *, noise: Noise | None = None, follow: float | None = None) -> Tracks:
+def sample(
+    key: Key, frames: int, *, noise: Noise | None = None, follow: float | None = None, faults: bool = True
+) -> Tracks:
     """One clip of `frames` frames and what a detector sees of it.
 
     Args:
@@ -49,14 +54,33 @@ def sample(key: Key, frames: int, *, noise: Noise | None = None, follow: float |
         noise: observation model; None draws its level as the published predictions vary between videos.
         follow: 1 crops every frame to its own landmarks, which removes slow global motion, as the crops of 300-VW;
             0 crops all frames alike; None draws one of the two.
+        faults: False leaves out what no filter of complete tracks can mend: throws, drop-outs and bias by pose.
     """
-    shape_key, lively_key, crop_key, level_key, noise_key = jax.random.split(key, 5)
+    shape_key, lively_key, crop_key, level_key, noise_key, fine_key, size_key = jax.random.split(key, 7)
     liveliness = jnp.exp(0.6 * jnp.clip(jax.random.normal(lively_key), -2, 1.2))
     points = head_points(shape_key, frames, liveliness=liveliness)
     chosen = jax.random.bernoulli(crop_key).astype(points.dtype) if follow is None else follow
-    truth = crop(points, follow=chosen)
     noise = Noise.draw(level_key, liveliness) if noise is None else noise
+    if not faults:
+        noise = noise._replace(lost=0.0, missing=0.0, bias=0.0)
+    truth = crop(points, follow=chosen)
+    varied = jnp.exp(0.5 * jnp.clip(jax.random.normal(size_key), -2, 2))
+    truth = truth + varied * fine_motion(fine_key, truth, noise)
     return Tracks(truth, observe(noise_key, truth, noise))
+
+
+def fine_motion(key: Key, truth: Float[Array, "t 68 2"], noise: Noise) -> Float[Array, "t 68 2"]:
+    """Small slow motion of single points that no model of a head makes: skin, hair line, and slow errors of a detector.
+
+    Published predictions, smoothed, still step along every direction with about a tenth of the variance of their noise,
+    where the head above hardly moves in most. So it is made as the noise is, smoothed by `FINE_WINDOW` frames.
+    """
+    rough = observe(key, truth, noise._replace(lost=0.0, missing=0.0, bias=0.0)) - truth
+    kernel = jnp.hanning(FINE_WINDOW + 2)[1:-1]
+    kernel = FINE / jnp.linalg.norm(kernel) * kernel
+    return jax.vmap(lambda x: jnp.convolve(x, kernel, mode="same"), in_axes=1, out_axes=1)(
+        rough.reshape(len(rough), -1)
+    ).reshape(truth.shape)
 
 
 def batch(key: Key, tracks: int, frames: int, *, noise: Noise | None = None) -> Tracks:
