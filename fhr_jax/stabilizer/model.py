@@ -55,13 +55,15 @@ def init_state(params: Params, *, dims: int = 2, covariance: Covariance = "diago
     if window < 1:
         raise InputError(f"window: {window}, expected at least one frame")
     points, one = size // dims, jnp.ones_like(params.gamma)
-    return State(
+    state = State(
         history=mixture.start(params, covariance, window=window),
         origin=jnp.zeros_like(one, shape=(points, dims)),
         seen=jnp.zeros(points, bool),
         scale=one,
         doubt=None if params.tail is None else tail.start(points, dims, one),
     )
+    # No two leaves share a buffer, so that the state can be donated.
+    return jax.tree.map(jnp.copy, state)
 
 
 def step(
