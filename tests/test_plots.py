@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from fhr_jax import plots
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE7
-from fhr_jax.plots import accuracy, canvas, courses, pictures
+from fhr_jax.plots import accuracy, canvas, comparisons, courses, pictures
 
 
 def rng():
@@ -70,6 +70,22 @@ def draw_faces_of_seven_points(path):
 def draw_decoding(path):
     heatmap = np.exp(-((np.arange(20) - 8.3) ** 2)[None] / 5 - ((np.arange(16) - 5.7) ** 2)[:, None] / 5)
     plots.decoding(heatmap, {"argmax": [8, 6], "fractional": [8.3, 5.7]}, path, truth=[8.3, 5.7])
+
+
+def draw_bars(path):
+    values = {f"method {i}": (1.0 + i / 5, 0.1 * i) for i in range(6)}
+    plots.bars(values, path, label="loss", strong=["method 1"], pale=["method 5"], line=(1.2, "target"))
+
+
+def draw_sweeps(path):
+    x, y = np.arange(1, 6), rng().uniform(1, 9, 5)
+    curves = {"swept": [(x, y), (y, x)], "one point": [(3.0, 2.0), (2.0, 3.0)]}
+    plots.sweeps(curves, path, labels=[("x, px", "y, px"), ("y, px", "x, px")], strong=["swept"], logarithmic="xy")
+
+
+def draw_contours(path):
+    side = np.linspace(-2, 2, 21)
+    plots.contours(side, {"round": side[None] ** 2 + side[:, None] ** 2}, path, marks={"round": {"p": (0.0, 0.0)}})
 
 
 DRAWINGS = [value for name, value in dict(globals()).items() if name.startswith("draw_")]
@@ -163,3 +179,13 @@ def test_a_missing_folder_is_named_and_nothing_is_written(tmp_path):
     with pytest.raises(InputError, match="nowhere"):
         draw_training(tmp_path / "nowhere" / "figure.png")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_bar_is_as_long_as_its_value_and_the_first_is_on_top(monkeypatch):
+    made = figures_of(comparisons, monkeypatch)
+    plots.bars({"good": (0.5, 0.1), "bad": (2.0, 0.0)}, "unused", label="loss", line=(0.8, "target"))
+    axes = made[0].axes[0]
+    assert [bar.get_width() for bar in axes.patches] == [0.5, 2.0]
+    assert [text.get_text() for text in axes.get_yticklabels()] == ["good", "bad"]
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]
+    assert [text.get_text() for text in axes.texts] == ["0.5", "2"]

@@ -6,16 +6,20 @@ also by their dashes.
 """
 
 from fhr_jax.plots.accuracy import accuracy_stability, ced, scale_table
+from fhr_jax.plots.comparisons import bars, contours, sweeps
 from fhr_jax.plots.courses import loss_history, training, trajectories
 from fhr_jax.plots.pictures import decoding, faces
 
 __all__ = [
     "accuracy_stability",
+    "bars",
     "ced",
+    "contours",
     "decoding",
     "faces",
     "loss_history",
     "scale_table",
+    "sweeps",
     "training",
     "trajectories",
 ]
