@@ -1,0 +1,121 @@
+"""A second truth: blinks and speech that are known, and what each filter leaves of them.
+
+Smoothed truth hides blinks. Synthetic tracks have them, exactly: here the opening of lids and lips, less its mean over
+a second, is compared with the true one: the share of its amplitude that is kept (a slope) and its delay. Lids count
+within 10 frames of a blink, lips everywhere. Filters and fits are those of the training videos of the source.
+
+Target:   at least 90 % of the amplitude of both, at most one frame late.
+Command:  python experiments/blinks.py --out runs/blinks
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+from scipy.ndimage import maximum_filter1d
+
+from fhr_jax import plots, stabilizer
+from fhr_jax.data import protocol
+from fhr_jax.data import tracks as synthetic
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.metrics import opening
+from fhr_jax.stabilizer import tuning
+from fhr_jax.stabilizer.contenders import fit_models
+from fhr_jax.stabilizer.judge import run_all
+
+NEAR = 10
+"""Frames around a blink."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure what is left of blinks and speech."""
+
+    out: Path
+    """Folder for summary.json and blink.png."""
+    source: str = "tracks"
+    """What filters and fits are made on: tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
+    seeds: tuple[int, ...] = protocol.SEEDS
+    """Of the split, the noise, the fits, and the clips."""
+    frames: int = protocol.FRAMES
+    """Longest video, and length of the clips."""
+    clips: int = 24
+    """Synthetic clips a seed to measure on."""
+    steps: int = 200
+    """Of Adam for the recommended model; a third of them for L-BFGS on the paper's."""
+    evaluations: int = 300
+    """Of the simplex of the paper's model."""
+    fits: Path | None = None
+    """Folder of fits on the same source, such as --out of stabilizer_ablation.py."""
+    baselines: tuple[str, ...] = ("first order", "second order", "One Euro", "Kalman")
+    """Names of those to tune."""
+
+
+def methods(options: Options, seed: int) -> dict[str, Callable[[jax.Array], jax.Array]]:
+    """Everything that is compared, each from tracks (N, T, 68, 2) to tracks."""
+    train = protocol.batch(protocol.make(seed, source=options.source, frames=options.frames).train)
+    found: dict[str, Any] = {"raw": lambda observed: observed}
+    for family in (family for family in tuning.BASELINES if family.name in options.baselines):
+        settings = tuning.tune(family, train, starts=2, evaluations=100).settings
+        found[family.name] = partial(tuning.smooth, family, settings)
+    models = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    models["default_params()"] = stabilizer.default_params()
+    return found | {name: partial(run_all, params) for name, params in models.items()}
+
+
+def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:
+    """Shares and delays by method, and the mean opening of the lids around a blink."""
+    made = synthetic.batch(jax.random.key(5000 + seed), options.clips, options.frames)
+    truth = np.asarray(made.truth)
+    lids, lips = opening.lids(truth), opening.lips(truth)
+    places = [(i, t) for i, row in enumerate(lids) for t in opening.blinks(row)]
+    places = [(i, t) for i, t in places if 2 * NEAR <= t < options.frames - 2 * NEAR]
+    if not places:
+        raise SystemExit("no blink in the clips, expected more clips or frames")
+    near = np.zeros(lids.shape, bool)
+    near[tuple(np.array(places).T)] = True
+    near = maximum_filter1d(near, 2 * NEAR + 1, axis=1)
+
+    def around(signal: np.ndarray) -> np.ndarray:
+        return np.mean([signal[i, t - NEAR : t + 2 * NEAR] for i, t in places], axis=0)
+
+    rows, curves = {}, {"truth": around(lids)}
+    for name, method in methods(options, seed).items():
+        output = np.asarray(method(made.observed))
+        shut = opening.followed(opening.lids(output), lids, near)
+        talk = opening.followed(opening.lips(output), lips)
+        rows[name] = {"lids": shut.share, "lids_delay": shut.delay, "lips": talk.share, "lips_delay": talk.delay}
+        curves[name] = around(opening.lids(output))
+        print(f"seed {seed}  {name:18}", "  ".join(f"{k} {v:.2f}" for k, v in rows[name].items()), flush=True)
+    return rows, curves
+
+
+def main(options: Options) -> None:
+    """Measure for every seed; print the table, write it and the plot."""
+    folder = output_folder(options.out)
+    results = [one_seed(options, seed) for seed in options.seeds]
+    table: dict[str, dict[str, Any]] = {}
+    for name, row in results[0][0].items():
+        table[name] = {}
+        for field in row:
+            values = [rows[name][field] for rows, _ in results]
+            table[name][field] = {"mean": float(np.mean(values)), "sd": float(np.std(values))}
+        kept = min(table[name][field]["mean"] for field in ("lids", "lips"))
+        late = max(table[name][field]["mean"] for field in ("lids_delay", "lips_delay"))
+        table[name]["meets_target"] = bool(kept >= 0.9 and late <= 1)
+        print(f"{name:18}", "  ".join(f"{k} {table[name][k]['mean']:.3f}" for k in row), table[name]["meets_target"])
+    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
+    write_json(folder / "summary.json", {"options": config, "table": table})
+    time = np.arange(-NEAR, 2 * NEAR)
+    curves = {name: [(time, curve)] for name, curve in results[0][1].items()}
+    labels = [("frames after the lids were closed most", "mean opening of the lids, px")]
+    plots.sweeps(curves, folder / "blink.png", labels=labels, strong=["truth"])
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

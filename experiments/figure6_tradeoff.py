@@ -1,0 +1,152 @@
+"""Fig. 6: accuracy and delay against stability, lambda_1 swept, for every baseline and for two stabilizers.
+
+For each lambda_1 every method is tuned or fitted on the training videos by the loss with this lambda_1 and judged on
+the test videos. The stabilizers go from one lambda_1 to the next with a few steps, outwards from 1.
+
+Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), which finds its
+          model better than four baselines in NRMSE and in stability, on 300-VW.
+Command:  python experiments/figure6_tradeoff.py --out runs/figure6 --source 300vw
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+
+from fhr_jax import plots, stabilizer
+from fhr_jax.data import protocol
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.losses import stabilization
+from fhr_jax.stabilizer import tuning
+from fhr_jax.stabilizer.contenders import PAPER, RECOMMENDED, fit_models
+from fhr_jax.stabilizer.hybrid import fit_hybrid
+from fhr_jax.stabilizer.judge import Score, judge, run_all
+
+MILLISECONDS = 1000 / 30
+"""Of a frame."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Sweep lambda_1."""
+
+    out: Path
+    """Folder for summary.json and tradeoff.png."""
+    source: str = "tracks"
+    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
+    seeds: tuple[int, ...] = protocol.SEEDS
+    """Of the split, the noise and the fits."""
+    frames: int = protocol.FRAMES
+    """Longest video."""
+    lambdas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
+    """Of the smooth term, ascending, 1 among them."""
+    steps: int = 200
+    """Of Adam at lambda_1 = 1; a quarter of them at each other one."""
+    evaluations: int = 300
+    """Of the simplex of the paper's model at each lambda_1."""
+    fits: Path | None = None
+    """Folder of fits at lambda_1 = 1 of the same source, such as --out of stabilizer_ablation.py."""
+    baselines: tuple[str, ...] = tuple(family.name for family in tuning.BASELINES)
+    """Names of those to tune."""
+
+
+def settings(family: tuning.Family, videos: stabilizer.Videos, lambdas: tuple[float, ...]) -> list[dict[str, Any]]:
+    """The best settings of a baseline at each lambda_1."""
+    if family.ranges:
+        return [tuning.tune(family, videos, lambda1=value, starts=2, evaluations=100).settings for value in lambdas]
+    # Nothing but windows to choose: the terms of the loss are the same for all lambdas.
+    terms = []
+    for choice in family.choices:
+        output = tuning.smooth(family, choice, videos.observed)
+        terms.append(stabilization(output, videos.truth, mask=videos.mask))
+    losses = [[float(t.euclidean + 10 * t.delay + value * t.smooth) for t in terms] for value in lambdas]
+    return [dict(family.choices[int(np.argmin(row))]) for row in losses]
+
+
+def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[str, dict[float, stabilizer.Params]]:
+    """Both stabilizers at each lambda_1."""
+    middle = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    found = {name: {1.0: params} for name, params in middle.items()}
+    steps = max(options.steps // 4, 1)
+    below = [value for value in reversed(options.lambdas) if value < 1]
+    above = [value for value in options.lambdas if value > 1]
+    for side in (below, above):
+        params = dict(middle)
+        for value in side:
+            params[PAPER] = fit_hybrid(
+                train, start=params[PAPER], evaluations=options.evaluations, steps=steps, lambda1=value
+            ).params
+            params[RECOMMENDED] = stabilizer.fit_recommended(
+                jax.random.key(seed), train, start=params[RECOMMENDED], steps=steps, rate=0.01, lambda1=value
+            ).params
+            for name, now in params.items():
+                found[name][value] = now
+            print(f"seed {seed}: fitted at lambda_1 = {value}", flush=True)
+    return found
+
+
+def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
+    """Scores of each method at each lambda_1; raw once."""
+    split = protocol.make(seed, source=options.source, frames=options.frames)
+    train, test = protocol.batch(split.train), protocol.batch(split.test)
+    scores = {"raw": [judge(test.observed, test)]}
+    for name, found in sweep_models(options, seed, train).items():
+        scores[name] = [judge(run_all(found[value], test.observed), test, lambda1=value) for value in options.lambdas]
+    for family in tuning.BASELINES:
+        if family.name in options.baselines:
+            scores[family.name] = [
+                judge(tuning.smooth(family, chosen, test.observed), test, lambda1=value)
+                for value, chosen in zip(options.lambdas, settings(family, train, options.lambdas), strict=True)
+            ]
+            print(f"seed {seed}: tuned {family.name}", flush=True)
+    return scores
+
+
+def dominated(table: dict[str, dict[str, list[float]]], lambdas: tuple[float, ...], x: str) -> list[str]:
+    """Where a baseline is at least as good as the recommended model both in `x` and in stability."""
+    ours, places = table[RECOMMENDED], []
+    for i, value in enumerate(lambdas):
+        for name, theirs in table.items():
+            for j, other in enumerate(lambdas if len(theirs[x]) > 1 else ("-",)):
+                better = abs(theirs[x][j]) <= abs(ours[x][i]) and theirs["stability"][j] <= ours["stability"][i]
+                if name not in (RECOMMENDED, PAPER) and better:
+                    places.append(f"lambda_1 = {value}, by {name} at {other}")
+    return places
+
+
+def main(options: Options) -> None:
+    """Sweep for every seed; print the table, say what dominates what, write both and the plot."""
+    folder = output_folder(options.out)
+    results = [one_seed(options, seed) for seed in options.seeds]
+    means: dict[str, dict[str, list[float]]] = {}
+    spreads: dict[str, dict[str, list[float]]] = {}
+    for name in results[0]:
+        values = np.array([result[name] for result in results])  # (seeds, lambdas, numbers)
+        means[name] = dict(zip(Score._fields, values.mean(axis=0).T.tolist(), strict=True))
+        spreads[name] = dict(zip(Score._fields, values.std(axis=0).T.tolist(), strict=True))
+        print(name)
+        for field in ("loss", "nrmse", "stability", "delay"):
+            print(f"  {field:10}", "  ".join(f"{v:8.3f}" for v in means[name][field]))
+    beaten = {x: dominated(means, options.lambdas, x) for x in ("nrmse", "delay")}
+    for x, places in beaten.items():
+        print(f"recommended model dominated in stability and {x}:", "; ".join(places) or "nowhere")
+    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
+    summary = {"options": config, "milliseconds_a_frame": MILLISECONDS, "mean": means, "sd": spreads}
+    write_json(folder / "summary.json", summary | {"dominated": beaten})
+    curves = {
+        name: [
+            (row["nrmse"], row["stability"]),
+            (row["delay"], row["stability"]),
+            (MILLISECONDS * np.array(row["delay"]), row["nrmse"]),
+        ]
+        for name, row in means.items()
+    }
+    labels = [("NRMSE, %", "stability, %"), ("delay, frames", "stability, %"), ("delay, ms", "NRMSE, %")]
+    plots.sweeps(curves, folder / "tradeoff.png", labels=labels, strong=[RECOMMENDED, PAPER])
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

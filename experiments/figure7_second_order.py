@@ -1,0 +1,114 @@
+"""Fig. 7: against the second-order filter, on time delay and on complex movement.
+
+Filters are tuned and stabilizers fitted on the training videos. Then all of them follow a synthetic course that is
+known (step, ramp, turn back, oscillation, a turned head that blinks), seen through the noise of the synthetic tracks
+many times, and the frames of the test videos in which the face moves most.
+
+Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): much better than
+          second order on complex movement, and less late.
+Command:  python experiments/figure7_second_order.py --out runs/figure7 --source 300vw
+"""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+
+from fhr_jax import plots, stabilizer
+from fhr_jax.data import courses, protocol, track_noise
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.stabilizer import tuning
+from fhr_jax.stabilizer.contenders import fit_models
+from fhr_jax.stabilizer.judge import judge, run_all
+
+LIVELY = "test videos, the quarter of the frames that moves most"
+BEFORE = 10
+"""Frames of a course before a part that are drawn with it."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare with the second-order filter."""
+
+    out: Path
+    """Folder for summary.json and the courses."""
+    source: str = "tracks"
+    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
+    seeds: tuple[int, ...] = protocol.SEEDS
+    """Of the split, the noise and the fits."""
+    frames: int = protocol.FRAMES
+    """Longest video."""
+    steps: int = 200
+    """Of Adam for the recommended model; a third of them for L-BFGS on the paper's."""
+    evaluations: int = 300
+    """Of the simplex of the paper's model."""
+    fits: Path | None = None
+    """Folder of fits on the same source, such as --out of stabilizer_ablation.py."""
+    draws: int = 24
+    """Times that the course is observed."""
+
+
+def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
+    """Scores by part and method; the outputs for the first observation of the course."""
+    split = protocol.make(seed, source=options.source, frames=options.frames)
+    train, test = protocol.batch(split.train), protocol.batch(split.test)
+    methods: dict[str, Callable[[jax.Array], jax.Array]] = {"raw": lambda observed: observed}
+    for family in (tuning.SECOND_ORDER, tuning.ONE_EURO):
+        methods[family.name] = partial(tuning.smooth, family, tuning.tune(family, train, evaluations=100).settings)
+    models = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    methods |= {name: partial(run_all, params) for name, params in models.items()}
+
+    made = courses.course()
+    keys = jax.random.split(jax.random.key(1000 + seed), options.draws)
+    seen = jax.vmap(lambda key: track_noise.observe(key, made.truth, track_noise.Noise()))(keys)
+    known = stabilizer.as_videos(seen, jnp.broadcast_to(made.truth[None], seen.shape))
+    speed = jnp.linalg.norm(jnp.diff(test.truth, axis=1, prepend=test.truth[:, :1]), axis=-1).mean(axis=-1)
+    lively = test._replace(mask=test.mask & (speed >= jnp.quantile(speed[test.mask], 0.75)))
+
+    scores: dict[str, dict[str, Any]] = {part: {} for part in (*made.parts, LIVELY)}
+    tracks = {}
+    for name, method in methods.items():
+        output = method(known.observed)
+        tracks[name] = np.asarray(output[0])
+        for part, frames in made.parts.items():
+            inside = jnp.zeros(known.mask.shape, bool).at[:, frames].set(True)
+            scores[part][name] = judge(output, known._replace(mask=inside))
+        scores[LIVELY][name] = judge(method(test.observed), lively)
+    return scores, tracks
+
+
+def main(options: Options) -> None:
+    """Compare for every seed; print the tables, write them and the courses."""
+    folder = output_folder(options.out)
+    results = [one_seed(options, seed) for seed in options.seeds]
+    summary: dict[str, dict[str, Any]] = {}
+    for part, methods in results[0][0].items():
+        print(part)
+        for name in methods:
+            row = {}
+            for field in ("nrmse", "stability", "delay"):
+                values = [getattr(scores[part][name], field) for scores, _ in results]
+                # Single fast frames have no delay to speak of.
+                if np.isfinite(values).all() and not (part == LIVELY and field == "delay"):
+                    row[field] = {"mean": float(np.mean(values)), "sd": float(np.std(values))}
+            summary.setdefault(part, {})[name] = row
+            print(f"  {name:16}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
+    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
+    write_json(folder / "summary.json", {"options": config, "parts": summary})
+    made, tracks = courses.course(), results[0][1]
+    for part, frames in made.parts.items():
+        shown = (frames.start - BEFORE, frames.stop)
+        name = part.replace(" ", "_")
+        # Upper lids move in y where the head turns and blinks; elsewhere the tip of the nose in x is the course.
+        landmark, axis = (37, "y") if "blinks" in part else (30, "x")
+        plots.trajectories(made.truth, tracks, folder / f"{name}.png", landmark=landmark, axis=axis, frames=shown)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,90 @@
+"""Table 3: the terms of the loss. Without the delay term, with the midpoint as smooth term, without both.
+
+Two stabilizers, fitted by the whole loss, go on from there by each of the others (lambda_2 = 0, lambda_3 = infinity)
+and are judged by NRMSE and stability on the test videos, beside the raw tracks.
+
+Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): NRMSE/stability
+          on 300-VW, scenario 1: raw 5.07/2.79, whole loss 4.42/1.67, lambda_2 = 0 5.55/1.64, lambda_3 = infinity
+          4.40/1.78, both 4.49/1.68.
+Command:  python experiments/table3_loss_terms.py --out runs/table3 --source 300vw
+"""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import tyro
+
+from fhr_jax import plots, stabilizer
+from fhr_jax.data import protocol
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.stabilizer.contenders import PAPER, RECOMMENDED, fit_models
+from fhr_jax.stabilizer.hybrid import fit_hybrid
+from fhr_jax.stabilizer.judge import Score, judge, over_seeds, run_all
+
+WHOLE = "whole loss"
+LOSSES: dict[str, dict[str, Any]] = {
+    WHOLE: {},
+    "lambda_2 = 0": {"lambda2": 0.0},
+    "lambda_3 = inf": {"lambda3": float("inf")},
+    "lambda_2 = 0, lambda_3 = inf": {"lambda2": 0.0, "lambda3": float("inf")},
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Fit with and without the terms of the loss."""
+
+    out: Path
+    """Folder for summary.json and terms.png."""
+    source: str = "tracks"
+    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
+    seeds: tuple[int, ...] = protocol.SEEDS
+    """Of the split, the noise and the fits."""
+    frames: int = protocol.FRAMES
+    """Longest video."""
+    steps: int = 200
+    """Of Adam for the whole loss; a third of them for each of the others."""
+    evaluations: int = 300
+    """Of the simplex of the paper's model for each loss."""
+    fits: Path | None = None
+    """Folder of fits by the whole loss on the same source, such as --out of stabilizer_ablation.py."""
+
+
+def one_seed(options: Options, seed: int) -> dict[str, Score]:
+    """Scores by "model: loss"."""
+    split = protocol.make(seed, source=options.source, frames=options.frames)
+    train, test = protocol.batch(split.train), protocol.batch(split.test)
+    whole = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    scores, steps = {"raw": judge(test.observed, test)}, max(options.steps // 3, 1)
+    for name, weights in LOSSES.items():
+        models = dict(whole)
+        if weights:
+            models[PAPER] = fit_hybrid(
+                train, start=whole[PAPER], evaluations=options.evaluations, steps=steps, **weights
+            ).params
+            models[RECOMMENDED] = stabilizer.fit_recommended(
+                jax.random.key(seed), train, start=whole[RECOMMENDED], steps=steps, rate=0.01, **weights
+            ).params
+        for model, params in models.items():
+            score = scores[f"{model}: {name}"] = judge(run_all(params, test.observed), test)
+            print(f"seed {seed}  {model}: {name}  NRMSE {score.nrmse:.3f}  stability {score.stability:.3f}", flush=True)
+    return scores
+
+
+def main(options: Options) -> None:
+    """Fit for every seed; print the table, write it and the plot."""
+    folder = output_folder(options.out)
+    results = [one_seed(options, seed) for seed in options.seeds]
+    table = {name: over_seeds([scores[name] for scores in results]) for name in results[0]}
+    for name, row in table.items():
+        print(f"{name:46}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
+    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
+    write_json(folder / "summary.json", {"options": config, "table": table})
+    points = {name: (row["nrmse"]["mean"], row["stability"]["mean"]) for name, row in table.items()}
+    plots.accuracy_stability(points, folder / "terms.png")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,205 @@
+"""Every experiment runs on a few short tracks, and what it writes is finite and says what it should."""
+
+import importlib.util
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fhr_jax import stabilizer
+from fhr_jax.data.faces import anatomy
+from fhr_jax.stabilizer import contenders, hybrid
+
+FOLDER = Path(__file__).parents[1] / "experiments"
+FRAMES = 48
+TINY = {"seeds": (0,), "frames": FRAMES, "steps": 1, "evaluations": 2}
+
+
+def load(name):
+    spec = importlib.util.spec_from_file_location(f"experiment_{name.replace('/', '_')}", FOLDER / f"{name}.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def instead_of_fits(monkeypatch):
+    """Fits give back where they began: what a fit finds is tested elsewhere, and compiling one takes long."""
+
+    def stay(*videos, start, **options):
+        return stabilizer.Fit(start, stabilizer.History([0.0], [1], [1.0]), 0.0)
+
+    monkeypatch.setattr(stabilizer, "fit_recommended", stay)
+    monkeypatch.setattr(hybrid, "fit_hybrid", stay)
+
+
+def run(name, out, **options):
+    """What it wrote, every number of which must be finite (NaN is refused when it is written, and here)."""
+    module = load(name)
+    module.main(module.Options(out=out, **options))
+    text = (out / "summary.json").read_text()
+    assert "NaN" not in text
+    for picture in out.glob("*.png"):
+        assert picture.stat().st_size > 1000
+    return json.loads(text), sorted(picture.name for picture in out.glob("*.png"))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory):
+    """Five tracks with truth: the mean face, swaying."""
+    folder, rng = tmp_path_factory.mktemp("tracks"), np.random.default_rng(0)
+    time = np.arange(FRAMES)[:, None, None]
+    for i in range(5):
+        sway = 8 * np.sin(time / 6 + rng.uniform(0, 6, (1, 1, 2)))
+        truth = 100 + 90 * np.asarray(anatomy.MEAN)[None, :68, :2] + sway
+        np.savez(folder / f"{i}.npz", predictions=truth + rng.normal(size=truth.shape), truth=truth)
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def fits(tmp_path_factory, source):
+    """Parameters that the experiments read instead of fitting them: the paper's start and that of the extended."""
+    import jax
+
+    from fhr_jax.data import protocol
+
+    folder = tmp_path_factory.mktemp("fits")
+    videos = protocol.batch(protocol.make(0, source=source, frames=FRAMES).train)
+    stabilizer.save(folder / "paper_0.npz", stabilizer.paper_start(videos))
+    stabilizer.save(folder / "recommended_0.npz", stabilizer.extended_start(jax.random.key(0), videos))
+    return folder
+
+
+def test_ablation(tmp_path, source, instead_of_fits):
+    summary, pictures = run("stabilizer_ablation", tmp_path, source=source, quick=True, **TINY)
+    table = summary["table"]
+    assert summary["best_baseline"] == "first order"
+    assert table["first order"]["ratio"]["mean"] == 1.0
+    # Independent noise on a smooth motion: filtering helps, and seeing the future helps more.
+    assert table["RTS smoother"]["loss"]["mean"] < table["first order"]["loss"]["mean"] < table["raw"]["loss"]["mean"]
+    assert {"paper's model", "recommended"} < set(table)
+    assert pictures == ["loss.png"]
+    assert (tmp_path / "recommended_0.npz").exists()
+
+
+def test_figure2(tmp_path):
+    summary, _ = run("figure2_contours", tmp_path, points=9)
+    axes = summary["along_over_across"]
+    # By hand, for a step of 2 px: 1 / sqrt(1 + lambda2 / 2^2), and sqrt(lambda3 / (4^2 + lambda3)) the other way round.
+    np.testing.assert_allclose(axes["Euclidean loss"], 1, rtol=1e-5)
+    np.testing.assert_allclose(axes["with delay term"], 1 / np.sqrt(1 + 10 / 4), rtol=1e-4)
+    np.testing.assert_allclose(axes["distance to the midpoint"], 1, rtol=1e-5)
+    np.testing.assert_allclose(axes["smooth loss"], np.sqrt(17), rtol=1e-4)
+
+
+def test_figure3(tmp_path, source, fits, instead_of_fits):
+    summary, pictures = run("figure3_delay", tmp_path, source=source, fits=fits, window=30, **TINY)
+    methods = summary["methods"]
+    assert methods["raw"]["landmarks_with_smaller_angle"] == 0
+    # The motion of two independent observations: 2 coordinates, twice the variance of 1 px^2.
+    np.testing.assert_allclose(methods["raw"]["squared"], 4, rtol=0.1)
+    assert methods["paper's model"]["landmarks_with_smaller_motion_error"] > 60
+    assert pictures == ["course.png", "landmarks.png"]
+
+
+def test_figure6(tmp_path, source, fits, instead_of_fits):
+    summary, _ = run(
+        "figure6_tradeoff",
+        tmp_path,
+        source=source,
+        fits=fits,
+        lambdas=(1.0, 10.0),
+        baselines=("moving average",),
+        **TINY,
+    )
+    smooth = summary["mean"]["moving average"]
+    assert smooth["stability"][1] <= smooth["stability"][0] < summary["mean"]["raw"]["stability"][0]
+    assert smooth["delay"][1] >= smooth["delay"][0]
+    assert set(summary["dominated"]) == {"nrmse", "delay"}
+
+
+def test_where_a_model_is_dominated():
+    module = load("figure6_tradeoff")
+    ours = {"nrmse": [1.0, 2.0], "stability": [2.0, 1.0]}
+    worse, better = {"nrmse": [1.1, 2.0], "stability": [2.0, 1.5]}, {"nrmse": [3.0, 0.9], "stability": [0.9, 1.9]}
+    table = {"recommended": ours, "worse": worse}
+    assert module.dominated(table, (1.0, 3.0), "nrmse") == []
+    found = module.dominated(table | {"better": better}, (1.0, 3.0), "nrmse")
+    assert found == ["lambda_1 = 1.0, by better at 3.0"]
+
+
+def test_figure7(tmp_path, source, fits):
+    summary, pictures = run("figure7_second_order", tmp_path, source=source, fits=fits, draws=2, **TINY)
+    parts = summary["parts"]
+    assert len(pictures) == 5
+    assert set(parts) > {"step", "ramp", "turn back", "oscillation"}
+    # Noise alone makes no delay; smoothing does.
+    assert abs(parts["ramp"]["raw"]["delay"]["mean"]) < 0.4 < parts["ramp"]["One Euro"]["delay"]["mean"]
+    assert "delay" not in parts["test videos, the quarter of the frames that moves most"]["raw"]
+
+
+def test_table3(tmp_path, source, fits, instead_of_fits):
+    summary, _ = run("table3_loss_terms", tmp_path, source=source, fits=fits, **TINY)
+    assert len(summary["table"]) == 9
+    for row in summary["table"].values():
+        assert row["stability"]["mean"] <= summary["table"]["raw"]["stability"]["mean"]
+
+
+def test_blinks(tmp_path, source, fits):
+    options = TINY | {"frames": 150, "baselines": ("first order",)}
+    summary, pictures = run("blinks", tmp_path, source=source, fits=fits, clips=3, **options)
+    raw = summary["table"]["raw"]
+    np.testing.assert_allclose([raw["lids"]["mean"], raw["lips"]["mean"]], 1, atol=0.15)
+    assert abs(raw["lids_delay"]["mean"]) <= 0.2
+    assert raw["meets_target"] is True
+    assert summary["table"]["first order"]["lids"]["mean"] < raw["lids"]["mean"]
+    assert pictures == ["blink.png"]
+
+
+@pytest.mark.slow
+def test_time_per_frame(tmp_path, monkeypatch):
+    monkeypatch.setenv("XLA_FLAGS", "")  # the script sets it for itself, not for the tests after this one
+    summary, _ = run("bench/time_per_frame", tmp_path, frames=40, rounds=2, small=True)
+    assert all(low <= median <= high for low, median, high in summary["us_a_frame"].values())
+    assert set(summary["targets"]) < set(summary["us_a_frame"])
+    assert summary["gradient"]["full"]["ratio"] > 1
+
+
+def test_the_peer_of_the_benchmark_is_one_euro():
+    from fhr_jax import filters
+
+    track = 100 + np.random.default_rng(0).normal(size=(30, 5, 2)).cumsum(axis=0)
+    peer = load("bench/time_per_frame").one_euro_numpy(track, 2.0, 0.1, 1.3, 30.0)
+    ours = filters.run(filters.one_euro(min_cutoff=2.0, beta=0.1, d_cutoff=1.3), track.astype(np.float32))
+    np.testing.assert_allclose(peer, ours, atol=1e-3)
+
+
+@pytest.fixture(scope="module")
+def seven():
+    """Seven points on a walk, seen through noise."""
+    rng = np.random.default_rng(0)
+    truth = 100 + rng.normal(size=(3, 40, 7, 2)).cumsum(axis=1)
+    return stabilizer.as_videos(*(part.astype(np.float32) for part in (truth + rng.normal(size=truth.shape), truth)))
+
+
+def test_the_hybrid_goes_on_where_the_simplex_ended(seven):
+    simplex = stabilizer.fit_simplex(seven, tied=True, evaluations=30)
+    both = hybrid.fit_hybrid(seven, evaluations=30, steps=3)
+    n = len(simplex.history.loss)
+    np.testing.assert_allclose(both.history.loss[:n], simplex.history.loss, rtol=1e-5)
+    assert both.history.loss[-1] < both.history.loss[n - 1]
+
+
+def test_fits_are_kept_and_read(seven, tmp_path):
+    made = contenders.fit_models(3, seven, evaluations=8, steps=1, folder=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["paper_3.npz", "recommended_3.npz"]
+    assert made[contenders.PAPER].motion is None
+    assert made[contenders.RECOMMENDED].recurrent is not None
+    paper = stabilizer.paper_start(seven)
+    stabilizer.save(tmp_path / "paper_3.npz", paper)
+    again = contenders.fit_models(3, seven, evaluations=8, steps=1, folder=tmp_path)
+    np.testing.assert_array_equal(again[contenders.PAPER].noise, paper.noise)
+    np.testing.assert_array_equal(again[contenders.RECOMMENDED].noise, made[contenders.RECOMMENDED].noise)
