@@ -1,25 +1,33 @@
-"""Fit of the stabilizer: gradient against the simplex that the paper used, on synthetic tracks.
+"""Fit of the stabilizer: gradient against the simplex that the paper used.
 
-Same videos, same start (the paper's), same compiled loss, same clock; compilation is outside the clock.
+Same videos, same start (the paper's), same compiled loss, same clock; compilation is outside the clock. The paper's
+model, for one point (D = 2), the 7-point markup (D = 14) and 68 points (D = 136).
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), which fits by
           Nelder-Mead (Lagarias et al. 1998) in 12 hours on a laptop.
-Command:  python experiments/gradient_vs_simplex.py --out runs/gradient_vs_simplex --seconds 20
-Cost:     four times --seconds and half a minute for compiling, on 2 cores.
-Figures:  with --seconds 20 on 2 busy cores, from loss 141.7: L-BFGS in 412 dimensions 140.1 (223 evaluations;
-          its line search finds nothing lower after 10 s), simplex in 412 dimensions 136.0 (3071), simplex tied
-          to 7 numbers 82.7 (1046, most of it within 1 s), and that followed by L-BFGS 74.9 (1268), the lowest.
+Command:  python experiments/gradient_vs_simplex.py --out runs/gradient_vs_simplex
 """
 
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import jax
+import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import tracks
+from fhr_jax.data import protocol, tracks
 from fhr_jax.files import output_folder, write_json
+from fhr_jax.markup import SEVEN_OF_68
+from fhr_jax.stabilizer import compare
+
+POINTS = {2: (30,), 14: SEVEN_OF_68, 136: tuple(range(68))}
+"""Landmarks for each D: the tip of the nose, the 7, all."""
+
+ALIKE = 0.01
+"""Losses that differ by less, relatively, count as the same."""
 
 
 @dataclass(frozen=True)
@@ -27,34 +35,90 @@ class Options:
     """Compare the fits of the stabilizer."""
 
     out: Path
-    """Folder for summary.json and loss.png."""
+    """Folder for summary.json and, for each D, loss_D.png and evaluations_D.png."""
     seconds: float = 30.0
     """For each method."""
+    processor_time: bool = False
+    """Seconds of the processor instead of the wall, for machines that are busy with something else."""
+    dims: tuple[int, ...] = (2, 14, 136)
+    """D, some of 2, 14, 136."""
+    methods: tuple[str, ...] = tuple(compare.METHODS)
+    """Names from `stabilizer.compare.METHODS`."""
+    source: str = "tracks"
+    """"tracks": synthetic; "300vw": the published predictions, see `fhr_jax.data.protocol`; or a folder."""
     videos: int = 12
     """Synthetic clips."""
-    frames: int = 300
+    frames: int = 400
     """Frames of each."""
     seed: int = 1
     """Of the tracks."""
 
 
 def main(options: Options) -> None:
-    """Run the fits, write both histories, say who won."""
+    """Run the fits, write their histories, say who won."""
     folder = output_folder(options.out)
-    made = tracks.batch(jax.random.key(options.seed), options.videos, options.frames)
-    fits = stabilizer.compare_fits(stabilizer.as_videos(made.observed, made.truth), seconds=options.seconds)
+    videos = _videos(options)
+    device = jax.devices()[0]
+    summary = {"device": f"{device.platform} {device.device_kind}", "jax": jax.__version__, "fits": {}}
+    for size in options.dims:
+        some = videos._replace(observed=videos.observed[..., POINTS[size], :], truth=videos.truth[..., POINTS[size], :])
+        print(f"D = {size}: {some.mask.shape[0]} videos, {int(some.mask.sum())} frames on {summary['device']}")
+        fits: dict[str, stabilizer.Fit] = {}
+        for name in options.methods:
+            clock = time.process_time if options.processor_time else time.perf_counter
+            fits |= stabilizer.compare_fits(some, seconds=options.seconds, methods=(name,), clock=clock)
+            _tell(name, fits[name])
+        summary["fits"][str(size)] = _summary(fits)
+        write_json(folder / "summary.json", summary)
+        seconds = {name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()}
+        plots.loss_history(seconds, folder / f"loss_{size}.png")
+        evaluations = {name: (fit.history.evaluations, fit.history.loss) for name, fit in fits.items()}
+        plots.loss_history(evaluations, folder / f"evaluations_{size}.png", unit="evaluations")
+        print(f"D = {size}: lowest loss by {summary['fits'][str(size)]['winner']}")
+
+
+def _videos(options: Options) -> stabilizer.Videos:
+    if options.source == "tracks":
+        made = tracks.batch(jax.random.key(options.seed), options.videos, options.frames)
+        return stabilizer.as_videos(made.observed, made.truth)
+    return protocol.batch(protocol.make(options.seed, source=options.source, frames=options.frames).train)
+
+
+def _tell(name: str, fit: stabilizer.Fit) -> None:
+    h = fit.history
+    print(
+        f"  {name}: {h.loss[0]:.2f} -> {h.loss[-1]:.2f} in {h.evaluations[-1]} evaluations, {h.seconds[-1]:.1f} s "
+        f"(and {fit.compile_seconds:.1f} s to compile)",
+        flush=True,
+    )
+
+
+def _summary(fits: dict[str, stabilizer.Fit]) -> dict:
+    """Histories, who won, when each reached the best of each other, and whether the tied fits agree."""
     lowest = {name: fit.history.loss[-1] for name, fit in fits.items()}
-    summary = {
-        name: fit.history._asdict() | {"best": lowest[name], "compile_seconds": fit.compile_seconds}
-        for name, fit in fits.items()
-    }
     winner = min(lowest, key=lowest.__getitem__)
-    write_json(folder / "summary.json", {"winner": winner, "fits": summary})
-    plots.loss_history({name: (f.history.seconds, f.history.loss) for name, f in fits.items()}, folder / "loss.png")
-    for name, fit in fits.items():
-        history = fit.history
-        print(f"{name}: {history.loss[0]:.1f} -> {history.loss[-1]:.1f} in {history.evaluations[-1]} evaluations")
-    print(f"lowest loss: {winner}")
+    near = lowest[winner] * (1 + ALIKE)
+    tied = [lowest[name] for name in (compare.TIED, compare.STARTS, compare.TIED_COOLED) if name in lowest]
+    return {
+        "winner": winner,
+        "best": lowest,
+        "seconds_to_within_1_percent_of_the_lowest": {n: _reached(f.history, near) for n, f in fits.items()},
+        "seconds_to_the_best_of": {
+            other: {name: _reached(fit.history, lowest[other]) for name, fit in fits.items()} for other in fits
+        },
+        "tied_optima": tied,
+        "tied_optima_agree": bool(tied) and max(tied) <= min(tied) * (1 + ALIKE),
+        "histories": {n: f.history._asdict() | {"compile_seconds": f.compile_seconds} for n, f in fits.items()},
+    }
+
+
+def _reached(history: stabilizer.History, loss: float) -> float | None:
+    """Seconds until the loss was this low; None if it never was."""
+    return _first(history.seconds, np.asarray(history.loss) <= loss * (1 + 1e-6))
+
+
+def _first(values: Sequence[float], when: np.ndarray) -> float | None:
+    return round(values[int(when.argmax())], 3) if when.any() else None
 
 
 if __name__ == "__main__":

@@ -8,7 +8,10 @@ import pytest
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
+from fhr_jax.stabilizer import chain, gradient, simplex_starts, windows
+from fhr_jax.stabilizer.problem import make_problem
 from fhr_jax.stabilizer.saved import load_run, save_run
+from fhr_jax.stabilizer.solver import drive, split
 
 
 def pairs(number=3, frames=60, points=2, seed=0, noise=0.5):
@@ -36,7 +39,16 @@ FITS = {
         KEY, videos, steps=3 * n, inner=3, window=10, batch=4, **o
     ),
     "simplices": lambda videos, n, **o: stabilizer.fit_starts(KEY, videos, evaluations=30 * n, starts=3, **o),
+    "hybrid": lambda videos, n, **o: hybrid_fit(videos, n, **o),
 }
+
+
+def hybrid_fit(videos, n, **options):
+    """A chain whose links are short enough to be passed."""
+    objective, budget = split(options)
+    problem = make_problem(stabilizer.paper_start(videos), videos, **objective)
+    links = (chain.Link(SOLVERS[link](problem), 4) for link in ("simplices", "windows", "L-BFGS"))
+    return drive(problem, chain.chain(problem, tuple(links)), iterations=n, **budget)
 
 
 @pytest.mark.parametrize("name", FITS)
@@ -69,6 +81,56 @@ def test_a_run_of_another_fit_is_refused(videos, tmp_path):
         load_run(tmp_path / "none.npz", kept[0].solver)
 
 
+SOLVERS = {
+    "L-BFGS": lambda problem: gradient.lbfgs(problem, temperatures=(10.0, 1.0), stage=2),
+    "Adam": lambda problem: gradient.descent(problem, optax.adam(0.1), temperatures=(10.0, 1.0), stage=2),
+    "windows": lambda problem: windows.stochastic(KEY, problem, optax.adam(0.1), window=9, warm=9, batch=4, inner=2),
+    "simplices": lambda problem: simplex_starts.simplices(KEY, problem, starts=2, away=1.0, edge=1.0, tied=True),
+}
+
+
+@pytest.mark.parametrize("name", SOLVERS)
+def test_an_iteration_is_compiled_once(name, videos):
+    traced = 0
+    problem = make_problem(stabilizer.paper_start(videos), videos)
+
+    def counted(*arguments):
+        nonlocal traced
+        traced += 1
+        return problem.loss_of(*arguments)
+
+    def outputs(*arguments):
+        nonlocal traced
+        traced += 1
+        return problem.outputs(*arguments)
+
+    solver = SOLVERS[name](problem._replace(loss_of=counted, outputs=outputs))
+    state, _ = solver.update(solver.init(problem.start))
+    first = traced
+    assert first > 0
+    for _ in range(4):
+        state, _ = solver.update(state)
+    assert traced == first
+
+
+def test_a_chain_goes_on_where_its_last_link_ended(videos):
+    problem = make_problem(stabilizer.paper_start(videos), videos)
+    first, second = SOLVERS["simplices"](problem), gradient.lbfgs(problem)
+    solver = chain.chain(problem, (chain.Link(first, 3), chain.Link(second, 4)))
+    state, losses = solver.init(problem.start), []
+    for _ in range(7):
+        state, found = solver.update(state)
+        losses.append(found.loss)
+        assert found.finished == (len(losses) == 7)
+    alone = first.init(problem.start)
+    for _ in range(3):
+        alone, found = first.update(alone)
+    assert losses[2] == found.loss
+    np.testing.assert_allclose(problem.loss(jnp.asarray(found.vector)), found.loss, rtol=1e-5)
+    _, found = second.update(second.init(jnp.asarray(found.vector)))
+    assert losses[3] == found.loss
+
+
 @pytest.mark.parametrize("name", [*FITS, "SciPy"])
 def test_held_out_videos_choose_and_stop(name, videos):
     """The held-out truth is noise, which nothing predicts: all that makes the fit better makes it worse there."""
@@ -80,7 +142,7 @@ def test_held_out_videos_choose_and_stop(name, videos):
     assert fit.held_out is not None
     assert len(fit.held_out) == len(fit.history.loss)
     assert (np.diff(fit.held_out) <= 0).all()
-    problem = stabilizer.problem.make_problem(fit.params, held_out)
+    problem = make_problem(fit.params, held_out)
     np.testing.assert_allclose(problem.loss(problem.start), fit.held_out[-1], rtol=1e-4)
     best = int(np.argmin(fit.held_out))
     assert len(fit.held_out) - 1 - best <= 4

@@ -1,5 +1,6 @@
 """`fhr-jax fit`: parameters of the stabilizer from a user's own tracks."""
 
+import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -7,10 +8,14 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import tyro
 
+from fhr_jax import log
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
 _Positional = tyro.conf.Positional
+
+Pair = tuple[np.ndarray, np.ndarray]
+"""Observed and true track, (T, M, 2)."""
 
 _TRUTH = ("truth", "ground_truth")
 _OBSERVED = ("predictions", "landmarks")
@@ -24,7 +29,10 @@ class Fit:
     `ground_truth`) of the same shape. Where a file has no truth, the track's own zero-phase smoothing (Savitzky-Golay,
     13 frames) takes its place, which hides blinks; the command says so. Without TRACKS the fit is on synthetic ones.
 
-    OUT gets params.npz, history.json and config.json.
+    From five tracks on, a fifth of them is held out: they are not fitted, and the parameters that suit them best are
+    the result, so that a fit does not learn its own tracks by heart.
+
+    OUT gets params.npz, history.json, config.json and fit.npz, from which --resume goes on.
 
     Example:  fhr-jax fit tracks/ --out runs/fit
     """
@@ -33,12 +41,19 @@ class Fit:
     """Files and folders; default: synthetic tracks of 68 points."""
     out: Path = Path("runs/fit")
     """Folder for the results."""
+    resume: bool = False
+    """Go on with the fit in OUT, which was stopped or had too little time; same tracks and options, but --seconds."""
     method: Literal["hybrid", "gradient", "simplex"] = "hybrid"
-    """hybrid: the simplex on few numbers, then gradient descent on all; gradient: L-BFGS alone; simplex: alone."""
+    """hybrid: the simplex on few numbers, then gradients of random windows, then of all; gradient: L-BFGS alone;
+    simplex: alone."""
     tied: bool = False
     """Fit one scale for each row of variances instead of every variance: robust where there is little data."""
     seconds: float = 60.0
-    """Time for the fit, without reading and compiling."""
+    """Time for the fit at most, without reading and compiling; those before --resume count."""
+    held_out: float = 0.2
+    """Share of the tracks to hold out, if there are at least five; 0 holds out none."""
+    patience: int = 50
+    """Iterations without an improvement on the held-out tracks after which the fit stops."""
     covariance: Literal["diagonal", "full"] = "diagonal"
     """What is kept of the spread of past landmarks; full is the paper's, and much slower."""
     lambda1: float = 1.0
@@ -56,7 +71,7 @@ class Fit:
     videos: int = 12
     """Number of synthetic tracks."""
     seed: int = 0
-    """Of the synthetic tracks."""
+    """Of the synthetic tracks, of the tracks to hold out and of the windows."""
 
 
 def run(options: Fit) -> None:
@@ -64,71 +79,162 @@ def run(options: Fit) -> None:
     _check(options)
     pairs = read_pairs(options.tracks)
 
-    import jax.numpy as jnp
-    from tqdm import tqdm
-
     from fhr_jax import stabilizer
+    from fhr_jax.stabilizer.problem import in_face_units
+    from fhr_jax.stabilizer.saved import load_run
 
     pairs = pairs or _synthetic(options)
     if not options.keep_bias:
         pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
     scales = [1.0] * len(pairs) if options.track_units else [_crop_scale(truth) for _, truth in pairs]
-    videos = stabilizer.pad_videos([(z * s, p * s) for (z, p), s in zip(pairs, scales, strict=True)])
-    if not np.asarray(videos.mask).any():
-        raise InputError("tracks: no frame has both a truth and an observation of every point so far")
-    if not _moves(np.asarray(videos.truth), np.asarray(videos.mask)):
-        raise InputError("tracks: no three frames in a row with a truth that moves, expected tracks to learn from")
-    folder = output_folder(options.out)
+    pairs = [(z * s, p * s) for (z, p), s in zip(pairs, scales, strict=True)]
+    fitted, judging = _divided(pairs, options)
+    videos = stabilizer.pad_videos(fitted)
+    _teaches(videos)
     start = stabilizer.paper_start(videos)
     if not options.track_units:
-        start = start._replace(
-            noise=start.noise / FACE**2, prior=start.prior / FACE**2, face=jnp.asarray(1.0, start.noise.dtype)
-        )
+        start = in_face_units(start)
+    problem, solver = _method(options, start, videos, stabilizer.pad_videos(judging) if judging else None)
+    config = _config(options)
+    earlier = None
+    if options.resume:
+        _same(options.out, config)
+        earlier = load_run(options.out / STATE, solver.init(problem.start))
+    folder = output_folder(options.out)
+    log.write_config(folder, config)
+    if judging:
+        print(f"{len(fitted)} tracks to fit, {len(judging)} to judge")
+    fit = _drive(options, problem, solver, folder, earlier)
 
-    common: dict[str, Any] = {
-        "covariance": options.covariance,
-        "lambda1": options.lambda1,
-        "lambda2": options.lambda2,
-        "lambda3": options.lambda3,
-    }
+    stabilizer.save(folder / "params.npz", fit.params)
+    history = fit.history
+    held_out = {} if fit.held_out is None else {"held_out": fit.held_out}
+    write_json(folder / "history.json", {**history._asdict(), **held_out, "compile_seconds": fit.compile_seconds})
+    judged = "" if fit.held_out is None else f", held out {fit.held_out[0]:.2f} -> {fit.held_out[-1]:.2f}"
+    print(f"{folder / 'params.npz'}: loss {history.loss[0]:.2f} -> {history.loss[-1]:.2f}{judged}")
+
+
+STATE = "fit.npz"
+"""Where a fit is, in the folder of its results."""
+
+SAVE_EVERY = 10.0
+"""Seconds between savings."""
+
+
+def _drive(options: Fit, problem: Any, solver: Any, folder: Path, earlier: Any) -> Any:
+    """Run the fit with a progress bar, saving where it is."""
+    from tqdm import tqdm
+
+    from fhr_jax.stabilizer.saved import save_run
+    from fhr_jax.stabilizer.solver import drive
+
+    first = 0.0 if earlier is None else float(earlier.seconds[-1])
+    latest, saved = earlier, time.monotonic()
     with tqdm(
-        total=round(options.seconds, 1), unit="s", bar_format="{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}"
+        total=round(options.seconds, 1),
+        initial=min(first, options.seconds),
+        unit="s",
+        bar_format="{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}",
     ) as bar:
 
         def report(seconds: float, evaluations: int, loss: float) -> None:
             bar.set_postfix_str(f"loss {loss:.2f}, {evaluations} evaluations", refresh=False)
-            bar.update(min(base + seconds, options.seconds) - bar.n)
+            bar.update(min(seconds, options.seconds) - bar.n)
 
-        base, fits = 0.0, []
-        if options.method != "gradient":
-            share = options.seconds if options.method == "simplex" else options.seconds / 3
-            tied = options.tied or options.method == "hybrid"
-            fits.append(
-                stabilizer.fit_simplex(
-                    videos, start=start, tied=tied, evaluations=10**6, seconds=share, callback=report, **common
-                )
+        def keep(run: Any) -> None:
+            nonlocal latest, saved
+            latest = run
+            if time.monotonic() - saved > SAVE_EVERY:
+                save_run(folder / STATE, run)
+                saved = time.monotonic()
+
+        try:
+            fit = drive(
+                problem,
+                solver,
+                iterations=10**9,
+                seconds=options.seconds,
+                patience=options.patience,
+                callback=report,
+                keep=keep,
+                resume=earlier,
             )
-            base, start = fits[-1].history.seconds[-1], fits[-1].params
-        if options.method != "simplex":
-            rest = max(options.seconds - base, 0.0)
-            fits.append(
-                stabilizer.fit_gradient(
-                    videos, start=start, tied=options.tied, steps=10**6, seconds=rest, callback=report, **common
-                )
-            )
-    history = stabilizer.join_histories([fit.history for fit in fits])
-    stabilizer.save(folder / "params.npz", fits[-1].params)
-    write_json(folder / "history.json", {**history._asdict(), "compile_seconds": sum(f.compile_seconds for f in fits)})
+        finally:
+            # Interrupted or not: from here --resume goes on.
+            if latest is not None:
+                save_run(folder / STATE, latest)
+    return fit
+
+
+def _method(options: Fit, start: Any, videos: Any, held_out: Any) -> tuple[Any, Any]:
+    """The problem and what is to solve it."""
+    import jax
+
+    from fhr_jax import stabilizer
+    from fhr_jax.stabilizer.gradient import COOLING, lbfgs
+    from fhr_jax.stabilizer.problem import make_problem
+    from fhr_jax.stabilizer.simplex_starts import simplices
+    from fhr_jax.stabilizer.staged import staged
+
+    problem = make_problem(
+        start,
+        videos,
+        tied=options.tied,
+        held_out=held_out,
+        covariance=options.covariance,
+        lambda1=options.lambda1,
+        lambda2=options.lambda2,
+        lambda3=options.lambda3,
+        mesh=stabilizer.video_mesh() if jax.device_count() > 1 else None,
+    )
+    key = jax.random.key(options.seed)
+    if options.method == "gradient":
+        return problem, lbfgs(problem, temperatures=COOLING)
+    if options.method == "simplex":
+        return problem, simplices(key, problem, starts=1, away=0.0, edge=1.0)
+    return problem, staged(key, problem)
+
+
+def _divided(pairs: list[Pair], options: Fit) -> tuple[list[Pair], list[Pair]]:
+    """Tracks to fit and tracks to judge by."""
+    number = round(options.held_out * len(pairs))
+    if len(pairs) < ENOUGH or number == 0:
+        return pairs, []
+    held_out = set(np.random.default_rng(options.seed).permutation(len(pairs))[: max(1, number)].tolist())
+    return (
+        [pair for i, pair in enumerate(pairs) if i not in held_out],
+        [pair for i, pair in enumerate(pairs) if i in held_out],
+    )
+
+
+ENOUGH = 5
+"""Tracks from which on some are held out."""
+
+
+def _teaches(videos: Any) -> None:
+    if not np.asarray(videos.mask).any():
+        raise InputError("tracks: no frame has both a truth and an observation of every point so far")
+    if not _moves(np.asarray(videos.truth), np.asarray(videos.mask)):
+        raise InputError("tracks: no three frames in a row with a truth that moves, expected tracks to learn from")
+
+
+def _config(options: Fit) -> dict[str, Any]:
+    """The options as they are kept, and must be the same to resume."""
     config = {k: [str(p) for p in v] if isinstance(v, tuple) else v for k, v in asdict(options).items()}
-    write_json(folder / "config.json", config | {"out": str(options.out), "lambda3": str(options.lambda3)})
-    print(f"{folder / 'params.npz'}: loss {history.loss[0]:.2f} -> {history.loss[-1]:.2f}")
+    del config["resume"]
+    return config | {"out": str(options.out), "lambda3": str(options.lambda3)}
 
 
-FACE = 72.0
-"""RMS size of a face in the 256 crop, pixels: the scale at which the weights of the loss are meant."""
+def _same(folder: Path, config: dict[str, Any]) -> None:
+    earlier = log.read_config(folder)
+    if earlier is None:
+        raise InputError(f"{folder}: no config.json there, expected a fit to resume")
+    for name in config.keys() - {"out", "seconds"}:
+        if earlier.get(name) != config[name]:
+            raise InputError(f"{folder}: holds a fit with {name} = {earlier.get(name)}, not {config[name]}")
 
 
-def read_pairs(paths: tuple[Path, ...]) -> list[tuple[np.ndarray, np.ndarray]]:
+def read_pairs(paths: tuple[Path, ...]) -> list[Pair]:
     """(observed, truth) of every .npz file; files without a truth get their own zero-phase smoothing, and a note."""
     from fhr_jax import npz
     from fhr_jax.stabilizer.reference import zero_phase
@@ -167,7 +273,7 @@ def _array(file: Path, arrays: dict[str, np.ndarray], names: tuple[str, ...]) ->
     return found.astype(np.float32)
 
 
-def _synthetic(options: Fit) -> list[tuple[np.ndarray, np.ndarray]]:
+def _synthetic(options: Fit) -> list[Pair]:
     import jax
 
     from fhr_jax.data import tracks
@@ -189,6 +295,8 @@ def _crop_scale(truth: np.ndarray) -> float:
     known = truth[np.isfinite(truth).all(axis=(1, 2))]
     if not len(known):
         return 1.0
+    from fhr_jax.stabilizer.problem import FACE
+
     off = known - known.mean(axis=1, keepdims=True)
     size = np.sqrt(np.median((off**2).sum(axis=-1)))
     return float(FACE / size) if size > 0 else 1.0
@@ -198,6 +306,11 @@ def _check(options: Fit) -> None:
     for name in ("seconds", "frames", "videos"):
         if getattr(options, name) <= 0:
             raise InputError(f"--{name} is {getattr(options, name)}, expected more than 0")
+    if not 0 <= options.held_out < 1 or options.patience < 1:
+        raise InputError(
+            f"--held-out is {options.held_out}, --patience {options.patience}, "
+            "expected a share from 0 to below 1, and at least 1"
+        )
     for name in ("lambda1", "lambda2", "lambda3"):
         if not getattr(options, name) >= 0:
             raise InputError(f"--{name} is {getattr(options, name)}, expected 0 or more")

@@ -69,32 +69,33 @@ def _liveliest(track: np.ndarray, landmark: int | None, axis: str | None) -> tup
     return landmark, int(np.argmax(spread[landmark]))
 
 
-def loss_history(histories: Mapping[str, tuple[Numbers, Numbers]], path: Path) -> None:
-    """Loss against seconds of several fits, time on a logarithmic axis; the legend tells where each ended.
+def loss_history(histories: Mapping[str, tuple[Numbers, Numbers]], path: Path, *, unit: str = "s") -> None:
+    """Loss against time of several fits, time on a logarithmic axis; the legend tells where each ended.
 
     Args:
-        histories: name to (seconds (n,), losses (n,)); the first may be at 0 seconds.
+        histories: name to (times (n,), losses (n,)); the first may be at 0.
         path: of the PNG.
+        unit: "s" for seconds, or what else the times count.
     """
-    canvas = figure(7.2, 4.6)
+    canvas = figure(7.2, 4.6 + 0.12 * max(len(histories) - 6, 0))
     axes = canvas.add_subplot()
     series = {n: (np.asarray(s, np.float64), np.asarray(v, np.float64)) for n, (s, v) in histories.items()}
     positive = [s[s > 0].min() for s, _ in series.values() if (s > 0).any()]
-    first = min(positive, default=1e-3)  # where a start at 0 s is drawn
-    for (name, (seconds, losses)), look in zip(series.items(), looks(series).values(), strict=True):
+    first = min(positive, default=1e-3)  # where a start at 0 is drawn
+    for (name, (times, losses)), look in zip(series.items(), looks(series).values(), strict=True):
         axes.plot(
-            np.maximum(seconds, first / 1.5),
+            np.maximum(times, first / 1.5),
             losses,
             color=look.colour,
             linestyle=look.dashes,
             linewidth=1.8,
             drawstyle="steps-post",
-            label=f"{name}: {losses[-1]:.4g} after {seconds[-1]:.3g} s",
+            label=f"{name}: {losses[-1]:.4g} after {times[-1]:.3g} {unit}",
         )
-        axes.plot(max(seconds[-1], first / 1.5), losses[-1], color=look.colour, marker=look.marker)
+        axes.plot(max(times[-1], first / 1.5), losses[-1], color=look.colour, marker=look.marker)
     axes.set_xscale("log")
     _logarithmic_if_wide(axes, [v for _, v in series.values()])
-    dress(axes, x="time, s (logarithmic)", y="loss")
+    dress(axes, x=f"{'time, s' if unit == 's' else unit} (logarithmic)", y="loss")
     legend(canvas, axes, columns=2)
     save(canvas, path)
 

@@ -1,18 +1,127 @@
 """Gradient against simplex, fairly: same videos, same start, same compiled loss, same clock."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
-from fhr_jax.stabilizer.gradient import fit_gradient
+import jax
+import optax
+
+from fhr_jax.errors import InputError
+from fhr_jax.stabilizer.gradient import COOLING, fit_gradient
 from fhr_jax.stabilizer.history import Fit, join_histories
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.problem import paper_start
 from fhr_jax.stabilizer.simplex import fit_simplex
+from fhr_jax.stabilizer.simplex_starts import fit_starts
+from fhr_jax.stabilizer.staged import fit_staged
 from fhr_jax.stabilizer.videos import Videos
+from fhr_jax.stabilizer.windows import fit_windows
+
+ALWAYS = 10**6
+"""Steps and evaluations without end: the clock decides."""
+
+KEY = 0
+"""Seed of starts and windows."""
+
+Method = Callable[..., Fit]
+"""Takes videos, and `start`, `seconds` and `callback` by name."""
+
+
+def _lbfgs(videos: Videos, **options: Any) -> Fit:
+    return fit_gradient(videos, steps=ALWAYS, **options)
+
+
+def _cooled(videos: Videos, **options: Any) -> Fit:
+    return fit_gradient(videos, steps=ALWAYS, temperatures=COOLING, **options)
+
+
+def _adam(videos: Videos, **options: Any) -> Fit:
+    return fit_gradient(videos, steps=ALWAYS, optimizer=optax.adam(0.1), **options)
+
+
+def _adam_cooled(videos: Videos, **options: Any) -> Fit:
+    return fit_gradient(videos, steps=ALWAYS, optimizer=optax.adam(0.1), temperatures=COOLING, stage=60, **options)
+
+
+def _windows(videos: Videos, **options: Any) -> Fit:
+    return fit_windows(jax.random.key(KEY), videos, steps=ALWAYS, inner=20, **options)
+
+
+def _simplex(videos: Videos, **options: Any) -> Fit:
+    return fit_simplex(videos, evaluations=ALWAYS, **options)
+
+
+def _simplex_scipy(videos: Videos, **options: Any) -> Fit:
+    return fit_simplex(videos, evaluations=ALWAYS, edge=None, **options)
+
+
+def _tied(videos: Videos, **options: Any) -> Fit:
+    return fit_simplex(videos, evaluations=ALWAYS, tied=True, **options)
+
+
+def _tied_scipy(videos: Videos, **options: Any) -> Fit:
+    return fit_simplex(videos, evaluations=ALWAYS, tied=True, edge=None, **options)
+
+
+def _starts(videos: Videos, **options: Any) -> Fit:
+    return fit_starts(jax.random.key(KEY), videos, evaluations=ALWAYS, tied=True, **options)
+
+
+def _tied_cooled(videos: Videos, **options: Any) -> Fit:
+    return fit_gradient(videos, steps=ALWAYS, tied=True, temperatures=COOLING, **options)
+
+
+def _then_lbfgs(first: Method) -> Method:
+    """A third of the time by `first`, the rest by L-BFGS in all dimensions."""
+
+    def both(videos: Videos, *, start: Params, seconds: float, callback: Callable[..., None], **more: Any) -> Fit:
+        one = first(videos, start=start, seconds=seconds / 3, callback=callback, **more)
+        spent, evaluations = one.history.seconds[-1], one.history.evaluations[-1]
+
+        def later(late: float, number: int, loss: float) -> None:
+            callback(spent + late, evaluations + number, loss)
+
+        rest = max(seconds - spent, 0.0)
+        two = fit_gradient(videos, start=one.params, steps=ALWAYS, seconds=rest, callback=later, **more)
+        history = join_histories([one.history, two.history])
+        return Fit(two.params, history, one.compile_seconds + two.compile_seconds)
+
+    return both
+
+
+def _staged(videos: Videos, **options: Any) -> Fit:
+    return fit_staged(jax.random.key(KEY), videos, **options)
+
 
 GRADIENT = "L-BFGS"
+COOLED = "L-BFGS, cooled"
 SIMPLEX = "simplex"
 TIED = "simplex, tied"
-HYBRID = "simplex, tied, then L-BFGS"
+STARTS = "simplices, tied"
+TIED_COOLED = "L-BFGS, tied, cooled"
+STAGED = "simplex, tied, then windows, then L-BFGS"
+
+METHODS: Mapping[str, Method] = {
+    GRADIENT: _lbfgs,
+    COOLED: _cooled,
+    "Adam": _adam,
+    "Adam, cooled": _adam_cooled,
+    "Adam on windows": _windows,
+    SIMPLEX: _simplex,
+    "simplex, SciPy's edges": _simplex_scipy,
+    TIED: _tied,
+    "simplex, tied, SciPy's edges": _tied_scipy,
+    STARTS: _starts,
+    TIED_COOLED: _tied_cooled,
+    "simplex, tied, then L-BFGS": _then_lbfgs(_tied),
+    "simplices, tied, then L-BFGS": _then_lbfgs(_starts),
+    STAGED: _staged,
+}
+"""All that is compared. Cooled: with a falling temperature. The last is what `fhr-jax fit` does, see `staged.py`."""
+
+FEW = (GRADIENT, COOLED, SIMPLEX, TIED, STAGED)
+"""Those that tell the story."""
 
 
 def compare_fits(
@@ -20,19 +129,25 @@ def compare_fits(
     *,
     seconds: float = 12.0,
     start: Params | None = None,
+    methods: Sequence[str] = FEW,
     callback: Callable[[str, float, int, float], None] | None = None,
+    clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, Fit]:
     """Fit the same videos from the same start by each method, each for `seconds` of its own clock.
 
-    Compilation is outside the clocks. The simplex runs in all 4 + 3D dimensions and in the tied form of 7; the hybrid
-    spends what the tied simplex took and the rest of the time on L-BFGS in all dimensions.
+    Compilation is outside the clocks.
 
     Args:
         videos: from `pad_videos` or `as_videos`.
         seconds: for each method.
         start: None is the paper's.
+        methods: names from `METHODS`.
         callback: called with (method, seconds, evaluations, lowest loss).
+        clock: see `Budget`.
     """
+    unknown = set(methods) - METHODS.keys()
+    if unknown:
+        raise InputError(f"methods: {sorted(unknown)[0]!r}, expected some of {', '.join(METHODS)}")
     begin = paper_start(videos) if start is None else start
 
     def report(name: str) -> Callable[[float, int, float], None]:
@@ -42,15 +157,7 @@ def compare_fits(
 
         return call
 
-    fits = {
-        GRADIENT: fit_gradient(videos, start=begin, steps=10_000, seconds=seconds, callback=report(GRADIENT)),
-        SIMPLEX: fit_simplex(videos, start=begin, evaluations=10**6, seconds=seconds, callback=report(SIMPLEX)),
-        TIED: fit_simplex(
-            videos, start=begin, tied=True, evaluations=10**6, seconds=seconds / 2, callback=report(TIED)
-        ),
+    return {
+        name: METHODS[name](videos, start=begin, seconds=seconds, callback=report(name), clock=clock)
+        for name in methods
     }
-    first = fits[TIED]
-    rest = max(seconds - first.history.seconds[-1], 0.0)
-    second = fit_gradient(videos, start=first.params, steps=10_000, seconds=rest, callback=report(HYBRID))
-    fits[HYBRID] = Fit(second.params, join_histories([first.history, second.history]), second.compile_seconds)
-    return fits

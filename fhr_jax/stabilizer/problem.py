@@ -59,6 +59,7 @@ class Problem(NamedTuple):
         loss_of: (n,), videos, temperature -> loss, to be compiled with whatever calls it. The temperature divides the
             log odds of the components (on top of the model's own, if it has one); None leaves them.
         expand: (n,) -> Params.
+        ties: (n, m), directions of the tied form in this space; see `Objective`.
         outputs: Params, tracks (N, T, M, d) -> stabilized tracks.
         objective: the options that the problem was made with.
     """
@@ -69,6 +70,7 @@ class Problem(NamedTuple):
     judge: Callable[[Float[Array, " n"]], Float[Array, ""]] | None
     loss_of: Callable[..., Float[Array, ""]]
     expand: Callable[[Float[Array, " n"]], Params]
+    ties: Float[Array, "n m"]
     outputs: Callable[[Params, Float[Array, "n t m d"]], Float[Array, "n t m d"]]
     objective: Objective
 
@@ -105,7 +107,8 @@ def make_problem(start: Params, videos: Videos, **objective: Unpack[Objective]) 
     free = unconstrain(start)
     origin, unravel = ravel_pytree(free)
     tied = objective.get("tied", False)
-    directions = _tie(free, network=tied == "rows") if tied else None
+    ties = _tie(free, network=tied == "rows")
+    directions = ties if tied else None
     complete = start.tail is None and all(
         bool(jnp.isfinite(some.observed).all()) for some in (videos, held_out) if some is not None
     )
@@ -135,6 +138,7 @@ def make_problem(start: Params, videos: Videos, **objective: Unpack[Objective]) 
         judge=None if judged is None else lambda vector: whole(vector, judged),
         loss_of=loss,
         expand=expand,
+        ties=ties if directions is None else jnp.eye(ties.shape[1], dtype=ties.dtype),
         outputs=outputs,
         objective=objective,
     )

@@ -41,7 +41,8 @@ def constrained(tree: Tree, mesh: Mesh | None) -> Tree:
 
 
 def everywhere(tree: Tree, mesh: Mesh | None) -> Tree:
-    """The arrays, whole on every device."""
+    """The arrays, whole on every device; of a fixed type, since a weak one would compile once more when it is lost."""
+    tree = jax.tree.map(lambda leaf: jnp.asarray(leaf, leaf.dtype), tree)
     return tree if mesh is None else jax.device_put(tree, NamedSharding(mesh, PartitionSpec()))
 
 

@@ -54,7 +54,8 @@ def fit_simplex(
 
     dtype, callback = problem.start.dtype, budget.get("callback")
     limit, patience = budget.get("seconds", np.inf), budget.get("patience", 50)
-    began = time.perf_counter()
+    clock = budget.get("clock", time.perf_counter)
+    began = clock()
     run = begin(problem, ())
     seen = Found(np.asarray(problem.start), np.inf, 0)
 
@@ -65,13 +66,13 @@ def fit_simplex(
         value = value if np.isfinite(value) else 1e30
         lower = value < seen.loss
         seen = Found(np.array(vector) if lower else seen.vector, min(value, seen.loss), seen.evaluations + 1)
-        if time.perf_counter() - began >= limit:
+        if clock() - began >= limit:
             raise _Enough
         return value
 
     def iterated(_: np.ndarray | None = None) -> None:
         nonlocal run, seen
-        run = note(run, problem, seen, time.perf_counter() - began)
+        run = note(run, problem, seen, clock() - began)
         seen = seen._replace(evaluations=0)
         if callback is not None:
             callback(float(run.seconds[-1]), round(run.evaluations[-1]), float(run.losses[-1]))
@@ -98,7 +99,7 @@ def fit_simplex(
             },
         )
     if seen.evaluations:
-        run = note(run, problem, seen, time.perf_counter() - began)
+        run = note(run, problem, seen, clock() - began)
         if callback is not None:
             callback(float(run.seconds[-1]), round(run.evaluations[-1]), float(run.losses[-1]))
     return as_fit(run, problem, compile_seconds)

@@ -62,24 +62,36 @@ class Search(NamedTuple):
     """State of the search.
 
     Attributes:
+        start: where it began.
         simplices: with a leading axis of starts.
-        best: lowest point of the iteration.
+        best: lowest point so far.
         lowest: its loss.
     """
 
+    start: Float[Array, " n"]
     simplices: Simplex
     best: Float[Array, " n"]
     lowest: Float[Array, ""]
 
 
 def simplices(
-    key: PRNGKeyArray | UInt32[Array, "2"], problem: Problem, *, starts: int, away: float, edge: float
+    key: PRNGKeyArray | UInt32[Array, "2"],
+    problem: Problem,
+    *,
+    starts: int,
+    away: float,
+    edge: float,
+    tied: bool = False,
 ) -> Solver:
-    """The search as a solver; see `fit_starts`."""
+    """The search as a solver, see `fit_starts`; `tied` moves along the ties of a problem that is not tied itself."""
+    ties = problem.ties if tied else jnp.eye(problem.start.size, dtype=problem.start.dtype)
 
-    def iterate(search: Search, videos: Videos) -> tuple[Search, Array]:
-        def loss(vector: Array) -> Array:
-            return problem.loss_of(vector, videos)
+    def iterate(search: Search, videos: Videos, ties: Array) -> tuple[Search, Array]:
+        def full(place: Array) -> Array:
+            return search.start + jnp.matmul(ties, place, precision="highest") if tied else place
+
+        def loss(place: Array) -> Array:
+            return problem.loss_of(full(place), videos)
 
         def tick(search: Search, _: None) -> tuple[Search, None]:
             trial = search.simplices.trial
@@ -88,8 +100,8 @@ def simplices(
             values = jnp.where(jnp.isfinite(values), values, jnp.inf)
             i = values.argmin()
             better = values[i] < search.lowest
-            best = jnp.where(better, trial[i], search.best)
-            return Search(states, best, jnp.where(better, values[i], search.lowest)), None
+            best = jnp.where(better, full(trial[i]), search.best)
+            return search._replace(simplices=states, best=best, lowest=jnp.minimum(values[i], search.lowest)), None
 
         search, _ = jax.lax.scan(tick, search, None, length=TICKS)
         far, high = jax.vmap(nelder_mead.spread)(search.simplices)
@@ -98,13 +110,14 @@ def simplices(
     compiled = sharding.compiled(iterate, problem.mesh)
 
     def init(start: Array) -> Search:
-        off = away * jax.random.normal(key, (starts, *start.shape), start.dtype)
-        places = start[None] + off.at[0].set(0)
+        middle = jnp.zeros_like(start, shape=ties.shape[1]) if tied else start
+        off = away * jax.random.normal(key, (starts, *middle.shape), start.dtype)
+        places = middle[None] + off.at[0].set(0)
         states = jax.vmap(lambda place: nelder_mead.init(nelder_mead.corner(place, edge)))(places)
-        return sharding.everywhere(Search(states, start, jnp.asarray(jnp.inf, start.dtype)), problem.mesh)
+        return sharding.everywhere(Search(start, states, start, jnp.asarray(jnp.inf, start.dtype)), problem.mesh)
 
     def update(search: Search) -> tuple[Search, Found]:
-        search, done = compiled(search, problem.videos)
+        search, done = compiled(search, problem.videos, ties)
         return search, Found(np.asarray(search.best), float(search.lowest), TICKS * starts, bool(done))
 
     return Solver(init, update)

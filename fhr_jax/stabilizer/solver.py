@@ -40,10 +40,12 @@ class Solver(NamedTuple):
     Attributes:
         init: (n,) start -> state, a pytree of arrays.
         update: state -> next state and what was found; one iteration.
+        rehearse: compiles all that `update` may need; None if one update does.
     """
 
     init: Callable[[Float[Array, " n"]], Any]
     update: Callable[[Any], tuple[Any, Found]]
+    rehearse: Callable[[], None] | None = None
 
 
 class Run(NamedTuple):
@@ -81,6 +83,8 @@ class Budget(TypedDict, total=False):
         callback: called with (seconds, evaluations, lowest loss) after every iteration.
         resume: a `Run` to go on with, from `keep` or `saved.load`.
         keep: called with the `Run` after every iteration.
+        clock: tells the seconds; `time.perf_counter` by default. `time.process_time` counts those of the processor,
+            which a busy machine does not change.
     """
 
     seconds: float
@@ -88,6 +92,7 @@ class Budget(TypedDict, total=False):
     callback: Callback | None
     resume: Run | None
     keep: Callable[[Run], None] | None
+    clock: Callable[[], float]
 
 
 class Options(Objective, Budget, total=False):
@@ -154,14 +159,19 @@ def drive(problem: Problem, solver: Solver, *, iterations: int, **budget: Unpack
     began = time.perf_counter()
     first = solver.init(problem.start)
     # One iteration for nothing: all is compiled after it, and it changes no state.
-    jax.block_until_ready((solver.update(first)[0], problem.loss(problem.start)))
+    jax.block_until_ready(problem.loss(problem.start))
+    if solver.rehearse is not None:
+        solver.rehearse()
+    else:
+        jax.block_until_ready(solver.update(first)[0])
     if problem.judge is not None:
         jax.block_until_ready(problem.judge(problem.start))
     compile_seconds = time.perf_counter() - began
 
     run, callback, keep = budget.get("resume"), budget.get("callback"), budget.get("keep")
     limit, patience = budget.get("seconds", np.inf), budget.get("patience", 50)
-    began = time.perf_counter()
+    clock = budget.get("clock", time.perf_counter)
+    began = clock()
     fresh = run is None
     run = begin(problem, first) if run is None else run
     began -= float(run.seconds[-1])
@@ -172,7 +182,7 @@ def drive(problem: Problem, solver: Solver, *, iterations: int, **budget: Unpack
         if run.finished or given_up or run.seconds[-1] >= limit:
             break
         state, found = solver.update(run.solver)
-        run = note(run._replace(solver=state), problem, found, time.perf_counter() - began)
+        run = note(run._replace(solver=state), problem, found, clock() - began)
         _report(run, callback, keep)
     return as_fit(run, problem, compile_seconds)
 
