@@ -87,7 +87,56 @@ def test_bad_tracks_are_named_in_one_line(tmp_path, capsys, arrays, said):
     assert not (tmp_path / "fit").exists()
 
 
-@pytest.mark.parametrize("option", [("--seconds", "0"), ("--lambda1", "-1"), ("--nonsense", "1")])
+@pytest.fixture
+def six(tmp_path):
+    for seed in range(6):
+        observed, truth = _track(seed)
+        (tmp_path / "six").mkdir(exist_ok=True)
+        np.savez(tmp_path / "six" / f"{seed}.npz", predictions=observed, truth=truth)
+    return tmp_path / "six"
+
+
+def test_a_fifth_is_held_out_and_a_fit_that_was_stopped_goes_on(six, tmp_path, capsys):
+    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--tied")
+    assert _fit(*arguments, "--seconds", 0.05) == 0
+    assert "5 tracks to fit, 1 to judge" in capsys.readouterr().out
+    stopped = json.loads((tmp_path / "fit" / "history.json").read_text())
+    assert len(stopped["held_out"]) == len(stopped["loss"])
+
+    assert _fit(*arguments, "--seconds", 1, "--resume") == 0
+    resumed = json.loads((tmp_path / "fit" / "history.json").read_text())
+    entries = len(stopped["loss"])
+    assert len(resumed["loss"]) > entries
+    for name in ("seconds", "evaluations", "loss", "held_out"):
+        assert resumed[name][:entries] == stopped[name]
+
+    capsys.readouterr()
+    for more, said in (
+        (("--lambda1", 3), "holds a fit with lambda1 = 1.0, not 3.0"),
+        (("--out", tmp_path / "none"), "no config.json there"),
+    ):
+        assert _fit(*arguments, "--seconds", 2, "--resume", *more) == 2
+        assert said in capsys.readouterr().err
+    np.savez(six / "6.npz", **dict(zip(("predictions", "truth"), _track(6, points=4), strict=True)))
+    assert _fit(six / "6.npz", *arguments[1:], "--seconds", 2, "--resume") == 2
+
+
+def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsys):
+    from tqdm import tqdm
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(tqdm, "update", interrupted)
+    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--tied", "--held-out", 0)
+    assert _fit(*arguments, "--seconds", 1) == cli.INTERRUPTED
+    monkeypatch.undo()
+    assert not (tmp_path / "fit" / "params.npz").exists()
+    assert _fit(*arguments, "--seconds", 0.5, "--resume") == 0
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize("option", [("--seconds", "0"), ("--lambda1", "-1"), ("--nonsense", "1"), ("--held-out", "1")])
 def test_bad_options_are_refused(folder, tmp_path, capsys, option):
     assert _fit(folder, "--out", tmp_path / "fit", *option) == 2
     assert option[0] in capsys.readouterr().err

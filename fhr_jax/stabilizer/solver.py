@@ -197,10 +197,10 @@ def as_fit(run: Run, problem: Problem, compile_seconds: float) -> Fit:
 
 
 def _report(run: Run, callback: Callback | None, keep: Callable[[Run], None] | None) -> None:
+    if keep is not None:  # first: the callback may be where the user interrupts
+        keep(run)
     if callback is not None:
         callback(float(run.seconds[-1]), round(run.evaluations[-1]), float(run.losses[-1]))
-    if keep is not None:
-        keep(run)
 
 
 def _last(values: np.ndarray) -> float:
