@@ -20,7 +20,9 @@ import tyro
 from fhr_jax import filters, losses, stabilizer
 from fhr_jax.data import tracks
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer.problem import in_face_units
+
+FACE = 72.0
+"""RMS size of a face in the 256 crop, pixels; only the start of the fit needs it."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,10 @@ def main(options: Options) -> None:
     videos = stabilizer.as_videos(seen.observed, seen.truth)
 
     start = stabilizer.paper_start(videos)
-    start = in_face_units(start)._replace(
+    start = start._replace(
+        noise=start.noise / FACE**2,
+        prior=start.prior / FACE**2,
+        face=jnp.float32(1.0),
         motion=stabilizer.Motion(jnp.full(2, 0.5), jnp.full(2, 0.5, jnp.float32), jnp.zeros(2)),
     )
     fit = stabilizer.fit_simplex(videos, start=start, tied=True, evaluations=options.evaluations)
