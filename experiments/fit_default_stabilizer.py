@@ -1,13 +1,17 @@
-"""Fit the stabilizer that ships: `fhr_jax/stabilizer/default.npz`.
+"""Fit the stabilizer that ships: `fhr_jax/stabilizer/default.npz` and `default_points.npz`.
 
-The paper's model with a velocity in the means of its components, in face units, fitted by the tied simplex to the
-paper's loss (lambda 1, 10, 1) on synthetic tracks in pixels of the 256 crop; the basis is that of the truth's motion.
-All 412 numbers fitted by L-BFGS reach a lower loss on these tracks, but carried over worse to real ones, so the tied
-form ships.
+The recommended model (velocity, responsibilities by direction, recurrent network) in face units, fitted by Adam to the
+paper's loss (lambda 1, 10, 1) on synthetic tracks in pixels of the 256 crop. `default.npz` has the basis of the motion
+of 68 points; `default_points.npz` has the identity and one value for all directions, and serves any other points.
+
+Each row of variances moves as one, in the shape of the noise: the spectrum of synthetic motion falls more steeply than
+that of real faces, and a fit of every variance froze the directions in which only real faces move.
 
 Command:  python experiments/fit_default_stabilizer.py --out runs/default
-Cost:     about a minute on 2 cores.
-Figures:  held-out loss 215 for the raw tracks, 122 for One Euro (the best of a grid of 16), 103 for this fit.
+Cost:     about 2 minutes on 2 cores.
+Figures:  held-out loss 425 for the raw tracks, 195 for One Euro tuned on the same clips, 136 for the default, 167 for the
+          default of any points. On the real tracks of `fhr_jax.data.protocol` ("300vw", seeds 0, 1, 2), which it has
+          not seen, 131, 124, 109 against 161, 141, 131 for One Euro tuned on 21 real videos.
 """
 
 from dataclasses import dataclass
@@ -17,12 +21,16 @@ import jax
 import jax.numpy as jnp
 import tyro
 
-from fhr_jax import filters, losses, stabilizer
+from fhr_jax import losses, stabilizer
 from fhr_jax.data import tracks
 from fhr_jax.files import output_folder, write_json
+from fhr_jax.stabilizer import tuning
+from fhr_jax.stabilizer.recommended import adam
 
-FACE = 72.0
-"""RMS size of a face in the 256 crop, pixels; only the start of the fit needs it."""
+TAIL = stabilizer.Tail(odds=jnp.float32(4.5), reach=jnp.float32(0.15))
+"""Set by hand: a point is refused from 0.45 faces on. A fit on synthetic throws asks for a reach of 0.006, which on
+published predictions leaves four times as many steadily found points behind; of reaches from 0.1 to 0.35, this
+one was taken with those 33 tracks in sight."""
 
 
 @dataclass(frozen=True)
@@ -30,53 +38,78 @@ class Options:
     """Fit the default parameters and compare them on held-out tracks."""
 
     out: Path
-    """Folder for default.npz and summary.json."""
-    videos: int = 32
+    """Folder for default.npz, default_points.npz and summary.json."""
+    videos: int = 64
     """Synthetic clips to fit on."""
-    frames: int = 400
+    frames: int = 300
     """Frames of each."""
-    evaluations: int = 600
-    """Of the loss, at most."""
+    steps: int = 150
+    """Of Adam, for each of the two sets."""
     seed: int = 1
-    """Of the tracks."""
+    """Of the tracks and the network."""
 
 
 def main(options: Options) -> None:
     """Fit, save, compare."""
     folder = output_folder(options.out)
-    fit_key, test_key = jax.random.split(jax.random.key(options.seed))
-    seen = tracks.batch(fit_key, options.videos, options.frames)
-    unseen = tracks.batch(test_key, options.videos, options.frames)
-    videos = stabilizer.as_videos(seen.observed, seen.truth)
+    fit_key, test_key, _, net_key = jax.random.split(jax.random.key(options.seed), 4)
+    train = clips(fit_key, options.videos, options.frames)
+    test = clips(test_key, max(options.videos // 4, 2), options.frames)
 
-    start = stabilizer.paper_start(videos)
-    start = start._replace(
-        noise=start.noise / FACE**2,
-        prior=start.prior / FACE**2,
-        face=jnp.float32(1.0),
-        motion=stabilizer.Motion(jnp.full(2, 0.5), jnp.full(2, 0.5, jnp.float32), jnp.zeros(2)),
+    euro = tuning.tune(tuning.ONE_EURO, train)
+    smooth = jax.vmap(tuning.ONE_EURO.build(**euro.settings))
+    figures = {"raw": loss(test.observed, test), "One Euro": loss(smooth(test.observed), test)}
+    for name, start in starts(net_key, train).items():
+        fit = stabilizer.fit_windows(
+            net_key,
+            train,
+            start=start,
+            optimizer=adam(options.steps),
+            window=200,
+            warm=100,
+            batch=12,
+            inner=25,
+            steps=options.steps,
+            tied="rows",
+            callback=report,
+        )
+        params = fit.params._replace(tail=TAIL)
+        stabilizer.save(folder / f"{name}.npz", params)
+        figures[name] = loss(jax.vmap(lambda z, p=params: stabilizer.run(p, z))(test.observed), test)
+    write_json(folder / "summary.json", figures)
+    print(figures)
+
+
+def clips(key: jax.Array, number: int, frames: int) -> stabilizer.Videos:
+    """Synthetic pairs as videos differ, but for what no filter of complete tracks can mend."""
+    made = jax.vmap(lambda k: tracks.sample(k, frames, faults=False))(jax.random.split(key, number))
+    return stabilizer.as_videos(made.observed, made.truth)
+
+
+def starts(key: jax.Array, videos: stabilizer.Videos) -> dict[str, stabilizer.Params]:
+    """Where the two fits begin, in face units."""
+    first = stabilizer.in_face_units(stabilizer.extended_start(key, videos))
+    # Prior over noise, where most of the noise is.
+    share = first.noise / first.noise.sum()
+    ratio = jnp.exp((share * jnp.log(first.prior / first.noise)).sum(axis=1, keepdims=True))
+    fitted = first._replace(prior=ratio * first.noise)
+    size = len(first.noise)
+    points = fitted._replace(
+        noise=jnp.full(size, fitted.noise.mean()),
+        prior=jnp.broadcast_to(fitted.prior.mean(axis=1, keepdims=True), fitted.prior.shape),
+        basis=jnp.eye(size),
     )
-    fit = stabilizer.fit_simplex(videos, start=start, tied=True, evaluations=options.evaluations)
-    params = fit.params
-    stabilizer.save(folder / "default.npz", params)
+    return {"default": fitted, "default_points": points}
 
-    def held_out(output: jax.Array) -> dict[str, float]:
-        return {k: float(v) for k, v in losses.stabilization(output, unseen.truth)._asdict().items()}
 
-    def one_euro(cutoff: float, beta: float) -> dict[str, float]:
-        smoother = filters.one_euro(min_cutoff=cutoff, beta=beta)
-        return held_out(jax.vmap(lambda z: filters.run(smoother, z))(unseen.observed))
+def loss(track: jax.Array, videos: stabilizer.Videos) -> float:
+    """The paper's loss of all videos."""
+    return float(losses.stabilization(track, videos.truth, mask=videos.mask).total)
 
-    euro = [one_euro(cutoff, beta) for cutoff in (1.0, 2.0, 4.0, 8.0) for beta in (0.03, 0.1, 0.3, 1.0)]
-    summary = {
-        "raw": held_out(unseen.observed),
-        "one_euro": min(euro, key=lambda terms: terms["total"]),
-        "default": held_out(jax.vmap(lambda z: stabilizer.run(params, z))(unseen.observed)),
-        "evaluations": fit.history.evaluations[-1],
-        "seconds": round(fit.history.seconds[-1], 1),
-    }
-    write_json(folder / "summary.json", summary)
-    print("\n".join(f"{name}: {value}" for name, value in summary.items()))
+
+def report(seconds: float, evaluations: int, lowest: float) -> None:
+    """One line an iteration."""
+    print(f"{seconds:6.0f} s  {evaluations:4d} evaluations  loss {lowest:.1f}", flush=True)
 
 
 if __name__ == "__main__":

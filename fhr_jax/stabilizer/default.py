@@ -10,14 +10,15 @@ import numpy as np
 from fhr_jax.errors import InputError
 from fhr_jax.stabilizer.params import Params, load
 
-FILE = "default.npz"
+FACES, POINTS = "default.npz", "default_points.npz"
+"""Of 68 points in the plane, and of any points."""
 
 
 def default_params(landmarks: int = 68, dims: int = 2) -> Params:
     """Parameters for tracks of any size and place: `run(p, s * z + b)` is `s * run(p, z) + b`.
 
-    For 68 points in the plane the basis is that of the motion of synthetic faces; for any other set of points it is
-    the identity, with the same variance in every direction.
+    For 68 points in the plane the basis is that of the motion of synthetic faces. For any other set of points it is
+    the identity, with one variance for all directions; these values were fitted so, on the same tracks.
 
     Args:
         landmarks: number of points M, at least 2: a single point has no size.
@@ -25,23 +26,18 @@ def default_params(landmarks: int = 68, dims: int = 2) -> Params:
     """
     if landmarks < 2 or dims < 1:
         raise InputError(f"landmarks: {landmarks}, dims: {dims}, expected at least 2 points, which have a size")
-    fitted = _shipped()
-    size = landmarks * dims
     if (landmarks, dims) == (68, 2):
-        return fitted
+        return jax.tree.map(jnp.asarray, _read(FACES))
+    fitted, size = jax.tree.map(jnp.asarray, _read(POINTS)), landmarks * dims
     return fitted._replace(
-        noise=jnp.full(size, jnp.median(fitted.noise)),
-        prior=jnp.broadcast_to(jnp.median(fitted.prior, axis=1, keepdims=True), (len(fitted.alpha), size)),
+        noise=jnp.full(size, fitted.noise[0]),
+        prior=jnp.broadcast_to(fitted.prior[:, :1], (len(fitted.alpha), size)),
         basis=jnp.asarray(np.eye(size, dtype=np.float32)),
     )
 
 
-def _shipped() -> Params:
-    return jax.tree.map(jnp.asarray, _read())
-
-
 @cache
-def _read() -> Params:
+def _read(name: str) -> Params:
     # Arrays of NumPy in the cache: those of JAX could be traced ones if the first call came under jit.
-    with as_file(files("fhr_jax.stabilizer") / FILE) as path, jax.ensure_compile_time_eval():
+    with as_file(files("fhr_jax.stabilizer") / name) as path, jax.ensure_compile_time_eval():
         return jax.tree.map(np.asarray, load(path))
