@@ -1,0 +1,222 @@
+"""Do the synthetic tracks look like published predictions? Statistics and losses of both, side by side.
+
+Both are taken apart in the same way (`data.protocol.smoothed`): the zero-phase smoothing of a track is its motion, and
+what that takes off is its noise. The synthetic clips are cropped frame by frame, as those of 300-VW are. The losses
+are those of `data.protocol`: real tracks with transplanted noise, synthetic ones with their exact truth. They depend
+much on which videos a seed draws, more than anything else that is compared here.
+
+Paper:    none; the constants of `fhr_jax.data.tracks` and `track_noise` rest on this.
+Command:  FHR_JAX_DATA=folder python experiments/match_tracks.py --out runs/match_tracks
+Cost:     COST
+Figures:  FIGURES
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import numpy as np
+import tyro
+from scipy.signal import welch
+
+from fhr_jax.data import protocol, tracks
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.losses import stabilization
+from fhr_jax.plots.canvas import dress, figure, legend, looks, save
+from fhr_jax.stabilizer import tuning
+
+REGIONS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
+FILTERS = (tuning.RAW, tuning.ONE_EURO, tuning.ALPHA_BETA)
+PIECE = 128
+"""Frames of a piece of which a power spectrum is taken."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare synthetic with real tracks."""
+
+    out: Path
+    """Folder for summary.json and spectrum.png."""
+    clips: int = 66
+    """Synthetic clips for the statistics."""
+    frames: int = 600
+    """Frames of each."""
+    seeds: int = 3
+    """Seeds of the protocol for the losses; 0 leaves them out."""
+    seed: int = 7
+    """Of the clips for the statistics."""
+
+
+class Part(NamedTuple):
+    """A video taken apart: its longest stretch of good frames, what is motion in it, and all its noise; pixels."""
+
+    observed: np.ndarray
+    motion: np.ndarray
+    noise: np.ndarray
+
+
+def main(options: Options) -> None:
+    """Print and write both tables, draw the spectra."""
+    folder = output_folder(options.out)
+    sources = protocol.read("300vw")
+    parts = {
+        "real": [_part(video.observed, video.truth, video.mask) for video in sources],
+        "synthetic": list(_synthetic(options)),
+    }
+    found = {name: dict(statistics(videos)) for name, videos in parts.items()}
+    for name, value in found["real"].items():
+        print(f"{name:44} {value:9.3f} {found['synthetic'][name]:9.3f}")
+    made = {"real": sources, "synthetic": "tracks"}
+    losses = {name: judged(source, options.seeds) for name, source in made.items()} if options.seeds else {}
+    write_json(folder / "summary.json", {"statistics": found, "losses": losses})
+    _draw(parts, folder / "spectrum.png")
+
+
+def statistics(parts: list[Part]) -> Iterator[tuple[str, float]]:
+    """Names and values; where nothing else is said, the median of the videos, noise in units of its own rms."""
+    noises = [part.noise / part.noise.std() for part in parts]
+    rms = np.array([part.noise.std() for part in parts])
+    pace = np.array([_length(np.diff(part.motion, axis=0)).mean() for part in parts])
+
+    def middle(of: Callable[[np.ndarray], float], arrays: list[np.ndarray] = noises) -> float:
+        return float(np.median([of(array) for array in arrays]))
+
+    for q in (10, 50, 90):
+        yield f"noise, rms, px: {q} % of the videos", float(np.percentile(rms, q))
+    for lag in (1, 2, 3):
+        yield f"noise, correlation over {lag} frames", middle(partial(_lagged, lag=lag))
+    for i, axis in enumerate("xy"):
+        corners = [np.corrcoef(noise[..., i].T) for noise in noises]
+        yield (
+            f"noise, correlation of any two points, {axis}",
+            middle(lambda c: c[~np.eye(68, dtype=bool)].mean(), corners),
+        )
+        yield f"noise, correlation of neighbours, {axis}", middle(lambda c: np.diagonal(c, 1)[:16].mean(), corners)
+    for region, (start, stop) in REGIONS.items():
+        yield f"noise, {region}", float(np.median([noise[:, start:stop].std() for noise in noises]))
+    tails = [(noise**4).mean() for noise in noises]
+    for q in (10, 50, 90):
+        yield f"noise, kurtosis: {q} % of the videos", float(np.percentile(tails, q))
+    for k in (3, 5, 8):
+        yield (
+            f"noise, points in 10,000 beyond {k} rms",
+            1e4 * float(np.mean([(_far(noise) > k).mean() for noise in noises])),
+        )
+    levels = [np.log((noise**2).mean(axis=(1, 2))) / 2 for noise in noises]
+    yield "noise, log level of a frame, deviation", middle(np.std, levels)
+    for lag in (1, 3, 10):
+        yield (
+            f"noise, log level, correlation over {lag} frames",
+            float(np.median([np.corrcoef(level[lag:], level[:-lag])[0, 1] for level in levels])),
+        )
+    yield "noise, slope of log rms over log speed", float(np.polyfit(np.log(pace), np.log(rms), 1)[0])
+
+    for q in (10, 50, 90):
+        yield f"motion, mean speed, px a frame: {q} % of the videos", float(np.percentile(pace, q))
+    for name, order in (("speed", 1), ("acceleration", 2)):
+        lengths = np.concatenate([_length(np.diff(part.motion, order, axis=0)).ravel() for part in parts])
+        for q in (50, 90, 99, 99.9):
+            yield f"motion, {name}: {q} % of the points", float(np.percentile(lengths, q))
+    turns = np.array([_pose(part.motion).std(axis=0) for part in parts])
+    for i, angle in enumerate(("yaw", "pitch", "roll")):
+        for q in (50, 90):
+            yield f"motion, {angle}, deviation: {q} % of the videos", float(np.percentile(turns[:, i], q))
+    shares = np.median([_shares(np.diff(part.motion, axis=0)) for part in parts], axis=0)
+    for i, share in enumerate(shares[:10]):
+        yield f"motion, share of direction {i + 1}", float(share)
+    frequency, power = _spectra(parts)
+    for low, high in ((0.0, 0.5), (0.5, 1), (1, 2), (2, 3), (3, 5), (5, 8), (8, 12), (12, 15.1)):
+        inside = (frequency >= low) & (frequency < high)
+        yield f"track, power from {low:g} to {high:g} Hz, rms^2 / Hz", float(np.median(power[:, inside].mean(axis=1)))
+
+
+def judged(source: str | list[protocol.Source], seeds: int) -> dict[str, dict[str, list[float]]]:
+    """Losses of each filter, tuned on the training videos of each seed, there and on the test videos."""
+    losses: dict[str, dict[str, list[float]]] = {family.name: {"train": [], "test": []} for family in FILTERS}
+    for seed in range(seeds):
+        split = protocol.make(seed, source=source)
+        train, test = protocol.batch(split.train), protocol.batch(split.test)
+        for family in FILTERS:
+            tuned = tuning.tune(family, train)
+            output = tuning.smooth(family, tuned.settings, test.observed)
+            losses[family.name]["train"].append(tuned.loss)
+            losses[family.name]["test"].append(float(stabilization(output, test.truth, mask=test.mask).total))
+    for name, values in losses.items():
+        print(name, {part: f"{np.mean(loss):.1f} +- {np.std(loss):.1f}" for part, loss in values.items()})
+    return losses
+
+
+def _synthetic(options: Options) -> Iterator[Part]:
+    keys = jax.random.split(jax.random.key(options.seed), options.clips)
+    draw = jax.jit(jax.vmap(lambda key: tracks.sample(key, options.frames, follow=1.0).observed))
+    for observed in np.asarray(draw(keys), np.float64):
+        yield _part(observed, *protocol.smoothed(observed, np.isfinite(observed).all(axis=(1, 2))))
+
+
+def _part(observed: np.ndarray, motion: np.ndarray, good: np.ndarray) -> Part:
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(int), [0]])))
+    longest = int(np.argmax(edges[1::2] - edges[::2]))
+    stretch = slice(edges[2 * longest], edges[2 * longest + 1])
+    return Part(observed[stretch], motion[stretch], (observed - motion)[good])
+
+
+def _length(vectors: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(vectors, axis=-1)
+
+
+def _far(noise: np.ndarray) -> np.ndarray:
+    """Distance of a point in rms distances."""
+    return _length(noise) / np.sqrt(2)
+
+
+def _lagged(noise: np.ndarray, lag: int) -> float:
+    return float((noise[lag:] * noise[:-lag]).mean() / (noise**2).mean())
+
+
+def _pose(track: np.ndarray) -> np.ndarray:
+    """Nose against the middle of the eyes, in inter-ocular distances, and the roll of the eyes in radians."""
+    left, right = track[:, 36], track[:, 45]
+    across = right - left
+    seen = (track[:, 30] - (left + right) / 2) / _length(across)[:, None]
+    return np.column_stack([seen, np.arctan2(across[:, 1], across[:, 0])])
+
+
+def _shares(steps: np.ndarray) -> np.ndarray:
+    """Shares of the principal directions in the variance, largest first."""
+    values = np.linalg.eigvalsh(np.cov(steps.reshape(len(steps), -1).T))[::-1]
+    return values / values.sum()
+
+
+def _spectra(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
+    """Power of the tracks by frequency (Hz), over the square of the noise's rms."""
+    spectra = []
+    frequency = np.fft.rfftfreq(PIECE, 1 / tracks.RATE)
+    for part in parts:
+        if len(part.observed) >= PIECE:
+            flat = part.observed.reshape(len(part.observed), -1)
+            power = welch(flat, fs=tracks.RATE, nperseg=PIECE, axis=0, detrend="linear")[1]
+            spectra.append(power.mean(axis=1) / part.noise.var())
+    return frequency, np.array(spectra)
+
+
+def _draw(parts: dict[str, list[Part]], path: Path) -> None:
+    canvas = figure(7.0, 4.2)
+    axes = canvas.subplots()
+    for (name, videos), look in zip(parts.items(), looks(parts).values(), strict=True):
+        frequency, power = _spectra(videos)
+        low, middle, high = np.percentile(power[:, 1:], [20, 50, 80], axis=0)
+        axes.fill_between(frequency[1:], low, high, color=look.colour, alpha=0.2, linewidth=0)
+        axes.plot(
+            frequency[1:], middle, color=look.colour, linestyle=look.dashes, label=f"{name}, median and 20 to 80 %"
+        )
+    axes.set_yscale("log")
+    dress(axes, x="Hz", y="power of the track, noise rms² / Hz", title="synthetic tracks against published predictions")
+    legend(canvas, axes)
+    save(canvas, path)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
