@@ -9,9 +9,9 @@ that of real faces, and a fit of every variance froze the directions in which on
 
 Command:  python experiments/fit_default_stabilizer.py --out runs/default
 Cost:     about 2 minutes on 2 cores.
-Figures:  held-out loss 425 for the raw tracks, 195 for One Euro tuned on the same clips, 136 for the default, 167 for that
-          of any points. On the real tracks of `fhr_jax.data.protocol` ("300vw", seeds 0, 1, 2), which it has
-          not seen, 131, 124, 109 against 161, 141, 131 for One Euro tuned on 21 real videos.
+Figures:  held-out loss 425 for the raw tracks, 195 for One Euro tuned on the same clips, 136 for the default, 167 for
+          that of any points. On the real tracks of `fhr_jax.data.protocol` ("300vw", seeds 0, 1, 2), which it has not
+          seen, 131, 124, 109 against 161, 141, 131 for One Euro tuned on 21 real videos.
 """
 
 from dataclasses import dataclass
