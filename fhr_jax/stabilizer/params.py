@@ -220,6 +220,11 @@ def _build(path: str, arrays: dict[str, np.ndarray]) -> Params:
             raise InputError(f"{path}: {name} is {arrays[name]}, expected more than 0")
     if arrays["noise"].min() <= 0 or arrays["prior"].min() < 0:
         raise InputError(f"{path}: expected positive noise variances and prior variances not below 0")
+    groups = arrays.get("switch.groups", np.ones((1, 1)))
+    if not (np.isin(groups, (0, 1)).all() and (groups.sum(axis=1) == 1).all()):
+        raise InputError(f"{path}: switch.groups puts a direction into no group or into several, expected one")
+    if "recurrent.decay" in arrays and "motion.decay" not in arrays:
+        raise InputError(f"{path}: recurrent without motion, expected both, since the network watches the velocity")
     if abs(arrays["alpha"].sum() - 1) > 1e-4:
         raise InputError(f"{path}: alpha sums to {arrays['alpha'].sum():.4f}, expected 1")
     if np.abs(arrays["basis"].T @ arrays["basis"] - np.eye(size)).max() > 1e-3:
