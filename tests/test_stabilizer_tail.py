@@ -180,7 +180,7 @@ def test_gradients_by_odds_and_reach():
             return jnp.sum(jnp.sin(x / 5))
 
         values = (jnp.asarray(4.5), jnp.asarray(0.2))
-        check_grads(total, values, order=1, modes=["fwd", "rev"], atol=1e-5, rtol=1e-5)
+        check_grads(total, values, order=1, modes=["rev"], atol=1e-5, rtol=1e-5)
         assert all(abs(g) > 1e-3 for g in jax.grad(total, argnums=(0, 1))(*values))
 
 

@@ -1,0 +1,120 @@
+"""Derivatives by every parameter: right against finite differences, and finite at awkward points."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+from jax.test_util import check_grads
+
+from fhr_jax import stabilizer
+from tests.tracks import COVARIANCES, extended, walk
+
+CASES = [("diagonal", "none"), ("windowed", "none"), ("diagonal", "groups"), ("diagonal", "all"), ("full", "all")]
+
+
+@pytest.mark.parametrize(("covariance", "extension"), CASES)
+def test_gradients(covariance, extension):
+    z = walk(6, points=2)
+    z[2, 1] = z[4] = np.nan
+    with jax.enable_x64(True):
+        p = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), extended(extension, points=2))
+        free, track = stabilizer.unconstrain(p), jnp.asarray(z, jnp.float64)
+
+        @jax.jit
+        def total(free):
+            # With a mask only the careful path is compiled; the other has a test of its own.
+            x = stabilizer.run(
+                stabilizer.constrain(free, p), track, mask=jnp.ones(6, bool), covariance=covariance, window=3
+            )
+            return jnp.sum(jnp.sin(x / 5))
+
+        modes = ["fwd", "rev"] if (covariance, extension) == ("diagonal", "groups") else ["rev"]
+        check_grads(total, (free,), order=1, modes=modes, atol=1e-5, rtol=1e-5)
+
+
+def test_the_fast_path_has_the_gradient_of_the_careful_one():
+    p, z = extended("motion"), jnp.asarray(walk(12))
+
+    @partial(jax.jit, static_argnums=0)
+    @partial(jax.grad, argnums=1)
+    def gradient(follow, free):
+        return jnp.sum(jnp.sin(follow(stabilizer.constrain(free, p), z) / 5))
+
+    careful = partial(stabilizer.run, mask=jnp.ones(12, bool))
+    one, other = (gradient(follow, stabilizer.unconstrain(p)) for follow in (careful, stabilizer.run_complete))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-2, atol=1e-3), one, other)
+
+
+@partial(jax.jit, static_argnums=3)
+@jax.grad
+def _gradient(free, fixed, z, covariance):
+    x = stabilizer.run(stabilizer.constrain(free, fixed), z, covariance=covariance, window=4)
+    return jnp.sum(jnp.where(jnp.isfinite(x), x, 0))
+
+
+def finite(gradient):
+    return all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(gradient))
+
+
+AWKWARD = {
+    "rest": np.ones((6, 5, 2), np.float32),
+    "one frame": np.concatenate([walk(1, 5), np.full((5, 5, 2), np.nan, np.float32)]),
+    "all missing": np.full((6, 5, 2), np.nan, np.float32),
+    "one point": np.where(np.arange(5)[None, :, None] == 2, walk(6, 5), np.nan),
+    "thrown": np.concatenate([walk(3, 5), 1e6 * walk(3, 5)]),
+    "wide": walk(6, 5) * np.linspace(1, 1000, 6, dtype=np.float32)[:, None, None],
+    "gaps": np.where(np.arange(6)[:, None, None] % 2 == 1, walk(6, 5), np.nan),
+}
+
+
+@pytest.mark.parametrize(("covariance", "extension"), [("diagonal", "none"), ("diagonal", "all"), ("full", "all")])
+def test_finite_at_awkward_points(covariance, extension):
+    p = extended(extension, 5)
+    free = stabilizer.unconstrain(p)
+    for case, z in AWKWARD.items():
+        assert finite(_gradient(free, p, jnp.asarray(z, jnp.float32), covariance)), case
+
+
+@pytest.mark.parametrize("covariance", COVARIANCES)
+def test_finite_at_extreme_parameters(covariance):
+    p = extended("none", 5)
+    flat, unravel = ravel_pytree(stabilizer.unconstrain(p))
+    rng = np.random.default_rng(0)
+    z = jnp.asarray(walk(6, 5))
+    for value in (-30.0, 30.0, *(30 * np.sign(rng.normal(size=(6, flat.size))))):
+        free = unravel(jnp.broadcast_to(jnp.asarray(value, jnp.float32), flat.shape))
+        assert finite(_gradient(free, p, z, covariance)), value
+
+
+def test_under_jit_vmap_and_grad_missing_frames_of_one_track_harm_no_other():
+    p = extended("motion")
+    tracks = np.stack([walk(12), walk(12, seed=1)])
+    tracks[0, 5] = np.nan
+
+    @jax.jit
+    @partial(jax.vmap, in_axes=(None, 0))
+    @jax.grad
+    def gradient(p, z):
+        x = stabilizer.run(p, z)
+        return jnp.where(jnp.isfinite(x), x, 0).sum()
+
+    both = gradient(p, jnp.asarray(tracks))
+    assert finite(both)
+    for n in range(2):
+        same = gradient(p, jnp.asarray(tracks[[n, n]]))
+        jax.tree.map(lambda a, b, n=n: np.testing.assert_allclose(a[n], b[n], rtol=1e-3, atol=1e-3), both, same)
+
+
+def test_by_the_track_what_is_missing_has_no_slope_and_the_future_none_on_the_past():
+    p = extended("motion")
+    z = walk(8)
+    z[3] = np.nan
+    z[5, 1] = np.nan
+    slopes = np.asarray(jax.grad(lambda z: stabilizer.run(p, z)[4].sum())(jnp.asarray(z)))
+    assert np.isfinite(slopes).all()
+    assert (slopes[3] == 0).all()
+    assert (slopes[5:] == 0).all()
+    assert (np.abs(slopes[[0, 1, 2, 4]]) > 0).all()

@@ -1,0 +1,79 @@
+"""Sizes and places: the shipped parameters work on any, the paper's start in the units of the track."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fhr_jax import stabilizer
+from tests.tracks import EXTENSIONS, extended, walk
+
+SCALE, PLACE = st.floats(0.05, 30), st.floats(-2000, 2000)
+
+run = jax.jit(stabilizer.run)
+
+
+def awkward(points, dims):
+    z = walk(25, points, dims)
+    z[8, 1] = z[12] = np.nan
+    z[16, 2] += 700
+    z[20:] += 500
+    return z
+
+
+@pytest.mark.parametrize(("points", "dims"), [(68, 2), (5, 2), (478, 2), (68, 3), (5, 3)])
+@settings(max_examples=6)
+@given(scale=SCALE, x=PLACE, y=PLACE)
+def test_the_shipped_parameters_are_equivariant(points, dims, scale, x, y):
+    p, z = stabilizer.default_params(points, dims), awkward(points, dims)
+    b = np.array([x, y, x - y][:dims], np.float32)
+    moved = run(p, jnp.asarray(scale * z + b, jnp.float32))
+    expected = scale * np.asarray(run(p, jnp.asarray(z))) + b
+    # A float32 coordinate of 2000 px has steps of 1e-4 px.
+    np.testing.assert_allclose(moved, expected, rtol=0, atol=2e-3 * scale + 3e-6 * (abs(x) + abs(y)) + 1e-3)
+    assert np.isfinite(moved).all()
+
+
+@pytest.mark.parametrize("extension", EXTENSIONS)
+@settings(max_examples=6)
+@given(scale=SCALE, x=PLACE, y=PLACE)
+def test_so_is_every_extension_in_face_units(extension, scale, x, y):
+    p, z, b = extended(extension), awkward(3, 2), np.array([x, y], np.float32)
+    moved = run(p, jnp.asarray(scale * z + b, jnp.float32))
+    expected = scale * np.asarray(run(p, jnp.asarray(z))) + b
+    np.testing.assert_allclose(moved, expected, rtol=0, atol=5e-3 * scale + 1e-5 * (abs(x) + abs(y)) + 1e-3)
+
+
+@settings(max_examples=10)
+@given(x=PLACE, y=PLACE)
+def test_the_paper_s_start_is_equivariant_to_shifts_only(x, y):
+    p, z, b = stabilizer.init_params(1.0, jnp.eye(6)), jnp.asarray(walk(25)), jnp.array([[[x, y]]], jnp.float32)
+    plain = run(p, z)
+    np.testing.assert_allclose(run(p, z + b), plain + b, rtol=0, atol=5e-3)
+    # Ten times the size is ten times as far in units of the noise: the frame is believed more.
+    assert jnp.abs(run(p, 10 * z) - 10 * z).mean() < 0.5 * 10 * jnp.abs(plain - z).mean()
+
+
+def test_the_size_is_that_of_the_first_frame_with_a_face():
+    z = walk(10, 4)
+    z[:3] = np.nan
+    z[3, 1] = np.nan
+    p = extended("none", 4)
+    state = stabilizer.init_state(p)
+    for frame in jnp.asarray(z):
+        state, _ = stabilizer.step(p, state, frame)
+    seen = z[3, [0, 2, 3]]
+    size = np.sqrt(((seen - seen.mean(axis=0)) ** 2).sum(axis=-1).mean())
+    np.testing.assert_allclose(state.scale, size, rtol=1e-5)
+
+
+def test_the_shipped_parameters_suit_any_number_of_points():
+    """And make each of them steadier by about as much."""
+    for points, dims in [(68, 2), (7, 2), (68, 3), (2, 2), (478, 2)]:
+        rng = np.random.default_rng(0)
+        place, noise = 100 * rng.normal(size=(1, points, dims)), rng.normal(size=(60, points, dims))
+        z = jnp.asarray(place + noise, jnp.float32)
+        x = run(stabilizer.default_params(points, dims), z)
+        assert jnp.abs(jnp.diff(x, 2, axis=0))[10:].mean() < 0.9 * jnp.abs(jnp.diff(z, 2, axis=0))[10:].mean()
