@@ -279,7 +279,9 @@ def _synthetic(options: Fit) -> list[Pair]:
     from fhr_jax.data import tracks
 
     print(f"no tracks given: fitting on {options.videos} synthetic ones")
-    made = tracks.batch(jax.random.key(options.seed), options.videos, options.frames)
+    keys = jax.random.split(jax.random.key(options.seed), options.videos)
+    # Without faults: the model that is fitted has nothing to mend them with.
+    made = jax.vmap(lambda key: tracks.sample(key, options.frames, faults=False))(keys)
     return list(zip(np.asarray(made.observed), np.asarray(made.truth), strict=True))
 
 
