@@ -58,6 +58,37 @@ def test_tied_problem_has_seven_numbers_and_the_same_start(videos):
     np.testing.assert_allclose(moved.prior, start.prior, rtol=1e-4)
 
 
+def test_chunks_and_temperature_1_leave_the_loss_as_it_is(videos):
+    start = stabilizer.paper_start(videos)
+    problem = make_problem(start, videos)
+    expected = problem.loss(problem.start)
+    chunked = make_problem(start, videos, chunk=7)
+    np.testing.assert_allclose(chunked.loss(problem.start), expected, rtol=1e-6)
+    heated = jax.jit(problem.loss_of)
+    np.testing.assert_allclose(heated(problem.start, videos, jnp.float32(1.0)), expected, rtol=1e-5)
+    assert abs(heated(problem.start, videos, jnp.float32(10.0)) - expected) > 0.01 * expected
+
+
+def test_a_tied_problem_leaves_the_network_alone(videos):
+    start = stabilizer.extended_start(jax.random.key(0), videos)
+    problem = make_problem(start, videos, tied=True)
+    assert problem.start.size == 7 + 6 + 1
+    moved = problem.expand(problem.start + 0.3)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), moved.recurrent, start.recurrent)
+    for one, other in ((moved.motion, start.motion), (moved.switch.temperature, start.switch.temperature)):
+        assert all((a != b).all() for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+    full = make_problem(start, videos)
+    np.testing.assert_array_equal(full.ties.sum(axis=0), [1, 1, 1, 1, 4, 4, 4] + [1] * 7)
+
+
+def test_bad_temperatures_are_refused(videos):
+    for temperatures in ((), (10.0,), (-1.0, 1.0)):
+        with pytest.raises(InputError, match="temperatures"):
+            stabilizer.fit_gradient(videos, temperatures=temperatures)
+    with pytest.raises(TypeError, match="unknown option 'lamda1'"):
+        stabilizer.fit_gradient(videos, lamda1=2.0)
+
+
 @pytest.mark.parametrize("tied", [False, True])
 @pytest.mark.parametrize("method", ["gradient", "adam", "simplex"])
 def test_fits_improve_on_the_start_and_tell_how(method, tied, videos):
