@@ -59,8 +59,9 @@ class Options:
 def methods(options: Options, seed: int) -> dict[str, Callable[[jax.Array], jax.Array]]:
     """Everything that is compared, each from tracks (N, T, 68, 2) to tracks."""
     train = protocol.batch(protocol.make(seed, source=options.source, frames=options.frames).train)
-    found: dict[str, Any] = {"raw": lambda observed: observed}
-    for family in (family for family in tuning.BASELINES if family.name in options.baselines):
+    found: dict[str, Any] = {}
+    # Raw is held where it is missing.
+    for family in (tuning.RAW, *(family for family in tuning.BASELINES if family.name in options.baselines)):
         settings = tuning.tune(family, train, starts=2, evaluations=100).settings
         found[family.name] = partial(tuning.smooth, family, settings)
     models = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)

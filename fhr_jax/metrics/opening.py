@@ -56,11 +56,13 @@ def followed(
     Args:
         output: of the output.
         truth: exact.
-        where: frames that count; the first and last half `SLOW` frames of a video never do.
+        where: frames that count; the first and last half `SLOW` frames of a video never do, nor do frames without an
+            output and those around them.
     """
     x, p = _fast(np.asarray(output, np.float64)), _fast(np.asarray(truth, np.float64))
     counts = np.ones(x.shape, bool) if where is None else np.array(where)
     edge = SLOW // 2 + int(np.ceil(np.abs(SHIFTS).max()))
+    counts &= np.isfinite(x)
     counts[:, :edge], counts[:, x.shape[1] - edge :] = False, False
     time = np.arange(x.shape[1])
     best = (-np.inf, Followed(np.nan, np.nan))
