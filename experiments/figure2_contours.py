@@ -8,6 +8,10 @@ motion to the one across, from the second derivatives at the minimum.
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the delay term
           makes an ellipse whose short axis lies along the motion, the smooth loss one whose long axis does.
 Command:  python experiments/figure2_contours.py --out runs/figure2
+Cost:     seconds.
+Figures:  along over across: Euclidean loss 1.00, with the delay term 0.53; midpoint 1.00, smooth loss 4.12. Both claims
+          hold. They depend on the step: at 2 px as here the delay term is 2.5 times the Euclidean one along the motion,
+          and less the faster the face moves, or the more landmarks move, since all of a frame are one vector.
 """
 
 from collections.abc import Callable

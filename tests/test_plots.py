@@ -188,4 +188,4 @@ def test_a_bar_is_as_long_as_its_value_and_the_first_is_on_top(monkeypatch):
     assert [bar.get_width() for bar in axes.patches] == [0.5, 2.0]
     assert [text.get_text() for text in axes.get_yticklabels()] == ["good", "bad"]
     assert axes.get_ylim()[0] > axes.get_ylim()[1]
-    assert [text.get_text() for text in axes.texts] == ["0.5", "2"]
+    assert [text.get_text() for text in axes.texts] == ["0.500", "2.00"]

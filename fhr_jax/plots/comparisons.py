@@ -37,7 +37,7 @@ def bars(
     place = np.arange(len(names))
     axes.barh(place, height, 0.75, color=colours, xerr=spread, error_kw={"ecolor": INK, "elinewidth": 1.0})
     for y, value, off in zip(place, height, spread, strict=True):
-        axes.annotate(f"{value:.3g}", (value + off, y), (4, 0), textcoords="offset points", va="center", color=INK)
+        axes.annotate(f"{value:#.3g}", (value + off, y), (4, 0), textcoords="offset points", va="center", color=INK)
     axes.set_yticks(place, names)
     axes.invert_yaxis()
     axes.set_xlim(0, 1.12 * float((height + spread).max()))
@@ -60,13 +60,13 @@ def sweeps(
     """Panels beside each other, in each of them one line a method.
 
     Args:
-        curves: name to one (x (n,), y (n,)) for each panel; one point is drawn as a point.
+        curves: name to one (x (n,), y (n,)) for each panel; one point is drawn as a point, "truth" in black.
         path: of the PNG.
         labels: (x, y) of each panel, with units.
         strong: names to be drawn thicker.
         logarithmic: axes that are, "x", "y" or "xy".
     """
-    canvas = figure(1.0 + 4.6 * len(labels), 5.2)
+    canvas = figure(max(7.2, 1.0 + 4.6 * len(labels)), 5.2)
     panels = canvas.subplots(1, len(labels), squeeze=False)[0]
     for i, (axes, (x_label, y_label)) in enumerate(zip(panels, labels, strict=True)):
         for (name, parts), look in zip(curves.items(), looks(curves).values(), strict=True):
@@ -74,7 +74,7 @@ def sweeps(
             axes.plot(
                 x,
                 y,
-                color=look.colour,
+                color=TRUTH if name == "truth" else look.colour,
                 marker=look.marker,
                 markersize=6 if name in strong else 4.5,
                 linestyle=look.dashes if x.size > 1 else "none",
@@ -87,7 +87,7 @@ def sweeps(
         if "y" in logarithmic:
             axes.set_yscale("log")
         dress(axes, x=x_label, y=y_label)
-    legend(canvas, panels[0], columns=4)
+    legend(canvas, panels[0], columns=3 if len(labels) == 1 else 4)
     save(canvas, path)
 
 
