@@ -9,8 +9,8 @@ Command:  python experiments/blinks.py --out runs/blinks --source 300vw --seeds 
 Cost:     a minute of one core with fits, 5 minutes on a busy machine; minutes a seed without.
 Figures:  one seed, fits and tuning on smoothed real tracks, which show no blink. Share of lids (delay in frames), lips:
           raw 1.00 (0.0), 1.00 (0.0); first order 0.94 (0.6), 0.92 (0.5); second order 1.12 (0.7), 1.07 (0.7); One Euro
-          0.98 (0.6), 0.98 (0.5); Kalman 1.11 (0.7), 1.06 (0.7); paper's model 0.84 (1.1), 0.90 (0.6): misses the target;
-          recommended, fitted to such truth, 0.96 (1.3), 0.86 (1.3): misses it too; default_params(), fitted on
+          0.98 (0.6), 0.98 (0.5); Kalman 1.11 (0.7), 1.06 (0.7); paper's model 0.84 (1.1), 0.90 (0.6): misses the
+          target; recommended, fitted to such truth, 0.96 (1.3), 0.86 (1.3): misses it too; default_params(), fitted on
           synthetic tracks with blinks, 1.05 (0.6), 1.02 (0.3): meets it.
 """
 

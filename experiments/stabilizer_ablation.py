@@ -17,8 +17,8 @@ Figures:  one seed. Held-out loss over that of the best tuned baseline, One Euro
           direction 0.93, by direction with K = 3 0.89, recommended 0.750. Not causal: RTS 0.17, zero-phase 0.18.
           On training videos: One Euro 133.5, paper's model 137.6, + motion 115.4, recommended 100.6.
           With --frames 600: paper's model 1.03, + motion 0.884, temperature 0.875, region 0.884, recommended 0.755.
-          So the paper's model is no better than One Euro here, velocity brings 13 % of the loss, the network another
-          13 %; responsibilities by direction or region and K = 3 bring nothing without the network.
+          So the paper's model is no better than One Euro here, velocity takes 0.13 off the ratio, the network another
+          0.14; responsibilities by direction or region and K = 3 bring nothing without the network.
 """
 
 from dataclasses import asdict, dataclass
