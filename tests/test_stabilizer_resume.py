@@ -131,6 +131,18 @@ def test_a_chain_goes_on_where_its_last_link_ended(videos):
     assert losses[3] == found.loss
 
 
+def test_a_link_may_begin_anew(videos):
+    problem = make_problem(stabilizer.paper_start(videos), videos)
+    search = gradient.lbfgs(problem)
+    solver = chain.chain(problem, (chain.Link(search, 3), chain.Link(search, 3, anew=True)))
+    state, losses = solver.init(problem.start), []
+    for _ in range(6):
+        state, found = solver.update(state)
+        losses.append(found.loss)
+    assert losses[:3] == losses[3:]
+    assert state.lowest == min(losses)
+
+
 @pytest.mark.parametrize("name", [*FITS, "SciPy"])
 def test_held_out_videos_choose_and_stop(name, videos):
     """The held-out truth is noise, which nothing predicts: all that makes the fit better makes it worse there."""

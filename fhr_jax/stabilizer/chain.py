@@ -1,4 +1,4 @@
-"""Solvers one after the other, each from the best point that the one before it found, as one solver."""
+"""Solvers one after the other, each from the best point that those before it found, as one solver."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,10 +14,11 @@ from fhr_jax.stabilizer.solver import Found, Solver
 
 
 class Link(NamedTuple):
-    """A solver, and how many iterations it has at most."""
+    """A solver, how many iterations it has at most, and whether it begins anew, where the chain began."""
 
     solver: Solver
     iterations: int | None = None
+    anew: bool = False
 
 
 class Chained(NamedTuple):
@@ -26,6 +27,7 @@ class Chained(NamedTuple):
     Attributes:
         link: number of the solver at work.
         inside: iterations that it has made.
+        start: where it began, (n,).
         states: of all solvers; those that have not begun yet hold a place.
         best: lowest point so far, (n,).
         lowest: its loss.
@@ -33,6 +35,7 @@ class Chained(NamedTuple):
 
     link: Int[np.ndarray, ""]
     inside: Int[np.ndarray, ""]
+    start: Float[np.ndarray, " n"]
     states: tuple[Any, ...]
     best: Float[np.ndarray, " n"]
     lowest: Float[np.ndarray, ""]
@@ -43,7 +46,8 @@ def chain(problem: Problem, links: Sequence[Link]) -> Solver:
 
     def init(start: Array) -> Chained:
         states = tuple(link.solver.init(start) for link in links)
-        return Chained(np.asarray(0), np.asarray(0), states, np.asarray(start), np.asarray(np.inf))
+        place = np.asarray(start)
+        return Chained(np.asarray(0), np.asarray(0), place, states, place, np.asarray(np.inf))
 
     def update(state: Chained) -> tuple[Chained, Found]:
         i = int(state.link)
@@ -57,8 +61,8 @@ def chain(problem: Problem, links: Sequence[Link]) -> Solver:
             return state, found
         if i == len(links) - 1:
             return state, found._replace(finished=True)
-        best = sharding.everywhere(jnp.asarray(state.best, problem.start.dtype), problem.mesh)
-        states[i + 1] = links[i + 1].solver.init(best)
+        place = jnp.asarray(state.start if links[i + 1].anew else state.best, problem.start.dtype)
+        states[i + 1] = links[i + 1].solver.init(sharding.everywhere(place, problem.mesh))
         state = state._replace(link=state.link + 1, inside=np.zeros_like(state.inside), states=tuple(states))
         return state, found._replace(finished=False)
 

@@ -100,7 +100,7 @@ SIMPLEX = "simplex"
 TIED = "simplex, tied"
 STARTS = "simplices, tied"
 TIED_COOLED = "L-BFGS, tied, cooled"
-STAGED = "simplex, tied, then windows, then L-BFGS"
+STAGED = "staged"
 
 METHODS: Mapping[str, Method] = {
     GRADIENT: _lbfgs,
@@ -118,7 +118,7 @@ METHODS: Mapping[str, Method] = {
     "simplices, tied, then L-BFGS": _then_lbfgs(_starts),
     STAGED: _staged,
 }
-"""All that is compared. Cooled: with a falling temperature. The last is what `fhr-jax fit` does, see `staged.py`."""
+"""All that is compared. Cooled: with a falling temperature. Staged is what `fhr-jax fit` does, see `staged.py`."""
 
 FEW = (GRADIENT, COOLED, SIMPLEX, TIED, STAGED)
 """Those that tell the story."""

@@ -1,18 +1,21 @@
-"""The fit that came out best: a tied simplex, mini-batches in all dimensions, and a polish by L-BFGS.
+"""The fit that came out best: a tied simplex, mini-batches in all dimensions, and L-BFGS.
 
 From the paper's start the gradient sees a plateau, which a simplex on few numbers crosses at once; in hundreds of
-dimensions it is the other way round. Random windows find lower losses than steps on all videos at once do.
+dimensions it is the other way round. Random windows find lower losses than steps on all videos at once do. There is
+another way down, a temperature on the switch between the components (`gradient.py`), which ends lower where there are
+few points: what time is left goes to it.
 `experiments/gradient_vs_simplex.py` has the figures.
 """
 
-from typing import Unpack
+from typing import Any, Unpack
 
 import jax
+import numpy as np
 import optax
 from jaxtyping import Array, PRNGKeyArray, UInt32
 
 from fhr_jax.stabilizer.chain import Link, chain
-from fhr_jax.stabilizer.gradient import lbfgs
+from fhr_jax.stabilizer.gradient import COOLING, lbfgs
 from fhr_jax.stabilizer.history import Fit
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.problem import Problem, make_problem, paper_start
@@ -29,6 +32,9 @@ STEPS = 1000
 
 INNER = 20
 """Updates an iteration."""
+
+POLISH = 60
+"""Steps of L-BFGS after that."""
 
 
 def fit_staged(
@@ -63,9 +69,16 @@ def staged(
     devices = 1 if problem.mesh is None else problem.mesh.devices.size
     adam = optax.adam(optax.cosine_decay_schedule(rate, steps))
     batch = 16 + -16 % devices
+    cooled = lbfgs(problem, temperatures=COOLING)
+
+    def polishing(place: Array) -> Any:
+        return cooled.init(place)._replace(stage=np.asarray(len(COOLING) - 1))
+
     links = (
         Link(simplices(start_key, problem, starts=1, away=0.0, edge=1.0, tied=True), EVALUATIONS // TICKS),
         Link(stochastic(window_key, problem, adam, window=64, warm=64, batch=batch, inner=INNER), -(-steps // INNER)),
-        Link(lbfgs(problem)),
+        # At the last temperature from the first step on, and then from the start: one program for both.
+        Link(cooled._replace(init=polishing), POLISH),
+        Link(cooled, anew=True),
     )
     return chain(problem, links)
