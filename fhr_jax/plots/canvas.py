@@ -41,7 +41,7 @@ def looks(names: Iterable[str]) -> dict[str, Look]:
     """A look for each name, in order; colours repeat after seven with other dashes and markers."""
     n = len(_COLOURS)
     return {
-        name: Look(_COLOURS[i % n], _DASHES[(i + i // n) % len(_DASHES)], _MARKERS[(i + i // n) % len(_MARKERS)])
+        name: Look(_COLOURS[i % n], _DASHES[(i + 2 * (i // n)) % len(_DASHES)], _MARKERS[(i + i // n) % len(_MARKERS)])
         for i, name in enumerate(names)
     }
 

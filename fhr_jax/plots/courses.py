@@ -77,7 +77,8 @@ def loss_history(histories: Mapping[str, tuple[Numbers, Numbers]], path: Path, *
         path: of the PNG.
         unit: "s" for seconds, or what else the times count.
     """
-    canvas = figure(7.2, 4.6 + 0.12 * max(len(histories) - 6, 0))
+    many = len(histories) > 6
+    canvas = figure(9.6 if many else 7.2, 6.2 if many else 4.6)
     axes = canvas.add_subplot()
     series = {n: (np.asarray(s, np.float64), np.asarray(v, np.float64)) for n, (s, v) in histories.items()}
     positive = [s[s > 0].min() for s, _ in series.values() if (s > 0).any()]
