@@ -205,7 +205,8 @@ def main(options: Options) -> None:
         {"paper's model, diagonal": list(scale.values())},
         folder / "scaling.png",
         labels=[(name, "us a frame and face") for name in scale],
-        logarithmic="xy",
+        logarithmic="x",
+        zero=True,
     )
 
 

@@ -56,6 +56,7 @@ def sweeps(
     labels: Sequence[tuple[str, str]],
     strong: Sequence[str] = (),
     logarithmic: str = "",
+    zero: bool = False,
 ) -> None:
     """Panels beside each other, in each of them one line a method.
 
@@ -65,6 +66,7 @@ def sweeps(
         labels: (x, y) of each panel, with units.
         strong: names to be drawn thicker.
         logarithmic: axes that are, "x", "y" or "xy".
+        zero: start the y axes at 0.
     """
     canvas = figure(max(7.2, 1.0 + 4.6 * len(labels)), 5.2)
     panels = canvas.subplots(1, len(labels), squeeze=False)[0]
@@ -86,6 +88,8 @@ def sweeps(
             axes.set_xscale("log")
         if "y" in logarithmic:
             axes.set_yscale("log")
+        if zero:
+            axes.set_ylim(bottom=0)
         dress(axes, x=x_label, y=y_label)
     legend(canvas, panels[0], columns=3 if len(labels) == 1 else 4)
     save(canvas, path)
