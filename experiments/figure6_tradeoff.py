@@ -7,7 +7,7 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           model better than four baselines in NRMSE and in stability, on 300-VW.
 Command:  python experiments/figure6_tradeoff.py --out runs/figure6 --source 300vw
 Cost:     not measured: about 10 minutes of one core a seed are expected.
-Figures:  the sweep has not been measured yet. At lambda_1 = 1 stabilizer_ablation.py (one seed, 300 frames) gives, NRMSE
+Figures:  the sweep is not measured yet. At lambda_1 = 1 stabilizer_ablation.py (one seed, 300 frames) gives, NRMSE
           and stability in % and delay in frames: raw 1.19/1.54/0.03, moving average 1.12/0.96/0.53, first order
           1.13/0.87/0.70, second order and alpha-beta 1.08/0.81/0.36, constant speed 1.26/0.91/0.20, One Euro
           1.01/0.77/0.62, Kalman 1.07/0.81/0.38, Savitzky-Golay 1.12/0.82/0.34, paper's model 1.02/0.79/0.61,
