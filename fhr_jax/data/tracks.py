@@ -25,7 +25,7 @@ MARGIN = 1.3
 """Side of the crop in longer sides of the landmarks' box."""
 
 FINE, FINE_WINDOW = 0.6, 9
-"""Fine motion: its size, in the level of the noise, and the frames that it is smoothed by."""
+"""Fine motion: its size if the noise were white, in the level of the noise, and the frames that it is smoothed by."""
 
 RATE = 30.0
 """Frames a second."""
@@ -78,9 +78,10 @@ def fine_motion(key: Key, truth: Float[Array, "t 68 2"], noise: Noise) -> Float[
     rough = observe(key, truth, noise._replace(lost=0.0, missing=0.0, bias=0.0)) - truth
     kernel = jnp.hanning(FINE_WINDOW + 2)[1:-1]
     kernel = FINE / jnp.linalg.norm(kernel) * kernel
-    return jax.vmap(lambda x: jnp.convolve(x, kernel, mode="same"), in_axes=1, out_axes=1)(
-        rough.reshape(len(rough), -1)
-    ).reshape(truth.shape)
+    half = FINE_WINDOW // 2
+    padded = jnp.pad(rough.reshape(len(rough), -1), ((half, half), (0, 0)))
+    smooth = jax.vmap(lambda x: jnp.convolve(x, kernel, mode="valid"), in_axes=1, out_axes=1)(padded)
+    return smooth.reshape(truth.shape)
 
 
 def batch(key: Key, tracks: int, frames: int, *, noise: Noise | None = None) -> Tracks:
