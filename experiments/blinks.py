@@ -15,9 +15,8 @@ Figures:  one seed, fits and tuning on smoothed real tracks, which show no blink
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -26,12 +25,11 @@ import tyro
 from scipy.ndimage import maximum_filter1d
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import protocol
 from fhr_jax.data import tracks as synthetic
+from fhr_jax.data.study import Study, fit_models
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.metrics import opening
 from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.contenders import fit_models
 from fhr_jax.stabilizer.judge import run_all
 
 NEAR = 10
@@ -39,38 +37,24 @@ NEAR = 10
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Study):
     """Measure what is left of blinks and speech."""
 
-    out: Path
-    """Folder for summary.json and blink.png."""
-    source: str = "tracks"
-    """What filters and fits are made on: tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
-    seeds: tuple[int, ...] = protocol.SEEDS
-    """Of the split, the noise, the fits, and the clips."""
-    frames: int = protocol.FRAMES
-    """Longest video, and length of the clips."""
     clips: int = 24
     """Synthetic clips a seed to measure on."""
-    steps: int = 200
-    """Of Adam for the recommended model; a third of them for L-BFGS on the paper's."""
-    evaluations: int = 300
-    """Of the simplex of the paper's model."""
-    fits: Path | None = None
-    """Folder of fits on the same source, such as --out of stabilizer_ablation.py."""
     baselines: tuple[str, ...] = ("first order", "second order", "One Euro", "Kalman")
     """Names of those to tune."""
 
 
 def methods(options: Options, seed: int) -> dict[str, Callable[[jax.Array], jax.Array]]:
     """Everything that is compared, each from tracks (N, T, 68, 2) to tracks."""
-    train = protocol.batch(protocol.make(seed, source=options.source, frames=options.frames).train)
+    train, _ = options.videos(seed)
     found: dict[str, Any] = {}
     # Raw is held where it is missing.
     for family in (tuning.RAW, *(family for family in tuning.BASELINES if family.name in options.baselines)):
         settings = tuning.tune(family, train, starts=2, evaluations=100).settings
         found[family.name] = partial(tuning.smooth, family, settings)
-    models = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    models = fit_models(options, seed, train)
     models["default_params()"] = stabilizer.default_params()
     return found | {name: partial(run_all, params) for name, params in models.items()}
 
@@ -116,8 +100,7 @@ def main(options: Options) -> None:
         late = max(table[name][field]["mean"] for field in ("lids_delay", "lips_delay"))
         table[name]["meets_target"] = bool(kept >= 0.9 and late <= 1)
         print(f"{name:18}", "  ".join(f"{k} {table[name][k]['mean']:.3f}" for k in row), table[name]["meets_target"])
-    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
-    write_json(folder / "summary.json", {"options": config, "table": table})
+    write_json(folder / "summary.json", {"options": options.config(), "table": table})
     time = np.arange(-NEAR, 2 * NEAR)
     curves = {name: [(time, curve)] for name, curve in results[0][1].items()}
     labels = [("frames after the lids were closed most", "mean opening of the lids, px")]

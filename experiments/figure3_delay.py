@@ -15,8 +15,7 @@ Figures:  one seed. E|dx - dp|^2, mean over landmarks: raw 4.49 px^2, paper's mo
           its delay by one hundredth of a frame (0.59).
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import jax.numpy as jnp
@@ -24,45 +23,27 @@ import numpy as np
 import tyro
 
 from fhr_jax import metrics, plots, stabilizer
-from fhr_jax.data import protocol
+from fhr_jax.data.study import PAPER, RECOMMENDED, Study, fit_model, fit_models
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer.contenders import PAPER, RECOMMENDED, fit_models
-from fhr_jax.stabilizer.hybrid import fit_hybrid
 from fhr_jax.stabilizer.judge import judge, run_all
 
 LATE = "paper's model, lambda_2 = 0"
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Study):
     """Measure motion landmark by landmark."""
 
-    out: Path
-    """Folder for summary.json, landmarks.png and course.png."""
-    source: str = "tracks"
-    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
-    seeds: tuple[int, ...] = protocol.SEEDS
-    """Of the split, the noise and the fits."""
-    frames: int = protocol.FRAMES
-    """Longest video."""
-    steps: int = 200
-    """Of Adam for the recommended model; a third of them for L-BFGS on the paper's."""
-    evaluations: int = 300
-    """Of the simplex of the paper's model."""
-    fits: Path | None = None
-    """Folder of fits on the same source, such as --out of stabilizer_ablation.py."""
     window: int = 80
     """Frames of the stretch that is drawn, the one in which the face moves most."""
 
 
 def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Videos, dict[str, np.ndarray]]:
     """Per method: per landmark magnitude (M,) and angle (M,), and the delay; the test videos and all outputs."""
-    split = protocol.make(seed, source=options.source, frames=options.frames)
-    train, test = protocol.batch(split.train), protocol.batch(split.test)
-    models = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
-    models[LATE] = fit_hybrid(
-        train, start=models[PAPER], evaluations=options.evaluations, steps=max(options.steps // 3, 1), lambda2=0.0
-    ).params
+    train, test = options.videos(seed)
+    models = fit_models(options, seed, train)
+    more = max(options.steps // 3, 1)
+    models[LATE] = fit_model(PAPER, train, start=models[PAPER], steps=more, lambda2=0.0).params
     tracks = {"raw": test.observed} | {name: run_all(params, test.observed) for name, params in models.items()}
     found = {}
     for name, track in tracks.items():
@@ -100,8 +81,7 @@ def main(options: Options) -> None:
             "landmarks_with_smaller_angle": int((means[name][1] < raw[1]).sum()),
         }
         print(f"{name:30}", summary[name])
-    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
-    write_json(folder / "summary.json", {"options": config, "methods": summary})
+    write_json(folder / "summary.json", {"options": options.config(), "methods": summary})
     shown = ("raw", PAPER, RECOMMENDED)
     landmark = np.arange(len(means["raw"][0]))
     plots.sweeps(

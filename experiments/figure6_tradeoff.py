@@ -16,21 +16,17 @@ Figures:  the sweep is not measured yet. At lambda_1 = 1 stabilizer_ablation.py 
           are less late than it.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import jax
 import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import protocol
+from fhr_jax.data.study import PAPER, RECOMMENDED, Study, fit_model, fit_models
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
 from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.contenders import PAPER, RECOMMENDED, fit_models
-from fhr_jax.stabilizer.hybrid import fit_hybrid
 from fhr_jax.stabilizer.judge import Score, judge, run_all
 
 MILLISECONDS = 1000 / 30
@@ -38,25 +34,11 @@ MILLISECONDS = 1000 / 30
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Study):
     """Sweep lambda_1."""
 
-    out: Path
-    """Folder for summary.json and tradeoff.png."""
-    source: str = "tracks"
-    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
-    seeds: tuple[int, ...] = protocol.SEEDS
-    """Of the split, the noise and the fits."""
-    frames: int = protocol.FRAMES
-    """Longest video."""
     lambdas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     """Of the smooth term, ascending, 1 among them."""
-    steps: int = 200
-    """Of Adam at lambda_1 = 1; a quarter of them at each other one."""
-    evaluations: int = 300
-    """Of the simplex of the paper's model at each lambda_1."""
-    fits: Path | None = None
-    """Folder of fits at lambda_1 = 1 of the same source, such as --out of stabilizer_ablation.py."""
     baselines: tuple[str, ...] = tuple(family.name for family in tuning.BASELINES)
     """Names of those to tune."""
 
@@ -76,30 +58,24 @@ def settings(family: tuning.Family, videos: stabilizer.Videos, lambdas: tuple[fl
 
 def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[str, dict[float, stabilizer.Params]]:
     """Both stabilizers at each lambda_1."""
-    middle = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    middle = fit_models(options, seed, train)
     found = {name: {1.0: params} for name, params in middle.items()}
-    steps = max(options.steps // 4, 1)
+    steps = max(options.steps // 3, 1)
     below = [value for value in reversed(options.lambdas) if value < 1]
     above = [value for value in options.lambdas if value > 1]
     for side in (below, above):
         params = dict(middle)
         for value in side:
-            params[PAPER] = fit_hybrid(
-                train, start=params[PAPER], evaluations=options.evaluations, steps=steps, lambda1=value
-            ).params
-            params[RECOMMENDED] = stabilizer.fit_recommended(
-                jax.random.key(seed), train, start=params[RECOMMENDED], steps=steps, rate=0.01, lambda1=value
-            ).params
-            for name, now in params.items():
-                found[name][value] = now
+            for name, before in params.items():
+                params[name] = fit_model(name, train, start=before, steps=steps, lambda1=value).params
+                found[name][value] = params[name]
             print(f"seed {seed}: fitted at lambda_1 = {value}", flush=True)
     return found
 
 
 def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
     """Scores of each method at each lambda_1; raw once."""
-    split = protocol.make(seed, source=options.source, frames=options.frames)
-    train, test = protocol.batch(split.train), protocol.batch(split.test)
+    train, test = options.videos(seed)
     scores = {"raw": [judge(test.observed, test)]}
     for name, found in sweep_models(options, seed, train).items():
         scores[name] = [judge(run_all(found[value], test.observed), test, lambda1=value) for value in options.lambdas]
@@ -141,8 +117,7 @@ def main(options: Options) -> None:
     beaten = {x: dominated(means, options.lambdas, x) for x in ("nrmse", "delay")}
     for x, places in beaten.items():
         print(f"recommended model dominated in stability and {x}:", "; ".join(places) or "nowhere")
-    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
-    summary = {"options": config, "milliseconds_a_frame": MILLISECONDS, "mean": means, "sd": spreads}
+    summary = {"options": options.config(), "milliseconds_a_frame": MILLISECONDS, "mean": means, "sd": spreads}
     write_json(folder / "summary.json", summary | {"dominated": beaten})
     curves = {
         name: [

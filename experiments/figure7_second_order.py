@@ -25,7 +25,6 @@ Figures:  one seed, fits of stabilizer_ablation.py. NRMSE in % / stability in % 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -34,10 +33,10 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import courses, protocol, track_noise
+from fhr_jax.data import courses, track_noise
+from fhr_jax.data.study import Study, fit_models
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.contenders import fit_models
 from fhr_jax.stabilizer.judge import judge, run_all
 
 LIVELY = "test videos, the quarter of the frames that moves most"
@@ -46,35 +45,20 @@ BEFORE = 10
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Study):
     """Compare with the second-order filter."""
 
-    out: Path
-    """Folder for summary.json and the courses."""
-    source: str = "tracks"
-    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
-    seeds: tuple[int, ...] = protocol.SEEDS
-    """Of the split, the noise and the fits."""
-    frames: int = protocol.FRAMES
-    """Longest video."""
-    steps: int = 200
-    """Of Adam for the recommended model; a third of them for L-BFGS on the paper's."""
-    evaluations: int = 300
-    """Of the simplex of the paper's model."""
-    fits: Path | None = None
-    """Folder of fits on the same source, such as --out of stabilizer_ablation.py."""
     draws: int = 24
     """Times that the course is observed."""
 
 
 def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
     """Scores by part and method; the outputs for the first observation of the course."""
-    split = protocol.make(seed, source=options.source, frames=options.frames)
-    train, test = protocol.batch(split.train), protocol.batch(split.test)
+    train, test = options.videos(seed)
     methods: dict[str, Callable[[jax.Array], jax.Array]] = {"raw": lambda observed: observed}
     for family in (tuning.SECOND_ORDER, tuning.ONE_EURO):
         methods[family.name] = partial(tuning.smooth, family, tuning.tune(family, train, evaluations=100).settings)
-    models = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    models = fit_models(options, seed, train)
     methods |= {name: partial(run_all, params) for name, params in models.items()}
 
     made = courses.course()

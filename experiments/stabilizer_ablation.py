@@ -21,8 +21,7 @@ Figures:  one seed. Held-out loss over that of the best tuned baseline, One Euro
           0.14; responsibilities by direction or region and K = 3 bring nothing without the network.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 import jax
@@ -31,11 +30,10 @@ import numpy as np
 import tyro
 
 from fhr_jax import markup, plots, stabilizer
-from fhr_jax.data import protocol
+from fhr_jax.data.study import PAPER, RECOMMENDED, Study, kept
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.stabilizer import switch, tuning
-from fhr_jax.stabilizer.contenders import FILES, PAPER, RECOMMENDED
-from fhr_jax.stabilizer.hybrid import fit_hybrid
+from fhr_jax.stabilizer.gradient import COOLING
 from fhr_jax.stabilizer.judge import Score, judge, over_seeds, run_all
 
 REGIONS = (markup.JAW, sum(markup.BROWS, ()), markup.NOSE_BRIDGE + markup.NOSE_BASE, sum(markup.EYES, ()))
@@ -43,21 +41,9 @@ TARGET = 0.80
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Study):
     """Compare the ingredients of the stabilizer."""
 
-    out: Path
-    """Folder for summary.json, loss.png and the fitted parameters."""
-    source: str = "tracks"
-    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
-    seeds: tuple[int, ...] = protocol.SEEDS
-    """Of the split, the noise and the fits."""
-    frames: int = protocol.FRAMES
-    """Longest video."""
-    steps: int = 200
-    """Of Adam for each model; L-BFGS gets a third of them after the simplex."""
-    evaluations: int = 300
-    """Of the simplex, for the paper's model; baselines get two thirds for each of their starts."""
     only: tuple[str, ...] = ()
     """Names of the methods to run; all of them by default. The recommended model and a baseline must be among them."""
 
@@ -79,14 +65,14 @@ def starts(key: jax.Array, videos: stabilizer.Videos) -> dict[str, stabilizer.Pa
         "+ motion, by region": moving._replace(switch=switch.by_region(paper.basis, region)),
         "+ motion, by direction": moving._replace(switch=each),
         "+ motion, by direction, K = 3": three._replace(switch=each, motion=stabilizer.Motion(third, third, third)),
-        RECOMMENDED: stabilizer.extended_start(key, videos),
+        "+ motion, by direction, network": stabilizer.extended_start(key, videos),
+        RECOMMENDED: stabilizer.default_params(),
     }
 
 
-def one_seed(options: Options, seed: int, folder: Path) -> tuple[dict[str, Score], dict[str, float]]:
+def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, float]]:
     """Scores on the test videos and losses on the training videos."""
-    split = protocol.make(seed, source=options.source, frames=options.frames)
-    train, test = protocol.batch(split.train), protocol.batch(split.test)
+    train, test = options.videos(seed)
     scores, seen = {}, {}
 
     def note(name: str, output: jax.Array, loss: float) -> None:
@@ -96,19 +82,20 @@ def one_seed(options: Options, seed: int, folder: Path) -> tuple[dict[str, Score
     for family in (tuning.RAW, *tuning.BASELINES, *tuning.REFERENCES):
         if options.only and family.name not in options.only:
             continue
-        tuned = tuning.tune(family, train, evaluations=max(options.evaluations * 2 // 3, 1))
+        tuned = tuning.tune(family, train)
         note(family.name, tuning.smooth(family, tuned.settings, test.observed), tuned.loss)
     key = jax.random.key(seed)
     for name, start in starts(key, train).items():
         if options.only and name not in options.only:
             continue
-        if name == RECOMMENDED:
-            fit = stabilizer.fit_recommended(key, train, start=start, steps=options.steps)
-        else:
-            fit = fit_hybrid(train, start=start, evaluations=options.evaluations, steps=max(options.steps // 3, 1))
-        note(name, run_all(fit.params, test.observed), fit.history.loss[-1])
-        if name in FILES:
-            stabilizer.save(folder / FILES[name].format(seed), fit.params)
+
+        def fit(start: stabilizer.Params = start) -> stabilizer.Params:
+            if start.recurrent is None:
+                return stabilizer.fit_gradient(train, start=start, temperatures=COOLING, steps=options.steps).params
+            return stabilizer.fit_recommended(train, start=start, steps=options.steps).params
+
+        params = kept(options.fits or options.out, name, seed, fit)
+        note(name, run_all(params, test.observed), judge(run_all(params, train.observed), train).loss)
     return scores, seen
 
 
@@ -128,7 +115,7 @@ def report(options: Options, results: list[tuple[dict[str, Score], dict[str, flo
     for name, row in table.items():
         print(f"{name:32}", "  ".join(f"{k} {v['mean']:.3f}" for k, v in row.items()))
     print(f"best tuned baseline: {best}; ratio of the recommended model {table[RECOMMENDED]['ratio']['mean']:.3f}")
-    config = asdict(options) | {"out": str(options.out), "seeds": options.seeds[: len(results)]}
+    config = options.config() | {"seeds": options.seeds[: len(results)]}
     write_json(options.out / "summary.json", {"options": config, "best_baseline": best, "table": table})
     others = {"raw", *causal, *limits}
     plots.bars(
@@ -143,9 +130,10 @@ def report(options: Options, results: list[tuple[dict[str, Score], dict[str, flo
 
 def main(options: Options) -> None:
     """Fit and judge every model for every seed; report after each, since a seed takes long."""
-    folder, results = output_folder(options.out), []
+    output_folder(options.out)
+    results = []
     for seed in options.seeds:
-        results.append(one_seed(options, seed, folder))
+        results.append(one_seed(options, seed))
         report(options, results)
 
 

@@ -20,18 +20,14 @@ Figures:  one seed, 30 steps for each other loss, so what a term would do to a l
           and later for it.
 """
 
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
-import jax
 import tyro
 
-from fhr_jax import plots, stabilizer
-from fhr_jax.data import protocol
+from fhr_jax import plots
+from fhr_jax.data.study import Study, fit_model, fit_models
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer.contenders import PAPER, RECOMMENDED, fit_models
-from fhr_jax.stabilizer.hybrid import fit_hybrid
 from fhr_jax.stabilizer.judge import Score, judge, over_seeds, run_all
 
 WHOLE = "whole loss"
@@ -44,41 +40,19 @@ LOSSES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Options:
+class Options(Study):
     """Fit with and without the terms of the loss."""
-
-    out: Path
-    """Folder for summary.json and terms.png."""
-    source: str = "tracks"
-    """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
-    seeds: tuple[int, ...] = protocol.SEEDS
-    """Of the split, the noise and the fits."""
-    frames: int = protocol.FRAMES
-    """Longest video."""
-    steps: int = 200
-    """Of Adam for the whole loss; a third of them for each of the others."""
-    evaluations: int = 300
-    """Of the simplex of the paper's model for each loss."""
-    fits: Path | None = None
-    """Folder of fits by the whole loss on the same source, such as --out of stabilizer_ablation.py."""
 
 
 def one_seed(options: Options, seed: int) -> dict[str, Score]:
     """Scores by "model: loss"."""
-    split = protocol.make(seed, source=options.source, frames=options.frames)
-    train, test = protocol.batch(split.train), protocol.batch(split.test)
-    whole = fit_models(seed, train, evaluations=options.evaluations, steps=options.steps, folder=options.fits)
+    train, test = options.videos(seed)
+    whole = fit_models(options, seed, train)
     scores, steps = {"raw": judge(test.observed, test)}, max(options.steps // 3, 1)
     for name, weights in LOSSES.items():
-        models = dict(whole)
-        if weights:
-            models[PAPER] = fit_hybrid(
-                train, start=whole[PAPER], evaluations=options.evaluations, steps=steps, **weights
-            ).params
-            models[RECOMMENDED] = stabilizer.fit_recommended(
-                jax.random.key(seed), train, start=whole[RECOMMENDED], steps=steps, rate=0.01, **weights
-            ).params
-        for model, params in models.items():
+        for model, params in whole.items():
+            if weights:
+                params = fit_model(model, train, start=params, steps=steps, **weights).params
             score = scores[f"{model}: {name}"] = judge(run_all(params, test.observed), test)
             print(f"seed {seed}  {model}: {name}  NRMSE {score.nrmse:.3f}  stability {score.stability:.3f}", flush=True)
     return scores
@@ -91,8 +65,7 @@ def main(options: Options) -> None:
     table = {name: over_seeds([scores[name] for scores in results]) for name in results[0]}
     for name, row in table.items():
         print(f"{name:46}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
-    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
-    write_json(folder / "summary.json", {"options": config, "table": table})
+    write_json(folder / "summary.json", {"options": options.config(), "table": table})
     # Raw lies so far off that the others would fall together.
     points = {name: (row["nrmse"]["mean"], row["stability"]["mean"]) for name, row in table.items() if name != "raw"}
     plots.accuracy_stability(points, folder / "terms.png")

@@ -27,14 +27,17 @@ def _fit(*arguments):
     return cli.main(["fit", *map(str, arguments)])
 
 
-def test_the_result_improves_on_the_start_and_smooth_takes_it(folder, tmp_path, capsys):
+@pytest.mark.parametrize("model", ["recommended", "paper"])
+def test_the_result_improves_on_the_start_and_smooth_takes_it(folder, tmp_path, capsys, model):
     out = tmp_path / "fit"
-    assert _fit(folder, "--out", out, "--seconds", 1) == 0
+    assert _fit(folder, "--out", out, "--seconds", 1, "--steps", 10, "--model", model) == 0
     history = json.loads((out / "history.json").read_text())
     assert history["loss"][-1] < history["loss"][0]
     assert len(history["seconds"]) == len(history["evaluations"]) == len(history["loss"])
     params = stabilizer.load(out / "params.npz")
     assert params.noise.shape == (10,)
+    for part in (params.motion, params.recurrent, params.tail):
+        assert (part is not None) == (model == "recommended")
     steady = tmp_path / "steady.npz"
     assert cli.main(["smooth", str(folder / "0.npz"), str(steady), "--params", str(out / "params.npz")]) == 0
     raw, smooth = (np.load(path)["predictions"] for path in (folder / "0.npz", steady))
@@ -119,6 +122,19 @@ def test_a_fifth_is_held_out_and_a_fit_that_was_stopped_goes_on(six, tmp_path, c
         assert said in capsys.readouterr().err
     np.savez(six / "6.npz", **dict(zip(("predictions", "truth"), _track(6, points=4), strict=True)))
     assert _fit(six / "6.npz", *arguments[1:], "--seconds", 2, "--resume") == 2
+
+
+def test_a_fit_of_the_recommended_model_goes_on_where_its_time_was_up(six, tmp_path, capsys):
+    arguments = (six, "--out", tmp_path / "fit", "--steps", 6)
+    assert _fit(*arguments, "--seconds", 0.001) == 0
+    assert "of 6 steps in 0.001 s: --resume" in capsys.readouterr().out
+    assert _fit(*arguments, "--seconds", 30, "--resume") == 0
+    stopped = json.loads((tmp_path / "fit" / "history.json").read_text())
+    assert len(stopped["loss"]) == 7
+    assert _fit(six, "--out", tmp_path / "whole", "--steps", 6) == 0
+    whole = json.loads((tmp_path / "whole" / "history.json").read_text())
+    np.testing.assert_allclose(stopped["loss"], whole["loss"], rtol=1e-6)
+    assert "--resume" not in capsys.readouterr().out
 
 
 def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsys):

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from fhr_jax import stabilizer
+from fhr_jax.data import study
 from fhr_jax.data.faces import anatomy
-from fhr_jax.stabilizer import contenders, hybrid
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FRAMES = 48
-TINY = {"seeds": (0,), "frames": FRAMES, "steps": 1, "evaluations": 2}
+TINY = {"seeds": (0,), "frames": FRAMES, "steps": 1}
 
 
 def load(name):
@@ -33,7 +33,7 @@ def instead_of_fits(monkeypatch):
         return stabilizer.Fit(start, stabilizer.History([0.0], [1], [1.0]), 0.0)
 
     monkeypatch.setattr(stabilizer, "fit_recommended", stay)
-    monkeypatch.setattr(hybrid, "fit_hybrid", stay)
+    monkeypatch.setattr(stabilizer, "fit_gradient", stay)
 
 
 def run(name, out, **options):
@@ -186,21 +186,30 @@ def seven():
     return stabilizer.as_videos(*(part.astype(np.float32) for part in (truth + rng.normal(size=truth.shape), truth)))
 
 
-def test_the_hybrid_goes_on_where_the_simplex_ended(seven):
-    simplex = stabilizer.fit_simplex(seven, tied=True, evaluations=30)
-    both = hybrid.fit_hybrid(seven, evaluations=30, steps=3)
-    n = len(simplex.history.loss)
-    np.testing.assert_allclose(both.history.loss[:n], simplex.history.loss, rtol=1e-5)
-    assert both.history.loss[-1] < both.history.loss[n - 1]
-
-
 def test_fits_are_kept_and_read(seven, tmp_path):
-    made = contenders.fit_models(3, seven, evaluations=8, steps=1, folder=tmp_path)
+    options = study.Study(tmp_path, steps=1, fits=tmp_path)
+    made = study.fit_models(options, 3, seven)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["paper_3.npz", "recommended_3.npz"]
-    assert made[contenders.PAPER].motion is None
-    assert made[contenders.RECOMMENDED].recurrent is not None
+    assert made[study.PAPER].motion is None
+    assert made[study.RECOMMENDED].recurrent is not None
     paper = stabilizer.paper_start(seven)
     stabilizer.save(tmp_path / "paper_3.npz", paper)
-    again = contenders.fit_models(3, seven, evaluations=8, steps=1, folder=tmp_path)
-    np.testing.assert_array_equal(again[contenders.PAPER].noise, paper.noise)
-    np.testing.assert_array_equal(again[contenders.RECOMMENDED].noise, made[contenders.RECOMMENDED].noise)
+    again = study.fit_models(options, 3, seven)
+    np.testing.assert_array_equal(again[study.PAPER].noise, paper.noise)
+    np.testing.assert_array_equal(again[study.RECOMMENDED].noise, made[study.RECOMMENDED].noise)
+
+
+def test_a_fit_goes_on_from_another(seven):
+    first = study.fit_model(study.PAPER, seven, steps=3)
+    later = study.fit_model(study.PAPER, seven, start=first.params, steps=2, lambda1=3.0)
+    assert later.history.loss[-1] < later.history.loss[0]
+
+
+def test_the_recommended_fit_begins_with_what_ships_and_keeps_its_tail(seven):
+    default = stabilizer.default_params(7)
+    fit = stabilizer.fit_recommended(seven, steps=2)
+    assert fit.history.loss[-1] < fit.history.loss[0]
+    assert fit.params.tail == default.tail
+    np.testing.assert_array_equal(fit.params.basis, stabilizer.motion_basis(seven.truth))
+    begun = stabilizer.fit_recommended(seven, start=fit.params, steps=1).history.loss[0]
+    np.testing.assert_allclose(begun, fit.history.loss[-1], rtol=1e-3)

@@ -63,15 +63,15 @@ def test_the_model_has_the_same_gradient_in_chunks(follow, covariance):
 
 
 def _gradient_bytes(frames, chunk):
-    params = stabilizer.init_params(1.0, jnp.eye(4))
-    track = jax.ShapeDtypeStruct((frames, 2, 2), jnp.float32)
+    params = stabilizer.init_params(1.0, jnp.eye(100))
+    track = jax.ShapeDtypeStruct((frames, 50, 2), jnp.float32)
     f = jax.jit(jax.grad(lambda p, z: run_complete(p, z, covariance="full", chunk=chunk).sum()))
     return f.lower(params, track).compile().memory_analysis().temp_size_in_bytes
 
 
 def test_the_memory_of_a_gradient_grows_with_the_chunks_and_not_with_the_frames():
     plain, chunked = _gradient_bytes(10_000, None), _gradient_bytes(10_000, 100)
-    assert chunked < plain / 8
+    assert chunked < plain / 10
     # Twice the frames are twice as many chunks: their states and the inputs grow, what is inside one does not.
     assert _gradient_bytes(20_000, 100) < 2.1 * chunked
     assert plain > 1.9 * _gradient_bytes(5_000, None)

@@ -77,3 +77,17 @@ def test_the_shipped_parameters_suit_any_number_of_points():
         z = jnp.asarray(place + noise, jnp.float32)
         x = run(stabilizer.default_params(points, dims), z)
         assert jnp.abs(jnp.diff(x, 2, axis=0))[10:].mean() < 0.9 * jnp.abs(jnp.diff(z, 2, axis=0))[10:].mean()
+
+
+def test_parameters_of_any_face_in_the_units_of_one_track():
+    """The size of a face is that of its first frame, so there both are the same filter; a throw is refused by both."""
+    rng = np.random.default_rng(3)
+    track = np.asarray(40 * rng.normal(size=(1, 12, 2)) + rng.normal(size=(30, 12, 2)), np.float32)
+    track[20, 5] += 300
+    params = stabilizer.default_params(12)
+    off = track[0] - track[0].mean(axis=0)
+    size = float(np.sqrt((off**2).sum(axis=-1).mean()))
+    fixed = stabilizer.in_track_units(params, size)
+    assert fixed.face is None
+    np.testing.assert_allclose(stabilizer.run(fixed, track), stabilizer.run(params, track), atol=2e-3)
+    assert stabilizer.in_track_units(fixed, 7.0) is fixed

@@ -14,12 +14,6 @@ from fhr_jax.files import output_folder, write_json
 
 _Positional = tyro.conf.Positional
 
-Pair = tuple[np.ndarray, np.ndarray]
-"""Observed and true track, (T, M, 2)."""
-
-_TRUTH = ("truth", "ground_truth")
-_OBSERVED = ("predictions", "landmarks")
-
 
 @dataclass(frozen=True)
 class Fit:
@@ -43,9 +37,14 @@ class Fit:
     """Folder for the results."""
     resume: bool = False
     """Go on with the fit in OUT, which was stopped or had too little time; same tracks and options, but --seconds."""
-    method: Literal["hybrid", "gradient", "simplex"] = "hybrid"
-    """hybrid: the simplex on few numbers, then gradients of random windows, then of all; gradient: L-BFGS alone;
-    simplex: alone."""
+    model: Literal["recommended", "paper"] = "recommended"
+    """recommended: goes on from the parameters that ship, with velocity, directions by themselves and a small network;
+    paper: the paper's model, from its start."""
+    method: Literal["best", "gradient", "simplex"] = "best"
+    """best: Adam for the recommended model, and for the paper's the simplex on few numbers, then gradients of random
+    windows, then of all; gradient: L-BFGS alone; simplex: alone."""
+    steps: int = 150
+    """Of Adam, for the recommended model."""
     tied: bool = False
     """Fit one scale for each row of variances instead of every variance: robust where there is little data."""
     seconds: float = 60.0
@@ -77,23 +76,25 @@ class Fit:
 def run(options: Fit) -> None:
     """Read or make tracks, fit with a progress bar, write the parameters and the history."""
     _check(options)
-    pairs = read_pairs(options.tracks)
-
     from fhr_jax import stabilizer
-    from fhr_jax.stabilizer.problem import in_face_units
+    from fhr_jax.data import pairs as own
+    from fhr_jax.stabilizer.problem import FACE
     from fhr_jax.stabilizer.saved import load_run
 
+    pairs, alone = own.read_pairs(options.tracks)
+    if alone:
+        print(f"{alone} of {len(pairs)} tracks have no truth: their own zero-phase smoothing stands for it")
     pairs = pairs or _synthetic(options)
     if not options.keep_bias:
         pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
-    scales = [1.0] * len(pairs) if options.track_units else [_crop_scale(truth) for _, truth in pairs]
-    pairs = [(z * s, p * s) for (z, p), s in zip(pairs, scales, strict=True)]
-    fitted, judging = _divided(pairs, options)
-    videos = stabilizer.pad_videos(fitted)
-    _teaches(videos)
-    start = stabilizer.paper_start(videos)
+    sizes = [own.face_size(truth) for _, truth in pairs]
     if not options.track_units:
-        start = in_face_units(start)
+        # To the size of a face in the 256 crop, where the weights of the loss are meant.
+        pairs = [(z * (FACE / size), p * (FACE / size)) for (z, p), size in zip(pairs, sizes, strict=True)]
+    fitted, judging = own.divide(pairs, options.held_out, options.seed)
+    videos = stabilizer.pad_videos(fitted)
+    own.check_motion(np.asarray(videos.truth), np.asarray(videos.mask))
+    start = _start(options, videos, float(np.median(sizes)))
     problem, solver = _method(options, start, videos, stabilizer.pad_videos(judging) if judging else None)
     config = _config(options)
     earlier = None
@@ -106,16 +107,22 @@ def run(options: Fit) -> None:
         print(f"{len(fitted)} tracks to fit, {len(judging)} to judge")
     fit = _drive(options, problem, solver, folder, earlier)
 
-    stabilizer.save(folder / "params.npz", fit.params)
+    stabilizer.save(folder / "params.npz", fit.params._replace(tail=start.tail))
     history = fit.history
     held_out = {} if fit.held_out is None else {"held_out": fit.held_out}
     write_json(folder / "history.json", {**history._asdict(), **held_out, "compile_seconds": fit.compile_seconds})
+    done = len(history.loss) - 1
+    if _adam(options) and done < options.steps and history.seconds[-1] >= options.seconds:
+        print(f"{done} of {options.steps} steps in {options.seconds:g} s: --resume with more --seconds goes on")
     judged = "" if fit.held_out is None else f", held out {fit.held_out[0]:.2f} -> {fit.held_out[-1]:.2f}"
     print(f"{folder / 'params.npz'}: loss {history.loss[0]:.2f} -> {history.loss[-1]:.2f}{judged}")
 
 
 STATE = "fit.npz"
 """Where a fit is, in the folder of its results."""
+
+ENDLESS = 10**9
+"""Iterations of a method that the clock ends."""
 
 SAVE_EVERY = 10.0
 """Seconds between savings."""
@@ -152,7 +159,7 @@ def _drive(options: Fit, problem: Any, solver: Any, folder: Path, earlier: Any) 
             fit = drive(
                 problem,
                 solver,
-                iterations=10**9,
+                iterations=options.steps if _adam(options) else ENDLESS,
                 seconds=options.seconds,
                 patience=options.patience,
                 callback=report,
@@ -166,20 +173,38 @@ def _drive(options: Fit, problem: Any, solver: Any, folder: Path, earlier: Any) 
     return fit
 
 
+def _adam(options: Fit) -> bool:
+    return options.model == "recommended" and options.method == "best"
+
+
+def _start(options: Fit, videos: Any, size: float) -> Any:
+    """Where the fit begins; faces have this size where the units are those of the tracks."""
+    from fhr_jax import stabilizer
+
+    if options.model == "paper":
+        start = stabilizer.paper_start(videos)
+        return start if options.track_units else stabilizer.in_face_units(start)
+    start = stabilizer.recommended_start(videos)
+    return stabilizer.in_track_units(start, size) if options.track_units else start
+
+
 def _method(options: Fit, start: Any, videos: Any, held_out: Any) -> tuple[Any, Any]:
     """The problem and what is to solve it."""
     import jax
 
     from fhr_jax import stabilizer
-    from fhr_jax.stabilizer.gradient import COOLING, lbfgs
+    from fhr_jax.stabilizer.gradient import COOLING, descent, lbfgs
     from fhr_jax.stabilizer.problem import make_problem
+    from fhr_jax.stabilizer.recommended import adam
     from fhr_jax.stabilizer.simplex_starts import simplices
     from fhr_jax.stabilizer.staged import staged
 
+    recommended = options.model == "recommended"
     problem = make_problem(
-        start,
+        # The loss tells nothing of faults: the tail is not fitted.
+        start._replace(tail=None),
         videos,
-        tied=options.tied,
+        tied="rows" if options.tied and recommended else options.tied,
         held_out=held_out,
         covariance=options.covariance,
         lambda1=options.lambda1,
@@ -189,33 +214,10 @@ def _method(options: Fit, start: Any, videos: Any, held_out: Any) -> tuple[Any, 
     )
     key = jax.random.key(options.seed)
     if options.method == "gradient":
-        return problem, lbfgs(problem, temperatures=COOLING)
+        return problem, lbfgs(problem, temperatures=(1.0,) if recommended else COOLING)
     if options.method == "simplex":
         return problem, simplices(key, problem, starts=1, away=0.0, edge=1.0)
-    return problem, staged(key, problem)
-
-
-def _divided(pairs: list[Pair], options: Fit) -> tuple[list[Pair], list[Pair]]:
-    """Tracks to fit and tracks to judge by."""
-    number = round(options.held_out * len(pairs))
-    if len(pairs) < ENOUGH or number == 0:
-        return pairs, []
-    held_out = set(np.random.default_rng(options.seed).permutation(len(pairs))[: max(1, number)].tolist())
-    return (
-        [pair for i, pair in enumerate(pairs) if i not in held_out],
-        [pair for i, pair in enumerate(pairs) if i in held_out],
-    )
-
-
-ENOUGH = 5
-"""Tracks from which on some are held out."""
-
-
-def _teaches(videos: Any) -> None:
-    if not np.asarray(videos.mask).any():
-        raise InputError("tracks: no frame has both a truth and an observation of every point so far")
-    if not _moves(np.asarray(videos.truth), np.asarray(videos.mask)):
-        raise InputError("tracks: no three frames in a row with a truth that moves, expected tracks to learn from")
+    return problem, descent(problem, adam(options.steps)) if recommended else staged(key, problem)
 
 
 def _config(options: Fit) -> dict[str, Any]:
@@ -234,46 +236,7 @@ def _same(folder: Path, config: dict[str, Any]) -> None:
             raise InputError(f"{folder}: holds a fit with {name} = {earlier.get(name)}, not {config[name]}")
 
 
-def read_pairs(paths: tuple[Path, ...]) -> list[Pair]:
-    """(observed, truth) of every .npz file; files without a truth get their own zero-phase smoothing, and a note."""
-    from fhr_jax import npz
-    from fhr_jax.stabilizer.reference import zero_phase
-
-    files = [file for path in paths for file in (sorted(path.rglob("*.npz")) if path.is_dir() else [path])]
-    if paths and not files:
-        raise InputError(f"{paths[0]}: no .npz file in it, expected tracks")
-    pairs, alone = [], 0
-    for file in files:
-        arrays = npz.read(file)
-        observed = _array(file, arrays, _OBSERVED)
-        if any(name in arrays for name in _TRUTH):
-            truth = _array(file, arrays, _TRUTH)
-        else:
-            truth, alone = zero_phase(observed), alone + 1
-        if truth.shape != observed.shape:
-            raise InputError(
-                f"{file}: truth has shape {truth.shape}, expected that of the predictions, {observed.shape}"
-            )
-        if pairs and observed.shape[1:] != pairs[0][0].shape[1:]:
-            raise InputError(f"{file}: points {observed.shape[1:]}, expected {pairs[0][0].shape[1:]} as in {files[0]}")
-        pairs.append((observed, truth.astype(np.float32)))
-    if alone:
-        print(f"{alone} of {len(files)} tracks have no truth: their own zero-phase smoothing stands for it")
-    return pairs
-
-
-def _array(file: Path, arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
-    found = next((arrays[name] for name in names if name in arrays), None)
-    if found is None:
-        raise InputError(f"{file}: no array {' or '.join(names)}, expected one of shape (T, M, 2)")
-    if found.ndim != 3 or found.shape[-1] not in (2, 3) or 0 in found.shape or found.dtype.kind not in "fiu":
-        raise InputError(f"{file}: {found.dtype} of shape {found.shape}, expected numbers of shape (T, M, 2)")
-    if not np.isfinite(found).any():
-        raise InputError(f"{file}: no landmark in any frame: every point is missing")
-    return found.astype(np.float32)
-
-
-def _synthetic(options: Fit) -> list[Pair]:
+def _synthetic(options: Fit) -> list[tuple[np.ndarray, np.ndarray]]:
     import jax
 
     from fhr_jax.data import tracks
@@ -285,27 +248,8 @@ def _synthetic(options: Fit) -> list[Pair]:
     return list(zip(np.asarray(made.observed), np.asarray(made.truth), strict=True))
 
 
-def _moves(truth: np.ndarray, mask: np.ndarray) -> bool:
-    """Whether some truth moves within three scored frames in a row: else no term of the loss says anything."""
-    together = mask[:, 2:] & mask[:, 1:-1] & mask[:, :-2]
-    step = np.abs(truth[:, 2:] - truth[:, :-2]).max(axis=(2, 3))
-    return bool((together & (step > 1e-6)).any())
-
-
-def _crop_scale(truth: np.ndarray) -> float:
-    """What brings the face of a track to its size in the 256 crop, where the weights of the loss are meant."""
-    known = truth[np.isfinite(truth).all(axis=(1, 2))]
-    if not len(known):
-        return 1.0
-    from fhr_jax.stabilizer.problem import FACE
-
-    off = known - known.mean(axis=1, keepdims=True)
-    size = np.sqrt(np.median((off**2).sum(axis=-1)))
-    return float(FACE / size) if size > 0 else 1.0
-
-
 def _check(options: Fit) -> None:
-    for name in ("seconds", "frames", "videos"):
+    for name in ("seconds", "steps", "frames", "videos"):
         if getattr(options, name) <= 0:
             raise InputError(f"--{name} is {getattr(options, name)}, expected more than 0")
     if not 0 <= options.held_out < 1 or options.patience < 1:

@@ -20,8 +20,8 @@ from fhr_jax.stabilizer.params import (
     save,
     unconstrain,
 )
-from fhr_jax.stabilizer.problem import in_face_units, paper_start
-from fhr_jax.stabilizer.recommended import fit_recommended
+from fhr_jax.stabilizer.problem import in_face_units, in_track_units, paper_start
+from fhr_jax.stabilizer.recommended import fit_recommended, recommended_start
 from fhr_jax.stabilizer.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.sharding import video_mesh
 from fhr_jax.stabilizer.simplex import fit_simplex
@@ -57,6 +57,7 @@ __all__ = [
     "fit_starts",
     "fit_windows",
     "in_face_units",
+    "in_track_units",
     "init_params",
     "init_recurrent",
     "init_state",
@@ -65,6 +66,7 @@ __all__ = [
     "motion_basis",
     "pad_videos",
     "paper_start",
+    "recommended_start",
     "run",
     "run_complete",
     "save",

@@ -1,6 +1,7 @@
-"""A scan whose gradient needs little memory: it keeps the state of every so manyth frame and recomputes the rest."""
+"""A scan whose gradient keeps states only, of every frame or of every so manyth one, and recomputes the rest."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,11 +13,14 @@ from fhr_jax.errors import InputError
 def scan_chunks(
     body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any, chunk: int | None, *, unroll: int = 1
 ) -> tuple[Any, Any]:
-    """`jax.lax.scan(body, carry, inputs)`, with `jax.checkpoint` around each `chunk` frames.
+    """`jax.lax.scan(body, carry, inputs)`, with `jax.checkpoint` around each frame and each `chunk` of them.
 
-    The memory of a gradient is that of one chunk and one state a chunk. None is the plain scan, of which `unroll`
-    frames are compiled as one.
+    A gradient computes a frame again from its state: all that it would have to keep instead takes longer to write and
+    read, two to three times on a CPU. Its memory is that of one chunk of states and one state a chunk. None keeps the
+    states of all frames; `unroll` of them are then compiled as one.
     """
+    # Nothing can be shared between a loop forwards and one backwards, so that nothing has to be prevented.
+    body = jax.checkpoint(body, prevent_cse=False)
     if chunk is None:
         return jax.lax.scan(body, carry, inputs, unroll=unroll)
     if chunk < 1:
@@ -24,7 +28,7 @@ def scan_chunks(
     frames = jax.tree.leaves(inputs)[0].shape[0]
     whole = frames - frames % chunk
 
-    @jax.checkpoint
+    @partial(jax.checkpoint, prevent_cse=False)
     def section(carry: Any, inputs: Any) -> tuple[Any, Any]:
         return jax.lax.scan(body, carry, inputs)
 

@@ -13,6 +13,9 @@ from fhr_jax.stabilizer.params import Params, load
 FACES, POINTS = "default.npz", "default_points.npz"
 """Of 68 points in the plane, and of any points."""
 
+FITTED = (68, 2)
+"""Points and dimensions that have variances and a basis of their own."""
+
 
 def default_params(landmarks: int = 68, dims: int = 2) -> Params:
     """Parameters for tracks of any size and place: `run(p, s * z + b)` is `s * run(p, z) + b`.
@@ -26,7 +29,7 @@ def default_params(landmarks: int = 68, dims: int = 2) -> Params:
     """
     if landmarks < 2 or dims < 1:
         raise InputError(f"landmarks: {landmarks}, dims: {dims}, expected at least 2 points, which have a size")
-    if (landmarks, dims) == (68, 2):
+    if (landmarks, dims) == FITTED:
         return jax.tree.map(jnp.asarray, _read(FACES))
     fitted, size = jax.tree.map(jnp.asarray, _read(POINTS)), landmarks * dims
     return fitted._replace(

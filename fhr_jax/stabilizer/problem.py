@@ -93,6 +93,15 @@ def in_face_units(start: Params, size: float = FACE) -> Params:
     return start._replace(noise=start.noise / size**2, prior=start.prior / size**2, face=jnp.ones_like(start.gamma))
 
 
+def in_track_units(params: Params, size: float) -> Params:
+    """Parameters in face units as parameters in the units of tracks whose faces have this size."""
+    if params.face is None:
+        return params
+    scale = size / params.face
+    tail = None if params.tail is None else params.tail._replace(reach=params.tail.reach * scale)
+    return params._replace(noise=params.noise * scale**2, prior=params.prior * scale**2, tail=tail, face=None)
+
+
 def make_problem(start: Params, videos: Videos, **objective: Unpack[Objective]) -> Problem:
     """The stabilization loss of the outputs of all videos, as a function of the unconstrained parameters.
 

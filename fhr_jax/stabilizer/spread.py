@@ -12,11 +12,13 @@ so C = sum_j c_j d_j d_j^T with fixed vectors d_j and shrinking weights c_j. Kep
   the Woodbury identity.
 """
 
+from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax.lax import Precision
+from jax.lax.linalg import triangular_solve
 from jaxtyping import Array, Float
 
 Covariance = Literal["diagonal", "windowed", "full"]
@@ -48,6 +50,9 @@ class Windowed(NamedTuple):
 
 
 Spread = Diagonal | Full | Windowed
+
+cholesky = partial(jax.lax.linalg.cholesky, symmetrize_input=False)
+"""Of matrices that are symmetric as they are built."""
 
 
 class Solution(NamedTuple):
@@ -125,9 +130,10 @@ def solve(
 
 def _solve_full(spread: Full, own: Array, share: Array, residual: Array) -> tuple[Array, Array]:
     total = share[:, None, None] * spread.values[None] + jax.vmap(jnp.diag)(own)
-    factor = jnp.linalg.cholesky(total)
-    white = jax.scipy.linalg.solve_triangular(factor, residual[..., None], lower=True)
-    solved = jax.scipy.linalg.solve_triangular(factor, white, lower=True, trans=1)[..., 0]
+    factor = cholesky(total)
+    # Residuals as rows: as columns, LAPACK would be handed a transposed copy of the factor.
+    white = triangular_solve(factor, residual[:, None], left_side=False, lower=True, transpose_a=True)
+    solved = triangular_solve(factor, white, left_side=False, lower=True)[:, 0]
     return solved, 2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
 
 
@@ -139,11 +145,11 @@ def _solve_windowed(spread: Windowed, own: Array, share: Array, residual: Array)
     root = jnp.where(there, jnp.sqrt(jnp.where(there, spread.weights, 1)), 0)
     rows = (root[:, None] * spread.vectors)[None] * scale[:, None, :]
     gram = share[:, None, None] * jnp.matmul(rows, rows.mT, precision=Precision.HIGHEST)
-    factor = jnp.linalg.cholesky(gram + jnp.eye(len(root), dtype=gram.dtype)[None])
+    factor = cholesky(gram + jnp.eye(len(root), dtype=gram.dtype)[None])
     scaled = scale * residual
     inner = jnp.matmul(rows, scaled[..., None], precision=Precision.HIGHEST)
-    white = jax.scipy.linalg.solve_triangular(factor, inner, lower=True)
-    back = jax.scipy.linalg.solve_triangular(factor, white, lower=True, trans=1)
-    rest = scaled - share[:, None] * jnp.matmul(rows.mT, back, precision=Precision.HIGHEST)[..., 0]
+    white = triangular_solve(factor, inner.mT, left_side=False, lower=True, transpose_a=True)
+    back = triangular_solve(factor, white, left_side=False, lower=True)
+    rest = scaled - share[:, None] * jnp.matmul(back, rows, precision=Precision.HIGHEST)[:, 0]
     log_det = jnp.log(own).sum(axis=-1) + 2 * jnp.log(jnp.diagonal(factor, axis1=-2, axis2=-1)).sum(axis=-1)
     return scale * rest, log_det
