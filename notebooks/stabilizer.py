@@ -92,8 +92,8 @@ print(f"mouth, never observed: off by {farthest(slice(70, 80), slice(48, 68)):.1
 # `lax.scan`, so the loss has a gradient. Both start from the paper's start, on the same compiled loss; the tied form
 # moves each row of variances as one and has 7 numbers. With 68 points one component has all the weight in almost every
 # frame and the gradient does not see what the other could do: a temperature on their log odds, which falls to 1, lets
-# it see. (On these few short clips both get there; on those of `experiments/gradient_vs_simplex.py` only the cooled
-# one does.)
+# it see. (On these few short clips both get there; on those of `experiments/gradient_vs_simplex.py` the cooled one is
+# seven times faster, and the other one not sure to arrive.)
 
 # %%
 train, test = (
