@@ -5,14 +5,13 @@ with a stabilizer fitted by the whole loss and one fitted without the delay term
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): smaller for every
           landmark in both; the output is closer to the truth, and late if the delay term is left out.
-Command:  python experiments/figure3_delay.py --out runs/figure3 --source 300vw --seeds 0 --steps 60 --evaluations 150
-              --fits FOLDER, with the fits of 200 L-BFGS and 150 Adam steps that stabilizer_ablation.py had left there
-Cost:     half a minute of one core with fits, 2 minutes on a busy machine; minutes a seed without.
-Figures:  one seed. E|dx - dp|^2, mean over landmarks: raw 4.49 px^2, paper's model 1.17, recommended 0.88. Angle: 58.2,
-          47.1, 45.1 degrees. Smaller for all 68 landmarks in both: (b) and (c) hold, even where the jaw ends.
-          Delay: raw 0.00 frames, paper's model 0.57, recommended 0.46. (a) does not hold here: the paper's model is
-          late in fast turns, further from the truth than the raw track there, and leaving out the delay term changes
-          its delay by one hundredth of a frame (0.59).
+Command:  python experiments/figure3_delay.py --out runs/figure3 --source 300vw --frames 300 --fits FOLDER
+Cost:     20 seconds of one x86 core a seed with fits of stabilizer_ablation.py, a minute without.
+Figures:  means of three seeds. E|dx - dp|^2, mean over landmarks: raw 4.07 px^2, paper's model 1.02, recommended 0.75.
+          Angle: 57.9, 46.8, 44.4 degrees. Smaller for all 68 landmarks in both: (b) and (c) hold, even where the jaw
+          ends. Delay: raw 0.00 frames, paper's model 0.63, recommended 0.44. (a) does not hold here: the paper's model
+          is late in fast turns, further from the truth than the raw track there, and leaving out the delay term
+          changes nothing that can be seen (0.63).
 """
 
 from dataclasses import dataclass

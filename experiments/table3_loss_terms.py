@@ -12,9 +12,9 @@ Figures:  means of three seeds, 50 steps for each other loss, so what a term wou
           NRMSE/stability in %, whole loss, lambda_2 = 0, lambda_3 = infinity, both (raw 1.094/1.414):
               paper's model  0.960/0.708  0.961/0.702  0.978/0.697  0.981/0.690
               recommended    0.794/0.629  0.800/0.620  0.799/0.620  0.805/0.609
-          That leaving out the delay term costs accuracy hardly holds here: by a tenth of a percent of it for the paper's
-          model and by 0.8 percent for the recommended one, not by a quarter. That lambda_3 = infinity costs stability
-          does not hold: both models are a little steadier, less exact and later for it.
+          That leaving out the delay term costs accuracy hardly holds here: a tenth of a percent of it for the paper's
+          model and 0.8 percent for the recommended one, not a quarter. That lambda_3 = infinity costs stability does
+          not hold: both models are a little steadier, less exact and later for it.
 """
 
 from dataclasses import dataclass
