@@ -23,12 +23,11 @@ Figures:  12 synthetic clips of 400 frames, one x86 core, Python 3.11.7, jax 0.1
               tied: L-BFGS, cooled           27.23 (-)     24.562 (-)     176.59 (-)
               tied simplex, then L-BFGS      26.59 (-)     23.54 (1.4)    163.6  (7.7)
               tied simplices, then L-BFGS    26.52 (-)     23.53 (6.8)    163.0  (8.6)
-              staged                         26.23 (1.7)   23.52 (0.4)    162.53 (2.1)
           In the tied form simplex and gradient find the same optimum, to 0.01 %. In all dimensions a simplex is as good
           for one point, ten times slower for seven and hopeless for 68, where the gradient itself needs the switch
           between the components cooled: without, Adam stays on the plateau, and L-BFGS crosses it after 15 s or, with
-          numbers rounded otherwise, not at all (267.9 in an earlier run). The hybrid and the staged fit are as good
-          as the cooled gradient. SciPy's own edges fail everywhere. Not measured: a GPU.
+          numbers rounded otherwise, not at all (267.9 in an earlier run). The hybrid is as good as the
+          cooled gradient, and takes three times as long. SciPy's own edges fail everywhere. Not measured: a GPU.
 """
 
 import time

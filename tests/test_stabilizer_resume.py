@@ -8,10 +8,9 @@ import pytest
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import chain, gradient, simplex_starts, windows
+from fhr_jax.stabilizer import gradient, simplex_starts, windows
 from fhr_jax.stabilizer.problem import make_problem
 from fhr_jax.stabilizer.saved import load_run, save_run
-from fhr_jax.stabilizer.solver import drive, split
 
 
 def pairs(number=3, frames=60, points=2, seed=0, noise=0.5):
@@ -39,16 +38,7 @@ FITS = {
         KEY, videos, steps=3 * n, inner=3, window=10, batch=4, **o
     ),
     "simplices": lambda videos, n, **o: stabilizer.fit_starts(KEY, videos, evaluations=30 * n, starts=3, **o),
-    "hybrid": lambda videos, n, **o: hybrid_fit(videos, n, **o),
 }
-
-
-def hybrid_fit(videos, n, **options):
-    """A chain whose links are short enough to be passed."""
-    objective, budget = split(options)
-    problem = make_problem(stabilizer.paper_start(videos), videos, **objective)
-    links = (chain.Link(SOLVERS[link](problem), 4) for link in ("simplices", "windows", "L-BFGS"))
-    return drive(problem, chain.chain(problem, tuple(links)), iterations=n, **budget)
 
 
 @pytest.mark.parametrize("name", FITS)
@@ -111,36 +101,6 @@ def test_an_iteration_is_compiled_once(name, videos):
     for _ in range(4):
         state, _ = solver.update(state)
     assert traced == first
-
-
-def test_a_chain_goes_on_where_its_last_link_ended(videos):
-    problem = make_problem(stabilizer.paper_start(videos), videos)
-    first, second = SOLVERS["simplices"](problem), gradient.lbfgs(problem)
-    solver = chain.chain(problem, (chain.Link(first, 3), chain.Link(second, 4)))
-    state, losses = solver.init(problem.start), []
-    for _ in range(7):
-        state, found = solver.update(state)
-        losses.append(found.loss)
-        assert found.finished == (len(losses) == 7)
-    alone = first.init(problem.start)
-    for _ in range(3):
-        alone, found = first.update(alone)
-    assert losses[2] == found.loss
-    np.testing.assert_allclose(problem.loss(jnp.asarray(found.vector)), found.loss, rtol=1e-5)
-    _, found = second.update(second.init(jnp.asarray(found.vector)))
-    assert losses[3] == found.loss
-
-
-def test_a_link_may_begin_anew(videos):
-    problem = make_problem(stabilizer.paper_start(videos), videos)
-    search = gradient.lbfgs(problem)
-    solver = chain.chain(problem, (chain.Link(search, 3), chain.Link(search, 3, anew=True)))
-    state, losses = solver.init(problem.start), []
-    for _ in range(6):
-        state, found = solver.update(state)
-        losses.append(found.loss)
-    assert losses[:3] == losses[3:]
-    assert state.lowest == min(losses)
 
 
 @pytest.mark.parametrize("name", [*FITS, "SciPy"])

@@ -40,9 +40,9 @@ class Fit:
     model: Literal["recommended", "paper"] = "recommended"
     """recommended: goes on from the parameters that ship, with velocity, directions by themselves and a small network;
     paper: the paper's model, from its start."""
-    method: Literal["best", "gradient", "simplex"] = "best"
-    """best: Adam for the recommended model, and for the paper's the simplex on few numbers, then gradients of random
-    windows, then of all; gradient: L-BFGS alone; simplex: alone."""
+    method: Literal["gradient", "simplex"] = "gradient"
+    """gradient: Adam for the recommended model, L-BFGS for the paper's, whose switch between components cools down;
+    simplex: Nelder-Mead, as the paper, which wants --tied unless there are few points."""
     steps: int = 150
     """Of Adam, for the recommended model."""
     tied: bool = False
@@ -174,7 +174,7 @@ def _drive(options: Fit, problem: Any, solver: Any, folder: Path, earlier: Any) 
 
 
 def _adam(options: Fit) -> bool:
-    return options.model == "recommended" and options.method == "best"
+    return options.model == "recommended" and options.method == "gradient"
 
 
 def _start(options: Fit, videos: Any, size: float) -> Any:
@@ -197,7 +197,6 @@ def _method(options: Fit, start: Any, videos: Any, held_out: Any) -> tuple[Any, 
     from fhr_jax.stabilizer.problem import make_problem
     from fhr_jax.stabilizer.recommended import adam
     from fhr_jax.stabilizer.simplex_starts import simplices
-    from fhr_jax.stabilizer.staged import staged
 
     recommended = options.model == "recommended"
     problem = make_problem(
@@ -212,12 +211,11 @@ def _method(options: Fit, start: Any, videos: Any, held_out: Any) -> tuple[Any, 
         lambda3=options.lambda3,
         mesh=stabilizer.video_mesh() if jax.device_count() > 1 else None,
     )
-    key = jax.random.key(options.seed)
-    if options.method == "gradient":
-        return problem, lbfgs(problem, temperatures=(1.0,) if recommended else COOLING)
     if options.method == "simplex":
-        return problem, simplices(key, problem, starts=1, away=0.0, edge=1.0)
-    return problem, descent(problem, adam(options.steps)) if recommended else staged(key, problem)
+        return problem, simplices(jax.random.key(options.seed), problem, starts=1, away=0.0, edge=1.0)
+    if recommended:
+        return problem, descent(problem, adam(options.steps))
+    return problem, lbfgs(problem, temperatures=COOLING)
 
 
 def _config(options: Fit) -> dict[str, Any]:

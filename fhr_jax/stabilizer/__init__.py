@@ -26,7 +26,6 @@ from fhr_jax.stabilizer.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.sharding import video_mesh
 from fhr_jax.stabilizer.simplex import fit_simplex
 from fhr_jax.stabilizer.simplex_starts import fit_starts
-from fhr_jax.stabilizer.staged import fit_staged
 from fhr_jax.stabilizer.start import extended_start
 from fhr_jax.stabilizer.switch import Switch
 from fhr_jax.stabilizer.tail import Tail
@@ -53,7 +52,6 @@ __all__ = [
     "fit_gradient",
     "fit_recommended",
     "fit_simplex",
-    "fit_staged",
     "fit_starts",
     "fit_windows",
     "in_face_units",

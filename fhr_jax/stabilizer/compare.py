@@ -14,7 +14,6 @@ from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.problem import paper_start
 from fhr_jax.stabilizer.simplex import fit_simplex
 from fhr_jax.stabilizer.simplex_starts import fit_starts
-from fhr_jax.stabilizer.staged import fit_staged
 from fhr_jax.stabilizer.videos import Videos
 from fhr_jax.stabilizer.windows import fit_windows
 
@@ -90,17 +89,12 @@ def _then_lbfgs(first: Method) -> Method:
     return both
 
 
-def _staged(videos: Videos, **options: Any) -> Fit:
-    return fit_staged(jax.random.key(KEY), videos, **options)
-
-
 GRADIENT = "L-BFGS"
 COOLED = "L-BFGS, cooled"
 SIMPLEX = "simplex"
 TIED = "simplex, tied"
 STARTS = "simplices, tied"
 TIED_COOLED = "L-BFGS, tied, cooled"
-STAGED = "staged"
 
 METHODS: Mapping[str, Method] = {
     GRADIENT: _lbfgs,
@@ -116,11 +110,10 @@ METHODS: Mapping[str, Method] = {
     TIED_COOLED: _tied_cooled,
     "simplex, tied, then L-BFGS": _then_lbfgs(_tied),
     "simplices, tied, then L-BFGS": _then_lbfgs(_starts),
-    STAGED: _staged,
 }
-"""All that is compared. Cooled: with a falling temperature. Staged is what `fhr-jax fit` does, see `staged.py`."""
+"""All that is compared. Cooled: with a falling temperature; `fhr-jax fit --model paper` is "L-BFGS, cooled"."""
 
-FEW = (GRADIENT, COOLED, SIMPLEX, TIED, STAGED)
+FEW = (GRADIENT, COOLED, SIMPLEX, TIED)
 """Those that tell the story."""
 
 
