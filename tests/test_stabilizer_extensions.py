@@ -163,6 +163,15 @@ def test_the_network_can_only_bend_the_noise_so_far():
     np.testing.assert_allclose(advice.noise, np.exp([[network.LIMIT], [-network.LIMIT]]) * np.ones((2, 6)), rtol=1e-5)
 
 
+def test_the_network_sees_nothing_further_off_than_far():
+    r, memory = recurrent(), network.start(4, jnp.float32(0))
+    near = jnp.asarray([network.FAR, -network.FAR, 1.0, 0.0])
+    further = jnp.asarray([1e4, -5.0, 1.0, 0.0])
+    seen = (network.advise(r, memory, near, near), network.advise(r, memory, further, further))
+    jax.tree.map(np.testing.assert_array_equal, *seen)
+    assert (seen[0][1].log_odds != network.advise(r, memory, near / 2, near)[1].log_odds).any()
+
+
 def test_the_network_watches_each_direction_by_itself_and_the_mean_of_all():
     r, like = recurrent(), jnp.float32(0)
     base = jnp.asarray([0.3, -1.0, 2.0, 0.1, 0.4, -0.2])

@@ -1,9 +1,9 @@
 """Extension: a small recurrent network, shared by all directions, that watches how well the model does.
 
-In every direction it sees the residual to the last output and the velocity, in standard deviations of the noise,
-their products (does the residual go on in the direction of the motion, does it keep its sign?), fading means of
-all that, and the mean over all directions. Only even functions of residual and velocity enter, so a track turned
-upside down is filtered alike. It puts out, per direction and component, what is added to the log odds and to the log
+In every direction it sees the residual to the last output and the velocity, in standard deviations of the noise and
+at most `FAR` of them, their products (does the residual go on in the direction of the motion, does it keep its sign?),
+fading means of all that, and the mean over all directions. Only even functions of residual and velocity enter, so a
+track turned upside down is filtered alike. It puts out, per direction and component, what is added to the log odds and to the log
 of the noise variance. With its last layer at zero (`init_recurrent`) it changes nothing.
 """
 
@@ -20,6 +20,10 @@ FEATURES = 8
 
 LIMIT = 4.0
 """Largest change of the log of a noise variance."""
+
+FAR = 4.0
+"""Standard deviations of the noise; what lies further off looks just as far to the network. No clip that it learns from
+shows how it is after frames on end that were broken, and it would take a face at rest for noise there."""
 
 
 class Recurrent(NamedTuple):
@@ -105,6 +109,7 @@ def advise(
         velocity: a frame, in the same units.
     """
     keep = recurrent.decay
+    residual, velocity = (jnp.clip(value, -FAR, FAR) for value in (residual, velocity))
     square = residual**2
     energy = keep[0] * memory.energy + (1 - keep[0]) * square
     persistence = keep[1] * memory.persistence + (1 - keep[1]) * residual * memory.residual

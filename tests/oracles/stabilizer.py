@@ -97,6 +97,7 @@ def run(track, params, covariance="full", window=None):
 def network(weights, kept, residual, velocity):
     """One frame of the recurrent network, direction by direction: what it keeps, log odds and noise factors (K, D)."""
     size, d = len(residual), weights["decay"]
+    residual, velocity = (np.array([max(-4.0, min(4.0, v)) for v in values]) for values in (residual, velocity))
     new = {name: np.zeros(size) for name in ("energy", "persistence", "speed")} | {"residual": residual.copy()}
     for j in range(size):
         new["energy"][j] = d[0] * kept["energy"][j] + (1 - d[0]) * residual[j] ** 2
