@@ -12,7 +12,7 @@
   nowhere else.
 """
 
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 Points = Float[Array, "*batch m 2"]
 """Landmarks (x, y) in pixels of the grid that the context names."""
@@ -25,9 +25,6 @@ Track = Float[Array, "t m 2"]
 
 Affine = Float[Array, "2 3"]
 """Maps a point p of one grid to A[:, :2] @ p + A[:, 2] on another."""
-
-FrameMask = Bool[Array, "*batch t"]
-"""True where a frame is valid."""
 
 Size = tuple[int, int]
 """(height, width) in pixels."""

@@ -152,6 +152,22 @@ def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsy
     capsys.readouterr()
 
 
+def test_what_a_fit_left_in_the_folder_of_the_tracks_is_no_track(folder, tmp_path):
+    for name in ("one", "two"):
+        assert _fit(folder, "--out", folder / name, "--seconds", 0.1, "--method", "simplex", "--tied") == 0
+
+
+@pytest.mark.parametrize(
+    "option",
+    [("--seconds", "nan"), ("--seconds", "inf"), ("--lambda1", "inf"), ("--lambda3", "nan"), ("--steps", "0")],
+)
+def test_numbers_that_are_none_are_refused(folder, tmp_path, capsys, option):
+    assert _fit(folder, "--out", tmp_path / "fit", *option) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert option[0] in lines[0]
+
+
 @pytest.mark.parametrize("option", [("--seconds", "0"), ("--lambda1", "-1"), ("--nonsense", "1"), ("--held-out", "1")])
 def test_bad_options_are_refused(folder, tmp_path, capsys, option):
     assert _fit(folder, "--out", tmp_path / "fit", *option) == 2

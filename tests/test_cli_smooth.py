@@ -135,3 +135,20 @@ def test_bad_input(tmp_path, params, capsys, case):
     if case != "wrong shape":
         assert case in error
     assert [p.name for p in tmp_path.iterdir()] == ["in.npz"]
+
+
+def test_points_in_3d(tmp_path):
+    rng = np.random.default_rng(0)
+    track = 50 * rng.normal(size=(1, 9, 3)) + rng.normal(size=(40, 9, 3))
+    np.savez(tmp_path / "in.npz", landmarks=track)
+    assert cli.main(["smooth", str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]) == 0
+    steady = np.load(tmp_path / "out.npz")["landmarks"]
+    assert steady.shape == track.shape
+    assert np.abs(np.diff(steady, 2, axis=0)).mean() < 0.7 * np.abs(np.diff(track, 2, axis=0)).mean()
+
+
+def test_the_mode_is_for_the_papers_model(tmp_path, capsys):
+    np.savez(tmp_path / "in.npz", landmarks=np.random.default_rng(0).normal(size=(9, 5, 2)))
+    assert cli.main(["smooth", str(tmp_path / "in.npz"), str(tmp_path / "out.npz"), "--estimate", "mode"]) == 2
+    assert "--estimate mode" in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()

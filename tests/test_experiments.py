@@ -29,11 +29,15 @@ def load(name):
 def instead_of_fits(monkeypatch):
     """Fits give back where they began: what a fit finds is tested elsewhere, and compiling one takes long."""
 
+    asked = []
+
     def stay(*videos, start, **options):
+        asked.append(options)
         return stabilizer.Fit(start, stabilizer.History([0.0], [1], [1.0]), 0.0)
 
     monkeypatch.setattr(stabilizer, "fit_recommended", stay)
     monkeypatch.setattr(stabilizer, "fit_gradient", stay)
+    return asked
 
 
 def run(name, out, **options):
@@ -145,6 +149,10 @@ def test_figure7(tmp_path, source, fits):
 def test_table3(tmp_path, source, fits, instead_of_fits):
     summary, _ = run("table3_loss_terms", tmp_path, source=source, fits=fits, **TINY)
     assert len(summary["table"]) == 9
+    # The whole loss was fitted before; each other one by both models.
+    weights = [{name: asked[name] for name in ("lambda2", "lambda3") if name in asked} for asked in instead_of_fits]
+    inf = float("inf")
+    assert weights == [w for w in ({"lambda2": 0.0}, {"lambda3": inf}, {"lambda2": 0.0, "lambda3": inf}) for _ in "ab"]
     for row in summary["table"].values():
         assert row["stability"]["mean"] <= summary["table"]["raw"]["stability"]["mean"]
 

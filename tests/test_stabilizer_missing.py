@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from jaxtyping import TypeCheckError
 
 from fhr_jax import stabilizer
+from fhr_jax.errors import InputError
 from fhr_jax.stabilizer.common import common_motion
 from tests.oracles import stabilizer as oracle
 from tests.tracks import COVARIANCES, as_dict, extended, params, walk
@@ -253,3 +255,38 @@ def test_nothing_is_common_to_no_points_and_a_point_alone_only_shifts():
     np.testing.assert_array_equal(common_motion(moved, points, jnp.zeros(3)), jnp.zeros((3, 2)))
     np.testing.assert_allclose(common_motion(moved, points, jnp.array([0.0, 1.0, 0.0])), moved)
     np.testing.assert_allclose(common_motion(moved, jnp.zeros((3, 2)), jnp.ones(3)), moved)
+
+
+@pytest.mark.parametrize("dt", [np.nan, np.inf, -1.0, 1e30])
+def test_a_time_that_is_none_does_not_spoil_what_follows(dt):
+    track = walk()
+    times = np.ones(len(track), np.float32)
+    times[10] = dt
+    out = stabilizer.run(params(), jnp.asarray(track), dt=jnp.asarray(times))
+    assert np.isfinite(out).all()
+    assert np.abs(np.asarray(out) - track)[12:].max() < 20
+
+
+@pytest.mark.parametrize("value", [np.inf, 1e20, -1e30])
+def test_a_point_too_far_to_be_squared_is_missing(value):
+    track = walk()
+    missing = track.copy()
+    missing[20, 1] = np.nan
+    track[20, 1, 0] = value
+    one, two = (stabilizer.run(params(), jnp.asarray(z)) for z in (track, missing))
+    np.testing.assert_array_equal(one, two)
+
+
+def test_one_confidence_for_all_points_of_a_frame():
+    track = jnp.asarray(walk())
+    sure = jnp.linspace(0.1, 1, len(track))
+    each = jnp.broadcast_to(sure[:, None], track.shape[:2])
+    one, two = (stabilizer.run(params(), track, confidence=c) for c in (sure, each))
+    np.testing.assert_allclose(one, two, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["mask", "confidence"])
+def test_a_mask_of_other_points_is_refused(name):
+    track = walk()
+    with pytest.raises((InputError, TypeCheckError)):
+        stabilizer.run(params(), jnp.asarray(track), **{name: jnp.ones((len(track), 2), bool)})

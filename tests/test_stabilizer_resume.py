@@ -11,6 +11,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.stabilizer import gradient, simplex_starts, windows
 from fhr_jax.stabilizer.problem import make_problem
 from fhr_jax.stabilizer.saved import load_run, save_run
+from fhr_jax.stabilizer.solver import begin
 
 
 def pairs(number=3, frames=60, points=2, seed=0, noise=0.5):
@@ -69,6 +70,19 @@ def test_a_run_of_another_fit_is_refused(videos, tmp_path):
             load_run(tmp_path / "run.npz", like)
     with pytest.raises(InputError, match=r"none.npz"):
         load_run(tmp_path / "none.npz", kept[0].solver)
+
+
+@pytest.mark.parametrize("name", ["L-BFGS", "Adam", "windows", "simplices"])
+def test_a_run_that_was_loaded_compiles_nothing_anew(name, videos, tmp_path, caplog):
+    problem = make_problem(stabilizer.paper_start(videos), videos)
+    solver = SOLVERS[name](problem)
+    state, _ = solver.update(solver.init(problem.start))
+    save_run(tmp_path / "run.npz", begin(problem, state))
+    loaded = load_run(tmp_path / "run.npz", solver.init(problem.start))
+    with jax.log_compiles():
+        solver.update(loaded.solver)
+    large = ("Compiling jit(step)", "Compiling jit(iterate)", "Compiling jit(loss)")
+    assert not [record for record in caplog.records if record.getMessage().startswith(large)]
 
 
 SOLVERS = {

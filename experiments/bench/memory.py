@@ -5,7 +5,7 @@ that neither inputs nor outputs pile up. Printed are the resident memory and the
 frames.
 
 Paper:    nothing about memory; 50 us a frame.
-Command:  python experiments/bench/memory.py
+Command:  python experiments/bench/memory.py --out runs/memory
 Cost:     ten minutes (more beside other jobs); --frames 100000 for one.
 Figures:  2 x86 cores with six times as many jobs running beside, Python 3.11.7, jax 0.10.2. Resident memory after
           1e3, 1e5 and 1e6 frames: paper's model 356.86, 356.87, 356.87 MiB; the shipped one 420.30, 420.35,
@@ -13,18 +13,20 @@ Figures:  2 x86 cores with six times as many jobs running beside, Python 3.11.7,
           956 us, which says how busy the machine was: see time_per_frame.py for times.
 """
 
-import argparse
 import json
 import platform
 import resource
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
 import jax
 import numpy as np
+import tyro
 
-from fhr_jax import stabilizer
+from fhr_jax import plots, stabilizer
+from fhr_jax.files import output_folder, write_json
 
 PERIOD = 1000
 """Frames of the track."""
@@ -64,21 +66,32 @@ def stream(params: stabilizer.Params, frames: int, marks: list[int]) -> list[dic
     return rows
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Options:
+    """Stream a million frames."""
+
+    out: Path
+    """Folder for summary.json and memory.png."""
+    frames: int = 1_000_000
+    """Of the stream."""
+
+
+def main(options: Options) -> None:
     """Both the paper's model and the shipped one."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--frames", type=int, default=1_000_000)
-    frames = parser.parse_args().frames
-    marks = [n for n in (1000, 10_000, 100_000, 1_000_000) if n <= frames]
-    print(
-        f"jax {jax.__version__}, {jax.devices()[0].platform}, {platform.machine()}, Python {platform.python_version()}"
-    )
+    folder = output_folder(options.out)
+    marks = [n for n in (1000, 10_000, 100_000, 1_000_000) if n <= options.frames]
+    versions = f"jax {jax.__version__}, {jax.devices()[0].platform}, {platform.machine()}, {platform.python_version()}"
+    print(versions)
     shipped = stabilizer.default_params()
     paper = stabilizer.init_params(1.0, shipped.basis)
+    rows = {}
     for name, params in {"paper's model": paper, "shipped": shipped}.items():
         print(name)
-        stream(params, frames, marks)
+        rows[name] = stream(params, options.frames, marks)
+    write_json(folder / "summary.json", {"versions": versions, "marks": rows})
+    curves = {name: [([r["frames"] for r in found], [r["MiB"] for r in found])] for name, found in rows.items()}
+    plots.sweeps(curves, folder / "memory.png", labels=[("frames", "resident memory, MiB")], logarithmic="x", zero=True)
 
 
 if __name__ == "__main__":
-    main()
+    main(tyro.cli(Options))

@@ -105,6 +105,7 @@ def run(options: Fit) -> None:
     log.write_config(folder, config)
     if judging:
         print(f"{len(fitted)} tracks to fit, {len(judging)} to judge")
+    print("compiling: half a minute at most on two cores, not counted in --seconds", flush=True)
     fit = _drive(options, problem, solver, folder, earlier)
 
     stabilizer.save(folder / "params.npz", fit.params._replace(tail=start.tail))
@@ -255,6 +256,9 @@ def _check(options: Fit) -> None:
             f"--held-out is {options.held_out}, --patience {options.patience}, "
             "expected a share from 0 to below 1, and at least 1"
         )
+    for name in ("seconds", "lambda1", "lambda2", "held_out"):
+        if not np.isfinite(getattr(options, name)):
+            raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected a finite number")
     for name in ("lambda1", "lambda2", "lambda3"):
         if not getattr(options, name) >= 0:
             raise InputError(f"--{name} is {getattr(options, name)}, expected 0 or more")

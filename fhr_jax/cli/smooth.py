@@ -16,6 +16,9 @@ from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
 
+LEAST = 0.05
+"""Confidence of a face that OpenFace has found, however little: the noise is 1 / confidence times as large."""
+
 FARTHEST = 1e7
 """Pixels; beyond, float32 does not tell one from the next."""
 
@@ -24,9 +27,10 @@ FARTHEST = 1e7
 class Smooth:
     """Steady the landmarks of a file, frame after frame, without looking ahead.
 
-    IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2), a .csv of OpenFace, or a folder
+    IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or
+    (T, M, 3), a .csv of OpenFace, or a folder
     with one .pts a frame. OUT is of the same kind; everything in it that is no landmark is carried over. Missing
-    points (NaN, or `success` 0) are predicted.
+    points (NaN, or `success` 0) are predicted; a frame of OpenFace counts by its `confidence`.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
@@ -40,14 +44,14 @@ class Smooth:
     covariance: Literal["diagonal", "full"] = "diagonal"
     """What is kept of the spread of past landmarks; full is the paper's, and slower."""
     estimate: Literal["mean", "mode"] = "mean"
-    """What is taken of the posterior; mode is the paper's, and slower."""
+    """What is taken of the posterior; mode is the paper's, for parameters of its model, and slower."""
 
 
 def run(options: Smooth) -> None:
     """Read, stabilize, write, and say how much steadier it became."""
     recording = landmark_files.read(options.input)
     landmark_files.check_output(options.output, recording)
-    landmarks = recording.tracks[0].points.shape[1]
+    landmarks, dims = recording.tracks[0].points.shape[1:]
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
         raise InputError(f"{options.input}: no landmark in any frame: every point is missing")
     if landmarks < 2 and options.params is None:
@@ -55,19 +59,28 @@ def run(options: Smooth) -> None:
     largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
     if largest > FARTHEST:
         raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels, at most {FARTHEST:.0e}")
-    params = _params(options, landmarks)
+    params = _params(options, landmarks, dims)
     smoothed = [_smooth(track, params, options) for track in recording.tracks]
     landmark_files.write(options.output, recording, smoothed)
     print(_summary(options.output, recording.tracks, smoothed))
 
 
-def _params(options: Smooth, landmarks: int) -> stabilizer.Params:
+def _params(options: Smooth, landmarks: int, dims: int) -> stabilizer.Params:
     if options.params is None:
-        return stabilizer.default_params(landmarks)
-    params = stabilizer.load(options.params)
-    expected = params.noise.shape[0] // 2
-    if landmarks != expected:
-        raise InputError(f"{options.input}: {landmarks} landmarks, expected {expected} for {options.params}")
+        params = stabilizer.default_params(landmarks, dims)
+    else:
+        params = stabilizer.load(options.params)
+        expected = params.noise.shape[0]
+        if landmarks * dims != expected:
+            raise InputError(
+                f"{options.input}: {landmarks} landmarks, expected {expected // dims} of {dims} coordinates for "
+                f"{options.params}"
+            )
+    if options.estimate == "mode" and params.switch is not None:
+        raise InputError(
+            "--estimate mode: the directions of these parameters have weights of their own, and their narrowest "
+            "components would freeze the face; expected mean, or --params of a fit with --model paper"
+        )
     return params
 
 
@@ -76,13 +89,18 @@ def _smooth(track: Track, params: stabilizer.Params, options: Smooth) -> np.ndar
     frames = len(track.points)
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
     padded[:frames] = track.points
-    steady = _run(params, jnp.asarray(padded), covariance=options.covariance, estimate=options.estimate)
+    confidence = None
+    if track.confidence is not None and track.confidence.max() > 0:
+        confidence = jnp.ones(len(padded)).at[:frames].set(np.clip(track.confidence, LEAST, 1))
+    steady = _run(
+        params, jnp.asarray(padded), confidence=confidence, covariance=options.covariance, estimate=options.estimate
+    )
     return np.asarray(steady[:frames], np.float64)
 
 
 def _summary(output: Path, before: tuple[Track, ...], after: list[np.ndarray]) -> str:
     frames = sum(int(track.kept.sum()) for track in before)
-    points = sum(track.points[track.kept].size // 2 for track in before)
+    points = sum(track.points[track.kept][..., 0].size for track in before)
     missing = sum(int(np.isnan(track.points[track.kept][..., 0]).sum()) for track in before)
     faces = f"{len(before)} face{'s' if len(before) > 1 else ''}"
     lines = [f"{output}: {frames} frames, {faces}, {100 * missing / points:.2f} % of the points were missing"]

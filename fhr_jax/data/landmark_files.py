@@ -132,7 +132,7 @@ def _read_npz(path: Path) -> Recording:
     if key is None:
         raise InputError(f"{path}: no array {' or '.join(KEYS)} in it, only {', '.join(arrays) or 'nothing'}")
     array = arrays[key]
-    if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiu" or not array.shape[1]:
+    if array.ndim != 3 or array.shape[2] not in (2, 3) or array.dtype.kind not in "fiu" or not array.shape[1]:
         raise InputError(f"{path}: {key} is {array.dtype} {array.shape}, expected numbers of shape (T, M, 2)")
     if not len(array):
         raise InputError(f"{path}: the track is empty: {key} has no frames")

@@ -29,7 +29,7 @@ def read_pairs(paths: tuple[Path, ...]) -> tuple[list[Pair], int]:
     Raises:
         InputError: nothing there, or a file without such arrays, or with points unlike those of the first.
     """
-    files = [file for path in paths for file in (sorted(path.rglob("*.npz")) if path.is_dir() else [path])]
+    files = [file for path in paths for file in (_tracks(path) if path.is_dir() else [path])]
     if paths and not files:
         raise InputError(f"{paths[0]}: no .npz file in it, expected tracks")
     pairs, alone = [], 0
@@ -48,6 +48,11 @@ def read_pairs(paths: tuple[Path, ...]) -> tuple[list[Pair], int]:
             raise InputError(f"{file}: points {observed.shape[1:]}, expected {pairs[0][0].shape[1:]} as in {files[0]}")
         pairs.append((observed, truth.astype(np.float32)))
     return pairs, alone
+
+
+def _tracks(folder: Path) -> list[Path]:
+    """All .npz files below, but for those that a fit has left there."""
+    return [file for file in sorted(folder.rglob("*.npz")) if not (file.parent / "fit.npz").exists()]
 
 
 def divide(pairs: list[Pair], held_out: float, seed: int) -> tuple[list[Pair], list[Pair]]:

@@ -48,7 +48,8 @@ def fit_gradient(
         temperatures: of the switch between components, one after the other, the last one 1; `COOLING` helps where there
             are many points. L-BFGS starts anew at each of them, other optimizers follow them smoothly.
         stage: steps at each temperature but the last.
-        steps: iterations at most.
+        steps: iterations at most. That of an optimizer of Optax judges where it is, then moves: the last move is not
+            judged, and one step only judges the start.
         **options: see `Objective` and `Budget`.
 
     Returns:

@@ -23,8 +23,11 @@ from fhr_jax.stabilizer.spread import WINDOW, Covariance
 
 Estimate = Literal["mean", "mode"]
 
-SHORTEST = 1e-3
-"""Frames; a shorter dt counts as this long."""
+SHORTEST, LONGEST = 1e-3, 1e6
+"""Frames; a shorter or longer dt counts as this long."""
+
+FARTHEST = 1e15
+"""Units of the track; a point further out, whose square could overflow, counts as missing."""
 
 
 class State(NamedTuple):
@@ -49,7 +52,9 @@ def init_state(params: Params, *, dims: int = 2, covariance: Covariance = "diago
     """The state before the first frame, for points of `dims` dimensions (M is the basis' size over it)."""
     size = params.noise.shape[0]
     if size % dims:
-        raise InputError(f"params: {size} directions, expected a multiple of the {dims} dimensions of a point")
+        raise InputError(
+            f"params: {size} directions, expected a multiple of the {dims} dimensions of a point (dims=3 in 3D)"
+        )
     if covariance not in get_args(Covariance):
         raise InputError(f"covariance: {covariance!r}, expected one of {', '.join(get_args(Covariance))}")
     if window < 1:
@@ -73,7 +78,7 @@ def step(
     *,
     dt: float | Float[Array, ""] = 1.0,
     mask: Bool[Array, ""] | Bool[Array, " m"] | None = None,
-    confidence: Float[Array, " m"] | None = None,
+    confidence: Float[Array, ""] | Float[Array, " m"] | None = None,
     reset: Bool[Array, ""] | None = None,
     estimate: Estimate = "mean",
 ) -> tuple[State, Float[Array, "m d"]]:
@@ -82,13 +87,16 @@ def step(
     Args:
         params: the parameters.
         state: from `init_state` or the last step.
-        z: observed points (M, d), units of the track; a point with a NaN is missing.
-        dt: frames since the last step, 1 for even time; the history fades by gamma^dt, and the prior is dt times
-            as wide.
+        z: observed points (M, d), units of the track; a point that is not finite is missing.
+        dt: frames since the last step, 1 for even time and where it is not finite; the history fades by gamma^dt, and
+            the prior is dt times as wide.
         mask: False where a point, or with a scalar the whole frame, is to count as missing.
-        confidence: (M,) in [0, 1]: the noise of a point is 1 / confidence times as large; 0 is missing.
+        confidence: (M,), or one for all points, in [0, 1]: the noise of a point is 1 / confidence times as large; 0
+            is missing.
         reset: True forgets the past: the frame is taken as the first one (another face, a cut).
-        estimate: "mean" of the posterior, or its "mode" as in Eq. 8.
+        estimate: "mean" of the posterior, or its "mode" as in Eq. 8. The mode is meant for the paper's model: where
+            directions have weights of their own (`switch`) it is that of their narrowest components, which freezes
+            the face.
 
     Returns:
         The state and the points (M, d), in the units of the track. A missing point is predicted and moves with the
@@ -101,9 +109,9 @@ def step(
     _check(params, z[None])
     if estimate not in get_args(Estimate):
         raise InputError(f"estimate: {estimate!r}, expected one of {', '.join(get_args(Estimate))}")
-    here = jnp.isfinite(z).all(axis=-1)
+    here = _known(z).all(axis=-1)
     if mask is not None:
-        here = here & mask
+        here = here & jnp.asarray(mask, bool)
     weight = here.astype(z.dtype)
     if confidence is not None:
         weight = jnp.where(here, jnp.clip(jnp.nan_to_num(confidence), 0, 1), 0)
@@ -114,7 +122,9 @@ def step(
             fresh = fresh._replace(doubt=tail.start(*z.shape, state.scale))
         state = jax.tree.map(lambda new, old: jnp.where(reset, new, old), fresh, state)
     z = jnp.where(here[:, None], z, 0)
-    return _step(params, state, z, here, weight, jnp.maximum(jnp.asarray(dt, z.dtype), SHORTEST), estimate)
+    dt = jnp.asarray(dt, z.dtype)
+    dt = jnp.where(jnp.isfinite(dt), jnp.clip(dt, SHORTEST, LONGEST), 1)
+    return _step(params, state, z, here, weight, dt, estimate)
 
 
 @partial(jax.jit, static_argnames=("covariance", "window", "estimate", "chunk"))
@@ -124,7 +134,7 @@ def run(
     *,
     dt: Float[Array, " t"] | None = None,
     mask: Bool[Array, " t"] | Bool[Array, "t m"] | None = None,
-    confidence: Float[Array, "t m"] | None = None,
+    confidence: Float[Array, " t"] | Float[Array, "t m"] | None = None,
     reset: Bool[Array, " t"] | None = None,
     covariance: Covariance = "diagonal",
     window: int = WINDOW,
@@ -138,13 +148,13 @@ def run(
         track: (T, M, d), T at least 1; NaN where a point is missing.
         dt: (T,) frames since the frame before, more than 0; the first is of no account. None: 1.
         mask: False where a frame (T,) or a point (T, M) is to count as missing.
-        confidence: (T, M) in [0, 1], see `step`.
+        confidence: (T, M) in [0, 1], see `step`; (T,) holds for all points of a frame.
         reset: (T,) True where the past is forgotten, see `step`.
         covariance: "diagonal" keeps the diagonal of the history's covariance in the basis, fast; "full" keeps
             all of it, as the paper; "windowed" what the last `window` frames brought to it, which is the same once
             gamma^window is negligible.
         window: R, for "windowed".
-        estimate: "mean" of the posterior, or its "mode", as the paper (slow).
+        estimate: "mean" of the posterior, or its "mode", as the paper (slow; see `step`).
         chunk: with a number of frames, a gradient keeps the states of every so manyth frame alone and computes the
             rest again.
 
@@ -154,8 +164,12 @@ def run(
     _check(params, track)
     inputs = {"z": track, "dt": dt, "mask": mask, "confidence": confidence, "reset": reset}
     for name, value in inputs.items():
-        if value is not None and value.shape[:1] != track.shape[:1]:
+        if value is None:
+            continue
+        if value.shape[:1] != track.shape[:1]:
             raise InputError(f"{name}: shape {value.shape}, expected the {track.shape[0]} frames of the track")
+        if name in ("mask", "confidence") and value.shape not in (track.shape[:1], track.shape[:2]):
+            raise InputError(f"{name}: shape {value.shape}, expected {track.shape[:2]}, frames and points")
     given = {name: value for name, value in inputs.items() if value is not None}
     state = init_state(params, dims=track.shape[-1], covariance=covariance, window=window)
 
@@ -168,12 +182,12 @@ def run(
 
     def complete(track: Array) -> Array:
         # Under vmap both branches are computed, and a NaN would come out of this one's gradient.
-        track = jnp.where(jnp.isfinite(track), track, 0)
+        track = jnp.where(_known(track), track, 0)
         return run_complete(params, track, covariance=covariance, window=window, chunk=chunk)
 
     if len(given) > 1 or params.tail is not None or estimate != "mean":
         return careful(track)
-    return jax.lax.cond(jnp.isfinite(track).all(), complete, careful, track)
+    return jax.lax.cond(_known(track).all(), complete, careful, track)
 
 
 @partial(jax.jit, static_argnames=("covariance", "window", "chunk"))
@@ -299,6 +313,10 @@ def _scale(params: Params, z: Array, here: Array) -> Array:
     square = (off**2).sum() / number
     size = jnp.sqrt(jnp.where(square > 0, square, 1))
     return size / params.face
+
+
+def _known(z: Array) -> Array:
+    return jnp.abs(z) <= FARTHEST  # False for NaN
 
 
 def _to_points(params: Params, y: Array, shape: tuple[int, ...]) -> Array:

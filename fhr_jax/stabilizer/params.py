@@ -84,6 +84,9 @@ def init_params(noise_variance: float | Float[Array, ""], basis: Float[Array, "D
     """
     if components < 1:
         raise InputError(f"components: {components}, expected at least 1")
+    basis = jnp.asarray(basis, jax.dtypes.canonicalize_dtype(jnp.result_type(basis, jnp.float32)))
+    if basis.ndim != 2 or basis.shape[0] != basis.shape[1]:
+        raise InputError(f"basis: shape {basis.shape}, expected eigenvectors in columns, (D, D)")
     rho = jnp.asarray(noise_variance, basis.dtype)
     size = basis.shape[0]
     spread = 10 * jnp.arange(components, dtype=basis.dtype) / max(components - 1, 1)

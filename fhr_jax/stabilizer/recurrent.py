@@ -3,8 +3,8 @@
 In every direction it sees the residual to the last output and the velocity, in standard deviations of the noise and
 at most `FAR` of them, their products (does the residual go on in the direction of the motion, does it keep its sign?),
 fading means of all that, and the mean over all directions. Only even functions of residual and velocity enter, so a
-track turned upside down is filtered alike. It puts out, per direction and component, what is added to the log odds and to the log
-of the noise variance. With its last layer at zero (`init_recurrent`) it changes nothing.
+track turned upside down is filtered alike. It puts out, per direction and component, what is added to the log odds
+and to the log of the noise variance. With its last layer at zero (`init_recurrent`) it changes nothing.
 """
 
 from typing import NamedTuple

@@ -4,6 +4,7 @@ import os
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from fhr_jax import npz
@@ -43,4 +44,7 @@ def load_run(path: str | os.PathLike[str], like: Any) -> Run:
 
 
 def _like(array: np.ndarray, leaf: Any) -> Any:
-    return jax.device_put(array, leaf.sharding) if isinstance(leaf, jax.Array) else array
+    if not isinstance(leaf, jax.Array):
+        return array
+    # Put to a device by name where a fresh one was not, it would be compiled for anew.
+    return jax.device_put(array, leaf.sharding) if leaf.committed else jnp.asarray(array)

@@ -163,7 +163,8 @@ def drive(problem: Problem, solver: Solver, *, iterations: int, **budget: Unpack
     if solver.rehearse is not None:
         solver.rehearse()
     else:
-        jax.block_until_ready(solver.update(first)[0])
+        resumed = budget.get("resume")
+        jax.block_until_ready(solver.update(first if resumed is None else resumed.solver)[0])
     if problem.judge is not None:
         jax.block_until_ready(problem.judge(problem.start))
     compile_seconds = time.perf_counter() - began

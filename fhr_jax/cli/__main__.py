@@ -1,0 +1,7 @@
+"""`python -m fhr_jax.cli`."""
+
+import sys
+
+from fhr_jax.cli import main
+
+sys.exit(main())

@@ -1,0 +1,64 @@
+"""The parameters that ship do what they ship for, on synthetic clips that they were not fitted on."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.ndimage import maximum_filter1d
+
+from fhr_jax import stabilizer
+from fhr_jax.data import tracks
+from fhr_jax.metrics import opening
+from fhr_jax.stabilizer import tuning
+from fhr_jax.stabilizer.judge import judge, run_all
+
+NEAR = 10
+"""Frames around a blink."""
+
+
+@pytest.fixture(scope="module")
+def clips():
+    keys = jax.random.split(jax.random.key(77), 10)
+    made = jax.vmap(lambda key: tracks.sample(key, 200, faults=False))(keys)
+    return stabilizer.as_videos(made.observed, made.truth)
+
+
+@pytest.fixture(scope="module")
+def outputs(clips):
+    points = stabilizer.default_params(67)
+    some = jax.vmap(lambda z: stabilizer.run(points, z[:, 1:]))(clips.observed)
+    return {"68 points": run_all(stabilizer.default_params(), clips.observed), "any points": some}
+
+
+def test_four_fifths_of_the_loss_of_one_euro_tuned_on_these_very_clips(clips, outputs):
+    euro = tuning.tune(tuning.ONE_EURO, clips, starts=1, evaluations=40)
+    loss = judge(outputs["68 points"], clips).loss
+    assert loss < 0.8 * euro.loss < 0.8 * judge(clips.observed, clips).loss
+
+
+@pytest.mark.parametrize("name", ["68 points", "any points"])
+def test_blinks_and_speech_are_kept_and_not_late(clips, outputs, name):
+    truth, output = np.asarray(clips.truth), np.asarray(outputs[name])
+    if output.shape[2] == 67:  # the first point is one of the jaw
+        output = np.concatenate([truth[:, :, :1], output], axis=2)
+    lids = opening.lids(truth)
+    places = [(i, t) for i, row in enumerate(lids) for t in opening.blinks(row)]
+    assert len(places) > 10
+    near = np.zeros(lids.shape, bool)
+    near[tuple(np.array(places).T)] = True
+    near = maximum_filter1d(near, 2 * NEAR + 1, axis=1)
+    shut = opening.followed(opening.lids(output), lids, near)
+    talk = opening.followed(opening.lips(output), opening.lips(truth))
+    assert min(shut.share, talk.share) >= 0.9
+    assert max(shut.delay, talk.delay) <= 1
+
+
+def test_after_frames_on_end_that_were_broken_it_comes_back(clips):
+    """Points all over the place for half a second, and a face that goes on at rest: a quarter of a second later."""
+    rng = np.random.default_rng(0)
+    face = np.asarray(clips.truth[0, :1])
+    track = face + 0.7 * rng.normal(size=(80, 68, 2))
+    track[30:45] += 25 * rng.normal(size=(15, 68, 2))
+    output = np.asarray(stabilizer.run(stabilizer.default_params(), track.astype(np.float32)))
+    off = np.linalg.norm(output - face, axis=-1).mean(axis=-1)
+    assert off[52:].max() < 1
+    assert off[5:30].max() < 1
