@@ -34,7 +34,7 @@ class Track(NamedTuple):
         face: its number in the file.
     """
 
-    points: Float[np.ndarray, "t m 2"]
+    points: Float[np.ndarray, "t m d"]
     kept: np.ndarray
     confidence: np.ndarray | None = None
     face: int = 0
@@ -74,7 +74,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
     raise InputError(f"{path}: expected an .npz, a .csv of OpenFace, or a folder of .pts")
 
 
-def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m 2"]:
+def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:
     """The track of a file that holds one face; see `read`."""
     recording = read(path)
     if len(recording.tracks) != 1:
