@@ -14,9 +14,9 @@ Figures:  the files that ship were fitted by this script (seed 1, 600 steps, 128
           on the same clips, 140 for the default, 161 for that of any points. On the real tracks of
           `fhr_jax.data.protocol` ("300vw", 300 frames, seeds 0, 1, 2), which it has not seen, and with the bound, 140,
           112, 109 against 183, 145, 132 for One Euro tuned on 21 real videos: 0.76, 0.77, 0.83; any points 0.87, 0.88,
-          0.85. Without the bound it was 0.78, 0.78, 0.84, and the face took up to twenty frames to come back after frames
-          on end that were broken, the longer the longer the fit. Fitted anew with the bound (1500 steps, 192 clips) it
-          comes to 0.76, 0.73, 0.82 but is further off after broken frames (video 557), so the first fit stayed.
+          0.85. Without the bound it was 0.78, 0.78, 0.84, and the face came back slowly after frames on end that were
+          broken, the more so the longer the fit. Fitted anew with the bound (1500 steps, 192 clips) it comes to 0.76,
+          0.73, 0.82 but is further off after broken frames (video 557), so the first fit stayed.
 """
 
 from dataclasses import dataclass

@@ -96,7 +96,7 @@ def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
         raise InputError(f"{path}: expected a name that ends in .{recording.kind}, like the input's")
 
 
-def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[Float[np.ndarray, "_ m 2"]]) -> None:
+def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[Float[np.ndarray, "_ m d"]]) -> None:
     """Write a recording with other landmarks and everything else as it was, whole or not at all.
 
     Args:
