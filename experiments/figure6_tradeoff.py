@@ -9,7 +9,7 @@ Command:  python experiments/figure6_tradeoff.py --out runs/figure6 --source 300
 Cost:     4 minutes of one x86 core a seed with fits of stabilizer_ablation.py, a minute more without.
 Figures:  means of three seeds, lambda_1 = 0.1, 0.3, 1, 3, 10; NRMSE and stability in %, delay in frames; raw
           has 1.09, 1.41, 0:
-              recommended    NRMSE 0.78 0.78 0.79 0.82 0.90  stability 0.67 0.66 0.63 0.59 0.55  delay 0.39 to 0.68
+              recommended    NRMSE 0.79 0.79 0.80 0.82 0.89  stability 0.68 0.66 0.63 0.59 0.55  delay 0.38 to 0.68
               paper's model  NRMSE 0.93 0.93 0.96 1.03 1.22  stability 0.76 0.75 0.71 0.65 0.60  delay 0.53 to 1.07
               One Euro       NRMSE 0.91 0.92 0.94 1.01 1.19  stability 0.74 0.73 0.69 0.63 0.58  delay 0.54 to 1.08
               second order   NRMSE 0.95 0.95 0.97 1.03 1.16  stability 0.78 0.77 0.74 0.70 0.69  delay 0.32 to 0.42

@@ -11,10 +11,10 @@ Cost:     a minute and a half of one x86 core a seed with fits of stabilizer_abl
 Figures:  means of three seeds, 50 steps for each other loss, so what a term would do to a longer fit is open.
           NRMSE/stability in %, whole loss, lambda_2 = 0, lambda_3 = infinity, both (raw 1.094/1.414):
               paper's model  0.960/0.708  0.961/0.702  0.978/0.697  0.981/0.690
-              recommended    0.794/0.629  0.800/0.620  0.799/0.620  0.805/0.609
-          That leaving out the delay term costs accuracy hardly holds here: a tenth of a percent of it for the paper's
-          model and 0.8 percent for the recommended one, not a quarter. That lambda_3 = infinity costs stability does
-          not hold: both models are a little steadier, less exact and later for it.
+              recommended    0.796/0.633  0.795/0.622  0.797/0.625  0.802/0.613
+          That leaving out the delay term costs accuracy does not hold here: a tenth of a percent of it for the paper's
+          model and nothing for the recommended one, not a quarter. That lambda_3 = infinity costs stability does not
+          hold either: both models are a little steadier, less exact and later for it.
 """
 
 from dataclasses import dataclass
