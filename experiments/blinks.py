@@ -12,7 +12,7 @@ Figures:  means of three seeds; fits and tuning on smoothed real tracks, which s
           (0.7); One Euro 0.97 (0.7), 0.97 (0.6); Kalman 1.11 (0.7), 1.09 (0.7); paper's model 0.82 (1.2), 0.90 (0.6):
           misses the target; recommended 1.03 (0.7), 1.03 (0.5), and default_params(), fitted on synthetic tracks with
           blinks, 1.04 (0.6), 1.02 (0.4): both meet it. The recommended model fitted to the same smoothed tracks from a
-          start that knows no blinks had 0.82 to 0.96 (1.3 to 1.4), 0.86 to 0.97 (0.7 to 1.4).
+          start that knows no blinks had 0.82 to 0.96 (1.3 to 1.4), 0.86 to 0.97 (0.7 to 1.4), before `recurrent.FAR`.
 """
 
 from collections.abc import Callable

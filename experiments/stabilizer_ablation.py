@@ -13,8 +13,8 @@ Figures:  held-out loss over that of the best tuned baseline, One Euro (183, 145
           2.36 2.14; constant speed 1.49, first order 1.30, moving average 1.31, Savitzky-Golay 1.23, second order,
           alpha-beta (the same filter) and Kalman 1.11; paper's model 1.02 1.05 1.03 1.03; + motion 0.93 0.95 0.92 0.93;
           with a temperature 0.92, by region 0.91, by direction 0.92, by direction with K = 3 0.90; network 0.75
-          0.72 0.81 0.76; recommended 0.73 0.69 0.77 0.73; default_params(), not fitted, 0.76 0.77 0.83 0.79. Not causal: RTS 0.18,
-          zero-phase 0.19.
+          0.72 0.81 0.76; recommended 0.73 0.69 0.77 0.73; default_params(), not fitted, 0.76 0.77 0.83 0.79. Not
+          causal: RTS 0.18, zero-phase 0.19.
           So the paper's model is no better than One Euro here, velocity takes 0.1 off the ratio, the network another
           0.17; responsibilities by direction or region and K = 3 bring 0.01 to 0.03 each. (Fitted by the simplex and
           then L-BFGS, + motion came to 0.89 for seed 0 instead of 0.93: what single ingredients bring is known to
