@@ -215,7 +215,7 @@ def test_a_fit_goes_on_from_another(seven):
 
 def test_the_recommended_fit_begins_with_what_ships_and_keeps_its_tail(seven):
     default = stabilizer.default_params(7)
-    fit = stabilizer.fit_recommended(seven, steps=2)
+    fit = stabilizer.fit_recommended(seven, steps=8)
     assert fit.history.loss[-1] < fit.history.loss[0]
     assert fit.params.tail == default.tail
     np.testing.assert_array_equal(fit.params.basis, stabilizer.motion_basis(seven.truth))

@@ -145,7 +145,7 @@ def text_file(content):
 HEADER = "frame,face_id,success,x_0,y_0\n"
 BAD = {
     "wrong shape": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 4))}), r"\(5, 4\).*\(T, M, 2\)"),
-    "3D": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 4, 3))}), r"\(T, M, 2\)"),
+    "4D": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 4, 4))}), r"\(T, M, 2\)"),
     "complex": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 4, 2), complex)}), "numbers"),
     "no points": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((5, 0, 2))}), r"\(T, M, 2\)"),
     "empty track": ("a.npz", lambda p: npz.write(p, {"landmarks": np.zeros((0, 4, 2))}), "no frames"),
