@@ -27,6 +27,7 @@ import tyro
 from scipy.signal import welch
 
 from fhr_jax.data import protocol, tracks
+from fhr_jax.data.faces import motion
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
 from fhr_jax.plots.canvas import dress, figure, legend, looks, save
@@ -197,11 +198,11 @@ def _shares(steps: np.ndarray) -> np.ndarray:
 def _spectra(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
     """Power of the tracks by frequency (Hz), over the square of the noise's rms."""
     spectra = []
-    frequency = np.fft.rfftfreq(PIECE, 1 / tracks.RATE)
+    frequency = np.fft.rfftfreq(PIECE, 1 / motion.RATE)
     for part in parts:
         if len(part.observed) >= PIECE:
             flat = part.observed.reshape(len(part.observed), -1)
-            power = welch(flat, fs=tracks.RATE, nperseg=PIECE, axis=0, detrend="linear")[1]
+            power = welch(flat, fs=motion.RATE, nperseg=PIECE, axis=0, detrend="linear")[1]
             spectra.append(power.mean(axis=1) / part.noise.var())
     return frequency, np.array(spectra)
 

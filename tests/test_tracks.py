@@ -55,13 +55,6 @@ def test_following_crop_keeps_the_box_of_every_frame():
     np.testing.assert_allclose(side, tracks.CROP / tracks.MARGIN, rtol=1e-4)
 
 
-def test_blinks_close_the_eyes_now_and_then():
-    closure = np.asarray(tracks.blinks(jax.random.key(2), 600))
-    assert closure.max() > 0.55
-    assert closure.min() == 0
-    assert np.median(closure) == 0
-
-
 def test_noise_has_the_level_and_the_correlations_over_points_that_it_names():
     e = error(level=2.0)
     np.testing.assert_allclose(e.std(), 2.0, rtol=0.05)

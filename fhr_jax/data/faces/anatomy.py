@@ -22,7 +22,7 @@ _LEFT = {
     7: (-0.195, 1.215, 0.12),
     8: (0.0, 1.24, 0.17),
     # brow
-    17: (-0.665, -0.14, -0.03),
+    17: (-0.676, -0.134, -0.03),
     18: (-0.565, -0.23, 0.09),
     19: (-0.42, -0.26, 0.17),
     20: (-0.27, -0.24, 0.22),
@@ -51,7 +51,7 @@ _LEFT = {
     58: (-0.09, 0.85, 0.335),
     59: (-0.2, 0.815, 0.275),
     # inner lips
-    60: (-0.28, 0.745, 0.21),
+    60: (-0.262, 0.741, 0.21),
     61: (-0.083, 0.74, 0.345),
     62: (0.0, 0.743, 0.355),
     66: (0.0, 0.75, 0.35),
@@ -148,10 +148,10 @@ def _identity() -> np.ndarray:
         _move(y=0.045 * _ramp(0.9, 0.35), x=-0.02 * _SIDE * corner),  # long chin
         _move(x=0.05 * _X * _ramp(0.9, 0.3) * _JAW),  # broad chin
         _move(z=0.05 * _ramp(0.75, 0.4)),  # chin forward
-        _move(x=0.016 * _SIDE * _EYES),  # eyes apart
-        _move(x=0.06 * (np.abs(_X) - _EYE_X) * _SIDE * _EYES),  # eye width
+        _move(x=0.013 * _SIDE * _EYES),  # eyes apart
+        _move(x=0.045 * (np.abs(_X) - _EYE_X) * _SIDE * _EYES),  # eye width
         _move(y=0.17 * opening),  # eye height
-        _move(y=-0.03 * (np.abs(_X) - _EYE_X) / 0.145 * _EYES * 0.6),  # eye slant
+        _move(y=-0.03 * (np.abs(_X) - _EYE_X) / 0.145 * _EYES * 0.4),  # eye slant
         _move(y=-0.026 * _BROWS),  # brow height
         _move(y=0.024 * brow_row * _BROWS),  # brow slant
         _move(y=-0.02 * np.sin(np.pi * brow_row) * _BROWS),  # brow arch
@@ -174,6 +174,11 @@ def _identity() -> np.ndarray:
         _move(y=0.014 * _SIDE * _BROWS),  # asymmetry: one brow higher
         _move(z=0.07 * (_Z - 0.1)),  # deep or flat face
         _move(y=0.05 * _JAW * (1 - _ramp(0.0, 1.0))),  # ears low: upper contour points lower
+        _move(y=0.02 * _SIDE * _JAW * (1 - _ramp(0.0, 1.0))),  # asymmetry: one ear lower
+        _move(x=0.022 * _JAW * _ramp(0.7, 0.5) - 0.006 * _BROWS),  # asymmetry: chin aside
+        _move(y=0.028 * brow_row**3 * _BROWS - 0.008 * _BROWS),  # brow tails low
+        _move(y=0.025 * _SIDE * (brow_row**3 - 0.35) * _BROWS),  # asymmetry: one brow tail lower
+        _move(y=0.016 * _ids(28, 29, 30) - 0.01 * _ids(31, 35), x=0.014 * _SIDE * _ids(31, 35)),  # nose tip low
     ]
     return np.stack(modes)
 
@@ -221,7 +226,10 @@ EXPRESSION = _expression()
 
 # Sections through the head at the height of each contour point, jaw 0..16: z of the front of the face there (nose left
 # out). Under yaw the visible outline is where these ellipses turn away.
-CONTOUR_FRONT = np.array([0.14, 0.16, 0.20, 0.24, 0.26, 0.26, 0.25, 0.25, 0.25])
+CONTOUR_FRONT = np.array([0.14, 0.16, 0.18, 0.19, 0.18, 0.16, 0.15, 0.18, 0.20])
+
+CONTOUR_SLIDE = np.array([0.45, 0.1, -0.25, -0.6, -0.7, -0.65, -0.5, -0.25, 0.0])
+"""How far the points of the contour go along it (in segments, towards the chin) on a far side, at a yaw of 90 degrees."""
 
 CROWN = np.array(
     [[0.79, -0.2, -0.58, 0.16], [0.755, -0.45, -0.52, 0.2], [0.66, -0.70, -0.45, 0.2], [0.45, -0.92, -0.36, 0.1]]

@@ -1,113 +1,159 @@
-"""Clips: one person, moving smoothly. Frames are 1/25 s apart.
+"""How people move before a camera: turns, nods, speech, smiles, brows, blinks, swaying. Frames are 1/30 s apart.
 
-Every signal is a cubic B-spline through random knots or a smooth pulse, so positions have bounded second differences.
+The constants were rounded until statistics of published predictions on 300-VW were met (`experiments/match_tracks.py`):
+power by frequency, speed, bend, range and speed of the pose, directions of motion. Clips and synthetic tracks both move
+so.
 """
 
-import math
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fhr_jax.data.faces.dice import Dice, Key
+from fhr_jax.data.faces import anatomy
+from fhr_jax.data.faces.dice import Key
 from fhr_jax.data.faces.face import Face
 from fhr_jax.data.faces.sample import POSE_LIMIT, sample
 
-_SLOT = 75
-"""Frames of a slot with one blink."""
+RATE = 30.0
+"""Frames a second."""
 
 
-def wander(key: Key, frames: int, *, period: float, channels: int) -> Float[Array, "t c"]:
-    """Smooth noise of about unit deviation: cubic B-splines with random knots every `period` frames.
+class Motion(NamedTuple):
+    """What one person does, around rest.
 
-    The knots are uniform in +-2.5, so the second difference is at most 10 / period^2.
+    Attributes:
+        pose: (T, 3) yaw, pitch, roll in radians.
+        expression: (T, E) coefficients of `anatomy.EXPRESSION`.
+        place: (T, 3) shift (x, y) in head units and logarithm of the size.
     """
-    knots = math.ceil(frames / period) + 4
-    values = jax.random.uniform(key, (knots, channels), minval=-2.5, maxval=2.5)
-    values = jax.lax.optimization_barrier(values)
-    t = jnp.abs(jnp.arange(frames)[:, None] / period + 1.5 - jnp.arange(knots)[None])
-    near = 2 / 3 - t * t * (1 - t / 2)
-    weights = jnp.where(t < 1, near, jnp.maximum(2 - t, 0) ** 3 / 6)
-    return jnp.matmul(weights, values, precision=jax.lax.Precision.HIGHEST)
+
+    pose: Float[Array, "t 3"]
+    expression: Float[Array, "t e"]
+    place: Float[Array, "t 3"]
 
 
-def _gate(x: Array) -> Array:
-    """0 below 0, 1 above 1, smooth between."""
-    x = jnp.clip(x, 0, 1)
-    return x * x * (3 - 2 * x)
+def move(keys: tuple[Key, Key, Key], frames: int, liveliness: Float[Array, ""]) -> Motion:
+    """Random motion of `frames` frames; `liveliness` scales how much and how fast, 1 is typical."""
+    return Motion(
+        _pose(keys[0], frames, liveliness),
+        _expression(keys[1], frames, liveliness),
+        _place(keys[2], frames, liveliness),
+    )
 
 
-def blinks(key: Key, frames: int) -> Float[Array, "t"]:
-    """Closing of the lids, 0 to 1: one blink of 8 to 12 frames somewhere in every 75."""
-    slots = math.ceil(frames / _SLOT)
-    dice = Dice(key, uniforms=2 * slots)
-    middle = _SLOT * jnp.arange(slots) + dice.uniform(8.0, _SLOT - 8.0, (slots,))
-    half = dice.uniform(4.0, 6.0, (slots,))
-    away = (jnp.arange(frames)[:, None] - middle[None]) / half[None]
-    return (jnp.maximum(1 - away * away, 0) ** 2).sum(axis=1)
-
-
-def _pose(key: Key, start: Float[Array, "3"], frames: int) -> Float[Array, "t 3"]:
-    slow_key, fast_key, nod_key = jax.random.split(key, 3)
-    slow = wander(slow_key, frames, period=45.0, channels=3) * jnp.array([[14.0, 5.0, 4.0]])
-    fast = wander(fast_key, frames, period=14.0, channels=3) * jnp.array([[3.0, 2.0, 1.5]])
-    gate = wander(nod_key, frames, period=50.0, channels=1)[:, 0]
-    nod = 5.0 * _gate(gate - 0.3) * jnp.sin(2 * jnp.pi * jnp.arange(frames) / 22)
-    moving = slow + fast + nod[:, None] * jnp.array([[0.0, 1.0, 0.0]])
-    limit = jnp.deg2rad(jnp.array([POSE_LIMIT]))
-    return limit * jnp.tanh((0.7 * start[None] + jnp.deg2rad(moving)) / limit)
-
-
-def _expression(key: Key, rest: Float[Array, "e"], frames: int) -> Float[Array, "t e"]:
-    talk_key, speech_key, slow_key, blink_key = jax.random.split(key, 4)
-    talk = _gate(0.5 + wander(talk_key, frames, period=40.0, channels=1)[:, 0])
-    speech = wander(speech_key, frames, period=3.5, channels=3) * talk[:, None]
-    slow = wander(slow_key, frames, period=30.0, channels=4)
-    smile = _gate(0.45 * slow[:, 0] + 0.2)
-    blink = blinks(blink_key, frames)
-    still = jnp.zeros(frames)
-    moving = [
-        0.12 * speech[:, 0] ** 2,
-        0.9 * smile,
-        0.15 * speech[:, 1] ** 2,
-        still,
-        blink,
-        blink,
-        0.3 * smile,
-        0.45 * slow[:, 1],
-        0.3 * slow[:, 2],
-        still,
-        still,
-        0.12 * speech[:, 2] ** 2,
-    ]
-    # What the person keeps: asymmetric lids, raised brows; the mouth starts from rest.
-    keep = jnp.array([0.0, 0.2, 0.0, 0.3, 0.6, 0.6, 0.6, 0.4, 0.4, 0.3, 0.6, 0.0])
-    expression = keep[None] * jnp.clip(rest, -0.4, 0.5)[None] + jnp.stack(moving, axis=1)
-    return jnp.concatenate([expression[:, :4], jnp.minimum(expression[:, 4:6], 1), expression[:, 6:]], axis=1)
-
-
-def clip(key: Key, frames: int) -> Face:
+def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -> Face:
     """A clip of one random person: turns, nods, speech, blinks, smiles, gaze, drift and change of scale.
 
     Args:
         key: random key.
-        frames: number of frames T, at 25 a second.
+        frames: number of frames T, at 30 a second.
+        liveliness: how much the person moves.
 
     Returns:
         A face whose every leaf has a leading axis T; identity and appearance do not change. Render it by
         ``jax.vmap(partial(render, size=...))`` or, to save memory, ``jax.lax.map``.
     """
-    face_key, pose_key, expression_key, gaze_key, camera_key = jax.random.split(key, 5)
+    face_key, gaze_key, *keys = jax.random.split(key, 5)
     face = sample(face_key)
+    motion = move(tuple(keys), frames, jnp.asarray(liveliness, jnp.float32))
     still = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (frames, *leaf.shape)), face)
-    drift = wander(camera_key, frames, period=45.0, channels=3)
-    gaze = wander(gaze_key, frames, period=12.0, channels=2) * jnp.array([[0.15, 0.08]])
+    limit = jnp.deg2rad(jnp.array([POSE_LIMIT]))
+    gaze = wander(gaze_key, frames, 0.4, size=2) * jnp.array([[0.15, 0.08]])
     view = still.view._replace(
-        centre=still.view.centre + 0.025 * drift[:, :2], scale=still.view.scale * jnp.exp(0.1 * drift[:, 2])
+        centre=still.view.centre + still.view.scale[:, None] * motion.place[:, :2],
+        scale=still.view.scale * jnp.exp(motion.place[:, 2]),
     )
     return still._replace(
-        pose=_pose(pose_key, face.pose, frames),
-        expression=_expression(expression_key, face.expression, frames),
+        pose=limit * jnp.tanh((0.7 * still.pose + motion.pose) / limit),
+        expression=_kept(still.expression, motion.expression),
         gaze=0.5 * still.gaze + gaze,
         view=view,
     )
+
+
+def wander(key: Key, frames: int, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
+    """Smooth stationary noise of variance 1 whose turns take about `seconds`: a sum of random waves."""
+    waves = 24
+    frequency_key, phase_key, weight_key = jax.random.split(key, 3)
+    frequency = jnp.abs(jax.random.normal(frequency_key, (waves, size))) / (2 * jnp.pi * seconds)
+    phase = 2 * jnp.pi * jax.random.uniform(phase_key, (waves, size))
+    weight = jax.random.normal(weight_key, (waves, size)) / jnp.sqrt(waves / 2)
+    time = jnp.arange(frames)[:, None, None] / RATE
+    return (weight[None] * jnp.sin(2 * jnp.pi * frequency[None] * time + phase[None])).sum(axis=1)
+
+
+def blinks(key: Key, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
+    """Closure of the lids in [0, 1]: down in about 0.1 s, up in about 0.2 s."""
+    number = max(1, round(frames / RATE / every))
+    time_key, speed_key, depth_key = jax.random.split(key, 3)
+    start = jax.random.uniform(time_key, (number,), minval=0, maxval=frames / RATE)
+    pace = jax.random.uniform(speed_key, (number,), minval=0.8, maxval=1.4)
+    depth = jax.random.uniform(depth_key, (number,), minval=0.6, maxval=1.0)
+    t = (jnp.arange(frames)[:, None] / RATE - start[None]) / pace[None]
+
+    def ease(u: Array) -> Array:
+        u = jnp.clip(u, 0, 1)
+        return u**2 * (3 - 2 * u)
+
+    return (depth[None] * (ease(t / 0.11) - ease((t - 0.14) / 0.2))).max(axis=1)
+
+
+def _moves(key: Key, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
+    """Steps from one random rest (variance 1) to the next, smooth (minimum jerk), at random times."""
+    steps = max(1, round(frames / RATE / every))
+    time_key, length_key, size_key = jax.random.split(key, 3)
+    start = jax.random.uniform(time_key, (steps,), minval=0, maxval=frames / RATE)
+    length = jax.random.uniform(length_key, (steps,), minval=lasting[0], maxval=lasting[1])
+    rests = jax.random.normal(size_key, (steps + 1,))
+    time = jnp.arange(frames)[:, None] / RATE
+    u = jnp.clip((time - jnp.sort(start)[None]) / length[None], 0, 1)
+    return rests[0] + (u**3 * (10 - 15 * u + 6 * u**2) * (rests[1:] - rests[:-1])[None]).sum(axis=1)
+
+
+def _pose(key: Key, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+    """Yaw, pitch, roll in radians: drift, turns and nods."""
+    keys = jax.random.split(key, 8)
+    drift = wander(keys[0], frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
+    sway = wander(keys[7], frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
+    tremor = wander(keys[1], frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
+    turn = 0.28 * _moves(keys[2], frames, every=3.0, lasting=(0.45, 1.3))
+    bow = 0.10 * _moves(keys[3], frames, every=3.0, lasting=(0.3, 1.0))
+    tilt = 0.07 * _moves(keys[4], frames, every=4.0, lasting=(0.4, 1.2))
+    nodding = jax.nn.sigmoid(4 * (_moves(keys[5], frames, every=2.5, lasting=(0.3, 0.6)) - 1))
+    nod = 0.05 * nodding * wander(keys[6], frames, 0.22)[:, 0]
+    limited = jnp.stack([0.7 * jnp.tanh(turn / 0.7), bow + nod, tilt], axis=1)
+    return liveliness * (sway + tremor) + liveliness**0.75 * (drift + limited)
+
+
+def _expression(key: Key, frames: int, liveliness: Array) -> Float[Array, "t e"]:
+    """Coefficients of `anatomy.EXPRESSION`: jaw, smile, pucker, press, lids, squint, brows up, together, nose."""
+    keys = jax.random.split(key, 8)
+    talking = jax.nn.sigmoid(5 * _moves(keys[0], frames, every=2.5, lasting=(0.2, 0.5)))
+    syllables = wander(keys[1], frames, 0.08, size=3) * talking[:, None]
+    jaw = 0.25 * jax.nn.softplus(2 * syllables[:, 0] - 0.6) * jnp.sqrt(liveliness)
+    pucker, press = 0.35 * jax.nn.relu(syllables[:, 1]), 0.3 * jax.nn.relu(syllables[:, 2])
+    smile = jax.nn.sigmoid(2 * _moves(keys[2], frames, every=4.0, lasting=(0.3, 1.0)) - 1)
+    up = 0.8 * jax.nn.sigmoid(2.5 * _moves(keys[3], frames, every=3.0, lasting=(0.2, 0.6)) - 2)
+    together = 0.6 * jax.nn.sigmoid(2 * _moves(keys[4], frames, every=4.0, lasting=(0.3, 0.8)) - 2)
+    squint = 0.4 * jax.nn.sigmoid(2 * _moves(keys[5], frames, every=4.0, lasting=(0.3, 0.8)) - 1)
+    nose = 0.3 * jax.nn.relu(wander(keys[6], frames, 0.5)[:, 0])
+    lid = blinks(keys[7], frames)
+    known = jnp.stack([jaw, smile, pucker, press, lid, lid, squint, up, together, nose], axis=1)
+    return jnp.pad(known, ((0, 0), (0, len(anatomy.EXPRESSION) - known.shape[1])))
+
+
+def _place(key: Key, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+    """Shift (x, y) in head units and log size: a person who sways before the camera."""
+    drift_key, tremor_key = jax.random.split(key)
+    drift = wander(drift_key, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
+    tremor = wander(tremor_key, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
+    return liveliness * (drift + tremor)
+
+
+def _kept(rest: Float[Array, "t e"], moving: Float[Array, "t e"]) -> Float[Array, "t e"]:
+    """What the person keeps of the sampled expression (asymmetric lids, raised brows), and what moves around it."""
+    keep = jnp.array([0.0, 0.2, 0.0, 0.3, 0.6, 0.6, 0.6, 0.4, 0.4, 0.3, 0.6, 0.0])
+    expression = keep[None] * jnp.clip(rest, -0.4, 0.5) + moving
+    return jnp.concatenate([expression[:, :4], jnp.minimum(expression[:, 4:6], 1), expression[:, 6:]], axis=1)

@@ -80,13 +80,34 @@ def outline(rim: Float[Array, "n 3"], front: Float[Array, "n"], yaw: Float[Array
     return jnp.stack([rim[:, 0] * jnp.sin(angle), rim[:, 1], rim[:, 2] + deep * jnp.cos(angle)], axis=1)
 
 
+def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
+    """Move contour points along their line as annotators do, who spread them over the part that is seen.
+
+    On the far side, where the cheek hides the jaw, the middle points go up; on the near side they go down. See `anatomy.CONTOUR_SLIDE`.
+    """
+    step = jnp.asarray(anatomy.CONTOUR_SLIDE, jaw.dtype)
+
+    def half(side: Float[Array, "9 3"], away: Float[Array, ""]) -> Float[Array, "9 3"]:
+        segments = side[1:] - side[:-1]
+        after, before = jnp.concatenate([segments, segments[-1:]]), jnp.concatenate([segments[:1], segments])
+        by = (step * away)[:, None]
+        return side + jnp.maximum(by, 0) * after + jnp.minimum(by, 0) * before
+
+    left, right = half(jaw[:9], -jnp.sin(yaw)), half(jaw[:7:-1], jnp.sin(yaw))
+    return jnp.concatenate([left, right[-2::-1]])
+
+
+def contour(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
+    """The jaw points of a turned head: slid along their line, then round the head to the visible outline."""
+    front = jnp.asarray(anatomy.CONTOUR_FRONT, jaw.dtype)
+    return outline(slide(jaw, yaw), jnp.concatenate([front, front[-2::-1]]), yaw)
+
+
 def project(face: Face) -> Projection:
     """Shape, turn and project a face (no frame axis)."""
     points = head(face.identity, face.expression)
     yaw, pitch = face.pose[0], face.pose[1]
-    front = jnp.asarray(anatomy.CONTOUR_FRONT, points.dtype)
-    front = jnp.concatenate([front, front[-2::-1]])
-    jaw = outline(points[:17], front, yaw)
+    jaw = contour(points[:17], yaw)
     right = jnp.asarray(anatomy.CROWN, points.dtype)
     width = (points[16, 0] - points[0, 0]) / 2 / anatomy.MEAN[16, 0]
     rim = right[:, :3] * jnp.stack([width, 1 + 0 * width, 1 + 0 * width])[None]
