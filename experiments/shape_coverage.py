@@ -3,10 +3,10 @@
     FHR_JAX_DATA=... python experiments/shape_coverage.py --out runs/coverage
 
 Synthetic shapes are drawn as training draws them. Both sets are aligned by similarity (Procrustes) to the synthetic
-mean and measured in inter-ocular distances (outer eye corners) of that mean. Reported: the error that is left when real
-shapes are rebuilt from the synthetic mean and the first K principal components of the synthetic shapes; the same with the
-mean and components of the real shapes themselves; per landmark the distance of the two means and the ratio of the two
-spreads (rms distance from the mean). Half a minute on one core.
+mean and measured in inter-ocular distances (outer eye corners) of that mean. Reported: the error that is left when
+real shapes are rebuilt from the synthetic mean and the first K principal components of the synthetic shapes; the same
+with the mean and components of the real shapes themselves; per landmark the distance of the two means and the ratio of
+the two spreads (rms distance from the mean). Half a minute on one core.
 
 Expected, in percent of the inter-ocular distance (6000 synthetic shapes, seed 0):
 

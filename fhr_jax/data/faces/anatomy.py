@@ -229,7 +229,7 @@ EXPRESSION = _expression()
 CONTOUR_FRONT = np.array([0.14, 0.16, 0.18, 0.19, 0.18, 0.16, 0.15, 0.18, 0.20])
 
 CONTOUR_SLIDE = np.array([0.45, 0.1, -0.25, -0.6, -0.7, -0.65, -0.5, -0.25, 0.0])
-"""How far the points of the contour go along it (in segments, towards the chin) on a far side, at a yaw of 90 degrees."""
+"""How far contour points go along their line on a far side (segments, towards the chin) at a yaw of 90 degrees."""
 
 CROWN = np.array(
     [[0.79, -0.2, -0.58, 0.16], [0.755, -0.45, -0.52, 0.2], [0.66, -0.70, -0.45, 0.2], [0.45, -0.92, -0.36, 0.1]]

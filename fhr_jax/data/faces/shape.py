@@ -83,7 +83,8 @@ def outline(rim: Float[Array, "n 3"], front: Float[Array, "n"], yaw: Float[Array
 def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
     """Move contour points along their line as annotators do, who spread them over the part that is seen.
 
-    On the far side, where the cheek hides the jaw, the middle points go up; on the near side they go down. See `anatomy.CONTOUR_SLIDE`.
+    On the far side, where the cheek hides the jaw, the middle points go up; on the near side they go down. How far is
+    `anatomy.CONTOUR_SLIDE`.
     """
     step = jnp.asarray(anatomy.CONTOUR_SLIDE, jaw.dtype)
 
