@@ -45,7 +45,7 @@ def glasses(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Plan
 
 
 def occluder_alpha(canvas: Canvas, face: Face) -> Grid:
-    """Coverage of a hand (four fingers and a palm) or a bar that comes from outside towards the face."""
+    """Coverage of a hand (four fingers), a bar, or something round that comes from outside towards the face."""
     o = face.appearance.occluder
     cos, sin = jnp.cos(o.angle), jnp.sin(o.angle)
     x, y = canvas.x - o.centre[0], canvas.y - o.centre[1]
@@ -56,14 +56,18 @@ def occluder_alpha(canvas: Canvas, face: Face) -> Grid:
         beyond = jnp.maximum(-along - reach + 0.02, 0)
         fingers.append(jnp.sqrt(a * a + beyond * beyond + 1e-12) - o.width)
     bar = jnp.maximum(jnp.abs(across) - 2.5 * o.width, -along)
-    return o.amount * cover(jnp.where(o.kind > 0.5, bar, reduce(jnp.minimum, fingers)), 1.5 * canvas.pixel)
+    ball = jnp.sqrt((along - 6 * o.width) ** 2 + (0.8 * across) ** 2 + 1e-12) - 6 * o.width
+    inside = jnp.where(o.kind > 1.5, ball, jnp.where(o.kind > 0.5, bar, reduce(jnp.minimum, fingers)))
+    return o.amount * cover(inside, 1.5 * canvas.pixel)
 
 
 def occluder_colour(canvas: Canvas, face: Face) -> Planes:
-    """Its colour, with dark lines between fingers."""
+    """Its colour: dark lines between fingers, something round darker towards its edge."""
     o = face.appearance.occluder
     cos, sin = jnp.cos(o.angle), jnp.sin(o.angle)
-    across = cos * (canvas.y - o.centre[1]) - sin * (canvas.x - o.centre[0])
+    x, y = canvas.x - o.centre[0], canvas.y - o.centre[1]
+    along, across = cos * x + sin * y, cos * y - sin * x
     finger = (across / (2.05 * o.width)) % 1.0 - 0.5
-    shade = jnp.where(o.kind > 0.5, 1 + 0 * finger, 1.05 - 0.45 * (1 - 4 * (0.5 - jnp.abs(finger)) ** 2) ** 2)
+    solid = jnp.where(o.kind > 1.5, 0.75 + 0.4 * jnp.clip(along / (6 * o.width), 0, 1), 1.0)
+    shade = jnp.where(o.kind > 0.5, solid, 1.05 - 0.45 * (1 - 4 * (0.5 - jnp.abs(finger)) ** 2) ** 2)
     return o.colour[:, None, None] * shade[None]

@@ -104,7 +104,8 @@ class Glasses(NamedTuple):
 
 
 class Occluder(NamedTuple):
-    """Something before the face: a hand (0) or a bar (1), at `centre` (head units), turned by `angle`."""
+    """Something before the face: a hand (0), a bar (1) or something round (2) that reaches to `centre` (head units)
+    from the direction `angle`."""
 
     amount: Float[Array, "*t"]
     kind: Float[Array, "*t"]
@@ -118,7 +119,8 @@ class Scene(NamedTuple):
     """Background (random grids that are interpolated, stripes, shapes), clothes and light.
 
     A row of `shapes` is x, y and two radii in fractions of the frame, an angle, and a kind: below 1/2 an
-    ellipse, else a box. `collar` is how deep the clothes are cut, `shoulders` where they begin (head units below the
+    ellipse, else a box. `neck` is its half width in head units, how bright it is beside the face, and how dark the shadow
+    of the chin; `jowl` how much of a double chin there is. `collar` is how deep the clothes are cut, `shoulders` where they begin (head units below the
     eyes). `light` is the direction towards the light, x right, y down, z to the camera; `ambient` its share of light
     from everywhere; `tint` its colour.
     """
@@ -132,6 +134,8 @@ class Scene(NamedTuple):
     shape_colours: Float[Array, "*t 4 3"]
     shape_amount: Float[Array, "*t"]
     clothes: Float[Array, "*t 3"]
+    neck: Float[Array, "*t 3"]
+    jowl: Float[Array, "*t"]
     collar: Float[Array, "*t"]
     shoulders: Float[Array, "*t"]
     light: Float[Array, "*t 3"]

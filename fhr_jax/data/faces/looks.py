@@ -119,12 +119,13 @@ def _glasses(dice: Dice) -> Glasses:
 
 
 def _occluder(dice: Dice, skin: Array) -> Occluder:
-    kind = dice.chance(0.4)
+    kind = dice.choice((0.45, 0.3, 0.25)).astype(skin.dtype)
     around = dice.uniform(0.0, 2 * jnp.pi)
     reach = dice.uniform(0.6, 1.1)
-    colour = jnp.where(kind > 0, dice.uniform() * dice.uniform(0.6, 1.4, (3,)), 0.97 * skin)
+    other = (kind == 1) | ((kind == 2) & (dice.chance(0.5) > 0))
+    colour = jnp.where(other, dice.uniform() * dice.uniform(0.6, 1.4, (3,)), 0.97 * skin)
     return Occluder(
-        amount=dice.chance(0.12),
+        amount=dice.chance(0.15),
         kind=kind,
         centre=jnp.stack([reach * jnp.cos(around), 0.45 + reach * jnp.sin(around)]),
         angle=around + dice.normal(0.5),
@@ -153,6 +154,8 @@ def _scene(key: Key, dice: Dice) -> Scene:
         ],
         axis=1,
     )
+    jowl = dice.chance(0.25) * dice.uniform(0.4, 1.0)
+    stout = 0.2 * jowl * jnp.array([1.0, 1.0, -0.3])  # a stout neck, hardly darker than the face
     warm = jnp.array([1.0, 0.1, -1.0])
     tint = 1 + 0.02 * warm + dice.normal(0.07) * warm + dice.normal(0.02, shape=(3,))
     return Scene(
@@ -165,10 +168,12 @@ def _scene(key: Key, dice: Dice) -> Scene:
         shape_colours=jnp.clip(dice.uniform(shape=(4, 1)) + dice.normal(0.13, shape=(4, 3)), 0, 1),
         shape_amount=dice.chance(0.7),
         clothes=jnp.clip(dice.uniform(0.02, 0.95) * (1 + dice.uniform(-0.4, 0.4, (3,))), 0, 1),
+        neck=jnp.stack([dice.uniform(0.44, 0.68), dice.uniform(0.55, 1.25), dice.uniform(0.05, 0.5)]) + stout,
+        jowl=jowl,
         collar=dice.uniform(0.0, 0.6),
         shoulders=dice.uniform(1.65, 2.1),
         light=light / jnp.sqrt((light**2).sum()),
-        ambient=dice.uniform(0.3, 0.9),
+        ambient=jnp.where(dice.chance(0.2) > 0, dice.uniform(0.08, 0.3), dice.uniform(0.3, 0.95)),
         tint=tint * dice.uniform(0.7, 1.15),
     )
 

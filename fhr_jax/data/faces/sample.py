@@ -9,14 +9,15 @@ from fhr_jax.data.faces.dice import Dice, Key
 from fhr_jax.data.faces.face import Face, View
 from fhr_jax.data.faces.looks import appearance
 
-POSE_LIMIT = (60.0, 30.0, 30.0)
+POSE_LIMIT = (60.0, 38.0, 30.0)
 """Largest yaw, pitch and roll in degrees."""
 
 
 def _pose(dice: Dice) -> Float[Array, "3"]:
-    """Mostly near frontal; two in five turn far."""
+    """Mostly near frontal; two in five turn far, three in ten bow or raise their heads."""
     yaw = jnp.where(dice.chance(0.4) > 0, dice.normal(30.0, 2.0), dice.normal(10.0))
-    pitch = jnp.where(dice.chance(0.3) > 0, 2.0, 1.0) * dice.normal(7.5, 2.0) + 1.0
+    bowed = dice.chance(0.3)
+    pitch = (1 + 1.3 * bowed) * dice.normal(7.5, 2.0) + 1.0 + 3.0 * bowed
     limit = jnp.array(POSE_LIMIT)
     return jnp.deg2rad(jnp.clip(jnp.stack([yaw, pitch, dice.normal(8.0)]), -limit, limit))
 

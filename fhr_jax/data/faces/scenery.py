@@ -50,14 +50,29 @@ def neck(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     base, out, edge = _collar_line(canvas, face, seen)
     t = jnp.clip((canvas.y - 0.7) / 1.3, 0, 1)
     middle = throat[0] + t * (base - throat[0])
-    half = 0.56 + 0.08 * t * t + 0.35 * jnp.maximum(t - 0.75, 0)
+    half = scene.neck[0] + 0.08 * t * t + 0.35 * jnp.maximum(t - 0.75, 0)
     collar = edge + scene.collar * jnp.maximum(0.8 - 1.6 * out, 0) + 0.12
     inside = jnp.maximum(jnp.maximum(jnp.abs(canvas.x - middle) - half, canvas.y - collar), 0.3 - canvas.y)
     across = (canvas.x - middle) / half
     round_ = 1 - 0.3 * across * across + 0.2 * across * scene.light[0]
-    under = 0.4 * blob(canvas, chin, 1.0, 0.7)
-    shade = (0.55 + 0.35 * scene.ambient) * round_ * (1 - under)
-    return layer(image, skin.colour[:, None, None] * shade[None], cover(inside, 1.5 * canvas.pixel))
+    under = scene.neck[2] * blob(canvas, chin, 1.0, 0.7)
+    shade = scene.neck[1] * (0.55 + 0.35 * scene.ambient) * round_ * (1 - under)
+    image = layer(image, skin.colour[:, None, None] * shade[None], cover(inside, 1.5 * canvas.pixel))
+    return _jowl(image, canvas, face, seen)
+
+
+def _jowl(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+    """A double chin: below the jaw, as bright as the face, with a fold at its lower edge."""
+    scene, skin = face.appearance.scene, face.appearance.skin
+    p = seen.points
+    centre = p[8] + 0.15 * (seen.helper("throat") - p[8]) + jnp.array([0.0, -0.2])
+    half = 0.42 * (p[14, 0] - p[2, 0]) * (0.75 + 0.25 * scene.jowl)
+    distance = ellipse(canvas, centre, half, 0.26 + 0.2 * scene.jowl)
+    on = jnp.minimum(5 * scene.jowl, 1)
+    fold = jnp.maximum(1 - jnp.abs(distance - 0.01) / 0.07, 0)
+    image = darken(image, jnp.array([0.6, 0.5, 0.46]), 0.7 * on * fold * fold)
+    shade = 0.72 + 0.3 * scene.ambient + 0.12 * scene.light[0] * (canvas.x - centre[0]) / half
+    return layer(image, skin.colour[:, None, None] * shade[None], on * cover(distance, 0.03 + canvas.pixel))
 
 
 def ears(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
