@@ -5,28 +5,29 @@ from functools import reduce
 import jax.numpy as jnp
 
 from fhr_jax.data.faces.face import Face
-from fhr_jax.data.faces.paint import Canvas, Grid, Planes, cover, layer, stroke
+from fhr_jax.data.faces.paint import Canvas, Grid, Planes, cover, layer, pick, settle, stroke
 from fhr_jax.data.faces.shape import Projection
 
 
-def _lens(canvas: Canvas, face: Face, seen: Projection, eye: tuple[int, int]) -> Grid:
-    glasses = face.appearance.glasses
-    a, b = seen.points[eye[0]], seen.points[eye[1]]
-    forward = 0.12 * seen.rotation[:2, 2]
-    centre = (a + b) / 2 + forward
-    centre = centre + jnp.stack([0 * glasses.drop, glasses.drop])
+def _lens(canvas: Canvas, face: Face, seen: Projection) -> Grid:
+    """About the signed distance to the rim of the lens on either side of the nose."""
+    glasses, p = face.appearance.glasses, seen.points
+    forward = 0.12 * seen.rotation[:2, 2] + jnp.stack([0 * glasses.drop, glasses.drop])
+    centre = pick(canvas.x < (p[39, 0] + p[42, 0]) / 2 + forward[0], (p[36] + p[39]) / 2, (p[42] + p[45]) / 2)
     rx = glasses.radius[0] * jnp.clip(seen.rotation[0, 0], 0.35, 1)
     ry = glasses.radius[1]
-    x = jnp.abs(canvas.x - centre[0]) / rx + 1e-6
-    y = jnp.abs(canvas.y - centre[1]) / ry + 1e-6
-    return ((x**glasses.power + y**glasses.power) ** (1 / glasses.power) - 1) * jnp.minimum(rx, ry)
+    x = jnp.abs(canvas.x - centre[0] - forward[0]) / rx + 1e-6
+    y = jnp.abs(canvas.y - centre[1] - forward[1]) / ry + 1e-6
+    # (x^p + y^p)^(1/p) as large * (1 + (small / large)^p)^(1/p): two powers, and both of numbers up to 2.
+    large = jnp.maximum(x, y)
+    ratio = jnp.exp(glasses.power * jnp.log(jnp.minimum(x, y) / large))
+    return (large * jnp.exp(jnp.log1p(ratio) / glasses.power) - 1) * jnp.minimum(rx, ry)
 
 
 def glasses(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     """Lenses, rims, bridge and temples."""
     g = face.appearance.glasses
-    left, right = _lens(canvas, face, seen, (36, 39)), _lens(canvas, face, seen, (42, 45))
-    lens = jnp.minimum(left, right)
+    lens = settle(_lens(canvas, face, seen))
     soft = 1.2 * canvas.pixel
     image = layer(image, 0.3 * g.colour, g.amount * g.tint * cover(lens, soft))
     streak = jnp.maximum(1 - jnp.abs(canvas.x + 0.6 * canvas.y - 0.1 * face.pose[0]) % 0.7 / 0.2, 0)

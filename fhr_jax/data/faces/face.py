@@ -104,8 +104,7 @@ class Glasses(NamedTuple):
 
 
 class Occluder(NamedTuple):
-    """Something before the face: a hand (0), a bar (1) or something round (2) that reaches to `centre` (head units)
-    from the direction `angle`."""
+    """A hand (kind 0), a bar (1) or something round (2) that reaches to `centre` (head units) from `angle`."""
 
     amount: Float[Array, "*t"]
     kind: Float[Array, "*t"]
@@ -118,11 +117,11 @@ class Occluder(NamedTuple):
 class Scene(NamedTuple):
     """Background (random grids that are interpolated, stripes, shapes), clothes and light.
 
-    A row of `shapes` is x, y and two radii in fractions of the frame, an angle, and a kind: below 1/2 an
-    ellipse, else a box. `neck` is its half width in head units, how bright it is beside the face, and how dark the shadow
-    of the chin; `jowl` how much of a double chin there is. `collar` is how deep the clothes are cut, `shoulders` where they begin (head units below the
-    eyes). `light` is the direction towards the light, x right, y down, z to the camera; `ambient` its share of light
-    from everywhere; `tint` its colour.
+    A row of `shapes` is x, y and two radii in fractions of the frame, an angle, and a kind: below 1/2 an ellipse, else
+    a box. `neck` is its half width in head units, how bright it is beside the face, how dark the shadow of the chin;
+    `jowl` is how much of a double chin there is. `collar` is how deep the clothes are cut, `shoulders` where they begin
+    (head units below the eyes). `light` is the direction towards the light, x right, y down, z to the camera; `ambient`
+    its share of light from everywhere; `tint` its colour.
     """
 
     coarse: Float[Array, "*t 3 6 6"]
