@@ -75,7 +75,17 @@ def landed(image, points, sigma):
 
 
 # Sides of the box: crops that grow 6.2 and 2.5 times, that keep the size, that shrink 1.5 to 9.3 times.
-CASES = [(16, False), (40, False), (98.5, False), (150, False), (300, False), (531, False), (98.5, True), (300, True), (915, True)]
+CASES = [
+    (16, False),
+    (40, False),
+    (98.5, False),
+    (150, False),
+    (300, False),
+    (531, False),
+    (98.5, True),
+    (300, True),
+    (915, True),
+]
 
 
 @pytest.fixture(scope="module")

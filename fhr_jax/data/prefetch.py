@@ -102,10 +102,10 @@ def on_device(batch: Batch, *, sharding: jax.sharding.Sharding | None = None) ->
         batch: arrays of this process.
         sharding: of the global arrays, whose parts these are; None: arrays of this process's first device.
     """
-    numbers = {name: value for name, value in batch.items() if np.asarray(value).dtype.kind in "biuf"}
+    # Copied: workers hand over memory that they share, and a device that is the host would keep it.
+    numbers = {name: value for name, value in on_host(batch).items() if value.dtype.kind in "biuf"}
     if sharding is None:
-        # A copy even where the device is the host: what workers hand over lies in memory that they share.
-        return jax.device_put(numbers, may_alias=False)
+        return jax.device_put(numbers)
     return {name: jax.make_array_from_process_local_data(sharding, value) for name, value in numbers.items()}
 
 
