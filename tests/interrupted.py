@@ -1,6 +1,7 @@
 """A training run in miniature, for `test_kill`: python -m tests.interrupted FOLDER WORKERS STEPS
 
-Its state is a running mix of all pixels that it has seen, in their order; every second step is saved, every step printed.
+Its state is a running mix of all pixels that it has seen, in their order. Every second step is saved,
+each step printed.
 """
 
 import sys

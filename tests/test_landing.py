@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from fhr_jax import augment
 from fhr_jax.data import crops, examples
 from fhr_jax.markup import Markup
 
@@ -75,25 +76,15 @@ def landed(image, points, sigma):
 
 
 # Sides of the box: crops that grow 6.2 and 2.5 times, that keep the size, that shrink 1.5 to 9.3 times.
-CASES = [
-    (16, False),
-    (40, False),
-    (98.5, False),
-    (150, False),
-    (300, False),
-    (531, False),
-    (98.5, True),
-    (300, True),
-    (915, True),
-]
+SIDES = (16, 40, 98.5, 150, 300, 531)
+CASES = [*((side, False) for side in SIDES), (98.5, True), (300, True), (915, True)]
 
 
 @pytest.fixture(scope="module")
 def augmented():
-    """A batch of stored crops, similarity and mirror on the device, the photometric part left out."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(examples.augment, "photometric", lambda key, image: image)
-        yield jax.jit(examples.photographed(SIZE, markup=THREE))
+    """A batch of stored crops, similarity and mirror on the device, the photometric part switched off."""
+    moves = {"turn_chance": 0.8, "turn": 15.0, "flip_chance": 0.5}
+    return jax.jit(examples.photographed(SIZE, markup=THREE, options=augment.OFF, **moves))
 
 
 @pytest.mark.parametrize(("side", "jpeg"), CASES)

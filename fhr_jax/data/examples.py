@@ -56,15 +56,24 @@ def rendered(key: PRNGKeyArray, size: int) -> Prepare:
     return prepare
 
 
-def photographed(size: int, *, markup: Markup = FACE68) -> Prepare:
-    """Batches of `Crops`, {"image": (B, S', S', 3), "points": (B, M, 2)}, to augmented crops."""
+def photographed(
+    size: int, *, markup: Markup = FACE68, options: augment.Photometric | None = None, **moves: float
+) -> Prepare:
+    """Batches of `Crops`, {"image": (B, S', S', 3), "points": (B, M, 2)}, to augmented crops.
+
+    Args:
+        size: side of the crops that come out, in pixels.
+        markup: of the landmarks.
+        options: of `augment.photometric`.
+        **moves: options of `augment.similarity`.
+    """
 
     def one(image: Array, points: Array, key: PRNGKeyArray) -> Examples:
         similarity_key, photometric_key = jax.random.split(key)
-        affine, flip = augment.similarity(similarity_key, size=size)
+        affine, flip = augment.similarity(similarity_key, size=size, **moves)
         affine = geometry.compose(affine, _inner(image.shape[0], size))
         crop, moved = augment.geometric(image / 255, points, affine=affine, flip=flip, markup=markup, size=size)
-        return Examples(augment.photometric(photometric_key, crop), moved)
+        return Examples(augment.photometric(photometric_key, crop, options=options), moved)
 
     def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
         images, points = jnp.asarray(batch["image"], jnp.float32), jnp.asarray(batch["points"])
