@@ -42,24 +42,28 @@ _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66
 
 
 class Photometric(NamedTuple):
-    """Strengths and probabilities of `photometric`.
+    """Strengths and probabilities of `photometric`; `OFF` has all of them off, to be switched on one by one.
+
+    Logarithms are normal draws cut at two standard deviations, all else is uniform.
 
     Attributes:
-        brightness: largest shift of all values.
-        contrast: standard deviation of the logarithm of the contrast.
-        gamma: standard deviation of the logarithm of gamma.
-        cast: standard deviation of the logarithm of each channel's gain.
-        grey: probability of a grey picture; otherwise saturation is drawn from [0.4, 1.4].
-        blur: largest standard deviation of a Gaussian, in pixels of a 128 px crop.
+        brightness: largest shift of all values, either way; 0 is off.
+        contrast: standard deviation of the logarithm of the contrast, about the mean grey; 0 is off.
+        gamma: standard deviation of the logarithm of gamma; 0 is off.
+        cast: standard deviation of the logarithm of each channel's gain; 0 is off.
+        grey: probability of a grey picture.
+        blur: largest standard deviation of a Gaussian, in pixels of a 128 px crop; up to 1.4 times that on one axis
+            and as much less on the other.
         blur_chance: its probability.
-        low: largest factor of low resolution (averaged down, interpolated up).
+        low: largest factor of low resolution (averaged down, interpolated up); the smallest is 1.
         low_chance: its probability.
-        noise: largest standard deviation of noise.
+        noise: largest standard deviation of noise, small ones being likelier; partly the same in all channels.
         noise_chance: its probability.
         quality: range of the JPEG quality, 1 to 100.
         jpeg_chance: its probability.
-        cutout: largest side of a patch over the picture, in sides of the crop.
+        cutout: largest side of an occluder over the picture, in sides of the crop; the smallest is 0.15 of it.
         cutout_chance: its probability.
+        saturation: range of the saturation of a picture that is not grey; (1, 1) is off.
     """
 
     brightness: float = 0.15
@@ -77,6 +81,23 @@ class Photometric(NamedTuple):
     jpeg_chance: float = 0.5
     cutout: float = 0.45
     cutout_chance: float = 0.15
+    saturation: tuple[float, float] = (0.4, 1.4)
+
+
+OFF = Photometric(
+    brightness=0.0,
+    contrast=0.0,
+    gamma=0.0,
+    cast=0.0,
+    grey=0.0,
+    blur_chance=0.0,
+    low_chance=0.0,
+    noise_chance=0.0,
+    jpeg_chance=0.0,
+    cutout_chance=0.0,
+    saturation=(1.0, 1.0),
+)
+"""Changes nothing; `OFF._replace(jpeg_chance=1.0)` compresses every picture and does nothing else."""
 
 
 def similarity(
@@ -94,11 +115,11 @@ def similarity(
     Args:
         key: random key.
         size: side of the crop in pixels.
-        zoom: the scale is 2^(zoom n), n standard normal clipped to [-2, 2].
-        turn: the angle is turn * n degrees.
-        turn_chance: share of crops that are turned.
-        shift: the shift is shift * size * n pixels on each axis.
-        flip_chance: share of crops that are mirrored.
+        zoom: the scale is 2^(zoom n), n standard normal clipped to [-2, 2]: by default 0.85 to 1.18; 0 is off.
+        turn: the angle is turn * n degrees: by default up to 20 either way.
+        turn_chance: share of crops that are turned; 0 is off.
+        shift: the shift is shift * size * n pixels on each axis: by default up to 4 % of the side; 0 is off.
+        flip_chance: share of crops that are mirrored, landmarks renamed; 0 is off.
 
     Returns:
         The map (2, 3) of pixels (x, y), and a bool: mirror after it.
@@ -162,7 +183,7 @@ def jpeg(image: Image, *, quality: Float[Array, ""] | float) -> Image:
     return jnp.einsum("cd,dyx->yxc", jnp.asarray(np.linalg.inv(_TO_YCC), dtype), planes) + 128 / 255
 
 
-def cutout(key: Key, image: Image, *, largest: float) -> Image:
+def cutout(key: Key, image: Image, *, largest: Float[Array, ""] | float) -> Image:
     """A turned rectangle or ellipse of one colour with a random gradient, somewhere over the picture."""
     size = image.shape[0]
     draws = jax.random.uniform(key, (14,), image.dtype)
@@ -184,7 +205,8 @@ def colour(key: Key, image: Image, *, options: Photometric) -> Image:
     n = jnp.clip(jax.random.normal(normal_key, (5,), image.dtype), -2, 2)
     u = jax.random.uniform(uniform_key, (3,), image.dtype)
     grey = jnp.einsum("yxc,c->yx", image, jnp.asarray(_GREY, image.dtype))[..., None]
-    saturation = jnp.where(u[0] < options.grey, 0.0, 0.4 + u[1])
+    low, high = options.saturation
+    saturation = jnp.where(u[0] < options.grey, 0.0, low + (high - low) * u[1])
     image = grey + saturation * (image - grey)
     gain = jnp.exp(options.cast * n[:3])
     gain = jnp.where(u[0] < options.grey, 1.0, gain)

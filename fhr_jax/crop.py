@@ -15,6 +15,8 @@ from fhr_jax.types import Affine
 
 MAX_SAMPLES = 16
 """`extract` takes at most this many samples a crop pixel and axis; beyond that it has some alias."""
+MAX_FINER = 32
+"""`extract` makes an image at most this many times finer before it warps it."""
 
 
 def warp(image: Float[Array, "h w c"], affine: Affine, *, size: int) -> Float[Array, "{size} {size} c"]:
@@ -60,7 +62,8 @@ def extract(
     A crop pixel is the mean of k x k bilinear samples on a regular grid inside it, with k the smallest
     integer that leaves no gap of more than one image pixel between samples (k = 1 where the image grows).
     The grid is symmetric about the pixel's centre, so landmarks stay exact and mirroring commutes with
-    cropping.
+    cropping. OpenCV rounds places to 1/32 pixel: an image that grows is made finer by a whole factor first, so
+    that these are pixels of the crop.
 
     Args:
         image: RGB, 0-255.
@@ -80,8 +83,25 @@ def extract(
     to_samples[:, 2] += (samples - 1) / 2
     image, origin = _needed(image, to_samples, size * samples)
     to_samples[:, 2] += to_samples[:, :2] @ origin
+    if samples == 1:
+        image, to_samples = _finer(image, to_samples)
     sampled = cv2.warpAffine(image, to_samples, (size * samples, size * samples), flags=cv2.INTER_LINEAR)
     return cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA) if samples > 1 else sampled
+
+
+def _finer(image: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The image with about the pixels of the crop, where the map makes it grow; and the map from there."""
+    import cv2
+
+    growth = np.linalg.norm(affine[:, :2], ord=2)
+    if growth < 1.5:
+        return image, affine
+    factor = min(math.ceil(growth), MAX_FINER)
+    # With a black pixel around, so that the edge of an image fades over one of its pixels as it would without this.
+    image = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
+    linear = affine[:, :2] / factor
+    return image, np.column_stack([linear, affine[:, 2] + linear @ np.full(2, 0.5 - 1.5 * factor)])
 
 
 def _needed(image: np.ndarray, affine: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:

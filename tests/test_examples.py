@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import geometry, heatmap
-from fhr_jax.data import examples, photographs, pts
+from fhr_jax import augment, geometry, heatmap
+from fhr_jax.data import crops, examples, held_out, photographs, pts
 from fhr_jax.data.images import list_annotated
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
@@ -76,22 +76,20 @@ def _peaks(image):
 
 
 def test_dots_in_a_photograph_lie_on_their_landmarks(folder):
-    source = photographs.Photographs(list_annotated(folder), size=round(96 * photographs.MARGIN))
-    example = source[2]
+    records = photographs.Photographs(list_annotated(folder))
+    example = crops.Crops(records, size=round(96 * crops.MARGIN))[2]
     assert example["image"].dtype == np.uint8
     np.testing.assert_allclose(_peaks(jnp.asarray(example["image"]) / 255), example["points"][[0, 67]], atol=0.1)
-    held_out = examples.photographed_set(list_annotated(folder), 96)
-    for image, points in zip(held_out.images, held_out.points, strict=True):
+    seen = examples.photographed_set(records, 96)
+    for image, points in zip(seen.images, seen.points, strict=True):
         np.testing.assert_allclose(_peaks(image), points[jnp.array([0, 67])], atol=0.1)
 
 
-def test_augmented_photographs_carry_their_landmarks_along(folder, monkeypatch):
+def test_augmented_photographs_carry_their_landmarks_along(folder):
+    example = crops.Crops(photographs.Photographs(list_annotated(folder)), size=round(96 * crops.MARGIN))[0]
+    batch = {name: np.repeat(example[name][None], 8, axis=0) for name in ("image", "points")}
     # Without the photometric part dots stay dots.
-    monkeypatch.setattr(examples.augment, "photometric", lambda key, image: image)
-    source = photographs.Photographs(list_annotated(folder), size=round(96 * photographs.MARGIN))
-    example = source[0]
-    batch = {name: np.repeat(value[None], 8, axis=0) for name, value in example.items()}
-    augmented = examples.photographed(96)(jax.random.key(5), batch)
+    augmented = examples.photographed(96, options=augment.OFF)(jax.random.key(5), batch)
     flipped = 0
     for image, points in zip(augmented.images, augmented.points, strict=True):
         red, green = _peaks(image)
@@ -104,9 +102,15 @@ def test_augmented_photographs_carry_their_landmarks_along(folder, monkeypatch):
 
 
 def test_held_out_photographs_are_others_than_those_trained_on(folder):
-    train_on, held_out = photographs.split(folder, held_out=1, seed=0)
-    assert len(train_on) == 3
-    assert not {p.image for p in train_on} & {p.image for p in held_out}
-    assert photographs.split(folder, held_out=1, seed=0) == (train_on, held_out)
-    with pytest.raises(InputError, match="held out"):
-        photographs.split(folder, held_out=4, seed=0)
+    records = photographs.Photographs(list_annotated(folder))
+
+    def files(number, seed):
+        parts = held_out.hold_out(records, number, seed=seed, name=folder)
+        return [[part[i]["file"] for i in range(len(part))] for part in parts]
+
+    train_on, others = files(1, 0)
+    assert sorted(train_on + others) == [f"face {i}.png" for i in range(4)]
+    assert len(others) == 1
+    assert files(1, 0) == [train_on, others]
+    with pytest.raises(InputError, match=f"{folder}.*held out"):
+        files(4, 0)

@@ -2,6 +2,7 @@
 
 import dataclasses
 import time
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -78,7 +79,7 @@ def run(options: Train) -> None:
     update = train.make_update(config, optimizer, prepare, step_key, loss=loss, rounded=options.conventional)
     state = train.init(network_key, config, optimizer)
 
-    with checkpoint.manager(folder / "checkpoints") as checkpoints:
+    with closing(batches), checkpoint.manager(folder / "checkpoints") as checkpoints:
         if checkpoints.latest_step() is not None:
             state = checkpoint.restore(checkpoints, state, batches)
         log.write_config(folder, fixed)
@@ -137,11 +138,18 @@ def _same_run(folder: Path, fixed: dict[str, Any]) -> None:
 
 def _data(options: Train, size: int, key: Any) -> tuple[Any, Any, Any]:
     """Source, preparation on the device, and the held-out examples."""
-    from fhr_jax.data import examples, loader, photographs
+    from fhr_jax.data import examples, held_out, images, loader, photographs
 
     if options.data is None:
         source = loader.Indices(options.held_out, 2**31 - 1)
         return source, examples.rendered(key, size), examples.rendered_set(key, range(options.held_out), size)
-    train_on, held_out = photographs.split(options.data, held_out=options.held_out, seed=options.seed)
-    source = photographs.Photographs(train_on, size=round(size * photographs.MARGIN))
-    return source, examples.photographed(size), examples.photographed_set(held_out, size)
+    records = photographs.Photographs(images.list_annotated(options.data))
+    return _from_records(*held_out.hold_out(records, options.held_out, seed=options.seed, name=options.data), size)
+
+
+def _from_records(train_on: Any, validate_with: Any, size: int) -> tuple[Any, Any, Any]:
+    """The same of annotated pictures, `data.crops.Records`."""
+    from fhr_jax.data import crops, examples
+
+    source = crops.Crops(train_on, size=round(size * crops.MARGIN))
+    return source, examples.photographed(size), examples.photographed_set(validate_with, size)

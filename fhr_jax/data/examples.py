@@ -11,8 +11,8 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt32
 
 from fhr_jax import augment, geometry
 from fhr_jax.data import faces
-from fhr_jax.data.images import Annotated
-from fhr_jax.data.photographs import MARGIN, Photographs
+from fhr_jax.data.crops import MARGIN, Crops, Records
+from fhr_jax.markup import FACE68, Markup
 from fhr_jax.types import Affine
 
 
@@ -56,15 +56,24 @@ def rendered(key: PRNGKeyArray, size: int) -> Prepare:
     return prepare
 
 
-def photographed(size: int) -> Prepare:
-    """Batches of `Photographs`, {"image": (B, S', S', 3), "points": (B, M, 2)}, to augmented crops."""
+def photographed(
+    size: int, *, markup: Markup = FACE68, options: augment.Photometric | None = None, **moves: float
+) -> Prepare:
+    """Batches of `Crops`, {"image": (B, S', S', 3), "points": (B, M, 2)}, to augmented crops.
+
+    Args:
+        size: side of the crops that come out, in pixels.
+        markup: of the landmarks.
+        options: of `augment.photometric`.
+        **moves: options of `augment.similarity`.
+    """
 
     def one(image: Array, points: Array, key: PRNGKeyArray) -> Examples:
         similarity_key, photometric_key = jax.random.split(key)
-        affine, flip = augment.similarity(similarity_key, size=size)
+        affine, flip = augment.similarity(similarity_key, size=size, **moves)
         affine = geometry.compose(affine, _inner(image.shape[0], size))
-        crop, moved = augment.geometric(image / 255, points, affine=affine, flip=flip, size=size)
-        return Examples(augment.photometric(photometric_key, crop), moved)
+        crop, moved = augment.geometric(image / 255, points, affine=affine, flip=flip, markup=markup, size=size)
+        return Examples(augment.photometric(photometric_key, crop, options=options), moved)
 
     def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
         images, points = jnp.asarray(batch["image"], jnp.float32), jnp.asarray(batch["points"])
@@ -79,23 +88,12 @@ def rendered_set(key: PRNGKeyArray, indices: Iterable[int], size: int) -> Exampl
     return Examples(picture.image, picture.points)
 
 
-def photographed_set(pairs: list[Annotated], size: int, *, landmarks: int = 68) -> Examples:
-    """Photographs cropped by their own landmarks: not jittered, not degraded."""
-    source = Photographs(pairs, size=round(size * MARGIN), landmarks=landmarks)
-    images, points = [], []
-    for i in range(len(source)):
-        example = source[i]
-        affine = _inner(source.size, size)
-        crop, moved = augment.geometric(
-            jnp.asarray(example["image"], jnp.float32) / 255,
-            jnp.asarray(example["points"]),
-            affine=affine,
-            flip=jnp.asarray(False),
-            size=size,
-        )
-        images.append(crop)
-        points.append(moved)
-    return Examples(jnp.stack(images), jnp.stack(points))
+def photographed_set(records: Records, size: int, *, landmarks: int = 68) -> Examples:
+    """Records cropped by their boxes: not jittered, not degraded."""
+    source = Crops(records, size=size, landmarks=landmarks, margin=1.0)
+    seen = [source[i] for i in range(len(source))]
+    images, points = (np.stack([example[name] for example in seen]) for name in ("image", "points"))
+    return Examples(jnp.asarray(images, jnp.float32) / 255, jnp.asarray(points))
 
 
 def _inner(stored: int, size: int) -> Affine:

@@ -1,55 +1,45 @@
-"""A folder of photographs with .pts files as a random-access source of crops."""
+"""A folder of photographs with .pts files as records."""
 
-import os
+import hashlib
 from collections.abc import Sequence
+from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
-from fhr_jax import crop, geometry
 from fhr_jax.data import pts
-from fhr_jax.data.images import Annotated, list_annotated, read_image
+from fhr_jax.data.images import Annotated, read_image
 from fhr_jax.errors import InputError
-
-MARGIN = 1.5
-"""Side of a stored crop over that of the face square: room for the random scale, rotation and shift of training."""
 
 
 class Photographs:
-    """Examples {"image": uint8 (S, S, 3), "points": float32 (M, 2) in pixels of that crop}.
+    """Records (`crops.Records`) of photographs; the box is that of the landmarks, the frame is 0."""
 
-    The crop is the square about the landmarks (1.3 times the longer side of their box), `MARGIN` times as wide.
-    """
-
-    def __init__(self, pairs: Sequence[Annotated], *, size: int, landmarks: int = 68):
-        self._pairs, self.size, self._landmarks = tuple(pairs), size, landmarks
+    def __init__(self, pairs: Sequence[Annotated], *, landmarks: int = 68):
+        self._pairs, self._landmarks = tuple(pairs), landmarks
 
     def __len__(self) -> int:
         return len(self._pairs)
 
-    def __getitem__(self, index: int) -> dict[str, np.ndarray]:
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        record = self.encoded(index)
+        return record | {"image": read_image(record["image"])}
+
+    def encoded(self, index: int) -> dict[str, Any]:
+        """The record with the path of the photograph in place of its pixels."""
         pair = self._pairs[int(index)]
-        image, points = read_image(pair.image), pts.read(pair.landmarks, landmarks=self._landmarks)
-        centre, side = geometry.landmark_square(jnp.asarray(points, jnp.float32))
-        if not side > 0:
+        points = pts.read(pair.landmarks, landmarks=self._landmarks)
+        low, high = points.min(axis=0), points.max(axis=0)
+        if not (high > low).any():
             raise InputError(f"{pair.landmarks}: all landmarks lie at one place")
-        affine = np.asarray(geometry.square_crop(centre, MARGIN * side, self.size))
-        mapped = np.asarray(points) @ affine[:, :2].T + affine[:, 2]
-        return {"image": crop.extract(image, affine, self.size), "points": mapped.astype(np.float32)}
+        return {
+            "image": pair.image,
+            "points": points.astype(np.float32),
+            "box": np.concatenate([low, high - low]).astype(np.float32),
+            "dataset": pair.image.parent.name,
+            "file": pair.image.name,
+            "frame": np.int32(0),
+        }
 
-    def __repr__(self) -> str:  # Grain compares it when it restores an iterator.
-        return f"Photographs({len(self._pairs)}, size={self.size})"
-
-
-def split(folder: str | os.PathLike[str], *, held_out: int, seed: int) -> tuple[list[Annotated], list[Annotated]]:
-    """The annotated photographs of a folder, shuffled: those to train on, and `held_out` others.
-
-    Raises:
-        InputError: the folder has too few of them.
-    """
-    pairs = list_annotated(folder)
-    if len(pairs) <= held_out:
-        raise InputError(f"{folder}: {len(pairs)} annotated images, but {held_out} are to be held out of training")
-    order = np.random.default_rng(seed).permutation(len(pairs))
-    chosen = [pairs[i] for i in order]
-    return chosen[held_out:], chosen[:held_out]
+    def __repr__(self) -> str:  # compared when a run resumes
+        names = "\n".join(pair.image.name for pair in self._pairs)
+        return f"Photographs({len(self._pairs)}, {hashlib.blake2b(names.encode(), digest_size=6).hexdigest()})"

@@ -1,0 +1,153 @@
+"""Records to stored crops: which part, at which scale, whose; and on the host alone."""
+
+import os
+import subprocess
+import sys
+
+import cv2
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import crop, geometry
+from fhr_jax.data import crops, images, photographs, pts
+from fhr_jax.data.held_out import Subset
+from fhr_jax.data.images import Annotated
+from fhr_jax.errors import InputError
+
+
+class Pictures:
+    """Two records with their pixels in memory; the second face looks out of its picture."""
+
+    boxes = ((210.4, 130.2, 100.6, 80.0), (560.0, -30.0, 120.0, 90.0))
+
+    def __len__(self):
+        return 2
+
+    def __getitem__(self, index):
+        coarse = np.random.default_rng(index).integers(60, 200, (15, 20, 3), np.uint8)
+        image = cv2.resize(coarse, (640, 480), interpolation=cv2.INTER_CUBIC)
+        box = np.array(self.boxes[index], np.float32)
+        points = (box[:2] + box[2:] * np.random.default_rng(7).uniform(size=(68, 2))).astype(np.float32)
+        record = {"image": image, "points": points, "box": box}
+        return record | {"dataset": "made up", "file": f"{index}.avi", "frame": np.int32(5 * index)}
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_a_crop_is_the_square_about_the_box(index):
+    record, example = Pictures()[index], crops.Crops(Pictures(), size=96)[index]
+    x, y, width, height = record["box"].tolist()
+    affine = geometry.square_crop(jnp.array([x + width / 2, y + height / 2]), 1.5 * 1.3 * width, 96)
+    np.testing.assert_allclose(example["affine"], affine, atol=1e-4)
+    expected = crop.extract(record["image"], np.asarray(affine, np.float64), 96)
+    np.testing.assert_allclose(example["image"].astype(int), expected.astype(int), atol=1)
+    np.testing.assert_allclose(example["points"], geometry.apply(affine, jnp.asarray(record["points"])), atol=1e-3)
+
+
+def test_an_example_says_whose_it_is():
+    example = crops.Crops(Pictures(), size=32)[1]
+    assert [example[name] for name in ("dataset", "file", "frame", "record")] == ["made up", "1.avi", 5, 1]
+    back = geometry.apply(geometry.invert(jnp.asarray(example["affine"])), jnp.asarray(example["points"]))
+    np.testing.assert_allclose(back, Pictures()[1]["points"], atol=1e-3)
+
+
+def test_other_landmarks_and_empty_boxes_are_named(monkeypatch):
+    with pytest.raises(InputError, match=r"^0\.avi: landmarks of shape \(68, 2\), expected \(7, 2\)"):
+        crops.Crops(Pictures(), size=32, landmarks=7)[0]
+    for box in ((1.0, 2.0, 0.0, 0.0), (np.nan, 2.0, 3.0, 3.0), (1.0, 2.0, np.inf, 3.0)):
+        monkeypatch.setattr(Pictures, "boxes", (box,))
+        with pytest.raises(InputError, match=r"^0\.avi: box .* expected a positive size"):
+            crops.Crops(Pictures(), size=32)[0]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The same picture as a file of several kinds, with .pts."""
+    image_module = pytest.importorskip("PIL.Image")
+    folder = tmp_path_factory.mktemp("photographs")
+    picture = image_module.fromarray(Pictures()[0]["image"])
+    turned = image_module.Exif()
+    turned[0x0112] = 6
+    picture.save(folder / "plain.png")
+    picture.save(folder / "plain.jpg", quality=95)
+    picture.save(folder / "turned.jpg", quality=95, exif=turned)
+    picture.convert("L").save(folder / "gray.jpg", quality=95)
+    picture.convert("RGBA").save(folder / "alpha.png")
+    picture.convert("P").save(folder / "palette.png")
+    points = np.random.default_rng(1).uniform([60, 60], [330, 320], (68, 2))
+    for path in list(folder.iterdir()):
+        pts.write(path.with_name(path.name + ".pts"), points)
+    return folder
+
+
+NAMES = ["plain.png", "plain.jpg", "turned.jpg", "gray.jpg", "alpha.png", "palette.png"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_part_is_a_part_of_the_whole(folder, name):
+    whole = images.read_image(folder / name)
+    for low, high in (((20.3, 31.0), (99.0, 200.7)), ((-50.0, 300.0), (40.0, 900.0)), ((5e3, 5e3), (6e3, 6e3))):
+        part = images.read_part(folder / name, np.array(low), np.array(high))
+        x, y = part.origin.astype(int)
+        height, width = part.pixels.shape[:2]
+        np.testing.assert_array_equal(part.pixels, whole[y : y + height, x : x + width])
+        first, last = (np.clip(corner, 0, np.array(whole.shape[1::-1]) - 1) for corner in (low, high))
+        assert (part.origin <= first).all()
+        assert ((width - 1, height - 1) >= last - part.origin).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("size", [48, 200])
+def test_a_crop_of_a_file_is_that_of_its_pixels(folder, name, size):
+    """Reduced decoding included: the picture is smooth, so averages of blocks agree."""
+    records = photographs.Photographs([Annotated(folder / name, folder / f"{name}.pts")])
+    example = crops.Crops(records, size=size)[0]
+    record = records[0]
+    expected = crop.extract(record["image"], example["affine"].astype(np.float64), size).astype(int)
+    difference = np.abs(example["image"].astype(int) - expected)
+    # What JPEG lost is averaged otherwise; where the square leaves the picture, the edge fades over one decoded pixel.
+    assert np.quantile(difference, 0.9) <= 3
+    assert difference.mean() < 2
+    assert (example["dataset"], example["file"]) == (folder.name, name)
+
+
+def test_only_jpeg_is_decoded_smaller(folder):
+    low, high = np.array([100.0, 100.0]), np.array([300.0, 260.0])
+    shrinks = {n: images.read_part(folder / n, low, high, shrink=4).shrink for n in NAMES}
+    assert shrinks == dict.fromkeys(NAMES, 1) | {"plain.jpg": 4, "gray.jpg": 4}
+
+
+def test_content_in_memory_is_read_and_what_is_broken_is_named(folder):
+    content = (folder / "plain.jpg").read_bytes()
+    corners = np.array([20.0, 30.0]), np.array([90.0, 95.0])
+    part = images.read_part(content, *corners, name="a record")
+    np.testing.assert_array_equal(part.pixels, images.read_part(folder / "plain.jpg", *corners).pixels)
+    for shrink in (1, 4):
+        with pytest.raises(InputError, match=r"^a record: not a readable image"):
+            images.read_part(content[:9000], *corners, shrink=shrink, name="a record")
+    with pytest.raises(InputError, match=r"^a record: 640 x 480 pixels; at most 1000"):
+        images.read_part(content, *corners, name="a record", max_pixels=1000)
+
+
+def test_sources_say_what_they_hold(folder):
+    pairs = [Annotated(folder / name, folder / f"{name}.pts") for name in NAMES]
+    some, others = photographs.Photographs(pairs[:3]), photographs.Photographs(pairs[3:])
+    assert repr(some) == repr(photographs.Photographs(pairs[:3])) != repr(others)
+    assert repr(crops.Crops(some, size=32)) != repr(crops.Crops(some, size=48))
+    assert repr(Subset(some, [0, 1])) != repr(Subset(some, [1, 0]))
+    assert crops.Crops(Subset(some, [2]), size=32)[0]["file"] == NAMES[2]
+
+
+def test_reading_computes_nothing_with_jax(folder):
+    """A worker that touched JAX would take memory of the accelerator. Here JAX has no device at all."""
+    code = f"""
+from fhr_jax.data import crops, photographs
+from fhr_jax.data.images import Annotated
+from pathlib import Path
+folder = Path({str(folder)!r})
+source = crops.Crops(photographs.Photographs([Annotated(folder / "plain.jpg", folder / "plain.jpg.pts")]), size=64)
+print(source[0]["image"].shape)
+"""
+    run = [sys.executable, "-c", code]
+    said = subprocess.run(run, env=os.environ | {"JAX_PLATFORMS": "none"}, capture_output=True, text=True, check=True)
+    assert said.stdout.strip() == "(64, 64, 3)"
