@@ -216,7 +216,7 @@ def colour(key: Key, image: Image, *, options: Photometric) -> Image:
     return image ** jnp.exp(options.gamma * n[4])
 
 
-def photometric(key: Key, image: Image, *, options: Photometric | None = None) -> Image:
+def photometric(key: Key, image: Image, *, options: Photometric | None = None, noise_key: Key | None = None) -> Image:
     """Degrade a picture as cameras and files do; landmarks stay where they are.
 
     Order: cutout, colour, blur and low resolution, noise, JPEG.
@@ -225,13 +225,15 @@ def photometric(key: Key, image: Image, *, options: Photometric | None = None) -
         key: random key.
         image: (S, S, 3) in [0, 1]; S a multiple of 8.
         options: strengths and probabilities; the defaults suit training on synthetic faces.
+        noise_key: of the noise alone; by default it follows from `key`. Frames of one clip share `key`, and so the
+            camera, and differ in this.
 
     Returns:
         The picture, in [0, 1].
     """
     options = Photometric() if options is None else options
     size, dtype = image.shape[0], image.dtype
-    cutout_key, colour_key, noise_key, key = jax.random.split(key, 4)
+    cutout_key, colour_key, own_key, key = jax.random.split(key, 4)
     u = jax.random.uniform(key, (11,), dtype)
     image = jnp.where(u[0] < options.cutout_chance, cutout(cutout_key, image, largest=options.cutout), image)
     image = colour(colour_key, image, options=options)
@@ -241,7 +243,7 @@ def photometric(key: Key, image: Image, *, options: Photometric | None = None) -
     rows, columns = degradation(size, sigma * uneven, factor), degradation(size, sigma * (2 - uneven), factor)
     image = jnp.einsum("vy,yxc,ux->vuc", rows, image, columns)
     deviation = jnp.where(u[6] < options.noise_chance, options.noise * u[7] ** 2, 0.0)
-    noise = jax.random.normal(noise_key, (size, size, 3), dtype)
+    noise = jax.random.normal(own_key if noise_key is None else noise_key, (size, size, 3), dtype)
     noise = u[8] * noise + (1 - u[8]) * noise[..., :1]
     image = jnp.clip(image + deviation * noise, 0, 1)
     low, high = options.quality

@@ -44,14 +44,29 @@ def render_in_batches(face: faces.Face, *, size: int) -> faces.Rendering:
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:number], *parts)
 
 
-def rendered(key: PRNGKeyArray, size: int) -> Prepare:
-    """Batches {"index": (B,)} to synthetic faces: face number i is the same at every visit, its jitter is not."""
+def rendered(
+    key: PRNGKeyArray,
+    size: int,
+    *,
+    change: Callable[[faces.Face], faces.Face] | None = None,
+    options: augment.Photometric | None = None,
+) -> Prepare:
+    """Batches {"index": (B,)} to synthetic faces: face number i is the same at every visit, its jitter is not.
+
+    Args:
+        key: of the faces.
+        size: side of the crops, in pixels.
+        change: applied to every face before it is framed, such as one of `faces.WITHOUT`.
+        options: of `augment.photometric`.
+    """
+    degrade = jax.jit(jax.vmap(partial(augment.photometric, options=options)))
 
     def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
         index = jnp.asarray(batch["index"])
         jitter_key, photometric_key = jax.random.split(step_key)
-        picture = render(_jittered(key, jax.random.split(jitter_key, index.shape[0]), index, size), size=size)
-        return Examples(_degraded(jax.random.split(photometric_key, index.shape[0]), picture.image), picture.points)
+        people = _jittered(key, jax.random.split(jitter_key, index.shape[0]), index, size, change)
+        picture = render(people, size=size)
+        return Examples(degrade(jax.random.split(photometric_key, index.shape[0]), picture.image), picture.points)
 
     return prepare
 
@@ -101,11 +116,18 @@ def _inner(stored: int, size: int) -> Affine:
     return geometry.square_crop(jnp.full(2, (stored - 1) / 2), stored / MARGIN, size)
 
 
-@partial(jax.jit, static_argnames="size")
-def _jittered(key: PRNGKeyArray, keys: Key[Array, " b"], index: UInt32[Array, " b"], size: int) -> faces.Face:
+@partial(jax.jit, static_argnames=("size", "change"))
+def _jittered(
+    key: PRNGKeyArray,
+    keys: Key[Array, " b"],
+    index: UInt32[Array, " b"],
+    size: int,
+    change: Callable[[faces.Face], faces.Face] | None,
+) -> faces.Face:
     def one(step_key: PRNGKeyArray, i: UInt32[Array, ""]) -> faces.Face:
         affine, _ = augment.similarity(step_key, size=size)  # `sample` mirrors half of the faces itself
-        return faces.fill(faces.sample(jax.random.fold_in(key, i)), jitter=_jitter(affine, size))
+        face = faces.sample(jax.random.fold_in(key, i))
+        return faces.fill(face if change is None else change(face), jitter=_jitter(affine, size))
 
     return jax.vmap(one)(keys, index)
 
@@ -113,9 +135,6 @@ def _jittered(key: PRNGKeyArray, keys: Key[Array, " b"], index: UInt32[Array, " 
 @jax.jit
 def _square(key: PRNGKeyArray, index: UInt32[Array, " n"]) -> faces.Face:
     return jax.vmap(lambda i: faces.fill(faces.sample(jax.random.fold_in(key, i))))(index)
-
-
-_degraded = jax.jit(jax.vmap(augment.photometric))
 
 
 def _jitter(affine: Affine, size: int) -> faces.Jitter:

@@ -4,7 +4,8 @@
     image, points, visible = render(face, size=128)
 
 `face` defines the parameters, `anatomy` the mean head and how it varies, `shape` turns and projects it, `sample` and
-`looks` draw parameters, `motion` makes clips, `camera` crops, `render` paints with the other modules in layers.
+`looks` draw parameters, `motion` makes clips, `camera` crops, `render` paints with the other modules in layers,
+`switches` leaves ingredients out.
 """
 
 from fhr_jax.data.faces.camera import Jitter, fill, mirror
@@ -12,8 +13,10 @@ from fhr_jax.data.faces.face import Appearance, Face, Rendering, View
 from fhr_jax.data.faces.motion import clip
 from fhr_jax.data.faces.render import landmarks, render
 from fhr_jax.data.faces.sample import sample
+from fhr_jax.data.faces.switches import WITHOUT
 
 __all__ = [
+    "WITHOUT",
     "Appearance",
     "Face",
     "Jitter",

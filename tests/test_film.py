@@ -1,0 +1,52 @@
+"""Filmed clips: exact landmarks, one camera for all frames, noise that is new in each."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import augment
+from fhr_jax.data import examples, faces
+from fhr_jax.data.film import film
+
+SIZE, FRAMES = 64, 6
+
+
+@pytest.fixture(scope="module")
+def clip():
+    return jax.jit(faces.clip, static_argnums=1)(jax.random.key(3), FRAMES)
+
+
+@pytest.fixture(scope="module")
+def still(clip):
+    return jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[:1], leaf.shape), clip)
+
+
+def test_without_faults_it_is_what_the_renderer_paints(clip):
+    made, plain = (
+        film(jax.random.key(0), clip, size=SIZE, options=augment.OFF),
+        examples.render_in_batches(clip, size=SIZE),
+    )
+    np.testing.assert_array_equal(made.images, plain.image)
+    np.testing.assert_array_equal(made.points, plain.points)
+    np.testing.assert_array_equal(made.visible, plain.visible)
+
+
+def test_one_camera_and_noise_that_moves(still):
+    options = augment.Photometric(noise_chance=1.0, noise=0.1, jpeg_chance=0.0, cutout_chance=1.0)
+    made = np.asarray(film(jax.random.key(1), still, size=SIZE, options=options).images)
+    assert made.shape == (FRAMES, SIZE, SIZE, 3)
+    assert made.min() >= 0
+    assert made.max() <= 1
+    between = np.abs(np.diff(made, axis=0)).mean(axis=(1, 2, 3))
+    assert between.min() > 1e-4  # new noise in every frame
+    # The blur, the colours and the cutout are the same: frames agree far better than two cameras do.
+    other = np.asarray(film(jax.random.key(2), still, size=SIZE, options=options).images)
+    assert between.max() < 0.3 * np.abs(made - other).mean()
+
+
+def test_landmarks_do_not_depend_on_the_camera(clip):
+    one, other = (film(jax.random.key(seed), clip, size=SIZE) for seed in (1, 2))
+    np.testing.assert_array_equal(one.points, other.points)
+    same = film(jax.random.key(1), clip, size=SIZE)
+    np.testing.assert_array_equal(one.images, same.images)
