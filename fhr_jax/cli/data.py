@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from fhr_jax import overlay
 from fhr_jax.data import records
-from fhr_jax.data.datasets import NAMES, build
+from fhr_jax.data.datasets import NAMES
 from fhr_jax.data.datasets.units import LeftOut
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
@@ -89,9 +89,13 @@ def _build(options: Build) -> None:
     if options.processes < 1:
         raise InputError(f"--processes is {options.processes}, expected at least 1")
     if options.source is None:
-        instructions = build.make_builder(options.name, options.out).MANUAL_DOWNLOAD_INSTRUCTIONS
+        from fhr_jax.data.datasets import builders
+
+        instructions = builders.make_builder(options.name, options.out).MANUAL_DOWNLOAD_INSTRUCTIONS
         print("\n".join(line.removeprefix("    ") for line in instructions.strip("\n ").splitlines()))
         raise InputError(f"--source is missing: the folder with the data of {options.name}")
+    from fhr_jax.data.datasets import build, finish
+
     said = 0
     with tqdm(unit="part", desc=f"build {options.name}") as bar:
 
@@ -112,13 +116,13 @@ def _build(options: Build) -> None:
             leave_out=options.leave_out,
             report=report,
         )
-    summary = build.read_summary(folder)
+    summary = finish.read_summary(folder)
     for split, count in summary["splits"].items():
         print(f"{split}: {count['records']} records of {count['frames']} images")
-    for line in build.differences(summary):
+    for line in finish.differences(summary):
         print(f"difference: {line}")
     if summary["left_out"]:
-        print(f"left out: {summary['left_out']}, listed with the reasons in {folder / build.LEFT_OUT}")
+        print(f"left out: {summary['left_out']}, listed with the reasons in {folder / finish.LEFT_OUT}")
     print(folder)
 
 

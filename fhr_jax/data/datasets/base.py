@@ -7,6 +7,7 @@ the runner that `DownloadConfig` names, where Beam is installed. `fhr-jax data b
 
 import abc
 import dataclasses
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -62,6 +63,8 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
     UNIONS: ClassVar[dict[str, tuple[str, ...]]] = {}
     HOMEPAGE: ClassVar[str]
     EXPECTED: ClassVar[str]
+    url_infos: ClassVar[dict[str, Any]] = {}
+    """Nothing is downloaded; looking for TFDS's list of downloads would need another package."""
 
     def __init__(self, *, beam: bool = False, leave_out: LeaveOut = leave_out.NOTHING, **options: Any):
         self._beam, self._leave_out = beam, leave_out
@@ -80,7 +83,7 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
     def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
         """The work, from the names of the files alone."""
 
-    def locate(self, source: str | Path) -> Plan:
+    def locate(self, source: str | os.PathLike[str]) -> Plan:
         """Find the dataset in the user's folder, or in a folder just below it, and plan the work.
 
         Raises:
@@ -109,7 +112,7 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
         )
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
-        plan = self.locate(dl_manager.manual_dir)
+        plan = self.locate(os.fspath(dl_manager.manual_dir))
         for left in plan.left_out:
             logging.warning("%s: %s", left.file, left.reason)
         parts = {split: [u for u in plan.units if u.split == split] for split in self.PUBLISHED}

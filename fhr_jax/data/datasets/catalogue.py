@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fhr_jax.data.datasets import stored
+from fhr_jax.data.datasets.quiet import quiet
 from fhr_jax.data.records import Record, Records, record
 from fhr_jax.errors import InputError
 
@@ -59,7 +60,8 @@ def open_prepared(name: str, root: Path, split: str | None) -> Records:
     """
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder(name, data_dir=str(root), file_format="array_record")
+    with quiet():
+        builder = tfds.builder(name, data_dir=str(root), file_format="array_record")
     if not builder.is_prepared():
         raise InputError(
             f"{builder.data_dir}: not there; TFDS makes it once: tfds.builder({name!r}, data_dir={str(root)!r}, "

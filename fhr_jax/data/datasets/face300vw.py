@@ -6,7 +6,7 @@ from pathlib import Path
 from fhr_jax.data.datasets import tree
 from fhr_jax.data.datasets.base import Plan, VideoBuilder
 from fhr_jax.data.datasets.leave_out import LeaveOut
-from fhr_jax.data.datasets.units import Annotated, LeftOut, Video, ranges
+from fhr_jax.data.datasets.units import Annotation, LeftOut, Video, ranges
 
 _NUMBERS = {
     "train": """001 002 003 004 007 009 010 011 013 015 016 017 018 019 020 022 025 027 028 029 031 033 034 035 037 039
@@ -81,7 +81,7 @@ class Face300vw(VideoBuilder):
             if landmarks.suffix.lower() != ".pts":
                 continue
             if number.isascii() and number.isdigit() and int(number) > 0:
-                frames[int(number)] = Annotated(int(number), landmarks, None)
+                frames[int(number)] = Annotation(int(number), landmarks, None)
             else:
                 left_out.append(LeftOut(f"{name}/{annotations.name}/{landmarks.name}", "its name is no frame's number"))
         file = f"{name}/{video.name}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from fhr_jax.data.datasets import tree
 from fhr_jax.data.datasets.base import Plan, VideoBuilder
 from fhr_jax.data.datasets.leave_out import LeaveOut
-from fhr_jax.data.datasets.units import Annotated, LeftOut, Pair, Video, ranges
+from fhr_jax.data.datasets.units import Annotation, LeftOut, Pair, Video, ranges
 
 FILE = "franck"
 SHARD = 500
@@ -42,7 +42,7 @@ class TalkingFace(VideoBuilder):
         """`SHARD` frames at a time."""
         found, left_out = _everything(folder, root)
         passed = leave_out.of(FILE)
-        frames = [Annotated(_number(pair) + 1, pair.landmarks, pair.image) for pair in found]
+        frames = [Annotation(_number(pair) + 1, pair.landmarks, pair.image) for pair in found]
         dropped = passed & {frame.number for frame in frames}
         left_out += [LeftOut(FILE, f"frames {ranges(dropped)} {leave_out.reason}")] if dropped else []
         frames = sorted(frame for frame in frames if frame.number not in passed)

@@ -44,7 +44,7 @@ class Photographs(NamedTuple):
     pairs: tuple[Pair, ...]
 
 
-class Annotated(NamedTuple):
+class Annotation(NamedTuple):
     """A frame of a video, from 1: its landmarks, and its image where the video is a folder of them."""
 
     number: int
@@ -59,7 +59,7 @@ class Video(NamedTuple):
     dataset: str
     file: str
     path: Path | None
-    frames: tuple[Annotated, ...]
+    frames: tuple[Annotation, ...]
     passed: tuple[int, ...] = ()
 
 
