@@ -33,10 +33,14 @@ class Info(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One frame: RGB bytes and the time in seconds at which it is shown, from 0 at the first frame."""
+    """One frame: RGB bytes, the time in seconds at which it is shown, from 0 at the first frame, and whether it is whole.
+
+    Players show a damaged frame as well as they can, often as the one before.
+    """
 
     image: UInt8[np.ndarray, "h w 3"]
     time: float
+    damaged: bool = False
 
 
 def info(path: str | os.PathLike[str]) -> Info:
@@ -68,7 +72,7 @@ def frames(path: str | os.PathLike[str]) -> Iterator[Frame]:
             size = size or (frame.width, frame.height)
             time = frame.time if frame.time is not None else begin + number / rate
             begin = time if number == 0 else begin
-            yield Frame(shown(frame, size), time - begin)
+            yield Frame(shown(frame, size), time - begin, frame.is_corrupt)
         if number < 0:
             raise InputError(f"{path}: no frames in this video")
 

@@ -63,8 +63,8 @@ def build(
     whole.mkdir(parents=True, exist_ok=True)
     report(0, len(keys), plan.left_out)
     done = parts.read_parts(staging, keys)
-    for part in done.values():
-        report(len(done), len(keys), part.left_out)
+    for number, part in enumerate(done.values(), start=1):
+        report(number, len(keys), part.left_out)
     waiting = [
         parts.Task(name, unit, key, staging, whole / FRAMES)
         for unit, key in zip(plan.units, keys, strict=True)

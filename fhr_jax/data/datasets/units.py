@@ -177,6 +177,9 @@ def _from_file(unit: Video, path: Path) -> Iterator[Shot | LeftOut]:
             if number not in annotated:
                 without += [number] if number not in unit.passed else []
                 continue
+            if frame.damaged:
+                yield LeftOut(unit.file, f"frame {number} is damaged")
+                continue
             try:
                 points = _points(annotated[number].landmarks)
             except InputError as error:
@@ -217,7 +220,7 @@ def _left_out(file: str, error: InputError, *paths: Path) -> LeftOut:
     reason = str(error)
     for path in paths:
         if reason.startswith(f"{path}: "):
-            reason = reason.removeprefix(f"{path}: ")
+            reason = reason.removeprefix(f"{path}: ").replace(str(path), path.name)
             return LeftOut(file, reason if file.endswith(path.name) else f"{path.name}: {reason}")
     return LeftOut(file, reason)
 
