@@ -279,7 +279,7 @@ def test_folders_of_nothing_of_the_kind(tmp_path, vw, capsys):
 def test_a_tree_in_which_nothing_can_be_read(tmp_path):
     trees.write_pair(tmp_path / "tree" / "ibug", "one", 1)
     (tmp_path / "tree" / "ibug" / "one.pts").write_text("broken")
-    with pytest.raises(InputError, match="nothing in it could be read; the first: ibug/one.jpg: one.pts: not a"):
+    with pytest.raises(InputError, match=r"nothing in it could be read; the first: ibug/one\.jpg: one\.pts: not a"):
         build.build("face300w", tmp_path / "tree", tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.*"))
 

@@ -21,7 +21,8 @@ def face(seed, size=SIZE):
     y, x = np.mgrid[: size[0], : size[1]]
     points = np.round(rng.uniform([30, 20], [100, 80], (68, 2)), 3)
     points[NOSE] = np.round(points[NOSE])
-    image = np.stack([40 + x / 3, 30 + y / 3, 60 + (x + y) / 6], axis=-1)
+    x, y = 45 * x / size[1], 35 * y / size[0]
+    image = np.stack([40 + x, 30 + y, 60 + (x + y) / 2], axis=-1)
     centre_x, centre_y = points[NOSE].astype(int)
     image[centre_y - 2 : centre_y + 3, centre_x - 2 : centre_x + 3] = 255
     return image.astype(np.uint8), points
@@ -103,7 +104,8 @@ def tree_300vw(root, videos=VIDEOS):
     """A folder with the dataset's folder in it; frame k of video 114 is drawn from seed 114000 + k."""
     for name, frames in videos.items():
         folder = root / "300VW_Dataset_2015_12_14" / name
-        seeds = [int(name) * 1000 + k for k in range(1, frames + 1)]
+        first = int(name) * 1000 if name.isdigit() else 0
+        seeds = [first + k for k in range(1, frames + 1)]
         write_video(folder / "vid.avi", seeds)
         (folder / "annot").mkdir()
         for k, seed in enumerate(seeds, start=1):

@@ -1,5 +1,6 @@
 """`fhr-jax data`: build a dataset from what its authors hand out, and look at one."""
 
+import contextlib
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -97,16 +98,18 @@ def _build(options: Build) -> None:
     from fhr_jax.data.datasets import build, finish
 
     said = 0
-    with tqdm(unit="part", desc=f"build {options.name}") as bar:
+    with contextlib.ExitStack() as stack:
+        bars: list[tqdm] = []  # none where the build is refused
 
         def report(done: int, total: int, left_out: tuple[LeftOut, ...]) -> None:
             nonlocal said
-            bar.total = total
-            bar.update(done - bar.n)
+            if not bars:
+                bars.append(stack.enter_context(tqdm(total=total, unit="part", desc=f"build {options.name}")))
+            bars[0].update(done - bars[0].n)
             for left in left_out:
                 said += 1
                 if said <= MOST_LINES:
-                    bar.write(f"left out: {left.file}: {left.reason}", file=sys.stderr)
+                    bars[0].write(f"left out: {left.file}: {left.reason}", file=sys.stderr)
 
         folder = build.build(
             options.name,
@@ -135,7 +138,7 @@ def _show(options: Show) -> None:
         raise InputError(f"--number is {options.number}, expected at least 1")
     name = options.name if options.name.split("/")[0] in NAMES else Path(options.name)
     source = records.open_dataset(name, directory=options.directory, split=options.split)
-    chosen = np.unique(np.linspace(0, len(source) - 1, options.number).round().astype(int))
+    chosen = np.unique(np.linspace(0, len(source) - 1, options.number).round().astype(int)).tolist()
     tiles = [_tile(source[i]) for i in tqdm(chosen, unit="face", desc="show", delay=1)]
     columns = min(8, len(tiles))
     tiles += [np.zeros_like(tiles[0])] * (-len(tiles) % columns)

@@ -33,9 +33,9 @@ class Info(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One frame: RGB bytes, the time in seconds at which it is shown, from 0 at the first frame, and whether it is whole.
+    """One frame: RGB bytes, and the time in seconds at which it is shown, from 0 at the first frame.
 
-    Players show a damaged frame as well as they can, often as the one before.
+    A damaged frame is shown as well as the decoder can, often as the one before.
     """
 
     image: UInt8[np.ndarray, "h w 3"]

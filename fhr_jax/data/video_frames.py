@@ -46,6 +46,8 @@ class VideoFrames:
         Raises:
             InputError: the file cannot be read, is damaged, or ends before that frame.
         """
+        if index < 0:
+            raise IndexError(f"frame {index}: frames count from 0")
         with self._lock:
             if self._container is None:
                 self._open()
@@ -60,6 +62,8 @@ class VideoFrames:
                 self._size = self._size or (frame.width, frame.height)
                 self._next += 1
                 if self._next > index:
+                    if frame.is_corrupt:
+                        raise InputError(f"{self._path}: frame {self._next} is damaged")
                     return shown(frame, self._size)
 
     def close(self) -> None:

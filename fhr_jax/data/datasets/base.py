@@ -144,8 +144,9 @@ class VideoBuilder(LandmarkBuilder):
 
 def config(name: str) -> VideoConfig | None:
     """The variant of a name "videos" or "clipsN"; None for any other."""
-    if name == "videos":
-        return VideoBuilder.BUILDER_CONFIGS[0]
+    listed = next((each for each in VideoBuilder.BUILDER_CONFIGS if each.name == name), None)
+    if listed is not None:
+        return listed
     match = re.fullmatch(r"clips([1-9]\d{0,3})", name)
     return VideoConfig(name, description=f"Clips of {match[1]} frames.", length=int(match[1])) if match else None
 
