@@ -212,7 +212,7 @@ def test_talking_face_frames_that_cannot_be_read(tmp_path):
 def test_frames_that_the_user_lists_are_left_out(tmp_path, vw, separator):
     listed = tmp_path / "unreliable.csv"
     rows = [("001", "2-3"), ("001", "9"), ("203", "1"), ("410", "1-999")]
-    listed.write_text("# from the paper\n\n" + "".join(f"{a}{separator}{b}\n" for a, b in rows) + "114\n")
+    listed.write_text("# from the paper\n\n" + "".join(f"{a}{separator}{b}\n" for a, b in rows) + "114\n002 77\n999\n")
     left, folder = built("face300vw", tmp_path / "vw", tmp_path, leave_out=listed)
     said = "listed in unreliable.csv"
     assert left == {
@@ -220,6 +220,7 @@ def test_frames_that_the_user_lists_are_left_out(tmp_path, vw, separator):
         "203/vid.avi": f"frames 1 {said}",
         "410/vid.avi": f"frames 1-5 {said}",
         "114": said,
+        "unreliable.csv": "names what is not there: 002, 999",
     }
     source = open_dataset(folder, split="train")
     assert [int(source[i]["frame"]) for i in range(6)] == [1, 4, 5, 6, 7, 8]
@@ -264,7 +265,7 @@ def test_folders_of_nothing_of_the_kind(tmp_path, vw, capsys):
         ("talking_face", w, "not the folder of Talking Face: expected images franck_00000.jpg"),
         ("talking_face", vw, "found 001, 002, 114, 203, 410"),
         ("faces", w, "'faces': no dataset that can be built, expected one of face300w, face300vw, talking_face"),
-        ("the300w_lp", w, "TFDS prepares that itself"),
+        ("the300w_lp", w, "TFDS makes that one: tfds.builder('the300w_lp'"),
         ("face300w/clips16", w, "has no variants"),
         ("face300vw/clips0", w, "face300vw/clips16"),
     ]

@@ -19,6 +19,9 @@ BUILDERS = {
 CATALOGUE = ("the300w_lp", "aflw2k3d")
 """Datasets that TFDS downloads and prepares itself."""
 
+PREPARE = "tfds.builder({name!r}, data_dir={root!r}, file_format='array_record').download_and_prepare()"
+"""What makes TFDS do that, once; `the300w_lp` needs TensorFlow for it."""
+
 NAMES = (*BUILDERS, *CATALOGUE)
 
 

@@ -47,10 +47,12 @@ def build(
         InputError: unknown name, no such folder or one of another dataset, nothing in it can be read, or the dataset
             is there already, of other files.
     """
-    builder = builders.make_builder(name, out, leave_out=lists.read(leave_out))
+    listed = lists.read(leave_out)
+    builder = builders.make_builder(name, out, leave_out=listed)
     plan = builder.locate(source)
+    planned = [*plan.left_out, *listed.unknown(plan.left_out)]
     keys = [parts.key_of(unit, builder.length) for unit in plan.units]
-    made_of = parts.hash_of([*keys, *plan.left_out])
+    made_of = parts.hash_of([*keys, *planned])
     final = Path(builder.data_dir)
     if final.exists():
         if finish.is_made_of(final, made_of):
@@ -61,7 +63,7 @@ def build(
     staging = final.parent / f".building-{final.name}"
     whole = staging / final.name
     whole.mkdir(parents=True, exist_ok=True)
-    report(0, len(keys), plan.left_out)
+    report(0, len(keys), tuple(planned))
     done = parts.read_parts(staging, keys)
     for number, part in enumerate(done.values(), start=1):
         report(number, len(keys), part.left_out)
@@ -74,7 +76,7 @@ def build(
         done[part.key] = part
         report(len(done), len(keys), part.left_out)
     ordered = [done[key] for key in keys]
-    left_out = [*plan.left_out, *(left for part in ordered for left in part.left_out)]
+    left_out = [*planned, *(left for part in ordered for left in part.left_out)]
     if not any(part.examples for part in ordered):
         shutil.rmtree(staging)
         first = f"; the first: {left_out[0].file}: {left_out[0].reason}" if left_out else ""

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from fhr_jax.data.datasets import BUILDERS, CATALOGUE, base
+from fhr_jax.data.datasets import BUILDERS, CATALOGUE, PREPARE, base
 from fhr_jax.data.datasets import leave_out as lists
 from fhr_jax.data.datasets.quiet import quiet
 from fhr_jax.errors import InputError
@@ -19,7 +19,7 @@ def make_builder(name: str, out: str | os.PathLike[str], *, leave_out: lists.Lea
     """
     first, _, variant = name.partition("/")
     if first not in BUILDERS:
-        hint = "; TFDS prepares that itself" if first in CATALOGUE else ""
+        hint = f"; TFDS makes that one: {PREPARE.format(name=first, root=str(out))}" if first in CATALOGUE else ""
         raise InputError(f"{name!r}: no dataset that can be built, expected one of {', '.join(BUILDERS)}{hint}")
     module, cls = BUILDERS[first]
     builder = getattr(import_module(module), cls)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fhr_jax.data.datasets import stored
+from fhr_jax.data.datasets import PREPARE, stored
 from fhr_jax.data.datasets.quiet import quiet
 from fhr_jax.data.records import Record, Records, record
 from fhr_jax.errors import InputError
@@ -63,10 +63,7 @@ def open_prepared(name: str, root: Path, split: str | None) -> Records:
     with quiet():
         builder = tfds.builder(name, data_dir=str(root), file_format="array_record")
     if not builder.is_prepared():
-        raise InputError(
-            f"{builder.data_dir}: not there; TFDS makes it once: tfds.builder({name!r}, data_dir={str(root)!r}, "
-            'file_format="array_record").download_and_prepare()'
-        )
+        raise InputError(f"{builder.data_dir}: not there; TFDS makes it: {PREPARE.format(name=name, root=str(root))}")
     return adapt(builder, split)
 
 

@@ -2,9 +2,11 @@
 
 import os
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from fhr_jax.data.datasets.units import LeftOut
 from fhr_jax.errors import InputError
 
 _FRAMES = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
@@ -25,10 +27,24 @@ class LeaveOut(NamedTuple):
         """The frames of a video that stay out."""
         return self.frames.get(name) or frozenset()
 
+    def unknown(self, left_out: Sequence[LeftOut]) -> list[LeftOut]:
+        """What is said of names that nothing was left out for: a slip of the pen, or a video that is not there."""
+        listed = [left.file for left in left_out if left.reason.endswith(self.reason)]
+        names = [name for name in self.frames if not any(_is(name, file) for file in listed)]
+        if self.path is None or not names:
+            return []
+        more = f" and {len(names) - 5} more" if len(names) > 5 else ""
+        return [LeftOut(self.path.name, f"names what is not there: {', '.join(names[:5])}{more}")]
+
     @property
     def reason(self) -> str:
         """What is said of them."""
         return f"listed in {self.path.name}" if self.path else ""
+
+
+def _is(name: str, file: str) -> bool:
+    """Whether a listed name is that of a file in the dataset, or of its video, or the file's without its folder."""
+    return file == name or file.startswith(f"{name}/") or file.endswith(f"/{name}")
 
 
 NOTHING = LeaveOut(None, {})

@@ -24,6 +24,9 @@ from fhr_jax.data.datasets.units import LeftOut, Unit
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, write_json
 
+FORMAT = 1
+"""Of the records; a new number makes parts of an older format be done again."""
+
 PARTS = "parts"
 """The folder of the shards that are done, in the folder of a build."""
 
@@ -158,7 +161,7 @@ def shard(staging: Path, key: str) -> Path:
 
 def key_of(unit: Unit, length: int) -> str:
     """What a part is made of: its records' names, and the size and time of every file."""
-    content: list[Any] = [length, repr(unit)]
+    content: list[Any] = [FORMAT, length, repr(unit)]
     for path in units.files(unit):
         try:
             status = path.stat()

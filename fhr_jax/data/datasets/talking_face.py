@@ -24,9 +24,9 @@ class TalkingFace(VideoBuilder):
     TITLE = "Talking Face"
     COUNTED = "frames"
     PUBLISHED = {"test": 5000}  # noqa: RUF012
-    HOMEPAGE = "https://personalpages.manchester.ac.uk/staff/timothy.f.cootes/data/talking_face/talking_face.html"
+    HOMEPAGE = "https://personalpages.manchester.ac.uk/staff/Timothy.F.Cootes/data/talking_face/talking_face.html"
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    1. Open https://personalpages.manchester.ac.uk/staff/timothy.f.cootes/data/talking_face/talking_face.html
+    1. Open https://personalpages.manchester.ac.uk/staff/Timothy.F.Cootes/data/talking_face/talking_face.html
     2. Download the parts with the images and the points, and unpack them into one folder: franck_00000.jpg ...
        franck_04999.jpg and franck_00000.pts ... franck_04999.pts, beside each other or in two folders below it.
     3. fhr-jax data build talking_face --source FOLDER --out DIR
