@@ -128,6 +128,20 @@ def test_sources_can_be_pickled_and_say_the_same_of_themselves(root):
     assert len({repr(source) for source in opened}) == 4
 
 
+def test_shards_that_are_lost_or_damaged_are_told(root, tmp_path):
+    folder = build.build("talking_face", root / "talking", tmp_path)
+    (shard,) = folder.glob("*.array_record*")
+    content = bytearray(shard.read_bytes())
+    content[100:3000] = b"x" * 2900
+    for damage in (shard.unlink, lambda: shard.write_bytes(b""), lambda: shard.write_bytes(bytes(content))):
+        damage()
+        with pytest.raises(InputError, match=r"1\.0\.0: record 0 cannot be read"):
+            open_dataset(folder)[0]
+    with pytest.raises(IndexError):
+        open_dataset("face300w", directory=root / "out", split="private")[2]
+    assert len(list(open_dataset("face300w", directory=root / "out", split="private"))) == 2
+
+
 def test_tfds_reads_what_was_built(root):
     builder = tfds.builder_from_directory(str(root / "out" / "face300w" / "1.0.0"))
     assert {name: split.num_examples for name, split in builder.info.splits.items()} == trees.COUNTS_300W

@@ -42,7 +42,7 @@ class Catalogued:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        example = self._source[int(index)]
+        example = stored.read(self._source, int(index))
         image = example["image"]
         size = np.array([image.shape[1], image.shape[0]])
         points = np.asarray(example[ADAPTERS[self._name].points], np.float64) * size - 1

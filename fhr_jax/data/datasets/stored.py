@@ -66,6 +66,21 @@ def open_builder(builder: Any, split: str | None) -> Records:
     raise InputError(f"{builder.data_dir}: no dataset of faces with landmarks; its features are {', '.join(features)}")
 
 
+def read(source: Any, index: int) -> dict[str, Any]:
+    """An example of TFDS's data source.
+
+    Raises:
+        InputError: its file is missing or damaged.
+        IndexError: there is none of this number.
+    """
+    if not 0 <= index < len(source):
+        raise IndexError(f"record {index} of {len(source)}")
+    try:
+        return source[index]
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{source.dataset_info.data_dir}: record {index} cannot be read ({_line(error)})") from error
+
+
 class Stored:
     """Photographs or clips as they were stored."""
 
@@ -76,7 +91,7 @@ class Stored:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        example = self._source[int(index)]
+        example = read(self._source, int(index))
         image = example["image"]
         return {
             "image": np.stack(image) if isinstance(image, list) else image,
@@ -125,7 +140,7 @@ class Videos:
 
     @functools.cached_property
     def _videos(self) -> list[dict[str, Any]]:
-        return [self._source[i] for i in range(len(self._source))]
+        return [read(self._source, i) for i in range(len(self._source))]
 
     @functools.cached_property
     def _places(self) -> list[tuple[str, tuple[int, int]]]:
