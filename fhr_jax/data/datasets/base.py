@@ -39,7 +39,10 @@ class Plan(NamedTuple):
 
 @dataclasses.dataclass(eq=False)
 class VideoConfig(tfds.core.BuilderConfig):
-    """Clips of `length` frames; 0: whole videos, whose frames lie beside the records as images."""
+    """Clips of `length` frames, none over a gap; frames at the end of a run that fill no clip are in none.
+
+    With length 0 whole videos, whose frames lie beside the records as images.
+    """
 
     length: int = 0
 

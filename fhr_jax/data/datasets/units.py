@@ -135,7 +135,7 @@ def shots(unit: Video) -> Iterator[Shot | LeftOut]:
         if isinstance(shot, Shot):
             size = size or shot.size
             if shot.size != size:
-                yield LeftOut(f"{unit.file}", f"frame {shot.number}: {_by(shot.size)} pixels, others {_by(size)}")
+                yield LeftOut(unit.file, f"frame {shot.number}: {_by(shot.size)} pixels, others {_by(size)}")
                 continue
         yield shot
 
