@@ -28,6 +28,7 @@ COMMANDS = {
     "track": Command("track", "Track", "follow the landmarks of a face through a video"),
     "smooth": Command("smooth", "Smooth", "steady a file of landmarks (.npz, OpenFace .csv, folder of .pts)"),
     "evaluate": Command("evaluate", "Evaluate", "measure the error of predictions, or of a net on photographs"),
+    "data": Command("data", "Data", "build the datasets 300W, 300-VW and Talking Face, and look at one"),
     "train": Command("train", "Train", "train a network"),
     "fit": Command("fit", "Fit", "fit the stabilizer's parameters"),
 }

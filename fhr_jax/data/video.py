@@ -33,10 +33,14 @@ class Info(NamedTuple):
 
 
 class Frame(NamedTuple):
-    """One frame: RGB bytes and the time in seconds at which it is shown, from 0 at the first frame."""
+    """One frame: RGB bytes, and the time in seconds at which it is shown, from 0 at the first frame.
+
+    A damaged frame is shown as well as the decoder can, often as the one before.
+    """
 
     image: UInt8[np.ndarray, "h w 3"]
     time: float
+    damaged: bool = False
 
 
 def info(path: str | os.PathLike[str]) -> Info:
@@ -45,7 +49,7 @@ def info(path: str | os.PathLike[str]) -> Info:
     Raises:
         InputError: the file cannot be read, is no video or has no frames.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         first = _first(path, container)
         rate = stream.average_rate or stream.guessed_rate or 25
         count = stream.frames
@@ -61,17 +65,22 @@ def frames(path: str | os.PathLike[str]) -> Iterator[Frame]:
     Raises:
         InputError: the file cannot be read, is no video, has no frames, or is damaged.
     """
-    with _opened(path) as (container, stream):
+    with opened(path) as (container, stream):
         size, begin, number = None, 0.0, -1
         rate = float(stream.average_rate or stream.guessed_rate or 25)
-        for number, frame in enumerate(_decoded(path, container)):
+        for number, frame in enumerate(decoded(path, container)):
             size = size or (frame.width, frame.height)
-            image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
             time = frame.time if frame.time is not None else begin + number / rate
             begin = time if number == 0 else begin
-            yield Frame(np.ascontiguousarray(_turned(frame, image)), time - begin)
+            yield Frame(shown(frame, size), time - begin, frame.is_corrupt)
         if number < 0:
             raise InputError(f"{path}: no frames in this video")
+
+
+def shown(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+    """A decoded frame, scaled to `size` = (width, height) and turned as its metadata ask."""
+    image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+    return np.ascontiguousarray(_turned(frame, image))
 
 
 Write = Callable[[UInt8[np.ndarray, "h w 3"], float], None]
@@ -126,7 +135,12 @@ def _av() -> Any:
 
 
 @contextmanager
-def _opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
+def opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
+    """PyAV's container and its first video stream; closed at the end.
+
+    Raises:
+        InputError: the file cannot be read, or is no video.
+    """
     av = _av()
     if not Path(path).is_file():
         raise InputError(f"{path}: no such video file")
@@ -147,7 +161,12 @@ def _opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
         yield container, stream
 
 
-def _decoded(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
+def decoded(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
+    """PyAV's frames from where the container stands.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     av = _av()
     number = 0
     decoded = container.decode(video=0)
@@ -163,7 +182,7 @@ def _decoded(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
 
 
 def _first(path: str | os.PathLike[str], container: Any) -> Any:
-    frame = next(_decoded(path, container), None)
+    frame = next(decoded(path, container), None)
     if frame is None:
         raise InputError(f"{path}: no frames in this video")
     return frame

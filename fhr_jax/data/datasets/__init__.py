@@ -1,0 +1,66 @@
+"""The datasets of faces with landmarks that can be had: built from the user's download, or from TFDS's catalogue.
+
+Nothing here needs TensorFlow, but for what `catalogue` says. TFDS is imported only where one is built or opened.
+"""
+
+import os
+from pathlib import Path
+
+from fhr_jax.data.records import Records
+from fhr_jax.errors import InputError
+
+BUILDERS = {
+    "face300w": ("fhr_jax.data.datasets.face300w", "Face300w"),
+    "face300vw": ("fhr_jax.data.datasets.face300vw", "Face300vw"),
+    "talking_face": ("fhr_jax.data.datasets.talking_face", "TalkingFace"),
+}
+"""Name of a dataset that `fhr-jax data build` makes, its module and its class."""
+
+CATALOGUE = ("the300w_lp", "aflw2k3d")
+"""Datasets that TFDS downloads and prepares itself."""
+
+PREPARE = "tfds.builder({name!r}, data_dir={root!r}, file_format='array_record').download_and_prepare()"
+"""What makes TFDS do that, once; `the300w_lp` needs TensorFlow for it."""
+
+NAMES = (*BUILDERS, *CATALOGUE)
+
+
+def open_named(name: str, directory: str | os.PathLike[str] | None, split: str | None) -> Records:
+    """Open a dataset by its name, "face300vw/clips16" or "the300w_lp", below `directory`; see `records`."""
+    from fhr_jax.data.datasets import catalogue
+
+    root = Path(directory) if directory is not None else _usual_directory()
+    if name in CATALOGUE:
+        return catalogue.open_prepared(name, root, split)
+    base, _, config = name.partition("/")
+    if base in CATALOGUE:
+        raise InputError(f"{name}: {base} has no variants")
+    # Of the variants of a dataset of videos that with single frames is the usual one.
+    folder = root / base / config if config or base == "face300w" else root / base / "videos"
+    built = find_built(folder) if folder.is_dir() else None
+    if built is None:
+        raise InputError(f"{folder}: no such dataset; make it: fhr-jax data build {name} --source DIR --out {root}")
+    return open_built(built, split)
+
+
+def find_built(folder: str | os.PathLike[str]) -> Path | None:
+    """The folder itself, or its latest version below, if TFDS wrote a dataset there."""
+    folder = Path(folder)
+    if (folder / "dataset_info.json").is_file():
+        return folder
+    versions = [path.parent for path in folder.glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")]
+    return max(versions, key=lambda path: [int(part) for part in path.name.split(".") if part.isdigit()], default=None)
+
+
+def open_built(folder: Path, split: str | None) -> Records:
+    """Open a folder that `find_built` found."""
+    from fhr_jax.data.datasets import catalogue, stored
+
+    builder = stored.read_builder(folder)
+    if builder.name in CATALOGUE:
+        return catalogue.adapt(builder, split)
+    return stored.open_builder(builder, split)
+
+
+def _usual_directory() -> Path:
+    return Path(os.environ.get("TFDS_DATA_DIR") or "~/tensorflow_datasets").expanduser()

@@ -1,0 +1,96 @@
+"""300-VW: videos with 68 landmarks in every frame, in the splits of its challenge."""
+
+import re
+from pathlib import Path
+
+from fhr_jax.data.datasets import tree
+from fhr_jax.data.datasets.base import Plan, VideoBuilder
+from fhr_jax.data.datasets.leave_out import LeaveOut
+from fhr_jax.data.datasets.units import Annotation, LeftOut, Video, ranges
+
+_NUMBERS = {
+    "train": """001 002 003 004 007 009 010 011 013 015 016 017 018 019 020 022 025 027 028 029 031 033 034 035 037 039
+        041 043 044 046 047 048 049 053 057 059 112 113 115 119 120 123 138 143 144 160 204 205 223 225""",
+    "scenario1": """114 124 125 126 150 158 401 402 505 506 507 508 509 510 511 514 515 518 519 520 521 522 524 525 537
+        538 540 541 546 547 548""",
+    "scenario2": "203 208 211 212 213 214 218 224 403 404 405 406 407 408 409 412 550 551 553",
+    "scenario3": "410 411 516 517 526 528 529 530 531 533 557 558 559 562",
+}
+SPLITS: dict[str, tuple[str, ...]] = {split: tuple(numbers.split()) for split, numbers in _NUMBERS.items()}
+SPLIT_OF = {video: split for split, videos in SPLITS.items() for video in videos}
+_VIDEOS = (".avi", ".mp4", ".mov", ".mkv", ".wmv")
+
+
+class Face300vw(VideoBuilder):
+    """Videos of 300-VW: splits train, scenario1 (easiest), scenario2, scenario3 (hardest)."""
+
+    TITLE = "300-VW"
+    PUBLISHED = {split: len(videos) for split, videos in SPLITS.items()}  # noqa: RUF012
+    HOMEPAGE = "https://ibug.doc.ic.ac.uk/resources/300-VW/"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    300-VW may not be handed on; each user gets it from its authors.
+    1. Open https://ibug.doc.ic.ac.uk/resources/300-VW/ and ask for the data as the page says.
+    2. Download the archive (its parts too) and unpack it: a folder 300VW_Dataset_2015_12_14 with 114 folders 001, 002,
+       ..., each with vid.avi and annot/000001.pts, annot/000002.pts, ...
+    3. fhr-jax data build face300vw --source FOLDER --out DIR          (single frames, whole videos)
+       fhr-jax data build face300vw/clips16 --source FOLDER --out DIR  (clips of 16 frames, or any other number)
+    Some annotations are known to be bad; --leave-out FILE with lines `VIDEO FRAME` or `VIDEO FIRST-LAST` drops them.
+    """
+    EXPECTED = "folders 001, 002, ... with vid.avi and annot/000001.pts"
+
+    @classmethod
+    def recognises(cls, folder: Path, root: Path) -> bool:
+        """Whether one of the numbered folders is there, with what belongs in it."""
+        for name, path in tree.listing(folder, root).folders.items():
+            if re.fullmatch(r"\d{3}", name):
+                below = tree.listing(path, root)
+                if _video(below) or tree.find(path, root, "annot"):
+                    return True
+        return False
+
+    def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
+        """A part of the work a video."""
+        here = tree.listing(folder, root)
+        units, left_out = [], list(here.left_out)
+        for name, path in here.folders.items():
+            if re.fullmatch(r"\d{3}", name) is None:
+                continue
+            if name not in SPLIT_OF:
+                left_out.append(LeftOut(name, "no video of this number in the splits of 300-VW"))
+            elif leave_out.whole(name):
+                left_out.append(LeftOut(name, leave_out.reason))
+            else:
+                unit = self._unit(name, path, root, leave_out, left_out)
+                units += [unit] if unit is not None else []
+        order = list(SPLITS)
+        return Plan(tuple(sorted(units, key=lambda unit: order.index(unit.split))), tuple(left_out))
+
+    def _unit(self, name: str, path: Path, root: Path, leave_out: LeaveOut, left_out: list[LeftOut]) -> Video | None:
+        below = tree.listing(path, root, name=name)
+        left_out += below.left_out
+        video, annotations = _video(below), tree.find(path, root, "annot")
+        if video is None or annotations is None:
+            missing = "vid.avi" if video is None else "folder annot"
+            left_out.append(LeftOut(name, f"no {missing} in it"))
+            return None
+        inside = tree.listing(annotations, root, name=f"{name}/{annotations.name}")
+        left_out += inside.left_out
+        frames = {}
+        for landmarks in inside.files.values():
+            number = landmarks.stem
+            if landmarks.suffix.lower() != ".pts":
+                continue
+            if number.isascii() and number.isdigit() and int(number) > 0:
+                frames[int(number)] = Annotation(int(number), landmarks, None)
+            else:
+                left_out.append(LeftOut(f"{name}/{annotations.name}/{landmarks.name}", "its name is no frame's number"))
+        file = f"{name}/{video.name}"
+        passed = sorted(leave_out.of(name) & set(frames))
+        if passed:
+            left_out.append(LeftOut(file, f"frames {ranges(passed)} {leave_out.reason}"))
+        kept = tuple(frames[number] for number in sorted(set(frames) - set(passed)))
+        return Video(SPLIT_OF[name], self.name, file, video, kept, tuple(passed))
+
+
+def _video(here: tree.Listing) -> Path | None:
+    return next((p for p in here.files.values() if p.stem.lower() == "vid" and p.suffix.lower() in _VIDEOS), None)

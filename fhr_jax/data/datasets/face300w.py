@@ -1,0 +1,78 @@
+"""300W: photographs with 68 landmarks, in the splits of its papers."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from fhr_jax.data.datasets import tree
+from fhr_jax.data.datasets.base import LandmarkBuilder, Plan, photograph_features
+from fhr_jax.data.datasets.leave_out import LeaveOut
+from fhr_jax.data.datasets.units import LeftOut, Pair, Photographs
+
+SHARD = 128
+"""Photographs to a shard, the part of the work that is done again after an interruption."""
+
+FOLDERS = {
+    "train": (("afw",), ("helen", "trainset"), ("lfpw", "trainset")),
+    "common": (("helen", "testset"), ("lfpw", "testset")),
+    "challenging": (("ibug",),),
+    "private": (("300W", "01_Indoor"), ("300W", "02_Outdoor")),
+}
+FULL = ("common", "challenging")
+
+
+class Face300w(LandmarkBuilder):
+    """Photographs of 300W: splits train, common, challenging, full (both) and private (the first private test)."""
+
+    TITLE = "300W"
+    COUNTED = "photographs"
+    PUBLISHED = {"train": 3148, "common": 554, "challenging": 135, "full": 689, "private": 600}  # noqa: RUF012
+    UNIONS = {"full": FULL}  # noqa: RUF012
+    HOMEPAGE = "https://ibug.doc.ic.ac.uk/resources/300-W/"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    300W may not be handed on; each user gets it from its authors.
+    1. Open https://ibug.doc.ic.ac.uk/resources/300-W/ and ask for the data as the page says.
+    2. Download the parts: AFW, HELEN, LFPW and IBUG with their annotations, and the first 300W test (300w.zip).
+    3. Unpack them side by side into one folder, so that it has the folders
+       afw, helen/trainset, helen/testset, lfpw/trainset, lfpw/testset, ibug, 300W/01_Indoor, 300W/02_Outdoor
+       (upper or lower case), with NAME.jpg or NAME.png beside NAME.pts.
+    4. fhr-jax data build face300w --source FOLDER --out DIR
+    Parts that you do not have may be missing; the counts then say so.
+    """
+    EXPECTED = "folders afw, helen/trainset, lfpw/trainset, helen/testset, lfpw/testset, ibug, 300W/01_Indoor"
+
+    def features(self):
+        """One photograph."""
+        return photograph_features()
+
+    @classmethod
+    def recognises(cls, folder: Path, root: Path) -> bool:
+        """Whether a folder has one of the parts."""
+        return any(True for _ in _parts(folder, root))
+
+    def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
+        """The photographs of every part, `SHARD` at a time."""
+        units: list[Photographs] = []
+        left_out = list(tree.listing(folder, root).left_out)
+        for split, name, part in _parts(folder, root):
+            here = tree.listing(part, root, name=name)
+            found, alone = tree.pairs(here, here, name=name)
+            left_out += alone
+            left_out += [LeftOut(pair.file, leave_out.reason) for pair in found if _listed(pair, leave_out)]
+            kept = tuple(pair for pair in found if not _listed(pair, leave_out))
+            units += [Photographs(split, self.name, kept[i : i + SHARD]) for i in range(0, len(kept), SHARD)]
+        return Plan(tuple(units), tuple(left_out))
+
+
+def _parts(folder: Path, root: Path) -> Iterator[tuple[str, str, Path]]:
+    """Split, name and folder of each part that is there."""
+    for split, parts in FOLDERS.items():
+        for names in parts:
+            part = tree.find(folder, root, *names)
+            if part is None and names[0] == "300W":
+                part = tree.find(folder, root, *names[1:])
+            if part is not None:
+                yield split, "/".join(names), part
+
+
+def _listed(pair: Pair, leave_out: LeaveOut) -> bool:
+    return leave_out.whole(pair.file) or leave_out.whole(pair.image.name)

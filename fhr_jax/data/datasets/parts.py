@@ -1,0 +1,176 @@
+"""The parts of a build: each becomes one shard, in this process or in others, and is found again once it is done."""
+
+import hashlib
+import json
+import multiprocessing
+import os
+import shutil
+import signal
+import threading
+from collections.abc import Generator, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from multiprocessing.connection import wait
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+
+from fhr_jax.data.datasets import builders, units
+from fhr_jax.data.datasets.base import examples
+from fhr_jax.data.datasets.units import LeftOut, Unit
+from fhr_jax.errors import InputError
+from fhr_jax.files import atomic_file, write_json
+
+FORMAT = 1
+"""Of the records; a new number makes parts of an older format be done again."""
+
+PARTS = "parts"
+"""The folder of the shards that are done, in the folder of a build."""
+
+
+class Task(NamedTuple):
+    """A part to do: of which dataset, what, under which key, in which folder, and where frames of videos go."""
+
+    name: str
+    unit: Unit
+    key: str
+    staging: Path
+    frames: Path
+
+
+class Part(NamedTuple):
+    """A part of the work that is done.
+
+    Attributes:
+        key: of what it was made of, which is the name of its files.
+        split: where it belongs.
+        examples: records in its shard; without any there is no shard.
+        size: of the shard in bytes.
+        frames: photographs or frames of videos in it.
+        file: the video, or "" for photographs.
+        left_out: what could not be read.
+    """
+
+    key: str
+    split: str
+    examples: int
+    size: int
+    frames: int
+    file: str
+    left_out: tuple[LeftOut, ...]
+
+
+def read_parts(staging: Path, keys: list[str]) -> dict[str, Part]:
+    """The parts that are done, by their keys; what is there of other files, from an earlier time, is removed."""
+    folder = staging / PARTS
+    folder.mkdir(exist_ok=True)
+    done = {}
+    for path in folder.iterdir():
+        if path.name.split(".")[0] not in keys:
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+        elif path.suffix == ".json":
+            part = json.loads(path.read_text(encoding="utf-8"))
+            part["left_out"] = tuple(LeftOut(*left) for left in part["left_out"])
+            done[part["key"]] = Part(**part)
+    return done
+
+
+def make(tasks: list[Task], *, processes: int) -> Iterator[Part]:
+    """Do the parts, in this process or in others, as they get done.
+
+    Raises:
+        InputError: a process was ended from outside, or the folder cannot be written to.
+    """
+    if processes < 2:
+        yield from map(make_part, tasks)
+        return
+    with _pool(processes) as pool:
+        futures: list[Future[Part]] = [pool.submit(make_part, task) for task in tasks]
+        try:
+            for future in as_completed(futures):
+                yield future.result()
+        except BrokenProcessPool as error:
+            raise InputError(
+                f"{tasks[0].staging}: a process was ended from outside, perhaps for its memory; "
+                "the same command goes on where it was, with fewer --processes if need be"
+            ) from error
+
+
+@contextmanager
+def _pool(processes: int) -> Generator[ProcessPoolExecutor]:
+    """Processes that end with this one, in whatever way it ends. JAX's threads forbid to fork."""
+    before = set(multiprocessing.active_children())
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    try:
+        yield pool
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        for child in set(multiprocessing.active_children()) - before:
+            child.terminate()
+        raise
+    pool.shutdown()
+
+
+def _end_with_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+
+    def watch() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def make_part(task: Task) -> Part:
+    """Read a part and write its shard and what there is to say of it; runs in any process."""
+    unit, folder = task.unit, task.staging / PARTS
+    builder = builders.make_builder(task.name, task.staging)
+    features = builder.info.features
+    left_out: list[LeftOut] = []
+    frames: list[int] = []
+
+    def serialized() -> Iterator[tuple[int, bytes]]:
+        for each in examples(unit, length=builder.length, frames=task.frames):
+            if isinstance(each, LeftOut):
+                left_out.append(each)
+            else:
+                frames.append(np.size(each["frame"]))
+                yield len(frames), features.serialize_example(features.encode_example(each))
+
+    try:
+        with atomic_file(shard(task.staging, task.key)) as path:
+            tfds.core.ExampleWriter(builder.info.file_format).write(path, serialized())
+            size = path.stat().st_size
+        file = unit.file if isinstance(unit, units.Video) else ""
+        part = Part(task.key, unit.split, len(frames), size, sum(frames), file, tuple(left_out))
+        write_json(folder / f"{task.key}.json", part._asdict())  # last: with it the part counts as done
+    except OSError as error:
+        raise InputError(f"{task.staging}: cannot write there: {error.strerror or error}") from error
+    return part
+
+
+def shard(staging: Path, key: str) -> Path:
+    """Where the shard of a part lies."""
+    return staging / PARTS / f"{key}.array_record"
+
+
+def key_of(unit: Unit, length: int) -> str:
+    """What a part is made of: its records' names, and the size and time of every file."""
+    content: list[Any] = [FORMAT, length, repr(unit)]
+    for path in units.files(unit):
+        try:
+            status = path.stat()
+            content.append((status.st_size, status.st_mtime_ns))
+        except OSError:
+            content.append(None)
+    return hash_of(content)
+
+
+def hash_of(content: list[Any]) -> str:
+    """A short name for some content."""
+    return hashlib.sha256(repr(content).encode("utf-8", "surrogateescape")).hexdigest()[:24]

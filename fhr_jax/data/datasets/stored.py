@@ -1,0 +1,170 @@
+"""Datasets as TFDS stores them, read back as records."""
+
+import functools
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fhr_jax.data.clips import runs
+from fhr_jax.data.images import read_image
+from fhr_jax.data.records import Record, Records, Run
+from fhr_jax.errors import InputError
+
+
+def read_builder(folder: str | os.PathLike[str]) -> Any:
+    """TFDS's builder of a folder with dataset_info.json.
+
+    Raises:
+        InputError: TFDS cannot read it.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(str(folder))
+    except Exception as error:  # of whatever library reads the file in question
+        raise InputError(f"{folder}: not a dataset that TFDS can read ({_line(error)})") from error
+
+
+def data_source(builder: Any, split: str | None) -> Any:
+    """TFDS's data source of a split; of the only one, if `split` is None.
+
+    Raises:
+        InputError: there is no such split, its files are missing, or it was stored in another format.
+    """
+    names = list(builder.info.splits)
+    if split is None:
+        if len(names) != 1:
+            raise InputError(f"{builder.data_dir}: which split? It has {', '.join(names) or 'none'}")
+        split = names[0]
+    try:
+        return builder.as_data_source(split)
+    except NotImplementedError as error:
+        raise InputError(
+            f"{builder.data_dir}: not stored as array_record: prepare it again with that format"
+        ) from error
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{builder.data_dir}: no split {split!r}, it has {', '.join(names)}") from error
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{builder.data_dir}: cannot be read ({_line(error)})") from error
+
+
+def open_builder(builder: Any, split: str | None) -> Records:
+    """The records of a split of one of the datasets of this package.
+
+    Raises:
+        InputError: the folder is of some other dataset, or has no such split.
+    """
+    features = set(builder.info.features)
+    source = data_source(builder, split)
+    name = f"{_name(builder)}, {source.split!s}"
+    if {"points", "box", "dataset", "file", "frame", "frames"} <= features:
+        return Videos(source, Path(builder.data_dir), name)
+    if {"points", "box", "dataset", "file", "frame", "image"} <= features:
+        return Stored(source, name)
+    raise InputError(f"{builder.data_dir}: no dataset of faces with landmarks; its features are {', '.join(features)}")
+
+
+def read(source: Any, index: int) -> dict[str, Any]:
+    """An example of TFDS's data source.
+
+    Raises:
+        InputError: its file is missing or damaged.
+        IndexError: there is none of this number.
+    """
+    if not 0 <= index < len(source):
+        raise IndexError(f"record {index} of {len(source)}")
+    try:
+        return source[index]
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{source.dataset_info.data_dir}: record {index} cannot be read ({_line(error)})") from error
+
+
+class Stored:
+    """Photographs or clips as they were stored."""
+
+    def __init__(self, source: Any, name: str):
+        self._source, self._name = source, name
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Record:
+        example = read(self._source, int(index))
+        image = example["image"]
+        return {
+            "image": np.stack(image) if isinstance(image, list) else image,
+            "points": example["points"],
+            "box": example["box"],
+            "dataset": _text(example["dataset"]),
+            "file": _text(example["file"]),
+            "frame": np.asarray(example["frame"], np.int32),
+        }
+
+    def __repr__(self) -> str:  # Grain compares it when it restores an iterator.
+        return f"Stored({self._name}, {len(self)})"
+
+
+class Videos:
+    """The frames of whole videos, one by one; landmarks are kept in memory, images are read from their files."""
+
+    def __init__(self, source: Any, folder: Path, name: str):
+        self._source, self._folder, self._name = source, folder, name
+
+    def __reduce__(self) -> tuple[Any, ...]:  # without what was read
+        return Videos, (self._source, self._folder, self._name)
+
+    @functools.cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """Frames that follow one another in one video."""
+        return runs([file for file, _ in self._places], self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Record:
+        file, (video, place) = self._places[int(index)]
+        example = self._videos[video]
+        return {
+            "image": read_image(self._folder / _text(example["frames"][place])),
+            "points": example["points"][place],
+            "box": example["box"][place],
+            "dataset": _text(example["dataset"]),
+            "file": file,
+            "frame": np.asarray(example["frame"][place], np.int32),
+        }
+
+    def __repr__(self) -> str:
+        return f"Videos({self._name}, {len(self)})"
+
+    @functools.cached_property
+    def _videos(self) -> list[dict[str, Any]]:
+        return [read(self._source, i) for i in range(len(self._source))]
+
+    @functools.cached_property
+    def _places(self) -> list[tuple[str, tuple[int, int]]]:
+        """File, number of the stored video and place in it, of every frame."""
+        return [
+            (_text(example["file"]), (number, place))
+            for number, example in enumerate(self._videos)
+            for place in range(len(example["frame"]))
+        ]
+
+    @functools.cached_property
+    def _numbers(self) -> np.ndarray:
+        return np.concatenate([example["frame"] for example in self._videos])
+
+
+def _name(builder: Any) -> str:
+    """With the variant, which TFDS does not tell of folders that it has not written itself."""
+    parts = Path(builder.data_dir).parts
+    return "/".join(parts[parts.index(builder.name) :]) if builder.name in parts else builder.info.full_name
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,66 @@
+"""The Talking Face video of FGNET: one person, 5000 frames.
+
+Its 68 points have other meanings than those of 300W: compare the seven of `markup.SEVEN_OF_68` alone.
+"""
+
+import re
+from pathlib import Path
+
+from fhr_jax.data.datasets import tree
+from fhr_jax.data.datasets.base import Plan, VideoBuilder
+from fhr_jax.data.datasets.leave_out import LeaveOut
+from fhr_jax.data.datasets.units import Annotation, LeftOut, Pair, Video, ranges
+
+FILE = "franck"
+SHARD = 500
+"""Frames to a shard; clips do not go over its end."""
+
+_NAME = re.compile(r"franck_(\d{5})", re.IGNORECASE)
+
+
+class TalkingFace(VideoBuilder):
+    """The frames of the Talking Face video, split test; frame 1 is franck_00000."""
+
+    TITLE = "Talking Face"
+    COUNTED = "frames"
+    PUBLISHED = {"test": 5000}  # noqa: RUF012
+    HOMEPAGE = "https://personalpages.manchester.ac.uk/staff/Timothy.F.Cootes/data/talking_face/talking_face.html"
+    MANUAL_DOWNLOAD_INSTRUCTIONS = """
+    1. Open https://personalpages.manchester.ac.uk/staff/Timothy.F.Cootes/data/talking_face/talking_face.html
+    2. Download the parts with the images and the points, and unpack them into one folder: franck_00000.jpg ...
+       franck_04999.jpg and franck_00000.pts ... franck_04999.pts, beside each other or in two folders below it.
+    3. fhr-jax data build talking_face --source FOLDER --out DIR
+    """
+    EXPECTED = "images franck_00000.jpg, ... and points franck_00000.pts, ..., in it or in folders below"
+
+    @classmethod
+    def recognises(cls, folder: Path, root: Path) -> bool:
+        """Whether there are images of its names, here or one folder below."""
+        return bool(_everything(folder, root)[0])
+
+    def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
+        """`SHARD` frames at a time."""
+        found, left_out = _everything(folder, root)
+        passed = leave_out.of(FILE)
+        frames = [Annotation(_number(pair) + 1, pair.landmarks, pair.image) for pair in found]
+        dropped = passed & {frame.number for frame in frames}
+        left_out += [LeftOut(FILE, f"frames {ranges(dropped)} {leave_out.reason}")] if dropped else []
+        frames = sorted(frame for frame in frames if frame.number not in passed)
+        parts = [tuple(frames[i : i + SHARD]) for i in range(0, len(frames), SHARD)]
+        return Plan(tuple(Video("test", self.name, FILE, None, part) for part in parts), tuple(left_out))
+
+
+def _everything(folder: Path, root: Path) -> tuple[list[Pair], list[LeftOut]]:
+    """Images with points of the names of this dataset, in the folder and those just below it."""
+    here = tree.listing(folder, root)
+    listings = [here, *(tree.listing(path, root, name=name) for name, path in here.folders.items())]
+    files = {name: path for listed in listings for name, path in listed.files.items() if _NAME.fullmatch(path.stem)}
+    left_out = tuple(left for listed in listings for left in listed.left_out)
+    everything = tree.Listing(files, {}, left_out)
+    return tree.pairs(everything, everything, name="")
+
+
+def _number(pair: Pair) -> int:
+    match = _NAME.fullmatch(pair.image.stem)
+    assert match is not None
+    return int(match[1])

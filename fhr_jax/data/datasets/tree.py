@@ -1,0 +1,96 @@
+"""Looking through the folder that a user has unpacked: what is there, whatever the case of its names, and no further.
+
+A symbolic link that leads out of the folder is left out, so that a dataset holds nothing but what lies in it.
+"""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+
+from fhr_jax.data.datasets.units import LeftOut, Pair
+from fhr_jax.data.images import SUFFIXES
+from fhr_jax.data.landmark_files import natural
+from fhr_jax.errors import InputError
+
+OUTSIDE = "a symbolic link that leads out of the folder"
+
+
+class Listing(NamedTuple):
+    """The files and folders in a folder, by name, and what was left out of it."""
+
+    files: dict[str, Path]
+    folders: dict[str, Path]
+    left_out: tuple[LeftOut, ...]
+
+
+def root(source: str | os.PathLike[str]) -> Path:
+    """The folder itself, with its links resolved.
+
+    Raises:
+        InputError: there is none.
+    """
+    folder = Path(source)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: {'not a folder' if folder.exists() else 'no such folder'}")
+    return folder.resolve()
+
+
+def listing(folder: Path, root: Path, *, name: str = "") -> Listing:
+    """Look into a folder, in the natural order of its names; `name` is what it is called in the dataset."""
+    files, folders, left_out = {}, {}, []
+    prefix = f"{name}/" if name else ""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: natural(entry.name))
+    except OSError as error:
+        return Listing({}, {}, (LeftOut(name or folder.name, f"cannot be read: {error.strerror or error}"),))
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if not entry.name.isprintable():
+            left_out.append(LeftOut(prefix + printable(entry.name), "its name is not of printable characters"))
+        elif entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
+            left_out.append(LeftOut(prefix + entry.name, OUTSIDE))
+        elif entry.is_dir():
+            folders[entry.name] = Path(entry.path)
+        else:
+            files[entry.name] = Path(entry.path)
+    return Listing(files, folders, tuple(left_out))
+
+
+def find(folder: Path, root: Path, *names: str) -> Path | None:
+    """The folder below `folder` with these names, in letters of any case."""
+    for name in names:
+        below = listing(folder, root).folders
+        match = next((path for found, path in below.items() if found.lower() == name.lower()), None)
+        if match is None:
+            return None
+        folder = match
+    return folder
+
+
+def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[Pair], list[LeftOut]]:
+    """The images that have a .pts of their name, in the dataset NAME/FILE, and the files that stay alone."""
+    points = {path.stem: path for path in landmarks.files.values() if path.suffix.lower() == ".pts"}
+    found: dict[str, Pair] = {}
+    left_out = [*images.left_out, *(landmarks.left_out if landmarks is not images else ())]
+    linked = {Path(left.file).stem for left in left_out}
+    for path in images.files.values():
+        file = f"{name}/{path.name}" if name else path.name
+        if path.suffix.lower() not in SUFFIXES:
+            continue
+        if path.stem in found:
+            left_out.append(LeftOut(file, f"{found[path.stem].image.name} has the same name and comes before it"))
+        elif path.stem in points:
+            found[path.stem] = Pair(file, path, points[path.stem])
+        elif path.stem not in linked:
+            left_out.append(LeftOut(file, "no .pts of its name"))
+    for stem, path in points.items():
+        if stem not in found and stem not in linked:
+            left_out.append(LeftOut(f"{name}/{path.name}" if name else path.name, "no image of its name"))
+    return list(found.values()), left_out
+
+
+def printable(name: str) -> str:
+    """A name that can be written as text on one line."""
+    text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "�" for c in text)

@@ -1,0 +1,292 @@
+"""Whatever cannot be read is named with its reason and left out; the rest is built."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fhr_jax import cli
+from fhr_jax.data.datasets import build, finish, leave_out
+from fhr_jax.data.records import open_dataset
+from fhr_jax.errors import InputError
+from tests import trees
+
+
+def built(name, tree, tmp_path, **options):
+    """What is left out, as a dict, and the folder; every line is one line and names its file once."""
+    folder = build.build(name, tree, tmp_path / "out", **options)
+    found = finish.read_left_out(folder)
+    for left in found:
+        assert "\n" not in left.file + left.reason
+        assert str(tmp_path) not in left.reason
+    assert finish.read_summary(folder)["left_out"] == len(found)
+    return dict(found), folder
+
+
+def good_pts(tree):
+    return (tree / "afw" / "18489332_1.pts").read_text()
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (lambda text: text.replace("n_points:  68", "n_points:  70"), "n_points says 70, but 68 points follow"),
+        (lambda text: text.replace("68", "67", 1).replace("{\n", "{\n#"), "67 landmarks, expected 68"),
+        (lambda text: text.replace("{\n", "{\nnan nan\n#"), "'nan nan' is not a point"),
+        (lambda text: "hello", "not a .pts file"),
+        (lambda text: "", "not a .pts file"),
+        (lambda text: text[: len(text) // 2], "not a .pts file"),
+        (lambda text: text.replace("{\n", "{\n1e300 4\n#"), "no pixel coordinate"),
+        (lambda text: "n_points: 68\n{\n" + "5 5\n" * 68 + "}\n", "all landmarks lie at one place"),
+    ],
+)
+def test_broken_pts(tmp_path, damage, reason):
+    tree = trees.tree_300w(tmp_path / "tree")
+    broken = tree / "helen" / "trainset" / "100032540_1.PTS"
+    broken.write_text(damage(good_pts(tree)))
+    left, folder = built("face300w", tree, tmp_path)
+    assert list(left) == ["helen/trainset/100032540_1.JPG"]
+    (said,) = left.values()
+    assert said.startswith("100032540_1.PTS: ")
+    assert reason in said
+    assert len(open_dataset(folder, split="train")) == 6
+    assert finish.read_summary(folder)["splits"]["train"]["counted"] == 6
+
+
+def test_windows_line_ends_and_comments_are_fine(tmp_path):
+    tree = trees.tree_300w(tmp_path / "tree")
+    file = tree / "ibug" / "image_100_1.pts"
+    file.write_bytes(("# a comment\r\n" + good_pts(tree).replace("\n", "\r\n")).encode("utf-8-sig"))
+    left, _ = built("face300w", tree, tmp_path)
+    assert left == {}
+
+
+def test_photographs_that_cannot_be_read(tmp_path):
+    tree = trees.tree_300w(tmp_path / "tree")
+    afw, helen = tree / "afw", tree / "helen" / "trainset"
+    content = (afw / "18489332_1.jpg").read_bytes()
+    (afw / "18489332_1.jpg").write_bytes(content[: len(content) // 2])
+    (afw / "18489332_2.jpg").write_bytes(b"")
+    Image.new("1", (10_000, 10_000)).save(helen / "gray.jpg", "PNG")
+    (helen / "100032540_1.JPG").unlink()
+    (tree / "LFPW" / "trainset" / "image_0001.pts").unlink()
+    trees.write_pair(tree / "LFPW" / "trainset", "image_0002", 1, suffix=".jpg")
+    (tree / "ibug" / "image_100_1.jpg").unlink()
+    (tree / "ibug" / "image_100_1.jpg").mkdir()
+    left, folder = built("face300w", tree, tmp_path)
+    assert "not a readable image" in left["afw/18489332_1.jpg"]
+    assert "not a readable image" in left["afw/18489332_2.jpg"]
+    assert left["helen/trainset/gray.jpg"] == "10000 x 10000 pixels; at most 80000000 are read"
+    assert left["helen/trainset/100032540_1.PTS"] == "no image of its name"
+    assert left["lfpw/trainset/image_0001.png"] == "no .pts of its name"
+    assert left["lfpw/trainset/image_0002.PNG"] == "image_0002.jpg has the same name and comes before it"
+    assert left["ibug/image_100_1.pts"] == "no image of its name"
+    assert len(left) == 7
+    assert len(open_dataset(folder, split="train")) == 2
+
+
+def test_names_with_spaces_and_unicode_work_and_unprintable_ones_are_told(tmp_path):
+    tree = trees.tree_300w(tmp_path / "tree ü x")
+    trees.write_pair(tree / "afw", "face, “quoted” 漢字 🙂", 50)
+    trees.write_pair(tree / "afw", "two\nlines", 51)
+    (tree / "afw" / b"no utf8 \xff.jpg".decode("utf-8", "surrogateescape")).write_bytes(b"")
+    left, folder = built("face300w", tree, tmp_path)
+    assert len(left) == 3
+    assert all("printable" in reason for reason in left.values())
+    assert "afw/no utf8 �.jpg" in left
+    source = open_dataset(folder, split="train")
+    assert "afw/face, “quoted” 漢字 🙂.jpg" in {source[i]["file"] for i in range(len(source))}
+
+
+def test_links_that_lead_out_of_the_folder(tmp_path):
+    tree = trees.tree_300w(tmp_path / "tree")
+    outside = tmp_path / "outside"
+    trees.write_pair(outside, "stranger", 60)
+    (tree / "afw" / "stranger.jpg").symlink_to(outside / "stranger.jpg")
+    (tree / "afw" / "stranger.pts").symlink_to(outside / "stranger.pts")
+    # One that stays inside is a file like any other.
+    (tree / "afw" / "again.jpg").symlink_to(tree / "afw" / "18489332_1.jpg")
+    (tree / "afw" / "again.pts").symlink_to("18489332_1.pts")
+    (tree / "more").symlink_to(outside)
+    (tmp_path / "link").symlink_to(tree)
+    left, folder = built("face300w", tmp_path / "link", tmp_path)
+    said = "a symbolic link that leads out of the folder"
+    assert left == {"afw/stranger.jpg": said, "afw/stranger.pts": said, "more": said}
+    source = open_dataset(folder, split="train")
+    assert {"afw/again.jpg", "afw/18489332_1.jpg"} < {source[i]["file"] for i in range(len(source))}
+    assert len(source) == 8
+
+
+@pytest.fixture
+def vw(tmp_path):
+    return trees.tree_300vw(tmp_path / "vw") / "300VW_Dataset_2015_12_14"
+
+
+def test_videos_that_cannot_be_read(tmp_path, vw):
+    (vw / "001" / "vid.avi").write_bytes(b"")
+    (vw / "002" / "vid.avi").write_text("no video " * 100)
+    (vw / "114" / "vid.avi").unlink()
+    trees.write_video(vw / "999" / "vid.avi", [1, 2])
+    left, folder = built("face300vw", tmp_path / "vw", tmp_path)
+    assert "not a readable video" in left.pop("001/vid.avi")
+    assert "not a readable video" in left.pop("002/vid.avi")
+    assert left == {"114": "no vid.avi in it", "999": "no video of this number in the splits of 300-VW"}
+    with pytest.raises(InputError, match="no split 'train', it has scenario2, scenario3"):
+        open_dataset(folder, split="train")
+    assert "train: 0 videos, 50 fewer than the 50 published" in finish.differences(finish.read_summary(folder))
+
+
+@pytest.mark.parametrize("name", ["face300vw", "face300vw/clips2"])
+def test_frames_and_annotations_that_do_not_match(tmp_path, vw, name):
+    trees.write_video(vw / "001" / "vid.avi", [1001, 1002, 1003, 1004])  # 9 are annotated
+    (vw / "002" / "annot" / "000006.pts").unlink()
+    (vw / "002" / "annot" / "000003.pts").write_text("broken")
+    (vw / "002" / "annot" / "third.pts").write_text("")
+    left, folder = built(name, tmp_path / "vw", tmp_path)
+    assert left["001/vid.avi"] == "ends after 4 frames, but there are annotations for 5-9"
+    assert left["002/vid.avi"] == "no .pts for frames 6"
+    assert left["002/annot/000003.pts"].startswith("not a .pts file")
+    assert left["002/annot/third.pts"] == "its name is no frame's number"
+    assert len(left) == 4
+    source = open_dataset(folder, split="train")
+    numbers = [source[i]["frame"].tolist() for i in range(len(source))]
+    if name == "face300vw":
+        assert numbers == [1, 2, 3, 4, 1, 2, 4, 5]
+        for i in range(len(source)):
+            trees.check(source[i])
+        clips = open_dataset(folder, split="train", clip=2)
+        numbers = [clips[i]["frame"].tolist() for i in range(len(clips))]
+    # No clip goes over the gap.
+    assert numbers == [[1, 2], [3, 4], [1, 2], [4, 5]]
+
+
+def test_a_video_that_was_cut_off_gives_the_frames_that_are_left(tmp_path):
+    vw = trees.tree_300vw(tmp_path / "vw", {"203": 20}) / "300VW_Dataset_2015_12_14"
+    content = (vw / "203" / "vid.avi").read_bytes()
+    (vw / "203" / "vid.avi").write_bytes(content[: len(content) * 6 // 10])
+    _, folder = built("face300vw", tmp_path / "vw", tmp_path)
+    source = open_dataset(folder)
+    assert 5 < len(source) < 15
+    for i in range(len(source)):
+        trees.check(source[i])
+    last = len(source) + 1  # cut in the middle, so it shows what the frame before did
+    assert finish.read_left_out(folder) == [
+        ("203/vid.avi", f"frame {last} is damaged"),
+        ("203/vid.avi", f"ends after {last} frames, but there are annotations for {last + 1}-20"),
+    ]
+
+
+def test_a_video_that_breaks_gives_the_frames_before(tmp_path, vw, monkeypatch):
+    from fhr_jax.data import video
+
+    frames = video.frames
+
+    def breaks(path):
+        for number, frame in enumerate(frames(path)):
+            if number == 3:
+                raise InputError(f"{path}: damaged after 3 frames (broken)")
+            yield frame
+
+    monkeypatch.setattr(video, "frames", breaks)
+    left, folder = built("face300vw", tmp_path / "vw", tmp_path)
+    assert len(open_dataset(folder, split="train")) == 6
+    assert set(left) == {f"{name}/vid.avi" for name in trees.VIDEOS}
+    reasons = finish.read_left_out(folder)
+    assert ("410/vid.avi", "damaged after 3 frames (broken)") in reasons
+    assert ("410/vid.avi", "ends after 3 frames, but there are annotations for 4-5") in reasons
+
+
+def test_talking_face_frames_that_cannot_be_read(tmp_path):
+    tree = trees.tree_talking_face(tmp_path / "tf")
+    (tree / "images" / "franck_00002.jpg").write_bytes(b"")
+    (tree / "points" / "franck_00004.pts").unlink()
+    Image.fromarray(np.zeros((50, 60, 3), np.uint8)).save(tree / "images" / "franck_00005.jpg")
+    left, folder = built("talking_face", tree, tmp_path)
+    assert "not a readable image" in left["images/franck_00002.jpg"]
+    assert left["franck_00004.jpg"] == "no .pts of its name"
+    assert left["franck"] == "frame 6: 60 x 50 pixels, others 128 x 96"
+    source = open_dataset(folder)
+    assert [int(source[i]["frame"]) for i in range(len(source))] == [1, 2, 4, 7]
+
+
+@pytest.mark.parametrize("separator", [" ", ",", "\t", ", "])
+def test_frames_that_the_user_lists_are_left_out(tmp_path, vw, separator):
+    listed = tmp_path / "unreliable.csv"
+    rows = [("001", "2-3"), ("001", "9"), ("203", "1"), ("410", "1-999")]
+    listed.write_text("# from the paper\n\n" + "".join(f"{a}{separator}{b}\n" for a, b in rows) + "114\n002 77\n999\n")
+    left, folder = built("face300vw", tmp_path / "vw", tmp_path, leave_out=listed)
+    said = "listed in unreliable.csv"
+    assert left == {
+        "001/vid.avi": f"frames 2-3, 9 {said}",
+        "203/vid.avi": f"frames 1 {said}",
+        "410/vid.avi": f"frames 1-5 {said}",
+        "114": said,
+        "unreliable.csv": "names what is not there: 002, 999",
+    }
+    source = open_dataset(folder, split="train")
+    assert [int(source[i]["frame"]) for i in range(6)] == [1, 4, 5, 6, 7, 8]
+    assert list(open_dataset(folder, split="scenario2").runs) == [(0, 4)]
+
+
+def test_photographs_that_the_user_lists_are_left_out(tmp_path):
+    tree = trees.tree_300w(tmp_path / "tree")
+    listed = tmp_path / "list.txt"
+    listed.write_text("ibug/image_092 _01.jpg\n18489332_2.jpg\n")
+    left, folder = built("face300w", tree, tmp_path, leave_out=listed)
+    assert set(left) == {"ibug/image_092 _01.jpg", "afw/18489332_2.jpg"}
+    assert len(open_dataset(folder, split="challenging")) == 1
+
+
+@pytest.mark.parametrize("line", ["001 0", "001 5-2", "001,x", "001 2 3-", "114 9 99999999999"])
+def test_lists_that_cannot_be_read(tmp_path, line):
+    path = tmp_path / "list.txt"
+    path.write_text(f"001 1\n{line}\n")
+    with pytest.raises(InputError, match=r"list.txt: line 2: "):
+        leave_out.read(path)
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="no text"):
+        leave_out.read(path)
+    with pytest.raises(InputError, match="cannot be read"):
+        leave_out.read(tmp_path)
+
+
+def test_folders_of_nothing_of_the_kind(tmp_path, vw, capsys):
+    w = trees.tree_300w(tmp_path / "w")
+    talking = trees.tree_talking_face(tmp_path / "talking")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    cases = [
+        ("face300w", tmp_path / "missing", "missing: no such folder"),
+        ("face300w", tmp_path / "file", "file: not a folder"),
+        ("face300w", tmp_path / "empty", "not the folder of 300W: expected folders afw"),
+        ("face300w", vw, "not the folder of 300W"),
+        ("face300w", talking, "found images, points"),
+        ("face300vw", w, "not the folder of 300-VW: expected folders 001, 002"),
+        ("face300vw", talking, "not the folder of 300-VW"),
+        ("talking_face", w, "not the folder of Talking Face: expected images franck_00000.jpg"),
+        ("talking_face", vw, "found 001, 002, 114, 203, 410"),
+        ("faces", w, "'faces': no dataset that can be built, expected one of face300w, face300vw, talking_face"),
+        ("the300w_lp", w, "TFDS makes that one: tfds.builder('the300w_lp'"),
+        ("face300w/clips16", w, "has no variants"),
+        ("face300vw/clips0", w, "face300vw/clips16"),
+    ]
+    for name, source, message in cases:
+        assert cli.main(["data", "build", name, "--source", str(source), "--out", str(tmp_path / "out")]) == 2
+        line = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+        assert line.startswith("fhr-jax: error: ")
+        assert message in line
+        assert not (tmp_path / "out").exists()
+
+
+def test_a_tree_in_which_nothing_can_be_read(tmp_path):
+    trees.write_pair(tmp_path / "tree" / "ibug", "one", 1)
+    (tmp_path / "tree" / "ibug" / "one.pts").write_text("broken")
+    with pytest.raises(InputError, match=r"nothing in it could be read; the first: ibug/one\.jpg: one\.pts: not a"):
+        build.build("face300w", tmp_path / "tree", tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.*"))
+
+
+def test_places_that_cannot_be_written_to(tmp_path):
+    tree = trees.tree_300w(tmp_path / "tree")
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write there"):
+        build.build("face300w", tree, tmp_path / "file")

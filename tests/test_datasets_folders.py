@@ -1,0 +1,149 @@
+"""A user's own folder of images or videos with .pts as records; clips of them; what `open_dataset` refuses."""
+
+import pickle
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from fhr_jax.data import pts, records
+from fhr_jax.data.folders import open_folder
+from fhr_jax.data.records import Identity, Run, open_dataset
+from fhr_jax.errors import InputError
+from tests import trees
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("folders")
+    trees.write_pair(folder / "photos", "face 10", 10)
+    trees.write_pair(folder / "photos", "face 2", 2, suffix=".PNG", pts=".PTS")
+    trees.write_pair(folder / "photos", "ü", 3, gray=True, suffix=".png")
+    Image.fromarray(trees.face(1)[0]).save(folder / "photos" / "alone.png")
+    trees.tree_300vw(folder / "vw", {"001": 30, "my video": 5})
+    for k in range(1, 6):
+        trees.write_pair(folder / "frames" / "a", f"{k}", k)
+        trees.write_pair(folder / "frames" / "b b", f"img {k + 7}", 10 + k)
+    return folder
+
+
+def identities(source):
+    return [records.identity(source[i]) for i in range(len(source))]
+
+
+def test_photographs(root):
+    source = open_dataset(root / "photos")
+    assert identities(source) == [Identity("photos", file, 0) for file in ("face 2.PNG", "face 10.jpg", "ü.png")]
+    for i in range(3):
+        trees.check(source[i])
+    assert open_dataset(str(root / "photos"))[0].keys() == source[0].keys()
+    with pytest.raises(InputError, match="photographs"):
+        open_dataset(root / "photos", clip=2)
+
+
+def test_video_files(root):
+    source = open_dataset(root / "vw" / "300VW_Dataset_2015_12_14")
+    assert len(source) == 35
+    assert source.runs == (Run(0, 30), Run(30, 35))
+    for i in (0, 1, 29, 4, 31, 2, 34):
+        trees.check(source[i])
+    assert records.identity(source[4]) == Identity("300VW_Dataset_2015_12_14", "001/vid.avi", 5)
+    assert records.identity(source[30]).file == "my video/vid.avi"
+
+
+def test_folders_of_frames(root):
+    source = open_dataset(root / "frames")
+    assert identities(source) == [Identity("frames", name, k) for name in ("a", "b b") for k in range(1, 6)]
+    for i in range(len(source)):
+        trees.check(source[i])
+
+
+@pytest.mark.parametrize("folder", ["frames", "vw/300VW_Dataset_2015_12_14"])
+def test_clips(root, folder):
+    frames = open_dataset(root / folder)
+    clips = open_dataset(root / folder, clip=3, stride=1)
+    assert len(clips) == sum(run.stop - run.start - 2 for run in frames.runs)
+    clip = clips[len(clips) - 1]
+    assert clip["image"].shape == (3, *trees.SIZE, 3)
+    assert clip["frame"].tolist() == [3, 4, 5]
+    assert clip["frame"].dtype == np.int32
+    for i in range(3):
+        one = {key: clip[key][i] for key in ("image", "points", "box")} | {"frame": np.int32(clip["frame"][i])}
+        trees.check(one | {"frame": np.asarray(one["frame"])})
+    with pytest.raises(InputError, match="at least 1"):
+        open_dataset(root / folder, clip=0)
+    with pytest.raises(InputError, match="stride goes with clip"):
+        open_dataset(root / folder, stride=2)
+
+
+def test_sources_can_be_pickled(root):
+    for folder in ("photos", "vw/300VW_Dataset_2015_12_14", "frames"):
+        source = open_dataset(root / folder)
+        before = source[1]
+        again = pickle.loads(pickle.dumps(source))
+        assert repr(again) == repr(source)
+        np.testing.assert_array_equal(again[1]["image"], before["image"])
+
+
+def test_wrong_files_are_named_when_they_are_read(tmp_path):
+    trees.tree_300vw(tmp_path / "vw", {"001": 4})
+    folder = tmp_path / "vw" / "300VW_Dataset_2015_12_14"
+    (folder / "001" / "annot" / "000002.pts").write_text("broken")
+    trees.write_pts(folder / "001" / "annot" / "000009.pts", trees.face(1)[1])
+    source = open_dataset(folder)
+    trees.check(source[0])
+    with pytest.raises(InputError, match=r"000002\.pts: not a \.pts file"):
+        source[1]
+    with pytest.raises(InputError, match=r"vid\.avi: ends after 4 frames, expected frame 9"):
+        source[4]
+    trees.check(source[3])
+    pts.write(folder / "001" / "annot" / "000003.pts", trees.face(1)[1][:5])
+    with pytest.raises(InputError, match="5 landmarks, expected 68"):
+        source[2]
+
+
+def test_frames_of_other_sizes_make_no_clip(tmp_path):
+    trees.write_pair(tmp_path / "frames" / "a", "1", 1)
+    trees.write_pair(tmp_path / "frames" / "a", "2", 1)
+    Image.fromarray(np.zeros((200, 200, 3), np.uint8)).save(tmp_path / "frames" / "a" / "2.jpg")
+    with pytest.raises(InputError, match="several sizes"):
+        open_dataset(tmp_path / "frames", clip=2)[0]
+
+
+def test_links_that_lead_out_of_the_folder(tmp_path):
+    trees.write_pair(tmp_path / "outside", "one", 1)
+    trees.write_pair(tmp_path / "photos", "two", 1)
+    (tmp_path / "photos" / "one.pts").symlink_to(tmp_path / "outside" / "one.pts")
+    with pytest.raises(InputError, match=r"one\.pts: a symbolic link that leads out"):
+        open_dataset(tmp_path / "photos")
+
+
+def test_folders_that_hold_nothing_of_the_kind(root, tmp_path):
+    with pytest.raises(InputError, match=r"no landmarks: expected images NAME\.jpg and NAME\.pts"):
+        open_folder(tmp_path)
+    with pytest.raises(InputError, match="no such folder"):
+        open_folder(tmp_path / "missing")
+    trees.write_pair(tmp_path / "both", "one", 1)
+    trees.write_pair(tmp_path / "both" / "a", "one", 1)
+    with pytest.raises(InputError, match="both photographs and folders of videos"):
+        open_folder(tmp_path / "both")
+
+
+def test_names_that_cannot_be_opened(root, tmp_path):
+    cases = [
+        (("missing",), {}, "no such folder, and no dataset: those are face300w, face300vw"),
+        ((root / "photos",), {"split": "train"}, "no dataset that was built"),
+        ((root / "photos",), {"directory": root}, "directory goes with the name"),
+        (("face300w",), {"directory": tmp_path, "split": "train"}, "make it: fhr-jax data build face300w"),
+        (("face300vw/clips9",), {"directory": tmp_path}, "make it: fhr-jax data build face300vw/clips9"),
+        (("aflw2k3d/x",), {"directory": tmp_path}, "has no variants"),
+    ]
+    for arguments, options, message in cases:
+        with pytest.raises(InputError, match=message):
+            open_dataset(*arguments, **options)
+
+
+def test_folders_of_tfds_that_cannot_be_read(tmp_path):
+    (tmp_path / "dataset_info.json").write_text("{")
+    with pytest.raises(InputError, match="not a dataset that TFDS can read"):
+        open_dataset(tmp_path)
