@@ -67,7 +67,7 @@ def faces_sheet(options: Options) -> np.ndarray:
 def clip_sheet(options: Options) -> np.ndarray:
     """Two people, a picture every few frames: filmed, and with landmarks."""
     rows = []
-    for number in (1, 2):
+    for number in (3, 4):
         key, camera_key = jax.random.split(jax.random.fold_in(jax.random.key(options.seed), number))
         clip = faces.clip(key, EVERY * options.columns)
         # The face of the first frame fills the frame; the camera then stands still.

@@ -173,7 +173,7 @@ def _scene(key: Key, dice: Dice) -> Scene:
         collar=dice.uniform(0.0, 0.6),
         shoulders=dice.uniform(1.65, 2.1),
         light=light / jnp.sqrt((light**2).sum()),
-        ambient=jnp.where(dice.chance(0.2) > 0, dice.uniform(0.08, 0.3), dice.uniform(0.3, 0.95)),
+        ambient=jnp.where(dice.chance(0.15) > 0, dice.uniform(0.12, 0.3), dice.uniform(0.3, 0.95)),
         tint=tint * dice.uniform(0.7, 1.15),
     )
 
