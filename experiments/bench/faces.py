@@ -1,0 +1,74 @@
+"""How many synthetic faces a second, and what a training example costs on the host's processor.
+
+    taskset -c 0 python experiments/bench/faces.py            # one core
+    python experiments/bench/faces.py --sizes 128 256 512
+
+The renderer one face at a time and `--batch` together (on a processor one at a time is faster: its planes stay in the
+cache), drawing the parameters, and `augment.photometric`. Median of `--repeats`, compiled and warm, synchronised.
+"""
+
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+
+from fhr_jax import augment
+from fhr_jax.data import faces
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure the renderer."""
+
+    sizes: tuple[int, ...] = (128, 256)
+    """Sides of the pictures in pixels."""
+    batch: int = 16
+    """Faces together."""
+    repeats: int = 20
+    """Runs, of which the median counts."""
+
+
+def seconds(run: Callable[[], Any], repeats: int) -> float:
+    """Median time of a run, after two that do not count."""
+    times = []
+    for _ in range(repeats + 2):
+        start = time.perf_counter()
+        jax.block_until_ready(run())
+        times.append(time.perf_counter() - start)
+    return float(np.median(times[2:]))
+
+
+def main(options: Options) -> None:
+    """Print a table."""
+    print(f"jax {jax.__version__}, {jax.devices()[0]}, Python {platform.python_version()}, {platform.machine()}")
+    keys = jax.random.split(jax.random.key(0), options.batch)
+    draw = jax.jit(jax.vmap(lambda key: faces.fill(faces.sample(key))))
+    people = draw(keys)
+    rows = [("parameters, together", 0, seconds(lambda: draw(keys), options.repeats) / options.batch)]
+    for size in options.sizes:
+        one = jax.tree.map(lambda leaf: leaf[0], people)
+        alone = jax.jit(partial(faces.render, size=size))
+        together = jax.jit(jax.vmap(partial(faces.render, size=size)))
+        degrade = jax.jit(jax.vmap(augment.photometric))
+        images = together(people).image
+        rows += [
+            ("one face at a time", size, seconds(partial(alone, one), options.repeats)),
+            (f"{options.batch} together", size, seconds(partial(together, people), options.repeats) / options.batch),
+            (
+                f"photometric, {options.batch} together",
+                size,
+                seconds(partial(degrade, keys, images), options.repeats) / options.batch,
+            ),
+        ]
+    for name, size, cost in rows:
+        print(f"{name:28} {size or '-'!s:>5} px  {1000 * cost:8.2f} ms  {1 / cost:8.0f} a second")
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))
