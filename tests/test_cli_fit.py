@@ -27,7 +27,7 @@ def _fit(*arguments):
     return cli.main(["fit", *map(str, arguments)])
 
 
-@pytest.mark.parametrize("model", ["recommended", "paper"])
+@pytest.mark.parametrize("model", ["recommended", pytest.param("paper", marks=pytest.mark.slow)])
 def test_the_result_improves_on_the_start_and_smooth_takes_it(folder, tmp_path, capsys, model):
     out = tmp_path / "fit"
     assert _fit(folder, "--out", out, "--seconds", 1, "--steps", 10, "--model", model) == 0

@@ -10,7 +10,7 @@ import pytest
 from fhr_jax import geometry
 from fhr_jax.data import faces
 from fhr_jax.data.faces import anatomy, features, shape, skin
-from fhr_jax.data.faces.dice import Dice
+from fhr_jax.data.faces.dice import Dice, roll
 from fhr_jax.data.faces.motion import blinks, wander
 from fhr_jax.data.faces.paint import Canvas
 from fhr_jax.data.faces.render import canvas_of
@@ -308,14 +308,14 @@ def test_a_clip_may_have_one_frame():
 
 
 def test_wander_is_smooth_noise_of_unit_variance():
-    signal = np.asarray(wander(jax.random.key(0), 6000, 0.4, size=8))
+    signal = np.asarray(roll(jax.random.key(0), lambda dice: wander(dice, 6000, 0.4, size=8)))
     assert 0.8 < signal.std() < 1.2
     # Angular frequencies are |n| / 0.4 a second, n normal, so each derivative has the deviation 1 / 0.4 a second.
     assert abs(np.diff(signal, axis=0).std() * 30 * 0.4 - 1) < 0.3
 
 
 def test_blinks_close_and_open():
-    lids = np.asarray(blinks(jax.random.key(2), 600))
+    lids = np.asarray(roll(jax.random.key(2), lambda dice: blinks(dice, 600)))
     assert lids.max() > 0.55
     assert lids.min() == 0
     assert np.median(lids) == 0

@@ -44,8 +44,20 @@ def _loss(follow, params, track, truth, **options):
     return losses.stabilization(follow(params, track, **options), truth).total
 
 
-@pytest.mark.parametrize("covariance", ["diagonal", "full", "windowed"])
-@pytest.mark.parametrize("follow", [stabilizer.run, run_complete])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("follow", "covariance"),
+    [
+        (stabilizer.run, "diagonal"),
+        (run_complete, "full"),
+        pytest.param(stabilizer.run, "full", marks=SLOW),
+        pytest.param(stabilizer.run, "windowed", marks=SLOW),
+        pytest.param(run_complete, "diagonal", marks=SLOW),
+        pytest.param(run_complete, "windowed", marks=SLOW),
+    ],
+)
 def test_the_model_has_the_same_gradient_in_chunks(follow, covariance):
     rng = np.random.default_rng(0)
     truth = jnp.asarray(rng.normal(size=(50, 2, 2)).cumsum(axis=0), jnp.float32)
@@ -69,6 +81,7 @@ def _gradient_bytes(frames, chunk):
     return f.lower(params, track).compile().memory_analysis().temp_size_in_bytes
 
 
+@SLOW
 def test_the_memory_of_a_gradient_grows_with_the_chunks_and_not_with_the_frames():
     plain, chunked = _gradient_bytes(10_000, None), _gradient_bytes(10_000, 100)
     assert chunked < plain / 10

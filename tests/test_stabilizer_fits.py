@@ -90,8 +90,17 @@ def test_bad_temperatures_are_refused(videos):
         stabilizer.fit_gradient(videos, lamda1=2.0)
 
 
-@pytest.mark.parametrize("tied", [False, True])
-@pytest.mark.parametrize("method", ["gradient", "adam", "simplex"])
+@pytest.mark.parametrize(
+    ("method", "tied"),
+    [
+        ("gradient", False),
+        ("adam", False),
+        ("simplex", False),
+        ("simplex", True),
+        pytest.param("gradient", True, marks=pytest.mark.slow),
+        pytest.param("adam", True, marks=pytest.mark.slow),
+    ],
+)
 def test_fits_improve_on_the_start_and_tell_how(method, tied, videos):
     seen = []
     options = {"tied": tied, "callback": lambda *progress: seen.append(progress)}

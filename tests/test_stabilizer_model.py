@@ -29,8 +29,14 @@ def test_agrees_with_the_sums_of_equation_9(covariance, components):
     np.testing.assert_allclose(ours.reshape(60, -1), theirs, rtol=0, atol=1e-8)
 
 
-@pytest.mark.parametrize("points", [7, 68])
-@pytest.mark.parametrize("covariance", COVARIANCES)
+@pytest.mark.parametrize(
+    ("covariance", "points"),
+    [
+        *((covariance, 7) for covariance in COVARIANCES),
+        ("diagonal", 68),
+        *(pytest.param(covariance, 68, marks=pytest.mark.slow) for covariance in ("full", "windowed")),
+    ],
+)
 def test_agrees_over_500_frames_in_float32(covariance, points):
     z, p = walk(500, points), params(points)
     ours = np.asarray(stabilizer.run(p, jnp.asarray(z), covariance=covariance, window=16))

@@ -42,7 +42,7 @@ FITS = {
 }
 
 
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "L-BFGS" else n for n in FITS])
 def test_a_resumed_fit_ends_where_an_undisturbed_one_does(name, videos, tmp_path):
     fit, kept = FITS[name], []
     whole = fit(videos, 12, keep=kept.append)

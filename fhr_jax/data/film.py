@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float, Key, PRNGKeyArray
 from fhr_jax import augment
 from fhr_jax.data import faces
 from fhr_jax.data.examples import render_in_batches
+from fhr_jax.data.faces.dice import roll
 from fhr_jax.data.faces.motion import wander
 
 EXPOSURE, EXPOSURE_SECONDS = 0.03, 1.5
@@ -53,7 +54,8 @@ def film(
     picture = render_in_batches(clip, size=size)
     images = picture.image
     if options is not augment.OFF:
-        exposure = jnp.exp(EXPOSURE * wander(exposure_key, frames, EXPOSURE_SECONDS)[:, 0])
+        drift = roll(exposure_key, lambda dice: wander(dice, frames, EXPOSURE_SECONDS)[:, 0])
+        exposure = jnp.exp(EXPOSURE * drift)
         exposed = jnp.clip(images * exposure[:, None, None, None], 0, 1)
         images = _degraded(camera_key, jax.random.split(noise_key, frames), exposed, options)
     return Film(images, picture.points, picture.visible)

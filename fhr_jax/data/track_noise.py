@@ -16,12 +16,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import Precision
-from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt32
+from jaxtyping import Array, Bool, Float
 from scipy.signal import savgol_coeffs
 
 from fhr_jax.data.faces import anatomy
+from fhr_jax.data.faces.dice import Dice, Key, roll
 
-Key = PRNGKeyArray | UInt32[Array, "2"]
 Number = float | Float[Array, ""]
 
 _QUIET = {
@@ -88,59 +88,64 @@ class Noise(NamedTuple):
         Throws stay off: most detectors have none, and in a squared loss nothing else would count. The published
         predictions have `lost` = 0.001.
         """
-        level_key, flicker_key, missing_key = jax.random.split(key, 3)
-        spread = jnp.exp(0.35 * jnp.clip(jax.random.normal(level_key), -2, 1))
-        flicker = 0.001 * jnp.exp(1.5 * jnp.clip(jax.random.normal(flicker_key), -2, 2))
-        drops = jax.random.bernoulli(missing_key, 1 / 3)
+        return roll(key, lambda dice: Noise._draw(dice, liveliness))
+
+    @staticmethod
+    def _draw(dice: Dice, liveliness: Number) -> "Noise":
+        spread = jnp.exp(0.35 * jnp.clip(dice.normal(), -2, 1))
+        flicker = 0.001 * jnp.exp(dice.normal(1.5, limit=2.0))
+        drops = dice.chance(1 / 3)
         return Noise(level=0.88 * liveliness**0.65 * spread, flicker=flicker, bias=0.1, missing=0.015 * drops)
 
 
 def observe(key: Key, truth: Float[Array, "t 68 2"], noise: Noise) -> Float[Array, "t 68 2"]:
     """What the detector reports for the truth (pixels of the 256 crop); NaN where it reports nothing."""
+    return roll(key, lambda dice: _observe(dice, truth, noise))
+
+
+def _observe(dice: Dice, truth: Float[Array, "t 68 2"], noise: Noise) -> Float[Array, "t 68 2"]:
     frames = truth.shape[0]
-    keys = jax.random.split(key, 7)
-    pattern = _pattern(keys[0], frames, noise.memory, noise.slow)
+    pattern = _pattern(dice, frames, noise.memory, noise.slow)
     mixing = jnp.stack([_mixing(noise.shared[i], noise.near[i]) for i in range(2)])
     error = jnp.einsum("cmn,tnc->tmc", mixing, pattern, precision=Precision.HIGHEST)
-    spell = jnp.exp(noise.spells * _remembered(keys[2], frames, (1, 1), _SPELL_MEMORY) - noise.spells**2)
-    loud = jnp.where(_flickering(keys[6], frames, noise.flicker), _FLICKER_SIZE, 1.0)[..., None]
+    spell = jnp.exp(noise.spells * _remembered(dice, frames, (1, 1), _SPELL_MEMORY) - noise.spells**2)
+    loud = jnp.where(_flickering(dice, frames, noise.flicker), _FLICKER_SIZE, 1.0)[..., None]
     size = noise.level * _regions()[None, :, None] * jnp.array(_AXES)[None, None]
-    observed = truth + size * spell * loud * error + noise.bias * _bias(keys[1], truth)
+    observed = truth + size * spell * loud * error + noise.bias * _bias(dice, truth)
 
-    lost = _stretches(keys[3], frames, 68, noise.lost, _THROW_FRAMES)[..., None]
+    lost = _stretches(dice, frames, 68, noise.lost, _THROW_FRAMES)[..., None]
     # The length of a normal vector in the plane has mean sqrt(pi / 2).
-    far = _THROW / jnp.sqrt(jnp.pi / 2) * jax.random.normal(keys[4], truth.shape)
+    far = _THROW / jnp.sqrt(jnp.pi / 2) * dice.normal(shape=truth.shape, limit=jnp.inf)
     observed = jnp.where(lost, observed + far, observed)
-    missing = _stretches(keys[5], frames, 1, noise.missing, _MISSING_FRAMES)[..., None]
+    missing = _stretches(dice, frames, 1, noise.missing, _MISSING_FRAMES)[..., None]
     return jnp.where(missing, jnp.nan, observed)
 
 
-def _pattern(key: Key, frames: int, memory: Number, slow: Number) -> Float[Array, "t 68 2"]:
+def _pattern(dice: Dice, frames: int, memory: Number, slow: Number) -> Float[Array, "t 68 2"]:
     """Noise of variance 1 that is remembered, less what a smoothing keeps of it."""
     taps = jnp.asarray(-savgol_coeffs(13, 2), jnp.float32) * (1 - slow)
     taps = taps.at[6].add(1.0)
-    noise = _remembered(key, frames + 12, (68, 2), memory)
+    noise = _remembered(dice, frames + 12, (68, 2), memory)
     fast = sum(taps[k] * noise[k : k + frames] for k in range(13))
     apart = jnp.abs(jnp.arange(13)[:, None] - jnp.arange(13)[None])
     variance = (taps[:, None] * taps[None] * jnp.asarray(memory, jnp.float32) ** apart).sum()
     return fast / jnp.sqrt(variance)
 
 
-def _remembered(key: Key, frames: int, shape: tuple[int, ...], memory: Number) -> Float[Array, "t *shape"]:
+def _remembered(dice: Dice, frames: int, shape: tuple[int, ...], memory: Number) -> Float[Array, "t *shape"]:
     """First-order autoregression of variance 1."""
-    start_key, key = jax.random.split(key)
-    fresh = jnp.sqrt(1 - jnp.asarray(memory, jnp.float32) ** 2) * jax.random.normal(key, (frames, *shape))
+    start, draws = dice.normal(shape=shape, limit=jnp.inf), dice.normal(shape=(frames, *shape), limit=jnp.inf)
+    fresh = jnp.sqrt(1 - jnp.asarray(memory, jnp.float32) ** 2) * draws
 
     def step(last: Array, new: Array) -> tuple[Array, Array]:
         now = memory * last + new
         return now, now
 
-    return jax.lax.scan(step, jax.random.normal(start_key, shape), fresh)[1]
+    return jax.lax.scan(step, start, fresh)[1]
 
 
-def _stretches(key: Key, frames: int, size: int, share: Number, length: float) -> Bool[Array, "t size"]:
+def _stretches(dice: Dice, frames: int, size: int, share: Number, length: float) -> Bool[Array, "t size"]:
     """True for `share` of the frames, `length` frames in a row on average: a chain of two states, each on its own."""
-    start_key, key = jax.random.split(key)
     share = jnp.asarray(share, jnp.float32)
     begin, end = share / (length * jnp.maximum(1 - share, 1e-6)), 1 / length
 
@@ -148,20 +153,19 @@ def _stretches(key: Key, frames: int, size: int, share: Number, length: float) -
         now = jnp.where(on, draw >= end, draw < begin)
         return now, now
 
-    return jax.lax.scan(step, jax.random.bernoulli(start_key, share, (size,)), jax.random.uniform(key, (frames, size)))[
-        1
-    ]
+    start, draws = dice.uniform(shape=(size,)) < share, dice.uniform(shape=(frames, size))
+    return jax.lax.scan(step, start, draws)[1]
 
 
-def _flickering(key: Key, frames: int, share: Number) -> Bool[Array, "t 68"]:
+def _flickering(dice: Dice, frames: int, share: Number) -> Bool[Array, "t 68"]:
     """True for `share` of the points: where a field over points and time that neighbours share is extreme."""
     field = jnp.matmul(
-        _remembered(key, frames, (68,), _FLICKER_MEMORY), _mixing(0.0, 0.97).T, precision=Precision.HIGHEST
+        _remembered(dice, frames, (68,), _FLICKER_MEMORY), _mixing(0.0, 0.97).T, precision=Precision.HIGHEST
     )
     return field > -jax.scipy.special.ndtri(jnp.maximum(jnp.asarray(share, jnp.float32), 1e-12))
 
 
-def _bias(key: Key, truth: Float[Array, "t 68 2"]) -> Float[Array, "t 68 2"]:
+def _bias(dice: Dice, truth: Float[Array, "t 68 2"]) -> Float[Array, "t 68 2"]:
     """Error by pose, for `bias` = 1: smooth patterns over the points, times yaw, pitch and roll off their means."""
     left, right, nose = truth[:, 36], truth[:, 45], truth[:, 30]
     across = right - left
@@ -171,7 +175,7 @@ def _bias(key: Key, truth: Float[Array, "t 68 2"]) -> Float[Array, "t 68 2"]:
     pose = 10 * jnp.concatenate([seen, roll[:, None]], axis=1)
     pose = pose - pose.mean(axis=0, keepdims=True)
     size = jnp.where(jnp.arange(68) < 17, _BIAS_JAW, _BIAS_REST)
-    drawn = jax.random.normal(key, (3, 2, 68))
+    drawn = dice.normal(shape=(3, 2, 68), limit=jnp.inf)
     patterns = size[None, None] * jnp.einsum("mn,pcn->pcm", _mixing(0.1, 0.85), drawn, precision=Precision.HIGHEST)
     return jnp.einsum("tp,pcm->tmc", pose, patterns, precision=Precision.HIGHEST)
 

@@ -11,7 +11,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from fhr_jax.data.faces import anatomy, shape
-from fhr_jax.data.faces.motion import move
+from fhr_jax.data.faces.dice import Dice, roll
+from fhr_jax.data.faces.motion import Motion, move
 from fhr_jax.data.track_noise import Noise, observe
 
 Key = PRNGKeyArray | UInt32[Array, "2"]
@@ -86,9 +87,12 @@ def batch(key: Key, tracks: int, frames: int, *, noise: Noise | None = None) -> 
 
 def head_points(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -> Float[Array, "t 68 2"]:
     """Landmarks of a moving, talking head in head units (inter-ocular distances), x right, y down."""
-    identity_key, *keys = jax.random.split(key, 4)
-    identity = 0.8 * jax.random.normal(identity_key, (len(anatomy.IDENTITY),))
-    motion = move(tuple(keys), frames, jnp.asarray(liveliness, jnp.float32))
+    lively = jnp.asarray(liveliness, jnp.float32)
+
+    def person(dice: Dice) -> tuple[Array, Motion]:
+        return dice.normal(0.8, shape=(len(anatomy.IDENTITY),)), move(dice, frames, lively)
+
+    identity, motion = roll(key, person)
 
     def frame(pose: Array, expression: Array, place: Array) -> Array:
         head = shape.head(identity, expression)

@@ -1,6 +1,8 @@
 """Many small random draws out of one: a call of the generator for each would take seconds to compile."""
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -8,6 +10,14 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 Key = PRNGKeyArray | UInt32[Array, "2"]
+Made = TypeVar("Made")
+
+
+def roll(key: Key, make: Callable[["Dice"], Made]) -> Made:
+    """What `make` makes of dice that have as many draws as it takes: it is traced twice, first to count them."""
+    counter = _Counter()
+    jax.eval_shape(lambda: make(counter))
+    return make(Dice(key, uniforms=counter.taken["uniform"], normals=counter.taken["normal"]))
 
 
 class Dice:
@@ -23,12 +33,12 @@ class Dice:
         draws = jax.random.uniform(key, (uniforms + normals,), minval=1e-6, maxval=1 - 1e-6)
         # Without the barrier the compiler repeats the whole generator in every draw.
         self._uniform, self._normal = jax.lax.optimization_barrier((draws[:uniforms], ndtri(draws[uniforms:])))
-        self._taken = {"uniform": 0, "normal": 0}
+        self.taken = {"uniform": 0, "normal": 0}
 
     def _take(self, kind: str, shape: tuple[int, ...]) -> Array:
         draws = self._uniform if kind == "uniform" else self._normal
-        start = self._taken[kind]
-        end = self._taken[kind] = start + math.prod(shape)
+        start = self.taken[kind]
+        end = self.taken[kind] = start + math.prod(shape)
         if end > draws.shape[0]:
             raise ValueError(f"{end} {kind} draws from {draws.shape[0]}")
         return draws[start:end].reshape(shape)
@@ -50,3 +60,14 @@ class Dice:
         total = sum(shares)
         bounds = jnp.asarray([sum(shares[: i + 1]) / total for i in range(len(shares) - 1)])
         return (self._take("uniform", ()) > bounds).sum()
+
+
+class _Counter(Dice):
+    """Counts what is drawn, and hands out halves."""
+
+    def __init__(self) -> None:
+        self.taken = {"uniform": 0, "normal": 0}
+
+    def _take(self, kind: str, shape: tuple[int, ...]) -> Array:
+        self.taken[kind] += math.prod(shape)
+        return jnp.full(shape, 0.5)

@@ -1,10 +1,9 @@
 """Random appearance: skin, hair, features, beard, glasses, occluders, scene. Wider than typical on purpose."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from fhr_jax.data.faces.dice import Dice, Key
+from fhr_jax.data.faces.dice import Dice
 from fhr_jax.data.faces.face import Appearance, Beard, Features, Glasses, Hair, Occluder, Scene, Skin
 
 # sRGB of skin from very light to very dark.
@@ -134,10 +133,8 @@ def _occluder(dice: Dice, skin: Array) -> Occluder:
     )
 
 
-def _scene(key: Key, dice: Dice) -> Scene:
-    # Uniform with unit deviation: normal draws would take a second longer to compile.
-    cells = jax.random.uniform(key, (4, 36 + 22 * 22), minval=-(3**0.5), maxval=3**0.5)
-    cells = jax.lax.optimization_barrier(cells)
+def _scene(dice: Dice) -> Scene:
+    cells = dice.uniform(-(3**0.5), 3**0.5, (4, 36 + 22 * 22))  # of unit deviation
     coarse, fine = cells[:, :36].reshape(4, 6, 6), cells[:, 36:].reshape(4, 22, 22)
     base = dice.uniform(0.0, 1.0) + dice.normal(0.10, shape=(3,))
     # Light from the viewer's side, mostly from above.
@@ -178,10 +175,8 @@ def _scene(key: Key, dice: Dice) -> Scene:
     )
 
 
-def appearance(key: Key) -> Appearance:
+def appearance(dice: Dice) -> Appearance:
     """Skin, hair, features, beard, glasses, occluder and scene."""
-    dice_key, scene_key = jax.random.split(key)
-    dice = Dice(dice_key, uniforms=128, normals=40)
     skin, tone = _skin(dice)
     hair = _hair(dice, tone)
     return Appearance(
@@ -191,5 +186,5 @@ def appearance(key: Key) -> Appearance:
         beard=_beard(dice, hair.colour),
         glasses=_glasses(dice),
         occluder=_occluder(dice, skin.colour),
-        scene=_scene(scene_key, dice),
+        scene=_scene(dice),
     )

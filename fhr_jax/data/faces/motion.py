@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.faces.dice import Key
+from fhr_jax.data.faces.dice import Dice, Key, roll
 from fhr_jax.data.faces.face import Face
 from fhr_jax.data.faces.sample import POSE_LIMIT, sample
 
@@ -34,12 +34,10 @@ class Motion(NamedTuple):
     place: Float[Array, "t 3"]
 
 
-def move(keys: tuple[Key, Key, Key], frames: int, liveliness: Float[Array, ""]) -> Motion:
+def move(dice: Dice, frames: int, liveliness: Float[Array, ""]) -> Motion:
     """Random motion of `frames` frames; `liveliness` scales how much and how fast, 1 is typical."""
     return Motion(
-        _pose(keys[0], frames, liveliness),
-        _expression(keys[1], frames, liveliness),
-        _place(keys[2], frames, liveliness),
+        _pose(dice, frames, liveliness), _expression(dice, frames, liveliness), _place(dice, frames, liveliness)
     )
 
 
@@ -53,14 +51,13 @@ def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -
 
     Returns:
         A face whose every leaf has a leading axis T; identity and appearance do not change. Render it by
-        ``jax.vmap(partial(render, size=...))`` or, to save memory, ``jax.lax.map``.
+        ``jax.vmap(partial(render, size=...))`` or, to save memory, `film`.
     """
-    face_key, gaze_key, *keys = jax.random.split(key, 5)
-    face = sample(face_key)
-    motion = move(tuple(keys), frames, jnp.asarray(liveliness, jnp.float32))
-    still = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (frames, *leaf.shape)), face)
+    face_key, motion_key = jax.random.split(key)
+    still = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (frames, *leaf.shape)), sample(face_key))
+    lively = jnp.asarray(liveliness, jnp.float32)
+    motion, gaze = roll(motion_key, lambda dice: (move(dice, frames, lively), wander(dice, frames, 0.4, size=2)))
     limit = jnp.deg2rad(jnp.array([POSE_LIMIT]))
-    gaze = wander(gaze_key, frames, 0.4, size=2) * jnp.array([[0.15, 0.08]])
     view = still.view._replace(
         centre=still.view.centre + still.view.scale[:, None] * motion.place[:, :2],
         scale=still.view.scale * jnp.exp(motion.place[:, 2]),
@@ -68,29 +65,27 @@ def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -
     return still._replace(
         pose=limit * jnp.tanh((0.7 * still.pose + motion.pose) / limit),
         expression=_kept(still.expression, motion.expression),
-        gaze=0.5 * still.gaze + gaze,
+        gaze=0.5 * still.gaze + gaze * jnp.array([[0.15, 0.08]]),
         view=view,
     )
 
 
-def wander(key: Key, frames: int, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
+def wander(dice: Dice, frames: int, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
     """Smooth stationary noise of variance 1 whose turns take about `seconds`: a sum of random waves."""
     waves = 24
-    frequency_key, phase_key, weight_key = jax.random.split(key, 3)
-    frequency = jnp.abs(jax.random.normal(frequency_key, (waves, size))) / (2 * jnp.pi * seconds)
-    phase = 2 * jnp.pi * jax.random.uniform(phase_key, (waves, size))
-    weight = jax.random.normal(weight_key, (waves, size)) / jnp.sqrt(waves / 2)
+    frequency = jnp.abs(dice.normal(shape=(waves, size), limit=jnp.inf)) / (2 * jnp.pi * seconds)
+    phase = dice.uniform(0, 2 * jnp.pi, (waves, size))
+    weight = dice.normal(shape=(waves, size), limit=jnp.inf) / jnp.sqrt(waves / 2)
     time = jnp.arange(frames)[:, None, None] / RATE
     return (weight[None] * jnp.sin(2 * jnp.pi * frequency[None] * time + phase[None])).sum(axis=1)
 
 
-def blinks(key: Key, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
+def blinks(dice: Dice, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
     """Closure of the lids in [0, 1]: down in about 0.1 s, up in about 0.2 s."""
     number = max(1, round(frames / RATE / every))
-    time_key, speed_key, depth_key = jax.random.split(key, 3)
-    start = jax.random.uniform(time_key, (number,), minval=0, maxval=frames / RATE)
-    pace = jax.random.uniform(speed_key, (number,), minval=0.8, maxval=1.4)
-    depth = jax.random.uniform(depth_key, (number,), minval=0.6, maxval=1.0)
+    start = dice.uniform(0, frames / RATE, (number,))
+    pace = dice.uniform(0.8, 1.4, (number,))
+    depth = dice.uniform(0.6, 1.0, (number,))
     t = (jnp.arange(frames)[:, None] / RATE - start[None]) / pace[None]
 
     def ease(u: Array) -> Array:
@@ -100,55 +95,51 @@ def blinks(key: Key, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
     return (depth[None] * (ease(t / 0.11) - ease((t - 0.14) / 0.2))).max(axis=1)
 
 
-def _moves(key: Key, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
+def _moves(dice: Dice, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
     """Steps from one random rest (variance 1) to the next, smooth (minimum jerk), at random times."""
     steps = max(1, round(frames / RATE / every))
-    time_key, length_key, size_key = jax.random.split(key, 3)
-    start = jax.random.uniform(time_key, (steps,), minval=0, maxval=frames / RATE)
-    length = jax.random.uniform(length_key, (steps,), minval=lasting[0], maxval=lasting[1])
-    rests = jax.random.normal(size_key, (steps + 1,))
+    start = dice.uniform(0, frames / RATE, (steps,))
+    length = dice.uniform(*lasting, (steps,))
+    rests = dice.normal(shape=(steps + 1,), limit=jnp.inf)
     time = jnp.arange(frames)[:, None] / RATE
     u = jnp.clip((time - jnp.sort(start)[None]) / length[None], 0, 1)
     return rests[0] + (u**3 * (10 - 15 * u + 6 * u**2) * (rests[1:] - rests[:-1])[None]).sum(axis=1)
 
 
-def _pose(key: Key, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+def _pose(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
     """Yaw, pitch, roll in radians: drift, turns and nods."""
-    keys = jax.random.split(key, 8)
-    drift = wander(keys[0], frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
-    sway = wander(keys[7], frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
-    tremor = wander(keys[1], frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
-    turn = 0.28 * _moves(keys[2], frames, every=3.0, lasting=(0.45, 1.3))
-    bow = 0.10 * _moves(keys[3], frames, every=3.0, lasting=(0.3, 1.0))
-    tilt = 0.07 * _moves(keys[4], frames, every=4.0, lasting=(0.4, 1.2))
-    nodding = jax.nn.sigmoid(4 * (_moves(keys[5], frames, every=2.5, lasting=(0.3, 0.6)) - 1))
-    nod = 0.05 * nodding * wander(keys[6], frames, 0.22)[:, 0]
+    drift = wander(dice, frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
+    sway = wander(dice, frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
+    tremor = wander(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
+    turn = 0.28 * _moves(dice, frames, every=3.0, lasting=(0.45, 1.3))
+    bow = 0.10 * _moves(dice, frames, every=3.0, lasting=(0.3, 1.0))
+    tilt = 0.07 * _moves(dice, frames, every=4.0, lasting=(0.4, 1.2))
+    nodding = jax.nn.sigmoid(4 * (_moves(dice, frames, every=2.5, lasting=(0.3, 0.6)) - 1))
+    nod = 0.05 * nodding * wander(dice, frames, 0.22)[:, 0]
     limited = jnp.stack([0.7 * jnp.tanh(turn / 0.7), bow + nod, tilt], axis=1)
     return liveliness * (sway + tremor) + liveliness**0.75 * (drift + limited)
 
 
-def _expression(key: Key, frames: int, liveliness: Array) -> Float[Array, "t e"]:
+def _expression(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t e"]:
     """Coefficients of `anatomy.EXPRESSION`: jaw, smile, pucker, press, lids, squint, brows up, together, nose."""
-    keys = jax.random.split(key, 8)
-    talking = jax.nn.sigmoid(5 * _moves(keys[0], frames, every=2.5, lasting=(0.2, 0.5)))
-    syllables = wander(keys[1], frames, 0.08, size=3) * talking[:, None]
+    talking = jax.nn.sigmoid(5 * _moves(dice, frames, every=2.5, lasting=(0.2, 0.5)))
+    syllables = wander(dice, frames, 0.08, size=3) * talking[:, None]
     jaw = 0.25 * jax.nn.softplus(2 * syllables[:, 0] - 0.6) * jnp.sqrt(liveliness)
     pucker, press = 0.35 * jax.nn.relu(syllables[:, 1]), 0.3 * jax.nn.relu(syllables[:, 2])
-    smile = jax.nn.sigmoid(2 * _moves(keys[2], frames, every=4.0, lasting=(0.3, 1.0)) - 1)
-    up = 0.8 * jax.nn.sigmoid(2.5 * _moves(keys[3], frames, every=3.0, lasting=(0.2, 0.6)) - 2)
-    together = 0.6 * jax.nn.sigmoid(2 * _moves(keys[4], frames, every=4.0, lasting=(0.3, 0.8)) - 2)
-    squint = 0.4 * jax.nn.sigmoid(2 * _moves(keys[5], frames, every=4.0, lasting=(0.3, 0.8)) - 1)
-    nose = 0.3 * jax.nn.relu(wander(keys[6], frames, 0.5)[:, 0])
-    lid = blinks(keys[7], frames)
+    smile = jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 1.0)) - 1)
+    up = 0.8 * jax.nn.sigmoid(2.5 * _moves(dice, frames, every=3.0, lasting=(0.2, 0.6)) - 2)
+    together = 0.6 * jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 0.8)) - 2)
+    squint = 0.4 * jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 0.8)) - 1)
+    nose = 0.3 * jax.nn.relu(wander(dice, frames, 0.5)[:, 0])
+    lid = blinks(dice, frames)
     known = jnp.stack([jaw, smile, pucker, press, lid, lid, squint, up, together, nose], axis=1)
     return jnp.pad(known, ((0, 0), (0, len(anatomy.EXPRESSION) - known.shape[1])))
 
 
-def _place(key: Key, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+def _place(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
     """Shift (x, y) in head units and log size: a person who sways before the camera."""
-    drift_key, tremor_key = jax.random.split(key)
-    drift = wander(drift_key, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
-    tremor = wander(tremor_key, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
+    drift = wander(dice, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
+    tremor = wander(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
     return liveliness * (drift + tremor)
 
 

@@ -1,11 +1,10 @@
 """Random faces: shape, expression, gaze, pose and camera. `looks` draws the appearance."""
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.faces.dice import Dice, Key
+from fhr_jax.data.faces.dice import Dice, Key, roll
 from fhr_jax.data.faces.face import Face, View
 from fhr_jax.data.faces.looks import appearance
 
@@ -48,8 +47,10 @@ def _expression(dice: Dice) -> Float[Array, "e"]:
 
 def sample(key: Key) -> Face:
     """A random face, near the middle of the frame and smaller than it; `fill` makes training crops of it."""
-    dice_key, looks_key = jax.random.split(key)
-    dice = Dice(dice_key, uniforms=40, normals=64)
+    return roll(key, _face)
+
+
+def _face(dice: Dice) -> Face:
     pose = _pose(dice)
     gaze = dice.normal(0.22, shape=(2,)) * jnp.array([1.0, 0.6])
     # Half of the people look at the camera rather than ahead.
@@ -65,5 +66,5 @@ def sample(key: Key) -> Face:
             distance=jnp.exp(dice.uniform(2.0, 3.8)),
             mirror=2 * dice.chance(0.5) - 1,
         ),
-        appearance=appearance(looks_key),
+        appearance=appearance(dice),
     )
