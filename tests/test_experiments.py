@@ -77,6 +77,7 @@ def fits(tmp_path_factory, source):
     return folder
 
 
+@pytest.mark.slow
 def test_ablation(tmp_path, source, instead_of_fits):
     only = ("raw", "first order", "RTS smoother", "paper's model", "recommended")
     summary, pictures = run("stabilizer_ablation", tmp_path, source=source, only=only, **TINY)

@@ -152,12 +152,13 @@ def test_without_faults_every_point_is_seen_and_none_is_thrown():
     made = jax.vmap(lambda k: tracks.sample(k, 60, faults=False))(jax.random.split(jax.random.key(2), 8))
     error = np.linalg.norm(np.asarray(made.observed - made.truth), axis=-1)
     assert np.isfinite(error).all()
-    assert error.max() < 40
+    assert (error > 25).mean() < 1e-4  # throws would be one point in a thousand
 
 
 def test_fine_motion_is_slow_and_follows_the_level():
     truth = jnp.broadcast_to(tracks.sample(jax.random.key(0), 1, faults=False).truth, (2000, 68, 2))
-    fine = np.asarray(tracks.fine_motion(jax.random.key(1), truth, Noise(level=1.5)))[10:-10]
+    move = jax.jit(lambda key, truth: tracks.fine_motion(key, truth, Noise(level=1.5)))
+    fine = np.asarray(move(jax.random.key(1), truth))[10:-10]
     assert 0.3 * tracks.FINE * 1.5 < fine.std() < tracks.FINE * 1.5
     steps = np.diff(fine, axis=0)
     assert 0.6 < np.corrcoef(steps[1:].ravel(), steps[:-1].ravel())[0, 1] < 0.95

@@ -4,6 +4,7 @@ The truth is the 3D face of `fhr_jax.data.faces`, moved by `fhr_jax.data.faces.m
 256 x 256 as the data of 300-VW are. The observation is made by `fhr_jax.data.track_noise`. Frames count as 30 a second.
 """
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -52,6 +53,23 @@ def sample(
             0 crops all frames alike; None draws one of the two.
         faults: False leaves out what no filter of complete tracks can mend: throws, drop-outs and bias by pose.
     """
+    mixing = None if noise is None else (noise.shared, noise.near)
+    rest = None if noise is None else noise._replace(shared=(0.0, 0.0), near=(0.0, 0.0))
+    return _sample(key, frames, rest, mixing, follow, faults)
+
+
+@partial(jax.jit, static_argnames=("frames", "mixing", "faults"))
+def _sample(
+    key: Key,
+    frames: int,
+    noise: Noise | None,
+    mixing: tuple[tuple[float, float], tuple[float, float]] | None,
+    follow: float | Float[Array, ""] | None,
+    faults: bool,
+) -> Tracks:
+    """`sample`, compiled; `mixing` are the `shared` and `near` of the noise, which are not traced."""
+    if noise is not None and mixing is not None:
+        noise = noise._replace(shared=mixing[0], near=mixing[1])
     shape_key, lively_key, crop_key, level_key, noise_key, fine_key, size_key = jax.random.split(key, 7)
     liveliness = jnp.exp(0.6 * jnp.clip(jax.random.normal(lively_key), -2, 1.2))
     points = head_points(shape_key, frames, liveliness=liveliness)

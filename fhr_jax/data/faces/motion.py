@@ -74,7 +74,7 @@ def wander(dice: Dice, frames: int, seconds: float, *, size: int = 1) -> Float[A
     """Smooth stationary noise of variance 1 whose turns take about `seconds`: a sum of random waves."""
     waves = 24
     frequency = jnp.abs(dice.normal(shape=(waves, size), limit=jnp.inf)) / (2 * jnp.pi * seconds)
-    phase = dice.uniform(0, 2 * jnp.pi, (waves, size))
+    phase = dice.uniform(0.0, 2 * jnp.pi, (waves, size))
     weight = dice.normal(shape=(waves, size), limit=jnp.inf) / jnp.sqrt(waves / 2)
     time = jnp.arange(frames)[:, None, None] / RATE
     return (weight[None] * jnp.sin(2 * jnp.pi * frequency[None] * time + phase[None])).sum(axis=1)
@@ -83,7 +83,7 @@ def wander(dice: Dice, frames: int, seconds: float, *, size: int = 1) -> Float[A
 def blinks(dice: Dice, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
     """Closure of the lids in [0, 1]: down in about 0.1 s, up in about 0.2 s."""
     number = max(1, round(frames / RATE / every))
-    start = dice.uniform(0, frames / RATE, (number,))
+    start = dice.uniform(0.0, frames / RATE, (number,))
     pace = dice.uniform(0.8, 1.4, (number,))
     depth = dice.uniform(0.6, 1.0, (number,))
     t = (jnp.arange(frames)[:, None] / RATE - start[None]) / pace[None]
@@ -98,7 +98,7 @@ def blinks(dice: Dice, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
 def _moves(dice: Dice, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
     """Steps from one random rest (variance 1) to the next, smooth (minimum jerk), at random times."""
     steps = max(1, round(frames / RATE / every))
-    start = dice.uniform(0, frames / RATE, (steps,))
+    start = dice.uniform(0.0, frames / RATE, (steps,))
     length = dice.uniform(*lasting, (steps,))
     rests = dice.normal(shape=(steps + 1,), limit=jnp.inf)
     time = jnp.arange(frames)[:, None] / RATE
