@@ -1,0 +1,33 @@
+"""Pictures of a few faces as one platform paints them, to notice when another, or another version, paints others.
+
+python -m tests.golden_faces      # write them anew, after a change of the faces that is meant
+"""
+
+from pathlib import Path
+
+import jax
+import numpy as np
+from PIL import Image
+
+from fhr_jax.data import faces
+
+PATH = Path(__file__).parent / "golden" / "faces.png"
+SIZE, NUMBER = 64, 8
+
+
+def people() -> faces.Face:
+    """The faces."""
+    keys = jax.random.split(jax.random.key(0), NUMBER)
+    return jax.jit(jax.vmap(lambda key: faces.fill(faces.sample(key))))(keys)
+
+
+def strip(images: jax.Array) -> np.ndarray:
+    """Pictures (N, S, S, 3) in [0, 1] beside each other, as bytes."""
+    return np.concatenate(np.round(255 * np.asarray(images)).astype(np.uint8), axis=1)
+
+
+if __name__ == "__main__":
+    PATH.parent.mkdir(exist_ok=True)
+    painted = jax.jit(jax.vmap(lambda face: faces.render(face, size=SIZE)))(people()).image
+    Image.fromarray(strip(painted)).save(PATH, optimize=True)
+    print(PATH)
