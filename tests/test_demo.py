@@ -24,6 +24,7 @@ def test_the_conventional_network_is_shown_rounded_targets():
     assert np.abs(shown - train.targets(points, config)).max() > 0.05
 
 
+@pytest.mark.slow
 def test_held_out_pictures_of_every_size_have_their_landmarks_where_the_face_is(monkeypatch):
     monkeypatch.setattr(regression, "SIDE", 60)
     data = regression.held_out(jax.random.key(0), 5)

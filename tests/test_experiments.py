@@ -137,6 +137,7 @@ def test_where_a_model_is_dominated():
     assert found == ["lambda_1 = 1.0, by better at 3.0"]
 
 
+@pytest.mark.slow
 def test_figure7(tmp_path, source, fits):
     summary, pictures = run("figure7_second_order", tmp_path, source=source, fits=fits, draws=2, **TINY)
     parts = summary["parts"]
@@ -158,6 +159,7 @@ def test_table3(tmp_path, source, fits, instead_of_fits):
         assert row["stability"]["mean"] <= summary["table"]["raw"]["stability"]["mean"]
 
 
+@pytest.mark.slow
 def test_blinks(tmp_path, source, fits):
     options = TINY | {"frames": 150, "baselines": ("first order",)}
     summary, pictures = run("blinks", tmp_path, source=source, fits=fits, clips=3, **options)

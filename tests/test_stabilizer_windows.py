@@ -50,6 +50,7 @@ def test_all_windows_with_warm_up_have_the_gradient_of_the_whole(videos, window,
     np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-4 * np.abs(slope).max())
 
 
+@pytest.mark.slow
 def test_cold_windows_are_biased(videos):
     problem = make_problem(stabilizer.paper_start(videos), videos)
     slope = whole(problem)[1]
