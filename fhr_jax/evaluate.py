@@ -3,6 +3,7 @@
 import csv
 import os
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from jaxtyping import Float
 
 from fhr_jax import metrics, npz, pipeline
 from fhr_jax.data import pts
+from fhr_jax.data.crops import Crops, Records
 from fhr_jax.data.examples import Examples
 from fhr_jax.data.images import Annotated, read_image
 from fhr_jax.errors import InputError
@@ -105,6 +107,34 @@ def look(net: Net, pairs: Sequence[Annotated]) -> Iterator[Looked]:
         yield Looked(pair.image.stem, image, truth, face)
 
 
+def predict_records(net: Net, records: Records, *, workers: int = 0) -> Predictions:
+    """Run a net on annotated pictures, each cropped by its box, many at a time.
+
+    Args:
+        net: the network.
+        records: the pictures.
+        workers: processes that read them; 0 reads in a thread of this one.
+
+    Returns:
+        Points in pixels of the images; a name is dataset/file, and the frame of a video.
+
+    Raises:
+        InputError: a picture cannot be read, or has another number of landmarks than the net.
+    """
+    from fhr_jax.data import loader  # which needs Grain
+
+    source = Crops(records, size=net.config.crop, landmarks=net.config.landmarks, margin=1.0)
+    names, predictions, truth = [], [], []
+    stream = loader.once(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
+    with closing(stream) as batches:
+        for batch in batches:
+            found, valid = np.asarray(pipeline.predict_all(net, batch["image"]).points), batch["valid"]
+            names += [_name(batch, i) for i in np.flatnonzero(valid).tolist()]
+            predictions.append(_to_image(batch["affine"], found)[valid])
+            truth.append(_to_image(batch["affine"], batch["points"])[valid])
+    return Predictions(tuple(names), np.concatenate(predictions), np.concatenate(truth))
+
+
 def validate(net: Net, examples: Examples, *, conventional: bool = False) -> float:
     """Mean NRMSE in percent of a net on crops in memory.
 
@@ -145,6 +175,17 @@ def write_table(path: str | os.PathLike[str], names: Sequence[str], errors: Floa
         writer.writerow(["image", "nrmse", "failure"])
         rows = zip(names, errors.tolist(), strict=True)
         writer.writerows([name, f"{error:.4f}", int(error > LIMIT)] for name, error in rows)
+
+
+def _name(batch: dict[str, Any], i: int) -> str:
+    frame = f" frame {batch['frame'][i]}" if batch["frame"][i] else ""
+    return f"{batch['dataset'][i]}/{batch['file'][i]}{frame}"
+
+
+def _to_image(affine: Float[np.ndarray, "b 2 3"], points: Float[np.ndarray, "b m 2"]) -> Float[np.ndarray, "b m 2"]:
+    """From pixels of crops, which are not turned, to those of their images."""
+    affine = affine.astype(np.float64)
+    return (points - affine[:, None, :, 2]) / affine[:, None, [0, 1], [0, 1]]
 
 
 def _check(path: str | os.PathLike[str], results: Predictions) -> None:

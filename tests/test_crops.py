@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import crop, geometry
+from fhr_jax import crop, geometry, pipeline
 from fhr_jax.data import crops, images, photographs, pts
 from fhr_jax.data.held_out import Subset
 from fhr_jax.data.images import Annotated
@@ -42,6 +42,10 @@ def test_a_crop_is_the_square_about_the_box(index):
     expected = crop.extract(record["image"], np.asarray(affine, np.float64), 96)
     np.testing.assert_allclose(example["image"].astype(int), expected.astype(int), atol=1)
     np.testing.assert_allclose(example["points"], geometry.apply(affine, jnp.asarray(record["points"])), atol=1e-3)
+
+
+def test_the_square_is_that_of_the_pipeline():
+    assert crops.SCALE == pipeline.CROP_SCALE
 
 
 def test_an_example_says_whose_it_is():
