@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from fhr_jax import crop, geometry, pipeline
-from fhr_jax.data import crops, images, photographs, pts
+from fhr_jax.data import crops, images, pts
+from fhr_jax.data.datasets.tree import Pair
+from fhr_jax.data.folders import FolderPhotographs
 from fhr_jax.data.held_out import Subset
-from fhr_jax.data.images import Annotated
 from fhr_jax.errors import InputError
 
 
@@ -87,6 +88,10 @@ def folder(tmp_path_factory):
 NAMES = ["plain.png", "plain.jpg", "turned.jpg", "gray.jpg", "alpha.png", "palette.png"]
 
 
+def records(folder, names):
+    return FolderPhotographs(folder, [Pair(name, folder / name, folder / f"{name}.pts") for name in names])
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_a_part_is_a_part_of_the_whole(folder, name):
     whole = images.read_image(folder / name)
@@ -104,10 +109,9 @@ def test_a_part_is_a_part_of_the_whole(folder, name):
 @pytest.mark.parametrize("size", [48, 200])
 def test_a_crop_of_a_file_is_that_of_its_pixels(folder, name, size):
     """Reduced decoding included: the picture is smooth, so averages of blocks agree."""
-    records = photographs.Photographs([Annotated(folder / name, folder / f"{name}.pts")])
-    example = crops.Crops(records, size=size)[0]
-    record = records[0]
-    expected = crop.extract(record["image"], example["affine"].astype(np.float64), size).astype(int)
+    source = records(folder, [name])
+    example = crops.Crops(source, size=size)[0]
+    expected = crop.extract(source[0]["image"], example["affine"].astype(np.float64), size).astype(int)
     difference = np.abs(example["image"].astype(int) - expected)
     # What JPEG lost is averaged otherwise; where the square leaves the picture, the edge fades over one decoded pixel.
     assert np.quantile(difference, 0.9) <= 3
@@ -134,9 +138,8 @@ def test_content_in_memory_is_read_and_what_is_broken_is_named(folder):
 
 
 def test_sources_say_what_they_hold(folder):
-    pairs = [Annotated(folder / name, folder / f"{name}.pts") for name in NAMES]
-    some, others = photographs.Photographs(pairs[:3]), photographs.Photographs(pairs[3:])
-    assert repr(some) == repr(photographs.Photographs(pairs[:3])) != repr(others)
+    some, others = records(folder, NAMES[:3]), records(folder, NAMES[3:])
+    assert repr(some) == repr(records(folder, NAMES[:3])) != repr(others)
     assert repr(crops.Crops(some, size=32)) != repr(crops.Crops(some, size=48))
     assert repr(Subset(some, [0, 1])) != repr(Subset(some, [1, 0]))
     assert crops.Crops(Subset(some, [2]), size=32)[0]["file"] == NAMES[2]
@@ -145,12 +148,13 @@ def test_sources_say_what_they_hold(folder):
 def test_reading_computes_nothing_with_jax(folder):
     """A worker that touched JAX would take memory of the accelerator. Here JAX has no device at all."""
     code = f"""
-from fhr_jax.data import crops, photographs
-from fhr_jax.data.images import Annotated
+from fhr_jax.data import crops
+from fhr_jax.data.datasets.tree import Pair
+from fhr_jax.data.folders import FolderPhotographs
 from pathlib import Path
 folder = Path({str(folder)!r})
-source = crops.Crops(photographs.Photographs([Annotated(folder / "plain.jpg", folder / "plain.jpg.pts")]), size=64)
-print(source[0]["image"].shape)
+records = FolderPhotographs(folder, [Pair("plain.jpg", folder / "plain.jpg", folder / "plain.jpg.pts")])
+print(crops.Crops(records, size=64)[0]["image"].shape)
 """
     run = [sys.executable, "-c", code]
     said = subprocess.run(run, env=os.environ | {"JAX_PLATFORMS": "none"}, capture_output=True, text=True, check=True)
