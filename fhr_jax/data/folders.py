@@ -13,6 +13,7 @@ Frames of video files are decoded when they are asked for: in order that is chea
 import functools
 import hashlib
 import os
+import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,6 +75,7 @@ class FolderVideos:
 
     def __init__(self, folder: Path, frames: list[Frame], left_out: Sequence[LeftOut] = ()):
         self._folder, self._frames, self.left_out = folder, frames, tuple(left_out)
+        self._of_thread = threading.local()
 
     @functools.cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -91,7 +93,7 @@ class FolderVideos:
         """The record with the path of its image, if the frame has a file of its own."""
         frame = self._frames[int(index)]
         points = _points(frame.landmarks, self._landmarks)
-        image = frame.image if frame.video is None else self._videos[frame.video][frame.number - 1]
+        image = frame.image if frame.video is None else self._video(frame.video)[frame.number - 1]
         assert image is not None
         return record(image, points, dataset=self._folder.name, file=frame.file, frame=frame.number)
 
@@ -106,9 +108,10 @@ class FolderVideos:
     def _landmarks(self) -> int:
         return len(pts.read(self._frames[0].landmarks))
 
-    @functools.cached_property
-    def _videos(self) -> dict[Path, VideoFrames]:
-        return {frame.video: VideoFrames(frame.video) for frame in self._frames if frame.video is not None}
+    def _video(self, path: Path) -> VideoFrames:
+        """Each thread has its own: taking turns at one, they would jump back and forth."""
+        videos = self._of_thread.__dict__.setdefault("videos", {})
+        return videos.setdefault(path, VideoFrames(path))
 
 
 def open_folder(folder: str | os.PathLike[str]) -> Records:
