@@ -59,7 +59,7 @@ class Train:
     save_every: int = 250
     """Updates between checkpoints."""
     workers: int = 0
-    """Processes that read images."""
+    """Processes that read images; 0 reads in a thread."""
     seed: int = 0
     """Of the network, the faces and their order."""
 

@@ -42,7 +42,13 @@ class Ahead:
         if self._run is None:
             self._run = _Run(self._start(self._handed_out), self._place, self._depth)
             self._finalizer = weakref.finalize(self, self._run.close)
-        batch = self._run.next()
+        try:
+            batch = self._run.next()
+        except StopIteration:
+            raise
+        except Exception:
+            self.close()  # whoever asks again gets a new start at the same place
+            raise
         self._handed_out += 1
         return batch
 
