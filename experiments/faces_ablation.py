@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from fhr_jax import augment, evaluate, train, weights
 from fhr_jax.data import examples, faces, loader
-from fhr_jax.data.images import list_annotated
+from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS
@@ -101,10 +101,10 @@ def net_path(options: Options, variant: str, seed: int) -> Path:
 def measure(options: Options, path: Path) -> dict[str, Any]:
     """NRMSE of a net on every photograph, and by region."""
     net, images, regions = weights.load(path), {}, {name: [] for name in REGIONS}
-    for seen in evaluate.look(net, list_annotated(options.photographs)):
-        apart = np.linalg.norm(seen.truth[36] - seen.truth[45])
-        error = 100 * np.linalg.norm(seen.face.points - seen.truth, axis=1) / apart
-        images[seen.name] = float(error.mean())
+    results = evaluate.predict_records(net, open_dataset(options.photographs))
+    for identity, found, truth in zip(results.identities, results.predictions, results.truth, strict=True):
+        error = 100 * np.linalg.norm(found - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
+        images[Path(identity.file).stem] = float(error.mean())
         for name, (start, end) in REGIONS.items():
             regions[name].append(error[start:end].mean())
     chosen = [error for name, error in images.items() if name in options.chosen_on]
@@ -123,7 +123,7 @@ def main(options: Options) -> dict[str, Any]:
     for variant in options.variants:
         if variant not in VARIANTS:
             raise InputError(f"--variants: {variant!r}, expected some of {', '.join(VARIANTS)}")
-    list_annotated(options.photographs)
+    open_dataset(options.photographs)
     output_folder(options.out)
     same_run(options)
     results: dict[str, list[dict[str, Any]]] = {variant: [] for variant in options.variants}

@@ -3,7 +3,7 @@
 `key` comes first and options are keywords; everything is pure, jits and vmaps over keys. Images are (S, S, 3) in
 [0, 1], landmarks (M, 2) in pixels (x, y). The geometric part moves landmarks by the very map that moves the pixels.
 Synthetic faces teach a net that works on photographs only with the photometric part: the defaults are wide on
-purpose. About 2 ms an image of 128 px on two CPU cores.
+purpose. About 2 ms of one CPU core an image of 128 px, 12 ms of 256 px.
 """
 
 from typing import NamedTuple
@@ -167,19 +167,18 @@ def jpeg(image: Image, *, quality: Float[Array, ""] | float) -> Image:
     size, dtype = image.shape[0], image.dtype
     if size % 8:
         raise InputError(f"jpeg: side of the picture is {size}, expected a multiple of 8")
-    k = np.arange(8)
+    k, side = np.arange(8), size // 8
     basis = np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16) / 2
     basis[0] /= np.sqrt(2)
-    blocks = np.kron(np.eye(size // 8), basis)
-    forward = jnp.asarray(blocks, dtype)
+    transform = jnp.asarray(np.kron(basis, basis), dtype)  # of a block's 64 pixels, row by row
     scale = jnp.where(quality < 50, 50 / quality, 2 - quality / 50)
     tables = jnp.asarray(np.stack([_LUMA, _CHROMA, _CHROMA]), dtype) * scale
-    steps = jnp.tile(jnp.maximum(jnp.round(tables), 1), (1, size // 8, size // 8)) / 255
-    mix = jnp.asarray(_TO_YCC, dtype)
-    planes = jnp.einsum("dc,yxc->dyx", mix, image - 128 / 255)
-    coefficients = jnp.einsum("uy,dyx,vx->duv", forward, planes, forward)
-    coefficients = jnp.round(coefficients / steps) * steps
-    planes = jnp.einsum("uy,duv,vx->dyx", forward, coefficients, forward)
+    steps = jnp.maximum(jnp.round(tables), 1).reshape(3, 1, 64) / 255
+    planes = jnp.einsum("dc,yxc->dyx", jnp.asarray(_TO_YCC, dtype), image - 128 / 255)
+    blocks = planes.reshape(3, side, 8, side, 8).swapaxes(2, 3).reshape(3, side * side, 64)
+    coefficients = jnp.round(blocks @ transform.T / steps) * steps
+    blocks = (coefficients @ transform).reshape(3, side, side, 8, 8)
+    planes = blocks.swapaxes(2, 3).reshape(3, size, size)
     return jnp.einsum("cd,dyx->yxc", jnp.asarray(np.linalg.inv(_TO_YCC), dtype), planes) + 128 / 255
 
 

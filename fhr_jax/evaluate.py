@@ -1,8 +1,9 @@
-"""How exact landmarks are: of a file of predictions, of a net on photographs, of a net on examples in memory."""
+"""How exact landmarks are: of a file of predictions, of a net on records, of a net on examples in memory."""
 
 import csv
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,11 +11,12 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax import metrics, npz, pipeline
-from fhr_jax.data import pts
+from fhr_jax.data.crops import Crops
 from fhr_jax.data.examples import Examples
-from fhr_jax.data.images import Annotated, read_image
+from fhr_jax.data.records import Identity, Records, encoded, identity
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
+from fhr_jax.markup import SEVEN_OF_68
 from fhr_jax.weights import Net
 
 LIMIT = 8.0
@@ -28,20 +30,13 @@ class Predictions(NamedTuple):
         names: of the images.
         predictions: (N, M, 2).
         truth: (N, M, 2).
+        identities: where the images come from, if they are records.
     """
 
     names: tuple[str, ...]
     predictions: Float[np.ndarray, "n m 2"]
     truth: Float[np.ndarray, "n m 2"]
-
-
-class Looked(NamedTuple):
-    """A photograph, its landmarks by hand and by the net, in image pixels counted from 0."""
-
-    name: str
-    image: np.ndarray
-    truth: Float[np.ndarray, "m 2"]
-    face: pipeline.Face
+    identities: tuple[Identity, ...] = ()
 
 
 def read_predictions(path: str | os.PathLike[str]) -> Predictions:
@@ -90,19 +85,46 @@ def crop256_to_image(
     return predictions * (np.floor(side) + 1) / 256 + ((low + high) / 2 - side / 2)
 
 
-def look(net: Net, pairs: Sequence[Annotated]) -> Iterator[Looked]:
-    """Run a net on photographs, each cropped by the box of its true landmarks.
+def predict_records(
+    net: Net, records: Records, *, workers: int = 0, report: Callable[[int], None] = lambda number: None
+) -> Predictions:
+    """Run a net on annotated pictures, each cropped by its box, many at a time.
+
+    Where the net or the records have seven points, seven of the others' 68 are compared with them.
+
+    Args:
+        net: the network.
+        records: the pictures.
+        workers: processes that read them; 0 reads in a thread of this one.
+        report: called with the number of pictures that were looked at since the last call.
+
+    Returns:
+        Points in pixels of the images; a name is dataset/file, and the frame of a video.
 
     Raises:
-        InputError: an image or .pts cannot be read, or has another number of landmarks than the net.
+        InputError: a picture cannot be read, its landmarks are not those of the others or of the net, or its eye
+            corners coincide.
     """
-    for pair in pairs:
-        truth = pts.read(pair.landmarks, landmarks=net.config.landmarks)
-        image = read_image(pair.image)
-        if not np.ptp(truth, axis=0).max() > 0:
-            raise InputError(f"{pair.landmarks}: all landmarks lie at one place")
-        face = pipeline.align_image(net, image, pipeline.box_of(truth))
-        yield Looked(pair.image.stem, image, truth, face)
+    from fhr_jax.data import loader  # which needs Grain
+
+    landmarks = len(encoded(records, 0)["points"])
+    if not {landmarks, net.config.landmarks} <= set(pipeline.MARKUPS):
+        raise InputError(f"{records!r}: {landmarks} landmarks, and the net has {net.config.landmarks}")
+    source = Crops(records, size=net.config.crop, landmarks=landmarks, margin=1.0)
+    compared = min(landmarks, net.config.landmarks)
+    identities, predictions, truth = [], [], []
+    stream = loader.once(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
+    with closing(stream) as batches:
+        for batch in batches:
+            found, valid = np.asarray(pipeline.predict_all(net, batch["image"]).points), batch["valid"]
+            identities += [identity({key: batch[key][i] for key in Identity._fields}) for i in np.flatnonzero(valid)]
+            predictions.append(_of_seven(_to_image(batch["affine"], found)[valid], compared))
+            truth.append(_of_seven(_to_image(batch["affine"], batch["points"])[valid], compared))
+            report(int(valid.sum()))
+    names = tuple(f"{dataset}/{file}" + f" frame {k}" * (k > 0) for dataset, file, k in identities)
+    results = Predictions(names, np.concatenate(predictions), np.concatenate(truth), tuple(identities))
+    _check("the data", results)
+    return results
 
 
 def validate(net: Net, examples: Examples, *, conventional: bool = False) -> float:
@@ -138,13 +160,27 @@ def summary(errors: Float[np.ndarray, " n"]) -> dict[str, Any]:
     }
 
 
-def write_table(path: str | os.PathLike[str], names: Sequence[str], errors: Float[np.ndarray, " n"]) -> None:
-    """Write a CSV with a row an image, in their order: name, NRMSE in percent, 1 for a failure."""
+def write_table(
+    path: str | os.PathLike[str], names: Sequence[str] | Sequence[Identity], errors: Float[np.ndarray, " n"]
+) -> None:
+    """Write a CSV with a row an image, in their order: name or identity, NRMSE in percent, 1 for a failure."""
     with atomic_file(path) as temporary, Path(temporary).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
-        writer.writerow(["image", "nrmse", "failure"])
-        rows = zip(names, errors.tolist(), strict=True)
-        writer.writerows([name, f"{error:.4f}", int(error > LIMIT)] for name, error in rows)
+        rows = [name if isinstance(name, Identity) else (name,) for name in names]
+        writer.writerow([*(Identity._fields if rows and len(rows[0]) > 1 else ["image"]), "nrmse", "failure"])
+        numbers = zip(rows, errors.tolist(), strict=True)
+        writer.writerows([*row, f"{error:.4f}", int(error > LIMIT)] for row, error in numbers)
+
+
+def _of_seven(points: Float[np.ndarray, "b m 2"], number: int) -> Float[np.ndarray, "b k 2"]:
+    """The points, or the seven of them that can be compared if only so many are wanted."""
+    return points[:, np.array(SEVEN_OF_68)] if number < points.shape[1] else points
+
+
+def _to_image(affine: Float[np.ndarray, "b 2 3"], points: Float[np.ndarray, "b m 2"]) -> Float[np.ndarray, "b m 2"]:
+    """From pixels of crops, which are not turned, to those of their images."""
+    affine = affine.astype(np.float64)
+    return (points - affine[:, None, :, 2]) / affine[:, None, [0, 1], [0, 1]]
 
 
 def _check(path: str | os.PathLike[str], results: Predictions) -> None:

@@ -66,10 +66,14 @@ FACE68 = Markup(
 SEVEN_OF_68 = (36, 39, 42, 45, 30, 48, 54)
 """The seven points of FACE68 that the 7-point setting compares: eye corners, nose tip, mouth corners."""
 
+SEVEN_OF_TALKING_FACE = (27, 29, 34, 32, 67, 48, 54)
+"""The same seven among the 68 points of the Talking Face video, which follow FGNET's markup, that of XM2VTS: contour,
+brows, eyes of five points (outer corner, above, inner corner, below, pupil), nose, lips, and last the nose tip."""
+
 FACE7 = Markup(
     size=7,
     flip=_flip(7, ((0, 3), (1, 2), (5, 6))),
     eye_corners=(0, 3),
     edges=((0, 1), (2, 3), (5, 6)),
 )
-"""Eye corners (4), nose tip, mouth corners (2), in the order of SEVEN_OF_68."""
+"""Eye corners (4), nose tip, mouth corners (2), in the order of SEVEN_OF_68 and SEVEN_OF_TALKING_FACE."""

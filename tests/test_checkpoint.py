@@ -54,6 +54,29 @@ def test_other_arrays_are_refused(tmp_path, state):
                 checkpoint.restore(checkpoints, other, _iterator())
 
 
+def test_other_data_are_refused(tmp_path, state):
+    with checkpoint.manager(tmp_path) as checkpoints:
+        checkpoint.save(checkpoints, 1, state, _iterator())
+        checkpoints.wait_until_finished()
+        others = loader.batches(loader.Indices(0, 11), batch=4, seed=0)
+        with pytest.raises(InputError, match=r"the data have changed: .*Indices\(0, 10\), batch 4, seed 0, not"):
+            checkpoint.restore(checkpoints, state, others)
+
+
+def test_a_checkpoint_of_version_0_1_is_refused(tmp_path, state):
+    import grain
+    import orbax.checkpoint as ocp
+
+    leaves = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    data = iter(grain.MapDataset.range(9).to_iter_dataset())
+    old = ocp.args.Composite(state=ocp.args.StandardSave(leaves), data=grain.checkpoint.CheckpointSave(data))
+    with checkpoint.manager(tmp_path) as checkpoints:
+        checkpoints.save(1, args=old)
+        checkpoints.wait_until_finished()
+    with checkpoint.manager(tmp_path) as checkpoints, pytest.raises(InputError, match="checkpoint 1 is broken"):
+        checkpoint.restore(checkpoints, state, _iterator())
+
+
 def test_an_empty_folder_is_named(tmp_path, state):
     with checkpoint.manager(tmp_path) as checkpoints, pytest.raises(InputError, match=r"no checkpoint there"):
         checkpoint.restore(checkpoints, state, _iterator())

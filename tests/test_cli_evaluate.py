@@ -27,11 +27,16 @@ def test_predictions(tmp_path, capsys):
     assert f"NRMSE {figures(out)['nrmse']:.3f} %" in capsys.readouterr().out
 
 
+def read_patterns(net, crops, **options):
+    parts = [read_pattern(net, crop[None] / 255) for crop in np.asarray(crops, np.float64)]
+    return pipeline.Prediction(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
+
+
 @pytest.fixture
 def photographs(tmp_path, monkeypatch):
     """A folder of three images with landmarks, and a stand-in for the network."""
 
-    monkeypatch.setattr(pipeline, "predict", read_pattern)
+    monkeypatch.setattr(pipeline, "predict_all", read_patterns)
     folder = tmp_path / "photos"
     folder.mkdir()
     for name, x, side in (("a", 50, 100), ("b c", 90, 64), ("d", 30, 130)):
@@ -48,13 +53,18 @@ def net(tmp_path_factory):
     return str(path)
 
 
-def test_images(tmp_path, photographs, net):
+def test_images(tmp_path, photographs, net, capsys):
     out = tmp_path / "out"
     assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
     assert figures(out)["images"] == 3
     assert figures(out)["nrmse"] < 6
     assert sorted(p.name for p in (out / "pictures").iterdir()) == ["a.jpg", "b c.jpg", "d.jpg"]
+    assert f"{photographs}: left out: without.png: no .pts of its name\n" in capsys.readouterr().out
+    rows = [line.split(",") for line in (out / "images.csv").read_text().splitlines()]
+    assert rows[0] == ["dataset", "file", "frame", "nrmse", "failure"]
+    assert [row[:3] for row in rows[1:]] == [["photos", f"{name}.png", "0"] for name in ("a", "b c", "d")]
     arrays = npz.read(out / "predictions.npz")
+    assert list(arrays["names"]) == ["photos/a.png", "photos/b c.png", "photos/d.png"]
     np.testing.assert_allclose(arrays["predictions"], arrays["ground_truth"], atol=5)
     # What it writes is what --predictions reads.
     again = tmp_path / "again"
@@ -69,13 +79,16 @@ def test_bad_input(tmp_path, photographs, net, capsys):
     before = sorted(p.name for p in tmp_path.iterdir())
     out = ["--out", f"{tmp_path}/out"]
     cases = [
-        (out, "either --predictions FILE or --images DIR"),
+        (out, "either --predictions FILE or --images DATA"),
         (["--predictions", f"{tmp_path}/a.npz", "--images", str(photographs), *out], "either"),
         (["--predictions", f"{tmp_path}/a.npz", "--net", net, *out], "--net goes with --images"),
         (["--predictions", f"{tmp_path}/b.npz", *out], "b.npz: cannot be read"),
         (["--predictions", f"{tmp_path}/a.npz", "--out", f"{tmp_path}/file/out"], "cannot write"),
-        (["--images", f"{tmp_path}/missing", "--net", net, *out], "missing: cannot be read"),
-        (["--images", f"{tmp_path}/none", "--net", net, *out], "no images with landmarks"),
+        (["--images", f"{tmp_path}/missing", "--net", net, *out], "missing: no such folder, and no dataset"),
+        (["--images", str(photographs), "--net", net, "--split", "train", *out], "it has no split 'train'"),
+        (["--images", str(photographs), "--net", net, "--boxes", f"{tmp_path}/b.csv", *out], "b.csv: cannot be read"),
+        (["--predictions", f"{tmp_path}/a.npz", "--split", "train", *out], "--split goes with --images"),
+        (["--images", f"{tmp_path}/none", "--net", net, *out], "no landmarks: expected images"),
         (["--images", str(photographs), "--net", f"{tmp_path}/a.npz", *out], "not a net"),
     ]
     for arguments, message in cases:

@@ -70,6 +70,8 @@ def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path, 
         (["--held-out", "6"], "holds a run with held_out = 2"),
         (["--batch", "-1"], "--batch is -1"),
         (["--workers", "-1"], "--workers is -1"),
+        (["--boxes", "jitter"], "boxes = truth, not jitter"),
+        (["--split", "a", "--validate-on", "a"], "--validate-on a: that is the split to learn from"),
     ],
 )
 def test_other_options_are_refused_in_one_line(photographs, through, capsys, more, said):
@@ -91,6 +93,21 @@ def test_a_checkpoint_of_another_preset_is_refused(photographs, through, tmp_pat
     (other / log.CONFIG).write_text(json.dumps(options))
     assert cli.main([*_command(photographs, other), "--preset", "small"]) == 2
     assert "another preset" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--split", "--directory", "--validate-on", "--boxes"])
+def test_options_of_real_faces_go_with_data(tmp_path, capsys, option):
+    assert cli.main(["train", "--out", str(tmp_path / "out"), option, "x"]) == 2
+    assert f"{option} goes with --data" in capsys.readouterr().err
+
+
+def test_landmarks_of_no_known_markup_are_refused(tmp_path, capsys):
+    from PIL import Image
+
+    Image.new("RGB", (90, 80)).save(tmp_path / "a.png")
+    pts.write(tmp_path / "a.pts", np.random.default_rng(0).uniform(20, 60, (5, 2)))
+    assert cli.main(["train", "--out", str(tmp_path / "out"), "--data", str(tmp_path)]) == 2
+    assert "a.png has 5 landmarks, expected 68 or 7" in capsys.readouterr().err
 
 
 def test_a_folder_without_photographs_is_named(tmp_path, capsys):

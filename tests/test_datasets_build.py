@@ -12,6 +12,8 @@ from fhr_jax.data import images, pts, records
 from fhr_jax.data.boxes import Jitter
 from fhr_jax.data.datasets import build, builders, face300vw, finish
 from fhr_jax.data.records import Identity, Run, open_dataset
+from fhr_jax.data.seven import comparable
+from fhr_jax.data.singles import singles
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -126,6 +128,49 @@ def test_sources_can_be_pickled_and_say_the_same_of_themselves(root):
         for key, value in again[len(source) - 1].items():
             np.testing.assert_array_equal(value, source[len(source) - 1][key])
     assert len({repr(source) for source in opened}) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "split"),
+    [("face300w", "train"), ("face300vw", "scenario1"), ("face300vw/clips4", "train"), ("talking_face", "test")],
+)
+def test_pictures_need_not_be_decoded(root, name, split):
+    source = open_dataset(name, directory=root / "out", split=split, boxes=Jitter(1))
+    for i in range(len(source)):
+        whole, part = source[i], records.encoded(source, i)
+        kind = part["image"]
+        if name == "face300w":
+            kind = images.read_part(kind, np.zeros(2), np.full(2, 1e4)).pixels
+        elif "clips" not in name:
+            kind = images.read_image(kind)
+        assert np.abs(kind.astype(int) - whole["image"]).max() <= 2
+        assert records.identity(part) == records.identity(whole)
+        np.testing.assert_array_equal(part["points"], whole["points"])
+        np.testing.assert_array_equal(part["box"], whole["box"])
+
+
+def test_clips_frame_by_frame(root):
+    clips = open_dataset("face300vw/clips4", directory=root / "out", split="train")
+    frames, whole = singles(clips), open_dataset("face300vw", directory=root / "out", split="train")
+    assert singles(whole) is whole
+    assert len(frames) == 12
+    expected = [*range(8), *range(9, 13)]  # the ninth frame of the first video is in no clip
+    assert identities(frames) == [records.identity(whole[i]) for i in expected]
+    for i, same in enumerate(expected):
+        trees.check(frames[i])
+        np.testing.assert_array_equal(frames[i]["points"], whole[same]["points"])
+    assert repr(clips) in repr(frames)
+
+
+def test_seven_points_of_the_talking_face(root):
+    source = open_dataset("talking_face", directory=root / "out")
+    seven = comparable(source)
+    for record in (seven[2], records.encoded(seven, 2)):
+        np.testing.assert_array_equal(record["points"], source[2]["points"][[27, 29, 34, 32, 67, 48, 54]])
+        np.testing.assert_array_equal(record["box"], source[2]["box"])
+    assert comparable(seven) is seven
+    photographs = open_dataset("face300w", directory=root / "out", split="train")
+    assert comparable(photographs) is photographs
 
 
 def test_shards_that_are_lost_or_damaged_are_told(root, tmp_path):

@@ -1,14 +1,17 @@
 """A user's own folder of images or videos with .pts as records; clips of them; what `open_dataset` refuses."""
 
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fhr_jax.data import pts, records
+from fhr_jax.data.datasets.units import LeftOut
 from fhr_jax.data.folders import open_folder
-from fhr_jax.data.records import Identity, Run, open_dataset
+from fhr_jax.data.images import read_image
+from fhr_jax.data.records import Identity, Run, encoded, open_dataset
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -74,6 +77,29 @@ def test_clips(root, folder):
         open_dataset(root / folder, clip=0)
     with pytest.raises(InputError, match="stride goes with clip"):
         open_dataset(root / folder, stride=2)
+
+
+def test_threads_do_not_disturb_each_other(root):
+    """Each goes through the video in order, one behind the other."""
+    source = open_dataset(root / "vw" / "300VW_Dataset_2015_12_14")
+    with ThreadPoolExecutor(3) as threads:
+        for record in threads.map(source.__getitem__, [k + 10 * part for k in range(10) for part in (0, 1, 2)]):
+            trees.check(record)
+
+
+@pytest.mark.parametrize("folder", ["photos", "frames", "vw/300VW_Dataset_2015_12_14"])
+def test_pictures_need_not_be_decoded(root, folder):
+    source = open_dataset(root / folder)
+    record = encoded(source, 1)
+    if folder.startswith("vw"):
+        trees.check(record)
+    else:
+        np.testing.assert_array_equal(read_image(record["image"]), source[1]["image"])
+    np.testing.assert_array_equal(record["points"], source[1]["points"])
+
+
+def test_files_that_stay_alone_are_told(root):
+    assert open_dataset(root / "photos").left_out == (LeftOut("alone.png", "no .pts of its name"),)
 
 
 def test_sources_can_be_pickled(root):

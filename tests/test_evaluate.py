@@ -4,7 +4,7 @@ import pytest
 
 from fhr_jax import evaluate, npz, pipeline, weights
 from fhr_jax.data.examples import Examples
-from fhr_jax.data.images import list_annotated
+from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
 from tests.nets import random_net
 
@@ -119,17 +119,41 @@ def test_validation_is_the_mean_error_of_the_predictions():
         assert error == pytest.approx(nrmse(points, np.asarray(truth)).mean(), rel=1e-4)
 
 
+class Faces:
+    """Records of 18 faces: more than a batch."""
+
+    def __len__(self):
+        return 18
+
+    def __getitem__(self, index):
+        points = faces(18)[index].astype(np.float32)
+        corner, size = points.min(axis=0), np.ptp(points, axis=0)
+        record = {"image": np.zeros((300, 400, 3), np.uint8), "points": points, "box": np.concatenate([corner, size])}
+        return record | {"dataset": "made up", "file": f"{index}.avi", "frame": np.int32(index // 17)}
+
+
+def test_results_on_records_are_told_in_pixels_of_their_images(monkeypatch):
+    found = np.random.default_rng(3).uniform(0, 31, (16, 68, 2)).astype(np.float32)
+    prediction = pipeline.Prediction(jnp.asarray(found), jnp.ones((16, 68)))
+    monkeypatch.setattr(pipeline, "predict_all", lambda net, crops: prediction)
+    results = evaluate.predict_records(random_net(), Faces())
+    assert len(results.names) == 18
+    assert results.names[0] == "made up/0.avi"
+    assert results.names[-1] == "made up/17.avi frame 1"
+    np.testing.assert_allclose(results.truth, faces(18), atol=1e-3)
+    for i in (0, 15, 16, 17):
+        low, high = faces(18)[i].min(axis=0), faces(18)[i].max(axis=0)
+        side = 1.3 * (high - low).max()
+        expected = (found[i % 16] - 15.5) * side / 32 + (low + high) / 2
+        np.testing.assert_allclose(results.predictions[i], expected, atol=1e-3)
+
+
 def test_table(tmp_path):
     evaluate.write_table(tmp_path / "t.csv", ["a", "b, c"], np.array([3.25, 9.5]))
     assert (tmp_path / "t.csv").read_text() == 'image,nrmse,failure\na,3.2500,0\n"b, c",9.5000,1\n'
 
 
 def test_the_net_that_ships_works_on_photographs(real_data):
-    pairs = list_annotated(real_data / "images")
-    seen = list(evaluate.look(weights.load(), pairs))
-    found = np.stack([one.face.points for one in seen])
-    errors = evaluate.errors(
-        evaluate.Predictions(tuple(o.name for o in seen), found, np.stack([o.truth for o in seen]))
-    )
+    errors = evaluate.errors(evaluate.predict_records(weights.load(), open_dataset(real_data / "images")))
     assert np.median(errors) < 7.5
     assert errors.max() < 20

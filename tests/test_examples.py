@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from fhr_jax import augment, geometry, heatmap
-from fhr_jax.data import crops, examples, held_out, photographs, pts
-from fhr_jax.data.images import list_annotated
+from fhr_jax.data import crops, examples, held_out, pts
+from fhr_jax.data.records import Run, open_dataset
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 
@@ -76,7 +76,7 @@ def _peaks(image):
 
 
 def test_dots_in_a_photograph_lie_on_their_landmarks(folder):
-    records = photographs.Photographs(list_annotated(folder))
+    records = open_dataset(folder)
     example = crops.Crops(records, size=round(96 * crops.MARGIN))[2]
     assert example["image"].dtype == np.uint8
     np.testing.assert_allclose(_peaks(jnp.asarray(example["image"]) / 255), example["points"][[0, 67]], atol=0.1)
@@ -86,7 +86,7 @@ def test_dots_in_a_photograph_lie_on_their_landmarks(folder):
 
 
 def test_augmented_photographs_carry_their_landmarks_along(folder):
-    example = crops.Crops(photographs.Photographs(list_annotated(folder)), size=round(96 * crops.MARGIN))[0]
+    example = crops.Crops(open_dataset(folder), size=round(96 * crops.MARGIN))[0]
     batch = {name: np.repeat(example[name][None], 8, axis=0) for name in ("image", "points")}
     # Without the photometric part dots stay dots.
     augmented = examples.photographed(96, options=augment.OFF)(jax.random.key(5), batch)
@@ -102,7 +102,7 @@ def test_augmented_photographs_carry_their_landmarks_along(folder):
 
 
 def test_held_out_photographs_are_others_than_those_trained_on(folder):
-    records = photographs.Photographs(list_annotated(folder))
+    records = open_dataset(folder)
 
     def files(number, seed):
         parts = held_out.hold_out(records, number, seed=seed, name=folder)
@@ -114,3 +114,18 @@ def test_held_out_photographs_are_others_than_those_trained_on(folder):
     assert files(1, 0) == [train_on, others]
     with pytest.raises(InputError, match=f"{folder}.*held out"):
         files(4, 0)
+
+
+def test_frames_of_one_video_are_held_out_together():
+    class Numbers(list):
+        def __getitem__(self, index):
+            return {"file": index}
+
+    runs = [Run(0, 5), Run(5, 9), Run(9, 14)]
+    train_on, others = held_out.hold_out(Numbers(range(14)), 7, seed=1, name="videos", runs=runs)
+    learned, held = ([part[i]["file"] for i in range(len(part))] for part in (train_on, others))
+    assert sorted(learned + held) == list(range(14))
+    assert len(held) == 7
+    assert sum(bool(set(range(*run)) & set(learned)) and bool(set(range(*run)) & set(held)) for run in runs) == 1
+    some = held_out.some(Numbers(range(14)), 20, seed=1)
+    assert sorted(some[i]["file"] for i in range(len(some))) == list(range(14))

@@ -180,6 +180,14 @@ def test_time_per_frame(tmp_path, monkeypatch):
     assert summary["gradient"]["full"]["ratio"] > 1
 
 
+@pytest.mark.slow
+def test_loader(tmp_path):
+    pytest.importorskip("PIL")
+    summary, _ = run("bench/loader", tmp_path, photographs=4, rounds=1, seconds=0.2, workers=(0,))
+    assert set(summary["processor_ms_an_image"]) == {"host", "host, 12 megapixels", "device"}
+    assert min(summary["images_a_second"]["0 workers"].values()) > 0
+
+
 def test_the_peer_of_the_benchmark_is_one_euro():
     from fhr_jax import filters
 

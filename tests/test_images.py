@@ -73,20 +73,3 @@ def test_limit_on_pixels(tmp_path, rgb):
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(InputError, match="at most 80000000"):
         images.read_image(tmp_path / "bomb.png")
-
-
-def test_folders(tmp_path):
-    for name in ("a 2.JPG", "a 10.jpg", "b.png", "c.pts", "a 2.pts", "a 10.PTS", "notes.txt"):
-        (tmp_path / name).touch()
-    assert [p.name for p in images.list_images(tmp_path)] == ["a 2.JPG", "a 10.jpg", "b.png"]
-    pairs = images.list_annotated(tmp_path)
-    assert [(p.image.name, p.landmarks.name) for p in pairs] == [("a 2.JPG", "a 2.pts"), ("a 10.jpg", "a 10.PTS")]
-
-
-def test_folders_without_annotated_images(tmp_path):
-    (tmp_path / "a.png").touch()
-    (tmp_path / "b.pts").touch()
-    with pytest.raises(InputError, match="found 1 images and 1"):
-        images.list_annotated(tmp_path)
-    with pytest.raises(InputError, match="cannot be read"):
-        images.list_annotated(tmp_path / "missing")

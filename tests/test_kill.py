@@ -52,7 +52,7 @@ def alive(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found through /proc")
-@pytest.mark.parametrize(("before", "after"), [(0, 2), (2, 0)])
+@pytest.mark.parametrize(("before", "after"), [(2, 0), pytest.param(0, 2, marks=pytest.mark.slow)])
 def test_a_killed_run_goes_on_exactly(tmp_path, through, before, after):
     killed = run(tmp_path, before)
     seen = read(killed.stdout.readline() for _ in range(5))  # step 4 is saved, step 5 is not

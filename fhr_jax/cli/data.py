@@ -12,7 +12,6 @@ from tqdm import tqdm
 
 from fhr_jax import overlay
 from fhr_jax.data import records
-from fhr_jax.data.datasets import NAMES
 from fhr_jax.data.datasets.units import LeftOut
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
@@ -136,8 +135,7 @@ def _show(options: Show) -> None:
         raise InputError(f"{options.out}: expected a name that ends in .png or .jpg")
     if options.number < 1:
         raise InputError(f"--number is {options.number}, expected at least 1")
-    name = options.name if options.name.split("/")[0] in NAMES else Path(options.name)
-    source = records.open_dataset(name, directory=options.directory, split=options.split)
+    source = records.open_dataset(options.name, directory=options.directory, split=options.split)
     chosen = np.unique(np.linspace(0, len(source) - 1, options.number).round().astype(int)).tolist()
     tiles = [_tile(source[i]) for i in tqdm(chosen, unit="face", desc="show", delay=1)]
     columns = min(8, len(tiles))

@@ -1,5 +1,6 @@
-"""`fhr-jax evaluate`: how exact the landmarks of a file are, or those that a net finds in photographs."""
+"""`fhr-jax evaluate`: how exact the landmarks of a file are, or those that a net finds in photographs and videos."""
 
+import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -9,12 +10,15 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import evaluate, npz, overlay, pipeline, plots, weights
-from fhr_jax.data import images
+from fhr_jax.cli.source import open_source
+from fhr_jax.data.records import Records
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
 
 PICTURE = 512
 """Longest side of the pictures with landmarks, in pixels."""
+MOST_PICTURES = 100
+"""So many faces at most are drawn."""
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,13 @@ class Evaluate:
 
     Either --predictions, an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and
     `coordinates` ("fhr_crop256" for the published results of the paper's authors; else image pixels); or
-    --images, a folder of photographs with 68 landmarks each in a .pts of the same name, which the net is run on.
+    --images, faces with landmarks that the net is run on: a folder of photographs or videos with .pts, or a dataset.
+    Of Talking Face, whose markup is another one, the seven points are compared that it shares with 300W.
 
     The folder of --out gets summary.json (mean and median NRMSE, area under the curve up to 8 %, share of failures
     above 8 %), images.csv (a row an image) and ced.png (the cumulative error curve); with --images also
-    predictions.npz and pictures of the faces: green the net's landmarks, red those of the .pts.
+    predictions.npz and pictures of at most 100 faces: green the net's landmarks, red the true ones. Rows then
+    have dataset, file and frame (0 for photographs).
 
     Example:  fhr-jax evaluate --images photos --out runs/photos
     """
@@ -36,8 +42,16 @@ class Evaluate:
     """Folder for the results; made if need be."""
     predictions: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The .npz of predictions and ground truth."""
-    images: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """The folder of photographs and .pts files."""
+    images: Annotated[str | None, tyro.conf.arg(metavar="DATA")] = None
+    """A folder of photographs or videos with .pts, a dataset that was built, or the name of one."""
+    directory: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """With the name of a dataset: the --out of `fhr-jax data build`."""
+    split: str | None = None
+    """With a dataset of several splits: which."""
+    boxes: Annotated[str, tyro.conf.arg(metavar="truth|jitter|FILE")] = "truth"
+    """Boxes to crop by: those of the landmarks, the same moved at random, or a detector's file (README)."""
+    workers: int = 0
+    """Processes that read images."""
     net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """With --images: a net that `fhr-jax train` wrote; default: the one that ships with the package."""
 
@@ -45,43 +59,39 @@ class Evaluate:
 def run(options: Evaluate) -> None:
     """Measure, write the results, and print the summary."""
     if options.predictions is not None and options.images is None:
-        if options.net is not None:
-            raise InputError("--net goes with --images, not with --predictions")
+        _check(options)
         results = evaluate.read_predictions(options.predictions)
         with staged_folder(options.out) as folder:
             summary = _write(folder, results)
     elif options.images is not None and options.predictions is None:
-        net, pairs = weights.load(options.net), images.list_annotated(options.images)
-        alone = len(images.list_images(options.images)) - len(pairs)
-        if alone:
-            print(f"{options.images}: {alone} images without a .pts of their name are left out")
+        net = weights.load(options.net)
+        faces = open_source(
+            options.images, directory=options.directory, split=options.split, choice=options.boxes, seed=0
+        ).records
         with staged_folder(options.out) as folder:
-            results = _look(net, pairs, folder)
+            with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:
+                results = evaluate.predict_records(net, faces, workers=options.workers, report=bar.update)
             summary = _write(folder, results)
             npz.write(folder / "predictions.npz", _arrays(results))
+            _pictures(folder / "pictures", faces, results)
     else:
-        raise InputError("expected either --predictions FILE or --images DIR")
+        raise InputError("expected either --predictions FILE or --images DATA")
     print(f"{options.out}: {summary['images']} images")
     print(f"NRMSE {summary['nrmse']:.3f} % (median {summary['nrmse_median']:.3f} %)")
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")
 
 
-def _look(net: weights.Net, pairs: list[images.Annotated], folder: Path) -> evaluate.Predictions:
-    (folder / "pictures").mkdir()
-    names, predictions, truth = [], [], []
-    for seen in tqdm(evaluate.look(net, pairs), total=len(pairs), unit="image", desc="evaluate", delay=1):
-        _picture(folder / "pictures" / f"{seen.name}.jpg", seen)
-        names.append(seen.name)
-        predictions.append(seen.face.points.astype(np.float64))
-        truth.append(seen.truth)
-    return evaluate.Predictions(tuple(names), np.stack(predictions), np.stack(truth))
+def _check(options: Evaluate) -> None:
+    for field in dataclasses.fields(options):
+        if field.name not in ("out", "predictions") and getattr(options, field.name) != field.default:
+            raise InputError(f"--{field.name} goes with --images, not with --predictions")
 
 
 def _write(folder: Path, results: evaluate.Predictions) -> dict[str, Any]:
     errors = evaluate.errors(results)
     summary = evaluate.summary(errors)
     write_json(folder / "summary.json", summary)
-    evaluate.write_table(folder / "images.csv", results.names, errors)
+    evaluate.write_table(folder / "images.csv", results.identities or results.names, errors)
     plots.ced({"predictions": errors}, folder / "ced.png", limit=evaluate.LIMIT)
     return summary
 
@@ -90,19 +100,34 @@ def _arrays(results: evaluate.Predictions) -> dict[str, np.ndarray]:
     return {"names": np.array(results.names), "ground_truth": results.truth, "predictions": results.predictions}
 
 
-def _picture(path: Path, seen: evaluate.Looked) -> None:
+def _pictures(folder: Path, faces: Records, results: evaluate.Predictions) -> None:
+    """Pictures of the faces, at even steps if there are many, named as their files are."""
+    chosen = np.unique(np.linspace(0, len(faces) - 1, MOST_PICTURES).round().astype(int)).tolist()
+    for i in tqdm(chosen, unit="picture", desc="draw", delay=1):
+        _, file, frame = results.identities[i]
+        path = folder / file
+        path = path / f"{frame:06d}.jpg" if frame else path.with_name(f"{path.stem}.jpg")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _picture(path, faces[i]["image"], results.truth[i], results.predictions[i])
+
+
+def _picture(path: Path, image: np.ndarray, truth: np.ndarray, found: np.ndarray) -> None:
     """The face and its surroundings, with both sets of landmarks."""
     import cv2
 
-    x, y, width, height = pipeline.box_of(seen.truth)
+    x, y, width, height = pipeline.box_of(truth)
     margin = max(width, height) / 2
-    rows, columns = seen.image.shape[:2]
+    rows, columns = image.shape[:2]
     top, bottom = max(0, int(y - margin)), min(rows, int(y + height + margin))
     left, right = max(0, int(x - margin)), min(columns, int(x + width + margin))
-    part = seen.image[top:bottom, left:right]
+    part = image[top:bottom, left:right]
+    if not part.size:
+        return
     scale = min(1.0, PICTURE / max(part.shape[:2]))
     part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
-    for points, colour in ((seen.truth, overlay.RED), (seen.face.points, overlay.GREEN)):
+    markup = pipeline.MARKUPS[len(truth)]
+    for points, colour in ((truth, overlay.RED), (found, overlay.GREEN)):
         # From the pixels of the image to those of the shrunken part, half pixels included.
-        part = overlay.draw(part, (points - [left, top] + 0.5) * scale - 0.5, colour=colour)
-    cv2.imwrite(str(path), cv2.cvtColor(part, cv2.COLOR_RGB2BGR))
+        part = overlay.draw(part, (points - [left, top] + 0.5) * scale - 0.5, markup=markup, colour=colour)
+    content = cv2.imencode(".jpg", cv2.cvtColor(part, cv2.COLOR_RGB2BGR))[1]
+    path.write_bytes(content.tobytes())

@@ -1,11 +1,13 @@
-"""`fhr-jax train`: train a network on synthetic faces or on a folder of photographs; resume where it stopped."""
+"""`fhr-jax train`: train a network on synthetic faces or on real ones; resume where it stopped."""
 
 import dataclasses
 import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
+
+import tyro
 
 from fhr_jax import log
 from fhr_jax.errors import InputError
@@ -19,9 +21,10 @@ _FREE = ("out", "workers", "validate_every", "save_every")
 class Train:
     """Train a network that finds 68 face landmarks.
 
-    Without --data it learns from synthetic faces, rendered as it goes. The folder OUT gets config.json,
-    metrics.jsonl (one JSON object a line), checkpoints and, at the end, net.npz, which `track` and `evaluate` take
-    as --net. The same command again resumes a run that was stopped.
+    Without --data it learns from synthetic faces, rendered as it goes; with it from photographs, or frames of videos.
+    Of Talking Face, whose markup is another one, it learns the seven points shared with 300W. The folder OUT gets
+    config.json, metrics.jsonl (one JSON object a line), checkpoints and, at the end, net.npz, which `track` and
+    `evaluate` take as --net. The same command again resumes a run that was stopped.
 
     Example:  fhr-jax train --out runs/small --steps 2000
     """
@@ -30,8 +33,17 @@ class Train:
     """Folder of the run; made if need be."""
     preset: Literal["paper", "medium", "small", "tiny"] = "small"
     """Size of the network: `small` learns in minutes on a CPU, `paper` wants a GPU."""
-    data: Path | None = None
-    """Folder of images with a .pts file each; default: synthetic faces."""
+    data: str | None = None
+    """A folder of photographs or videos with .pts, a dataset that was built, or the name of one; default: synthetic
+    faces."""
+    directory: Path | None = None
+    """With the name of a dataset: the --out of `fhr-jax data build`."""
+    split: str | None = None
+    """With a dataset of several splits: which to learn from."""
+    validate_on: str | None = None
+    """The split to validate with; default: faces held out of those to learn from."""
+    boxes: Annotated[str, tyro.conf.arg(metavar="truth|jitter|FILE")] = "truth"
+    """Boxes to crop by: those of the landmarks, the same moved at random, or a detector's file (README)."""
     steps: int = 2000
     """Number of updates."""
     recipe: Literal["quick", "paper"] = "quick"
@@ -41,13 +53,13 @@ class Train:
     conventional: bool = False
     """Train on heatmaps whose centres are rounded to whole pixels, for comparison."""
     held_out: int = 64
-    """Faces (or photographs) kept for validation."""
+    """Faces to validate with, any of those there are; frames of videos are held out together."""
     validate_every: int = 250
     """Updates between validations."""
     save_every: int = 250
     """Updates between checkpoints."""
     workers: int = 0
-    """Processes that read photographs."""
+    """Processes that read images; 0 reads in a thread."""
     seed: int = 0
     """Of the network, the faces and their order."""
 
@@ -66,12 +78,11 @@ def run(options: Train) -> None:
     from fhr_jax.data import loader
     from fhr_jax.hourglass import PRESETS
 
-    config = PRESETS[options.preset]
     paper = options.recipe == "paper"
     loss = "squared" if paper else "cross_entropy"
     optimizer = train.paper_optimizer() if paper else train.quick_optimizer(options.steps)
     network_key, data_key, step_key = jax.random.split(jax.random.key(options.seed), 3)
-    source, prepare, held_out = _data(options, config.crop, data_key)
+    config, source, prepare, held_out = _data(options, PRESETS[options.preset], data_key)
     output_folder(folder)
     batches = loader.batches(
         source, batch=options.batch or (6 if paper else 16), seed=options.seed, workers=options.workers
@@ -118,6 +129,13 @@ def _check(options: Train) -> None:
         raise InputError(f"--batch is {options.batch}, expected at least 1")
     if options.workers < 0:
         raise InputError(f"--workers is {options.workers}, expected 0 or more")
+    for name in ("directory", "split", "validate_on"):
+        if options.data is None and getattr(options, name) is not None:
+            raise InputError(f"--{name.replace('_', '-')} goes with --data: synthetic faces have none")
+    if options.data is None and options.boxes != "truth":
+        raise InputError("--boxes goes with --data: synthetic faces have those of their landmarks")
+    if options.validate_on is not None and options.validate_on == options.split:
+        raise InputError(f"--validate-on {options.validate_on}: that is the split to learn from")
 
 
 def _as_json(options: Train) -> dict[str, Any]:
@@ -136,20 +154,41 @@ def _same_run(folder: Path, fixed: dict[str, Any]) -> None:
             )
 
 
-def _data(options: Train, size: int, key: Any) -> tuple[Any, Any, Any]:
-    """Source, preparation on the device, and the held-out examples."""
-    from fhr_jax.data import examples, held_out, images, loader, photographs
+class _Data(NamedTuple):
+    """The network that goes with the data, the examples, their preparation on the device, and those held out."""
 
-    if options.data is None:
-        source = loader.Indices(options.held_out, 2**31 - 1)
-        return source, examples.rendered(key, size), examples.rendered_set(key, range(options.held_out), size)
-    records = photographs.Photographs(images.list_annotated(options.data))
-    return _from_records(*held_out.hold_out(records, options.held_out, seed=options.seed, name=options.data), size)
+    config: Any
+    source: Any
+    prepare: Any
+    held_out: Any
 
 
-def _from_records(train_on: Any, validate_with: Any, size: int) -> tuple[Any, Any, Any]:
-    """The same of annotated pictures, `data.crops.Records`."""
-    from fhr_jax.data import crops, examples
+def _data(options: Train, config: Any, key: Any) -> _Data:
+    from fhr_jax.data import examples, loader
 
-    source = crops.Crops(train_on, size=round(size * crops.MARGIN))
-    return source, examples.photographed(size), examples.photographed_set(validate_with, size)
+    if options.data is not None:
+        return _real(options, options.data, config)
+    source = loader.Indices(options.held_out, 2**31 - 1)
+    held_out = examples.rendered_set(key, range(options.held_out), config.crop)
+    return _Data(config, source, examples.rendered(key, config.crop), held_out)
+
+
+def _real(options: Train, name: str, config: Any) -> _Data:
+    from fhr_jax import pipeline
+    from fhr_jax.cli.source import open_source
+    from fhr_jax.data import crops, examples, held_out
+
+    choices = {"directory": options.directory, "choice": options.boxes, "seed": options.seed}
+    faces = open_source(name, split=options.split, **choices)
+    if options.validate_on is None:
+        learn, validate = held_out.hold_out(
+            faces.records, options.held_out, seed=options.seed, name=name, runs=faces.runs
+        )
+    else:
+        learn = faces.records
+        others = open_source(name, split=options.validate_on, **choices).records
+        validate = held_out.some(others, options.held_out, seed=options.seed)
+    source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
+    prepare = examples.photographed(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
+    held = examples.photographed_set(validate, config.crop, landmarks=faces.landmarks)
+    return _Data(config._replace(landmarks=faces.landmarks), source, prepare, held)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float32
 
-from fhr_jax.data.records import Record, Records
+from fhr_jax.data.records import Record, Records, encoded
 from fhr_jax.errors import InputError
 
 COLUMNS = ("file", "frame", "x", "y", "width", "height")
@@ -71,11 +71,17 @@ class Boxed:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        record = self._source[index]
-        return record | {"box": self._boxes(int(index), record)}
+        return self._boxed(index, self._source[index])
+
+    def encoded(self, index: int) -> Record:
+        """The record, its image not decoded if the source can do that."""
+        return self._boxed(index, encoded(self._source, index))
 
     def __repr__(self) -> str:
         return f"Boxed({self._source!r}, {self._boxes!r})"
+
+    def _boxed(self, index: int, record: Record) -> Record:
+        return record | {"box": self._boxes(int(index), record)}
 
 
 def choose(source: Records, boxes: Any) -> Records:

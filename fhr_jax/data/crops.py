@@ -4,43 +4,20 @@ Nothing here computes with JAX, so that a process that reads takes no memory of 
 """
 
 import os
-from typing import Any, Protocol, runtime_checkable
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float
 
 from fhr_jax import crop
 from fhr_jax.data.images import Part, read_part
+from fhr_jax.data.records import Records, encoded
 from fhr_jax.errors import InputError
 
 MARGIN = 1.5
 """Side of a stored crop over that of the face square: room for the random scale, rotation and shift of training."""
 SCALE = 1.3
 """Side of the face square over the longer side of the box."""
-
-
-@runtime_checkable
-class Records(Protocol):
-    """Random access to annotated pictures, each a dict.
-
-    - "image": uint8 (H, W, 3), RGB;
-    - "points": float32 (M, 2), (x, y) in pixels of the image counted from 0;
-    - "box": float32 (4,), (x, y, width, height) of the face in the same pixels;
-    - "dataset", "file", "frame": str, str and int32, where it comes from.
-
-    A source may also have `encoded(index)`: the same with the path or the content of the image's file as "image".
-    Then only what the crop shows is decoded. `repr` says what the source holds; a run resumes on an equal one only.
-    """
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, index: int) -> dict[str, Any]: ...
-
-
-def encoded(records: Records, index: int) -> dict[str, Any]:
-    """The record, its image not decoded if the source can do that."""
-    read = getattr(records, "encoded", None)
-    return records[index] if read is None else read(index)
 
 
 class Crops:

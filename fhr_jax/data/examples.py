@@ -11,7 +11,8 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt32
 
 from fhr_jax import augment, geometry
 from fhr_jax.data import faces
-from fhr_jax.data.crops import MARGIN, Crops, Records
+from fhr_jax.data.crops import MARGIN, Crops
+from fhr_jax.data.records import Records
 from fhr_jax.markup import FACE68, Markup
 from fhr_jax.types import Affine
 

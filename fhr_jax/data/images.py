@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
-from fhr_jax.data.landmark_files import natural
 from fhr_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -22,13 +21,6 @@ MAX_PIXELS = 80_000_000
 _ORIENTATION = 0x0112
 """EXIF's tag."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
-
-
-class Annotated(NamedTuple):
-    """A photograph and the .pts beside it."""
-
-    image: Path
-    landmarks: Path
 
 
 class Part(NamedTuple):
@@ -84,45 +76,16 @@ def read_part(
     """
     source = io.BytesIO(file) if isinstance(file, bytes) else Path(file)
     with _opened(source, name if name is not None or isinstance(file, bytes) else file, max_pixels) as image:
-        plain = image.mode in ("RGB", "L") and image.getexif().get(_ORIENTATION, 1) == 1
-        plain = plain and not image.has_transparency_data
-        if plain and shrink > 1 and image.draft(image.mode, (image.width // shrink, image.height // shrink)):
-            image.load()
-        else:
+        turned, full = image.getexif().get(_ORIENTATION, 1), image.size
+        plain = image.mode in ("RGB", "L") and not image.has_transparency_data
+        if not (plain and shrink > 1 and image.draft(image.mode, (full[0] // shrink, full[1] // shrink))):
             shrink = 1
-        upright = image if plain else _upright(image)
-        left, top, right, bottom = _clipped(low, high, shrink, upright.size)
+        upright = image if plain and turned == 1 else _upright(image)
+        start = shrink / 2 - 0.5 + _overhang(turned, full, shrink, upright.size)
+        left, top, right, bottom = _clipped((low - start) / shrink, (high - start) / shrink, upright.size)
         part = upright.crop((left, top, right, bottom))
         pixels = np.asarray(part if part.mode == "RGB" else part.convert("RGB"))
-    return Part(pixels, shrink * np.array([left + 0.5, top + 0.5]) - 0.5, shrink)
-
-
-def list_images(folder: str | os.PathLike[str]) -> list[Path]:
-    """The image files of a folder (not of those below it), sorted with numbers by value.
-
-    Raises:
-        InputError: the folder cannot be read.
-    """
-    try:
-        paths = [path for path in Path(folder).iterdir() if path.suffix.lower() in SUFFIXES]
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be read: {error.strerror or error}") from error
-    return sorted(paths, key=lambda path: natural(path.name))
-
-
-def list_annotated(folder: str | os.PathLike[str]) -> list[Annotated]:
-    """The images of a folder that have a .pts (in letters of any case) of the same name beside them.
-
-    Raises:
-        InputError: the folder cannot be read, or no image has a .pts.
-    """
-    images = list_images(folder)
-    landmarks = {path.stem: path for path in Path(folder).iterdir() if path.suffix.lower() == ".pts"}
-    pairs = [Annotated(path, landmarks[path.stem]) for path in images if path.stem in landmarks]
-    if not pairs:
-        found = f"{len(images)} images and {len(landmarks)} .pts files, none of one name"
-        raise InputError(f"{folder}: no images with landmarks: NAME.jpg (or .png, ...) and NAME.pts; found {found}")
-    return pairs
+    return Part(pixels, start + shrink * np.array([left, top]), shrink)
 
 
 @contextmanager
@@ -147,12 +110,21 @@ def _opened(file: Path | io.BytesIO, name: object, max_pixels: int) -> Generator
         raise InputError(f"{name}: not a readable image ({reason})") from error
 
 
-def _clipped(low: np.ndarray, high: np.ndarray, shrink: int, size: tuple[int, int]) -> tuple[int, int, int, int]:
+def _overhang(turned: int, full: tuple[int, int], shrink: int, size: tuple[int, int]) -> np.ndarray:
+    """How far the upright image begins before the photograph, (x, y), as a number that is not positive.
+
+    The last column of blocks may hang over the right edge, which EXIF's orientation may turn to the left; so with rows.
+    """
+    whole = np.array(full if turned < 5 else full[::-1])
+    return (whole - shrink * np.array(size)) * [turned in (2, 3, 6, 7), turned in (3, 4, 7, 8)]
+
+
+def _clipped(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int]:
     """Left, top, right and bottom of the part in pixels of the decoded image, at least one pixel of it."""
     edges = []
     for first, last, limit in zip(low, high, size, strict=True):
-        start = min(max(math.floor((first + 0.5) / shrink - 0.5) - 2, 0), limit - 1)
-        edges.append((start, min(max(math.ceil((last + 0.5) / shrink - 0.5) + 3, start + 1), limit)))
+        start = min(max(math.floor(first) - 2, 0), limit - 1)
+        edges.append((start, min(max(math.ceil(last) + 3, start + 1), limit)))
     (left, right), (top, bottom) = edges
     return left, top, right, bottom
 

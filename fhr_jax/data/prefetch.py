@@ -1,5 +1,6 @@
 """Batches made ahead of time by a thread, and put on the device, while the last one is used."""
 
+import gc
 import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -41,7 +42,13 @@ class Ahead:
         if self._run is None:
             self._run = _Run(self._start(self._handed_out), self._place, self._depth)
             self._finalizer = weakref.finalize(self, self._run.close)
-        batch = self._run.next()
+        try:
+            batch = self._run.next()
+        except StopIteration:
+            raise
+        except Exception:
+            self.close()  # whoever asks again gets a new start at the same place
+            raise
         self._handed_out += 1
         return batch
 
@@ -76,7 +83,13 @@ class _Run:
         self._ready: deque[Future[Batch | None]] = deque(self._thread.submit(self._make) for _ in range(depth))
 
     def next(self) -> Batch:
-        batch = self._ready.popleft().result()
+        future = self._ready.popleft()
+        error = future.exception()
+        if isinstance(error, InputError):
+            message = str(error)
+            del future, error  # their frames hold batches of the workers
+            raise InputError(message)
+        batch = future.result()
         self._ready.append(self._thread.submit(self._make))
         if batch is None:
             raise StopIteration
@@ -88,7 +101,9 @@ class _Run:
         close = getattr(self._stream, "close", None)
         if close is not None:
             close()
-        self._stream = iter(())  # at exit, what Grain keeps must go while its modules are still there
+        # At exit, what Grain keeps, cycles among it, must go while its modules are still there.
+        self._stream = iter(())
+        gc.collect()
 
     def _make(self) -> Batch | None:
         batch = next(self._stream, None)

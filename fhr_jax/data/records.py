@@ -9,7 +9,11 @@ A source has a length and gives record i as a dict:
 * ``frame``: int32 (), number of the frame in its video, from 1; 0 for photographs.
 
 In a clip ``image``, ``points``, ``box`` and ``frame`` have a leading axis of frames. What `repr` says of a source is
-the same whenever the same data is opened, and sources can be pickled, which the workers of a loader need.
+the same whenever the same data is opened, by which a run that resumes knows them again; and sources can be pickled,
+which the workers of a loader need.
+
+A source may also have ``encoded(index)``: the record with the path or the content of the image's file as ``image``, so
+that `crops.Crops` decodes only what it shows.
 """
 
 import os
@@ -35,6 +39,12 @@ class Records(Protocol):
     def __len__(self) -> int: ...
 
     def __getitem__(self, index: int) -> Record: ...
+
+
+def encoded(records: Records, index: int) -> Record:
+    """Record `index`, its image not decoded if the source can do that."""
+    read = getattr(records, "encoded", None)
+    return records[index] if read is None else read(index)
 
 
 class Run(NamedTuple):
@@ -74,14 +84,14 @@ def box_of(points: Float[np.ndarray, "*t m 2"]) -> Float32[np.ndarray, "*t 4"]:
 
 
 def record(
-    image: UInt8[np.ndarray, "*t h w 3"],
+    image: UInt8[np.ndarray, "*t h w 3"] | Path | bytes,
     points: Float[np.ndarray, "*t m 2"],
     *,
     dataset: str,
     file: str,
     frame: Any = 0,
 ) -> Record:
-    """A record with the box of its landmarks."""
+    """A record, its image decoded or not, with the box of its landmarks."""
     points = np.asarray(points, np.float32)
     return {
         "image": image,

@@ -48,7 +48,7 @@ class Catalogued:
         points = np.asarray(example[ADAPTERS[self._name].points], np.float64) * size - 1
         return record(image, points, dataset=self._name, file=f"{self._split}/{int(index):06d}")
 
-    def __repr__(self) -> str:  # Grain compares it when it restores an iterator.
+    def __repr__(self) -> str:  # compared when a run resumes
         return f"Catalogued({self._name}, {self._split}, {len(self)})"
 
 

@@ -1,5 +1,6 @@
 """Datasets as TFDS stores them, read back as records."""
 
+import dataclasses
 import functools
 import os
 from pathlib import Path
@@ -91,7 +92,26 @@ class Stored:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        example = read(self._source, int(index))
+        return self._record(read(self._source, int(index)))
+
+    def encoded(self, index: int) -> Record:
+        """The record with the content of its image's file; a clip with its pixels, which TFDS can only decode."""
+        clips = len(self._source.dataset_info.features["points"].shape) == 3
+        return self[index] if clips else self._record(read(self._undecoded, int(index)))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Stored, (self._source, self._name)
+
+    def __repr__(self) -> str:  # compared when a run resumes
+        return f"Stored({self._name}, {len(self)})"
+
+    @functools.cached_property
+    def _undecoded(self) -> Any:
+        from tensorflow_datasets import decode
+
+        return dataclasses.replace(self._source, decoders={"image": decode.SkipDecoding()})
+
+    def _record(self, example: dict[str, Any]) -> Record:
         image = example["image"]
         return {
             "image": np.stack(image) if isinstance(image, list) else image,
@@ -101,9 +121,6 @@ class Stored:
             "file": _text(example["file"]),
             "frame": np.asarray(example["frame"], np.int32),
         }
-
-    def __repr__(self) -> str:  # Grain compares it when it restores an iterator.
-        return f"Stored({self._name}, {len(self)})"
 
 
 class Videos:
@@ -124,10 +141,15 @@ class Videos:
         return len(self._places)
 
     def __getitem__(self, index: int) -> Record:
+        record = self.encoded(index)
+        return record | {"image": read_image(record["image"])}
+
+    def encoded(self, index: int) -> Record:
+        """The record with the path of its image."""
         file, (video, place) = self._places[int(index)]
         example = self._videos[video]
         return {
-            "image": read_image(self._folder / _text(example["frames"][place])),
+            "image": self._folder / _text(example["frames"][place]),
             "points": example["points"][place],
             "box": example["box"][place],
             "dataset": _text(example["dataset"]),

@@ -1,6 +1,7 @@
 """The Talking Face video of FGNET: one person, 5000 frames.
 
-Its 68 points have other meanings than those of 300W: compare the seven of `markup.SEVEN_OF_68` alone.
+Its 68 points have other meanings than those of 300W: only the seven of `markup.SEVEN_OF_TALKING_FACE` can be compared
+(`data.seven`).
 """
 
 import re
