@@ -23,18 +23,15 @@ from typing import Any
 import jax
 import numpy as np
 import tyro
-from scipy.ndimage import maximum_filter1d
 
 from fhr_jax import plots, stabilizer
 from fhr_jax.data import tracks as synthetic
 from fhr_jax.data.study import Study, fit_models
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.metrics import opening
+from fhr_jax.metrics.opening import NEAR
 from fhr_jax.stabilizer import tuning
 from fhr_jax.stabilizer.judge import run_all
-
-NEAR = 10
-"""Frames around a blink."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +66,6 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], 
     places = [(i, t) for i, t in places if 2 * NEAR <= t < options.frames - 2 * NEAR]
     if not places:
         raise SystemExit("no blink in the clips, expected more clips or frames")
-    near = np.zeros(lids.shape, bool)
-    near[tuple(np.array(places).T)] = True
-    near = maximum_filter1d(near, 2 * NEAR + 1, axis=1)
 
     def around(signal: np.ndarray) -> np.ndarray:
         return np.mean([signal[i, t - NEAR : t + 2 * NEAR] for i, t in places], axis=0)
@@ -79,7 +73,7 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], 
     rows, curves = {}, {"truth": around(lids)}
     for name, method in methods(options, seed).items():
         output = np.asarray(method(made.observed))
-        shut = opening.followed(opening.lids(output), lids, near)
+        shut = opening.followed(opening.lids(output), lids, opening.near_blinks(lids))
         talk = opening.followed(opening.lips(output), lips)
         rows[name] = {"lids": shut.share, "lids_delay": shut.delay, "lips": talk.share, "lips_delay": talk.delay}
         curves[name] = around(opening.lids(output))

@@ -3,16 +3,12 @@
 import jax
 import numpy as np
 import pytest
-from scipy.ndimage import maximum_filter1d
 
 from fhr_jax import stabilizer
 from fhr_jax.data import tracks
 from fhr_jax.metrics import opening
 from fhr_jax.stabilizer import tuning
 from fhr_jax.stabilizer.judge import judge, run_all
-
-NEAR = 10
-"""Frames around a blink."""
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +37,8 @@ def test_blinks_and_speech_are_kept_and_not_late(clips, outputs, name):
     if output.shape[2] == 67:  # the first point is one of the jaw
         output = np.concatenate([truth[:, :, :1], output], axis=2)
     lids = opening.lids(truth)
-    places = [(i, t) for i, row in enumerate(lids) for t in opening.blinks(row)]
-    assert len(places) > 10
-    near = np.zeros(lids.shape, bool)
-    near[tuple(np.array(places).T)] = True
-    near = maximum_filter1d(near, 2 * NEAR + 1, axis=1)
-    shut = opening.followed(opening.lids(output), lids, near)
+    assert sum(len(opening.blinks(row)) for row in lids) > 10
+    shut = opening.followed(opening.lids(output), lids, opening.near_blinks(lids))
     talk = opening.followed(opening.lips(output), opening.lips(truth))
     assert min(shut.share, talk.share) >= 0.9
     assert max(shut.delay, talk.delay) <= 1

@@ -1,5 +1,6 @@
 """Every experiment runs on a few short tracks, and what it writes is finite and says what it should."""
 
+import dataclasses
 import importlib.util
 import json
 import sys
@@ -11,6 +12,7 @@ import pytest
 from fhr_jax import stabilizer
 from fhr_jax.data import study
 from fhr_jax.data.faces import anatomy
+from fhr_jax.errors import InputError
 
 FOLDER = Path(__file__).parents[1] / "experiments"
 FRAMES = 48
@@ -232,3 +234,51 @@ def test_the_recommended_fit_begins_with_what_ships_and_keeps_its_tail(seven):
     np.testing.assert_array_equal(fit.params.basis, stabilizer.motion_basis(seven.truth))
     begun = stabilizer.fit_recommended(seven, start=fit.params, steps=1).history.loss[0]
     np.testing.assert_allclose(begun, fit.history.loss[-1], rtol=1e-3)
+
+
+@pytest.mark.slow
+def test_faces_ablation(tmp_path, capsys):
+    module = load("faces_ablation")
+    photographs = tmp_path / "photographs"
+    contact_photographs(photographs)
+    options = module.Options(
+        out=tmp_path / "out",
+        photographs=photographs,
+        variants=("full", "degradation", "glasses"),
+        chosen_on=("0", "1"),
+        preset="tiny",
+        steps=1,
+    )
+    summary = module.main(options)
+    assert set(summary["results"]) == {"full", "degradation", "glasses"}
+    assert len(summary["results"]["full"][0]["images"]) == 3
+    nets = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*_0.npz")}
+    assert len(nets) == 3
+    assert module.main(options)["results"] == summary["results"]  # nothing is trained again
+    assert {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*_0.npz")} == nets
+    with pytest.raises(InputError, match="name another --out"):
+        module.main(dataclasses.replace(options, steps=2))
+    with pytest.raises(InputError, match="--variants"):
+        module.main(dataclasses.replace(options, variants=("noses",)))
+
+
+def contact_photographs(folder):
+    from PIL import Image
+
+    from fhr_jax.data import pts
+
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    for name in "012":
+        Image.fromarray(rng.integers(0, 255, (80, 90, 3), np.uint8)).save(folder / f"{name}.png")
+        pts.write(folder / f"{name}.pts", 45 + 20 * anatomy.MEAN[:68, :2] + rng.normal(size=(68, 2)))
+
+
+@pytest.mark.slow
+def test_contact_sheets(tmp_path):
+    from PIL import Image
+
+    module = load("contact_sheets")
+    module.main(module.Options(out=tmp_path / "sheets", size=64, columns=4))
+    for name in ("faces.jpg", "clip.jpg"):
+        assert Image.open(tmp_path / "sheets" / name).size == (256, 256)

@@ -274,6 +274,14 @@ def test_every_switch_changes_the_picture_and_no_landmark(people, part, switch, 
 
 @pytest.mark.parametrize("name", faces.WITHOUT)
 def test_every_ingredient_can_be_left_out(people, name):
+    looks, one = people.appearance, jnp.ones(BATCH)
+    looks = looks._replace(
+        beard=looks.beard._replace(amount=one),
+        glasses=looks.glasses._replace(amount=one),
+        occluder=looks.occluder._replace(amount=one),
+        features=looks.features._replace(makeup_amount=one),
+    )
+    people = people._replace(appearance=looks)
     bare = faces.WITHOUT[name](people)
     assert jax.tree.structure(bare) == jax.tree.structure(people)
     for one, other in zip(jax.tree.leaves(bare), jax.tree.leaves(people), strict=True):
@@ -316,7 +324,7 @@ def test_clip_is_smooth_and_keeps_the_person():
     second = np.abs(np.diff(at, n=2, axis=0)) / unit
     speed = np.abs(np.diff(at, axis=0)) / unit
     assert second.max() < 0.1
-    assert second.mean() < 0.003
+    assert second.mean() < 0.004
     assert speed.mean() > 0.001
     opening = (at[:, 41, 1] - at[:, 37, 1]) / unit
     assert opening.min() < 0.5 * np.median(opening)

@@ -7,12 +7,16 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.ndimage import maximum_filter1d
 
 SLOW = 31
 """Frames of the centred mean that is taken off: what is left are blinks and syllables."""
 
 SHIFTS = np.arange(-20, 51) / 10
 """Frames of delay that are tried."""
+
+NEAR = 10
+"""Frames before and after a blink that belong to it."""
 
 _EYES = ((36, 39, (37, 38), (41, 40)), (42, 45, (43, 44), (47, 46)))
 _LIPS = (60, 64, (61, 62, 63), (67, 66, 65))
@@ -46,6 +50,14 @@ def blinks(opening: Float[np.ndarray, " t"], *, depth: float = 0.5) -> list[int]
     closed = np.concatenate([[False], opening < depth * np.median(opening), [False]])
     starts, stops = (np.flatnonzero(np.diff(closed.astype(int)) == sign) for sign in (1, -1))
     return [int(a + np.argmin(opening[a:b])) for a, b in zip(starts, stops, strict=True)]
+
+
+def near_blinks(openings: Float[np.ndarray, "n t"], *, frames: int = NEAR) -> Bool[np.ndarray, "n t"]:
+    """Where an exact opening of the lids is within `frames` of a blink."""
+    near = np.zeros(openings.shape, bool)
+    for row, opening in zip(near, openings, strict=True):
+        row[blinks(opening)] = True
+    return maximum_filter1d(near, 2 * frames + 1, axis=1)
 
 
 def followed(

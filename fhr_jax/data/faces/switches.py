@@ -51,7 +51,7 @@ def _makeup(face: Face) -> Face:
 
 def _neck(face: Face) -> Face:
     """One width and shade of the neck, no double chin."""
-    neck = 0 * face.appearance.scene.neck + jnp.array([0.56, 1.0, 0.4])
+    neck = jnp.broadcast_to(jnp.array([0.56, 1.0, 0.4]), face.appearance.scene.neck.shape)
     return _looks(face, "scene", neck=neck, jowl=0.0)
 
 
