@@ -74,7 +74,7 @@ def clip_sheet(options: Options) -> np.ndarray:
         first = jax.tree.map(lambda leaf: leaf[0], clip)
         view = faces.fill(first, scale=1.7).view
         move = clip.view._replace(
-            centre=view.centre + (clip.view.centre - first.view.centre) * view.scale / first.view.scale,
+            centre=view.centre[None] + (clip.view.centre - first.view.centre[None]) * view.scale / first.view.scale,
             scale=clip.view.scale * view.scale / first.view.scale,
         )
         clip = jax.tree.map(lambda leaf: leaf[::EVERY], clip._replace(view=move))
