@@ -7,7 +7,8 @@ within 10 frames of a blink, lips everywhere. Filters and fits are those of the 
 Target:   at least 90 % of the amplitude of both, at most one frame late.
 Command:  python experiments/blinks.py --out runs/blinks --source 300vw --frames 300 --clips 16 --fits FOLDER
 Cost:     half a minute of one x86 core a seed with fits of stabilizer_ablation.py, two minutes without.
-Figures:  means of three seeds; fits and tuning on smoothed real tracks, which show no blink. Share of lids (delay in
+Figures:  with the synthetic clips of 083f3dc (keys have drawn others since).
+          Means of three seeds; fits and tuning on smoothed real tracks, which show no blink. Share of lids (delay in
           frames), lips: raw 1.00 (0.0), 0.99 (0.0); first order 0.94 (0.6), 0.91 (0.6); second order 1.12 (0.7), 1.10
           (0.7); One Euro 0.97 (0.7), 0.97 (0.6); Kalman 1.11 (0.7), 1.09 (0.7); paper's model 0.82 (1.2), 0.90 (0.6):
           misses the target; recommended 1.03 (0.7), 1.03 (0.5), and default_params(), fitted on synthetic tracks with

@@ -7,7 +7,8 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           Nelder-Mead (Lagarias et al. 1998) in 12 hours on a laptop.
 Command:  python experiments/gradient_vs_simplex.py --out runs/gradient_vs_simplex --seconds 20 --processor-time
 Cost:     12 minutes of one x86 core: up to the seconds asked for and 1 to 17 s of compiling a method.
-Figures:  12 synthetic clips of 400 frames, one x86 core, Python 3.11.7, jax 0.10.2, processor time. Lowest loss
+Figures:  with the synthetic clips of 083f3dc (keys have drawn others since).
+          12 synthetic clips of 400 frames, one x86 core, Python 3.11.7, jax 0.10.2, processor time. Lowest loss
           (seconds to within 1 % of the lowest of all, - where it never was; compilation outside):
                                              D = 2         D = 14         D = 136
               start                          102.63        57.30          344.6

@@ -8,7 +8,8 @@ much on which videos a seed draws, more than anything else that is compared here
 Paper:    none; the constants of `fhr_jax.data.tracks` and `track_noise` rest on this.
 Command:  FHR_JAX_DATA=folder python experiments/match_tracks.py --out runs/match_tracks
 Cost:     about eight minutes on 2 busy cores; with --seeds 0 two.
-Figures:  real against synthetic: rms of the noise in the median video 1.10 and 1.08 px, kurtosis 5.9 and 5.6, speed of
+Figures:  with the synthetic tracks of 083f3dc (heads and draws have changed a little since).
+          Real against synthetic: rms of the noise in the median video 1.10 and 1.08 px, kurtosis 5.9 and 5.6, speed of
           99 of 100 points below 4.7 and 3.9 px a frame, power from 1 to 2 Hz 2.8 and 1.5 (the synthetic heads are too
           calm there). Loss, mean and deviation over three seeds, training videos: raw 396 +- 40 and 304 +- 26, One Euro
           158 +- 15 and 149 +- 9, alpha-beta 168 +- 20 and 152 +- 9; test videos: raw 335 +- 40 and 402 +- 84, One Euro
