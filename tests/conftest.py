@@ -13,8 +13,14 @@ settings.load_profile("fhr_jax")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share what is compiled between processes, and with the next run."""
+    """Share what is compiled between processes and with the next run; compile in haste, which takes the longest.
+
+    The slow tests and the notebooks run what users run, fully optimized.
+    """
     jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax_compilations")))
+    if config.option.markexpr == "not slow":
+        jax.config.update("jax_disable_most_optimizations", True)
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
 
 
 @pytest.fixture(scope="session")

@@ -1,10 +1,13 @@
-"""Networks for tests of what lies around them: random numbers in the right shapes, without compiling anything."""
+"""Networks for tests of what lies around them: random numbers in the right shapes; runs that share programs."""
+
+from contextlib import contextmanager
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
-from fhr_jax import hourglass
+from fhr_jax import hourglass, train
 from fhr_jax.hourglass import TINY, Config
 from fhr_jax.weights import Net
 
@@ -21,3 +24,28 @@ def random_net(config: Config = TINY, *, loss: str = "squared") -> Net:
         return jnp.asarray(rng.normal(scale=spread, size=leaf.shape), leaf.dtype)
 
     return Net(config, jax.tree_util.tree_map_with_path(fill, shapes), loss)
+
+
+@contextmanager
+def shared_programs():
+    """Runs of `fhr-jax train` share the programs of nets of one shape: compiling them takes longest of all.
+
+    They must have the same options but for where the data lies and how it is read.
+    """
+    make_update, init, kept = train.make_update, train.init, {}
+
+    def update(config, *more, **options):
+        if ("update", config) not in kept:
+            kept["update", config] = make_update(config, *more, **options)
+        return kept["update", config]
+
+    def start(key, config, optimizer):
+        if ("start", config) not in kept:
+            # Put on the device as a restored state is: another placing would be another program.
+            kept["start", config] = jax.device_put(init(key, config, optimizer), jax.devices()[0])
+        return kept["start", config]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "make_update", update)
+        patch.setattr(train, "init", start)
+        yield

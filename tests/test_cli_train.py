@@ -7,6 +7,7 @@ import pytest
 
 from fhr_jax import cli, log, train, weights
 from fhr_jax.data import pts
+from tests.nets import shared_programs
 
 pytest.importorskip("cv2")
 
@@ -28,6 +29,12 @@ def _command(photographs, out, *more):
         *("train", "--out", str(out), "--preset", "tiny", "--data", str(photographs), "--held-out", "2"),
         *("--batch", "2", "--steps", "4", "--save-every", "2", "--validate-every", "4", *more),
     ]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    with shared_programs():
+        yield
 
 
 @pytest.fixture(scope="module")

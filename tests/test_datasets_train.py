@@ -2,13 +2,13 @@
 
 import csv
 
-import jax
 import numpy as np
 import pytest
 
 from fhr_jax import cli, log, npz, train, weights
 from fhr_jax.data.records import open_dataset
 from tests import trees
+from tests.nets import shared_programs
 
 pytest.importorskip("cv2")
 
@@ -24,25 +24,8 @@ STEPS = 5
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once():
-    """Runs here share the programs of nets of one shape, which are compiled in haste: that takes longest of all."""
-    make_update, init, kept = train.make_update, train.init, {}
-
-    def update(config, *more, **options):
-        kept.setdefault(("update", config), make_update(config, *more, **options))
-        return kept["update", config]
-
-    def start(key, config, optimizer):
-        if ("start", config) not in kept:
-            # Put on the device as a restored state is: another placing would be another program.
-            kept["start", config] = jax.device_put(init(key, config, optimizer), jax.devices()[0])
-        return kept["start", config]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "make_update", update)
-        patch.setattr(train, "init", start)
-        jax.config.update("jax_disable_most_optimizations", True)
+    with shared_programs():
         yield
-        jax.config.update("jax_disable_most_optimizations", False)
 
 
 @pytest.fixture(scope="module", params=list(TREES))
