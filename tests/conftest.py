@@ -30,3 +30,12 @@ def real_data() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("FHR_JAX_DATA names no folder of real data")
     return Path(folder)
+
+
+LONGEST = ("test_demo.py", "test_stabilizer_sharding.py", "test_cli_train.py", "test_datasets_train.py")
+"""Files that begin first, so that no process waits for one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest files first; the order within a file stays."""
+    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
