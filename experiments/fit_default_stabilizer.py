@@ -16,8 +16,9 @@ Figures:  the files that ship were fitted by this script (seed 1, 600 steps, 128
           112, 109 against 183, 145, 132 for One Euro tuned on 21 real videos: 0.76, 0.77, 0.83; any points 0.87, 0.88,
           0.85. Without the bound it was 0.78, 0.78, 0.84, and the face came back slowly after frames on end that were
           broken, the more so the longer the fit. Fitted anew with the bound (1500 steps, 192 clips) it comes to 0.76,
-          0.73, 0.82 but is further off after broken frames (video 557), so the first fit stayed. Fitted anew on the heads
-          and draws of 2026-11-21 (this command as it stands) it comes to 143, 114, 164: no better, so it stayed again.
+          0.73, 0.82 but is further off after broken frames (video 557), so the first fit stayed. Fitted anew on the
+          heads and draws of 2026-11-21 (this command as it stands) it comes to losses of 143, 114, 164: no better, so
+          it stayed again.
 """
 
 from dataclasses import dataclass
