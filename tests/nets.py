@@ -49,3 +49,17 @@ def shared_programs():
         patch.setattr(train, "make_update", update)
         patch.setattr(train, "init", start)
         yield
+
+
+@contextmanager
+def stopped_after(steps: int):
+    """Runs of `fhr-jax train` are interrupted, as by Ctrl-C, once they have made so many steps."""
+    whole = train.fit
+
+    def stopped(update, state, batches, *, steps: int, callback, at=steps):
+        whole(update, state, batches, steps=at, callback=callback)
+        raise KeyboardInterrupt
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(train, "fit", stopped)
+        yield

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 
-from fhr_jax import cli, log, train, weights
+from fhr_jax import cli, log, weights
 from fhr_jax.data import pts
-from tests.nets import shared_programs
+from tests.nets import shared_programs, stopped_after
 
 pytest.importorskip("cv2")
 
@@ -52,17 +52,10 @@ def test_a_run_leaves_its_options_metrics_and_net(through):
     assert weights.load(through / "net.npz").config.crop == 32
 
 
-def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path, monkeypatch):
-    whole = train.fit
-
-    def stopped(update, state, batches, *, steps, callback):
-        whole(update, state, batches, steps=3, callback=callback)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(train, "fit", stopped)
-    assert cli.main(_command(photographs, tmp_path / "run")) == 130
+def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path):
+    with stopped_after(3):
+        assert cli.main(_command(photographs, tmp_path / "run")) == 130
     assert not (tmp_path / "run" / "net.npz").exists()
-    monkeypatch.setattr(train, "fit", whole)
     assert cli.main(_command(photographs, tmp_path / "run")) == 0
     for name, array in np.load(through / "net.npz", allow_pickle=False).items():
         np.testing.assert_array_equal(np.load(tmp_path / "run" / "net.npz")[name], array)

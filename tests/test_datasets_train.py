@@ -5,10 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from fhr_jax import cli, log, npz, train, weights
+from fhr_jax import cli, log, npz, weights
 from fhr_jax.data.records import open_dataset
 from tests import trees
-from tests.nets import shared_programs
+from tests.nets import shared_programs, stopped_after
 
 pytest.importorskip("cv2")
 
@@ -66,16 +66,9 @@ def test_a_net_learns_and_the_choices_are_kept(built, through):
     assert weights.load(through / "net.npz").config.landmarks == (7 if name == "talking_face" else 68)
 
 
-def test_a_run_that_was_stopped_goes_on_exactly(built, through, tmp_path, monkeypatch, capsys):
-    whole = train.fit
-
-    def stopped(update, state, batches, *, steps, callback):
-        whole(update, state, batches, steps=3, callback=callback)
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(train, "fit", stopped)
-    assert cli.main(learn(built, tmp_path / "run")) == 130
-    monkeypatch.setattr(train, "fit", whole)
+def test_a_run_that_was_stopped_goes_on_exactly(built, through, tmp_path, capsys):
+    with stopped_after(3):
+        assert cli.main(learn(built, tmp_path / "run")) == 130
     assert cli.main(learn(built, tmp_path / "run", "--seed", "1")) == 2
     assert "holds a run with seed = 0, not 1" in capsys.readouterr().err
     assert cli.main(learn(built, tmp_path / "run", "--workers", "0")) == 0

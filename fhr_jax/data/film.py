@@ -53,7 +53,7 @@ def film(
     frames = clip.pose.shape[0]
     picture = render_in_batches(clip, size=size)
     images = picture.image
-    if options is not augment.OFF:
+    if options != augment.OFF:
         drift = roll(exposure_key, lambda dice: wander(dice, frames, EXPOSURE_SECONDS)[:, 0])
         exposure = jnp.exp(EXPOSURE * drift)
         exposed = jnp.clip(images * exposure[:, None, None, None], 0, 1)
