@@ -281,4 +281,5 @@ def test_contact_sheets(tmp_path):
     module = load("contact_sheets")
     module.main(module.Options(out=tmp_path / "sheets", size=64, columns=4))
     for name in ("faces.jpg", "clip.jpg"):
-        assert Image.open(tmp_path / "sheets" / name).size == (256, 256)
+        with Image.open(tmp_path / "sheets" / name) as sheet:
+            assert sheet.size == (256, 256)

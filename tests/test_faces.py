@@ -65,7 +65,8 @@ def test_same_key_same_bits(people):
 
 def test_every_platform_paints_the_same(people):
     """At most one pixel in a thousand differs by more than 2 of 255 from what was painted elsewhere."""
-    golden = np.asarray(Image.open(golden_faces.PATH))
+    with Image.open(golden_faces.PATH) as picture:
+        golden = np.asarray(picture)
     painted = golden_faces.strip(render(people).image)
     off = np.abs(painted.astype(int) - golden).max(axis=-1) > 2
     assert off.mean() < 1e-3
