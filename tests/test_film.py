@@ -50,3 +50,26 @@ def test_landmarks_do_not_depend_on_the_camera(clip):
     np.testing.assert_array_equal(one.points, other.points)
     same = film(jax.random.key(1), clip, size=SIZE)
     np.testing.assert_array_equal(one.images, same.images)
+
+
+def _loudness(images):
+    return np.asarray(images).mean(axis=(1, 2, 3))
+
+
+def test_exposure_wanders_slowly(still):
+    """Of a face at rest, without any other fault, only the brightness changes, and not by much."""
+    options = augment.OFF._replace(cutout=0.1)  # whose chance is 0: not the film without faults
+    made = _loudness(film(jax.random.key(3), still, size=SIZE, options=options).images)
+    change = np.abs(np.diff(made)) / made[0]
+    assert 1e-5 < change.max() < 0.02
+
+
+def test_compression_works_on_what_each_frame_is(clip):
+    """Its blocks stay in the frame while the face moves, so what it adds is new in every frame."""
+    options = augment.OFF._replace(jpeg_chance=1.0)
+    plain = augment.OFF._replace(cutout=0.1)
+    key = jax.random.key(4)
+    packed, free = (np.asarray(film(key, clip, size=SIZE, options=o).images) for o in (options, plain))
+    added = packed - free
+    assert np.abs(added).mean() > 1e-3
+    assert np.abs(np.diff(added, axis=0)).mean() > 0.3 * np.abs(added).mean()

@@ -232,7 +232,7 @@ CONTOUR_SLIDE = np.array([0.45, 0.1, -0.25, -0.6, -0.7, -0.65, -0.5, -0.25, 0.0]
 """How far contour points go along their line on a far side (segments, towards the chin) at a yaw of 90 degrees."""
 
 CROWN = np.array(
-    [[0.79, -0.2, -0.58, 0.16], [0.755, -0.45, -0.52, 0.2], [0.66, -0.70, -0.45, 0.2], [0.45, -0.92, -0.36, 0.1]]
+    [[0.79, -0.2, -0.58, 0.27], [0.755, -0.45, -0.52, 0.24], [0.66, -0.70, -0.45, 0.2], [0.45, -0.92, -0.36, 0.1]]
 )
 """Outline of the forehead on the right: x, y, z and front z, from the temple up."""
 CROWN_TOP = np.array([0.0, -1.02, -0.3])

@@ -142,6 +142,17 @@ class Scene(NamedTuple):
     tint: Float[Array, "*t 3"]
 
 
+class Parts(NamedTuple):
+    """How much of each part is painted, 1 all of it; `shading` is light and shade by the normals of the skin."""
+
+    ears: Float[Array, "*t"]
+    nose: Float[Array, "*t"]
+    eyes: Float[Array, "*t"]
+    brows: Float[Array, "*t"]
+    mouth: Float[Array, "*t"]
+    shading: Float[Array, "*t"]
+
+
 class Appearance(NamedTuple):
     """Everything that changes the picture and no landmark."""
 
@@ -152,6 +163,7 @@ class Appearance(NamedTuple):
     glasses: Glasses
     occluder: Occluder
     scene: Scene
+    parts: Parts
 
 
 class Face(NamedTuple):
@@ -160,7 +172,7 @@ class Face(NamedTuple):
     Attributes:
         identity: coefficients of `anatomy.IDENTITY`, about standard normal.
         expression: coefficients of `anatomy.EXPRESSION`: jaw, smile, pucker, press, left lid, right lid, squint,
-            brows up, brows together, nose; mostly in [0, 1].
+            brows up, brows together, nose, corners down, lips apart; mostly in [0, 1].
         gaze: (right, down) in radians, relative to the head.
         pose: (yaw, pitch, roll) in radians; positive yaw turns the nose to the right of the picture, positive
             pitch bows the head, positive roll turns from x towards y.

@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces.dice import Dice
-from fhr_jax.data.faces.face import Appearance, Beard, Features, Glasses, Hair, Occluder, Scene, Skin
+from fhr_jax.data.faces.face import Appearance, Beard, Features, Glasses, Hair, Occluder, Parts, Scene, Skin
 
 # sRGB of skin from very light to very dark.
 _TONES = (
@@ -187,4 +187,5 @@ def appearance(dice: Dice) -> Appearance:
         glasses=_glasses(dice),
         occluder=_occluder(dice, skin.colour),
         scene=_scene(dice),
+        parts=Parts(*jnp.ones(len(Parts._fields))),
     )

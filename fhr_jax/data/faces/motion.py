@@ -121,7 +121,7 @@ def _pose(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
 
 
 def _expression(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t e"]:
-    """Coefficients of `anatomy.EXPRESSION`: jaw, smile, pucker, press, lids, squint, brows up, together, nose."""
+    """Coefficients of `anatomy.EXPRESSION`; corners down and lips apart do not move."""
     talking = jax.nn.sigmoid(5 * _moves(dice, frames, every=2.5, lasting=(0.2, 0.5)))
     syllables = wander(dice, frames, 0.08, size=3) * talking[:, None]
     jaw = 0.25 * jax.nn.softplus(2 * syllables[:, 0] - 0.6) * jnp.sqrt(liveliness)

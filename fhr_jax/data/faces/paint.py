@@ -39,6 +39,11 @@ def layer(image: Planes, colour: Float[Array, "3"] | Planes, alpha: Grid) -> Pla
     return image + alpha[None] * (colour - image)
 
 
+def blend(before: Planes, after: Planes, amount: Scalar) -> Planes:
+    """From one picture to another: 0 leaves it as it is."""
+    return before + amount * (after - before)
+
+
 def darken(image: Planes, factor: Float[Array, "3"], alpha: Grid) -> Planes:
     """Multiply by `factor` where alpha is 1."""
     return image * (1 - alpha[None] * (1 - factor[:, None, None]))

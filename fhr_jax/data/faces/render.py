@@ -3,10 +3,10 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.data.faces import extras, features, hair, scenery, skin
+from fhr_jax.data.faces import extras, features, hair, scenery, silhouette, skin
 from fhr_jax.data.faces.face import Face, Rendering
-from fhr_jax.data.faces.paint import Canvas, cover, layer, settle
-from fhr_jax.data.faces.shape import from_frame, project, to_frame
+from fhr_jax.data.faces.paint import Canvas, blend, cover, layer, settle
+from fhr_jax.data.faces.shape import Projection, from_frame, project, to_frame
 from fhr_jax.markup import FACE68
 
 
@@ -28,18 +28,18 @@ def landmarks(face: Face) -> Float[Array, "68 2"]:
     return _named(points, face.view.mirror)
 
 
-def _visible(face: Face, points: Float[Array, "68 2"], planes: Float[Array, "3 h w"]) -> Bool[Array, "68"]:
-    """Read at each landmark's pixel: what lies before the face, the face itself, the distance inside the nose."""
+def _visible(
+    face: Face, seen: Projection, points: Float[Array, "68 2"], planes: Float[Array, "2 h w"]
+) -> Bool[Array, "68"]:
+    """What lies before the face and the distance inside the nose are read at each landmark's pixel."""
     size = planes.shape[-1]
     inside = ((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
     column, row = jnp.clip(jnp.round(points), 0, size - 1).astype(jnp.int32).T
-    before, mask, nose = planes[:, row, column]
-    # The contour lies on the edge of the mask, the nose in the nose.
-    beside = (mask < 0.5).at[:17].set(False)
-    behind = (nose > 0.02).at[27:36].set(False)
+    before, nose = planes[:, row, column]
+    behind = (nose > 0.02).at[27:36].set(False)  # the nose does not hide its own points
     g = face.appearance.glasses
     sunglasses = jnp.zeros(68, bool).at[36:48].set(g.amount * g.tint > 0.5)
-    return inside & ~((before > 0.5) | beside | behind | sunglasses)
+    return inside & ~((before > 0.5) | behind | silhouette.turned_away(seen) | sunglasses)
 
 
 def render(face: Face, *, size: int) -> Rendering:
@@ -52,7 +52,8 @@ def render(face: Face, *, size: int) -> Rendering:
     Returns:
         image (size, size, 3) in [0, 1], landmarks (68, 2) in pixels (x, y) with pixel centres at integers, exact to
         float precision and the same for every size up to scale, and visible (68,): inside the frame and not hidden by
-        hair, hand, sunglasses, the nose or the far side of the head, read off the picture to a pixel.
+        hair, hand, sunglasses (read off the picture to a pixel), the nose, or what stands before it on the far side of
+        the head.
     """
     seen = settle(project(face))
     canvas = settle(canvas_of(face, size))
@@ -60,15 +61,17 @@ def render(face: Face, *, size: int) -> Rendering:
     image = scenery.clothes(image, canvas, face, seen)
     image = settle(hair.back(image, canvas, face, seen))
     image = scenery.neck(image, canvas, face, seen)
-    image = settle(scenery.ears(image, canvas, face, seen))
-    edge, nose = settle((skin.outline_distance(canvas, seen), skin.nose_distance(canvas, seen)))
+    parts = face.appearance.parts
+    image = settle(blend(image, scenery.ears(image, canvas, face, seen), parts.ears))
+    edge, nose = settle((silhouette.edge_distance(canvas, seen), silhouette.nose_distance(canvas, seen)))
     mask = settle(cover(jnp.minimum(edge, nose), 1.2 * canvas.pixel))
     lit = settle(skin.light(canvas, face, seen))
     front = settle(skin.skin_planes(canvas, face, seen, lit))
-    for paint in (features.beard, features.mouth, features.eyes):
-        front = settle(paint(front, canvas, face, seen))
-    front = settle(skin.nose(front, canvas, face, seen, nose))
-    front = settle(features.brows(front, canvas, face, seen))
+    front = settle(features.beard(front, canvas, face, seen))
+    front = settle(blend(front, features.mouth(front, canvas, face, seen), parts.mouth))
+    front = settle(blend(front, features.eyes(front, canvas, face, seen), parts.eyes))
+    front = settle(blend(front, skin.nose(front, canvas, face, seen, nose), parts.nose))
+    front = settle(blend(front, features.brows(front, canvas, face, seen), parts.brows))
     image = settle(image + mask[None] * (front - image))
     fringe, hand = settle((hair.front_alpha(canvas, face, seen), extras.occluder_alpha(canvas, face)))
     image = settle(layer(image, hair.colour(canvas, face, seen), fringe))
@@ -76,7 +79,7 @@ def render(face: Face, *, size: int) -> Rendering:
     image = layer(image, extras.occluder_colour(canvas, face), hand)
     image = jnp.clip(image * face.appearance.scene.tint[:, None, None], 0, 1)
     points = size * to_frame(seen.points, face.pose[2], face.view) - 0.5
-    visible = _visible(face, points, jnp.stack([jnp.maximum(fringe, hand), mask, -nose]))
+    visible = _visible(face, seen, points, jnp.stack([jnp.maximum(fringe, hand), -nose]))
     mirror = face.view.mirror
     # `_named` only renames: `to_frame` has mirrored the coordinates.
     return Rendering(jnp.moveaxis(image, 0, -1), _named(points, mirror), _named(visible, mirror))

@@ -1,4 +1,4 @@
-"""The face itself: its outline, its light, its creases."""
+"""The face itself: its light, its colour, its creases."""
 
 from typing import NamedTuple
 
@@ -19,7 +19,6 @@ from fhr_jax.data.faces.paint import (
     pick,
     smooth,
     stroke,
-    tube,
     wave,
 )
 from fhr_jax.data.faces.shape import Projection, turned
@@ -30,34 +29,6 @@ class Light(NamedTuple):
 
     factor: Grid
     shine: Grid
-
-
-def outline_distance(canvas: Canvas, seen: Projection) -> Grid:
-    """About the signed distance to the outline of the face: jaw, temples, top of the forehead."""
-    crown = seen.crown
-    loop = jnp.concatenate([crown[4:5], crown[3::-1], seen.points[:17], crown[8:4:-1], crown[4:5]])
-    centre = (loop.min(axis=0) + loop.max(axis=0)) / 2
-    loop = smooth(loop, 2) - centre[None]
-    angle = jnp.arctan2(loop[:, 0], loop[:, 1])
-    start = -jnp.pi + jnp.arctan2(-loop[0, 0], -loop[0, 1])
-    angle = ordered(jnp.concatenate([start[None], angle[1:-1], start[None] + 2 * jnp.pi]))
-    radius = jnp.sqrt((loop**2).sum(axis=1))
-    x, y = canvas.x - centre[0], canvas.y - centre[1]
-    at = jnp.arctan2(x, y)
-    at = jnp.where(at < angle[0], at + 2 * jnp.pi, at)
-    return jnp.sqrt(x * x + y * y + 1e-12) - graph(at, angle, radius)
-
-
-def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
-    """Signed distance to the silhouette of the nose, which stands out of the face under yaw."""
-    radii = jnp.array([0.05, 0.055, 0.065, 0.085, 0.07])
-    inward = seen.rotation[:2, 2]
-    ridge = seen.points[jnp.array([27, 28, 29, 30, 33])] - radii[:, None] * inward[None]
-    body = tube(canvas, ridge, radii)
-    for name in ("ala_L", "ala_R"):
-        c = seen.helper(name) * 0.8 + seen.points[30] * 0.2
-        body = jnp.minimum(body, jnp.sqrt((canvas.x - c[0]) ** 2 + (canvas.y - c[1]) ** 2 + 1e-12) - 0.05)
-    return body
 
 
 # Bumps of the height field: point or helper, radii, height (head units); negative is a hollow.
@@ -113,7 +84,11 @@ def light(canvas: Canvas, face: Face, seen: Projection) -> Light:
     h = jnp.maximum((nx * half[0] + ny * half[1] + nz * half[2]) * length, 0)
     h2 = h * h
     h8 = h2 * h2 * h2 * h2
-    return Light(factor, face.appearance.skin.gloss * 0.3 * (h8 * h8) * (h8 * h8))
+    shading = face.appearance.parts.shading
+    even = 0.5 + 0.5 * scene.ambient
+    return Light(
+        even + shading * (factor - even), shading * face.appearance.skin.gloss * 0.3 * (h8 * h8) * (h8 * h8)
+    )
 
 
 def skin_planes(canvas: Canvas, face: Face, seen: Projection, lit: Light) -> Planes:

@@ -55,6 +55,51 @@ def _neck(face: Face) -> Face:
     return _looks(face, "scene", neck=neck, jowl=0.0)
 
 
+def _shading(face: Face) -> Face:
+    """Skin of one brightness: no normals, no highlights."""
+    return _looks(face, "parts", shading=0.0)
+
+
+def _ears(face: Face) -> Face:
+    """No ears."""
+    return _looks(face, "parts", ears=0.0)
+
+
+def _nose(face: Face) -> Face:
+    """No nostrils, edge or shadow of the nose; its silhouette and its bumps stay."""
+    return _looks(face, "parts", nose=0.0)
+
+
+def _eyes(face: Face) -> Face:
+    """Nothing but skin where the eyes are."""
+    return _looks(face, "parts", eyes=0.0)
+
+
+def _brows(face: Face) -> Face:
+    """No brows."""
+    return _looks(face, "parts", brows=0.0)
+
+
+def _mouth(face: Face) -> Face:
+    """Nothing but skin where the mouth is."""
+    return _looks(face, "parts", mouth=0.0)
+
+
+def _teeth(face: Face) -> Face:
+    """Open mouths are dark."""
+    return _looks(face, "features", teeth=0.0)
+
+
+def _gaze(face: Face) -> Face:
+    """Eyes look where the head does."""
+    return face._replace(gaze=0 * face.gaze)
+
+
+def _perspective(face: Face) -> Face:
+    """Every camera is far away."""
+    return face._replace(view=face.view._replace(distance=0 * face.view.distance + 45.0))
+
+
 def _expression(face: Face) -> Face:
     """Faces at rest."""
     return face._replace(expression=0 * face.expression)
@@ -80,6 +125,15 @@ WITHOUT: dict[str, Callable[[Face], Face]] = {
     "skin": _skin,
     "makeup": _makeup,
     "neck": _neck,
+    "shading": _shading,
+    "ears": _ears,
+    "nose": _nose,
+    "eyes": _eyes,
+    "brows": _brows,
+    "mouth": _mouth,
+    "teeth": _teeth,
+    "gaze": _gaze,
+    "perspective": _perspective,
     "expression": _expression,
     "pose": _pose,
     "identity": _identity,
