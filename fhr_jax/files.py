@@ -4,7 +4,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,11 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
 
 
 @contextmanager
-def staged_folder(path: str | os.PathLike[str]) -> Generator[Path]:
+def staged_folder(path: str | os.PathLike[str], *, replaced: Sequence[str] = ()) -> Generator[Path]:
     """Yield a temporary folder; if the block succeeds, move its files into `path`, which is made if need be.
 
-    Files of the same names are replaced, others stay; if the block fails, nothing is left behind.
+    Files of the same names are replaced, others stay, but in the folders named in `replaced`; if the block fails,
+    nothing is left behind.
 
     Raises:
         InputError: `path` cannot be made or written to.
@@ -64,6 +65,8 @@ def staged_folder(path: str | os.PathLike[str]) -> Generator[Path]:
     staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=output_folder(target)))
     try:
         yield staging
+        for name in replaced:
+            shutil.rmtree(target / name, ignore_errors=True)
         for file in sorted(staging.rglob("*")):
             place = target / file.relative_to(staging)
             if file.is_dir():
@@ -91,6 +94,26 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
     except OSError as error:
         raise InputError(f"{folder}: cannot write there: {error.strerror}") from error
     return folder
+
+
+@contextmanager
+def alone(folder: Path) -> Generator[None]:
+    """Keep other processes that ask for the same out of a folder; where the system has no locks, nobody.
+
+    Raises:
+        InputError: another one is at work there.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        yield
+        return
+    with (folder / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"{folder}: another process is at work there") from error
+        yield
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:

@@ -6,6 +6,7 @@ from PIL import Image
 
 from fhr_jax import cli, npz, pipeline, weights
 from fhr_jax.data import pts
+from fhr_jax.data.datasets import left_out
 from tests.nets import random_net
 from tests.test_evaluate import write
 from tests.test_pipeline import SHAPE, pattern, read_pattern
@@ -102,15 +103,37 @@ def test_bad_input(tmp_path, photographs, net, capsys):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda folder: (folder / "d.png").write_bytes(b"\x89PNG\r\n\x1a\n"), "d.png: not a readable image"),
+        (lambda folder: (folder / "d.png").write_bytes(b"\x89PNG\r\n\x1a\n"), "not a readable image"),
         (lambda folder: pts.write(folder / "d.pts", np.zeros((5, 2))), "d.pts: 5 landmarks, expected 68"),
-        (lambda folder: pts.write(folder / "d.pts", np.zeros((68, 2))), "all landmarks lie at one place"),
+        (lambda folder: pts.write(folder / "d.pts", np.zeros((68, 2))), "d.pts: all landmarks lie at one place"),
     ],
 )
-def test_a_bad_photograph_is_named_and_nothing_is_written(tmp_path, photographs, net, capsys, spoil, message):
+def test_a_bad_photograph_is_left_out_and_told(tmp_path, photographs, net, capsys, spoil, message):
+    number = len(list(photographs.glob("*.pts")))
     spoil(photographs)
+    out = tmp_path / "out"
+    assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
+    assert f"left out: d.png: {message}" in capsys.readouterr().out
+    assert message in dict(left_out.read(out))["d.png"]
+    assert json.loads((out / "summary.json").read_text())["images"] == number - 1
+
+
+def test_where_nothing_can_be_read_nothing_is_written(tmp_path, photographs, net, capsys):
+    for path in photographs.glob("*.pts"):
+        path.write_text("")
     assert cli.main(["evaluate", "--images", str(photographs), "--out", f"{tmp_path}/out", "--net", net]) == 2
     last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
     assert last.startswith("fhr-jax: error: ")
-    assert message in last
+    assert "not a .pts file" in last
     assert not (tmp_path / "out").exists()
+
+
+def test_pictures_are_those_of_the_last_evaluation(tmp_path, photographs, net):
+    out = tmp_path / "out"
+    (out / "pictures").mkdir(parents=True)
+    (out / "pictures" / "old.jpg").write_bytes(b"")
+    (out / "notes.txt").write_text("mine")
+    assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
+    assert not (out / "pictures" / "old.jpg").exists()
+    assert (out / "pictures" / "d.jpg").exists()
+    assert (out / "notes.txt").exists()

@@ -64,11 +64,11 @@ def test_boxes_of_a_detector(photos, frames, tmp_path):
     assert source[0]["box"].dtype == np.float32
     assert repr(source) == repr(open_dataset(photos, boxes=str(path)))
 
-    lines = [f'{k},"a, b",1,2,3,{k}' for k in range(1, 4)]
+    lines = [f'{k},"a, b/1.jpg",1,2,3,{k}' for k in range(1, 4)]
     path.write_text("frame,file,x,y,width,height\n" + "\n".join(lines))
     clips = open_dataset(frames, clip=2, stride=2, boxes=path)
     np.testing.assert_array_equal(clips[0]["box"], np.float32([[1, 2, 3, 1], [1, 2, 3, 2]]))
-    with pytest.raises(InputError, match=r"boxes.csv: no row for file a, b, frame 4"):
+    with pytest.raises(InputError, match=r"boxes.csv: no row for file a, b/1.jpg, frame 4"):
         clips[1]
 
 

@@ -10,7 +10,7 @@ from PIL import Image
 
 from fhr_jax.data import images, pts, records
 from fhr_jax.data.boxes import Jitter
-from fhr_jax.data.datasets import build, builders, face300vw, finish
+from fhr_jax.data.datasets import build, builders, face300vw, finish, left_out
 from fhr_jax.data.records import Identity, Run, open_dataset
 from fhr_jax.data.seven import comparable
 from fhr_jax.data.singles import singles
@@ -73,7 +73,7 @@ def test_frames_of_videos(root):
     source = open_dataset("face300vw", directory=root / "out", split="train")
     expected = [Identity("face300vw", f"{v}/vid.avi", k) for v in ("001", "002") for k in range(1, trees.VIDEOS[v] + 1)]
     assert identities(source) == expected
-    assert source.runs == (Run(0, 9), Run(9, 15))
+    assert source.runs == (Run(0, 9, "001/vid.avi"), Run(9, 15, source[9]["file"]))
     for i in range(len(source)):
         trees.check(source[i])
     for split, frames in (("scenario1", 7), ("scenario2", 5), ("scenario3", 5)):
@@ -99,7 +99,8 @@ def test_the_talking_face(root):
     assert identities(source) == [Identity("talking_face", "franck", k) for k in range(1, 8)]
     for i in range(len(source)):
         trees.check(source[i])
-        np.testing.assert_allclose(source[i]["points"], trees.face(i + 1)[1], atol=1e-3)
+        expected = trees.talking_face(trees.face(i + 1)[1])
+        np.testing.assert_allclose(source[i]["points"], expected, atol=1e-3)
     # Its images are kept byte for byte.
     kept = root / "out" / "talking_face" / "videos" / "1.0.0" / "frames" / "franck-000001" / "000003.jpg"
     assert kept.read_bytes() == (root / "talking" / "images" / "franck_00002.jpg").read_bytes()
@@ -303,6 +304,8 @@ def test_everything_beside_the_records_is_text(root):
             "summary.json",
             "left_out.csv",
         }
-        assert json.loads((folder / "summary.json").read_text())["left_out"] == 0
-        assert (folder / "left_out.csv").read_text() == "file,reason\n"
+        left = left_out.read(folder)
+        assert json.loads((folder / "summary.json").read_text())["left_out"] == len(left)
+        assert all("fill no clip" in each.reason for each in left)
+        assert not left or "clips" in folder.parent.name
     assert not list((root / "out").rglob(".building*"))

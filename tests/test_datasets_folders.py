@@ -47,7 +47,7 @@ def test_photographs(root):
 def test_video_files(root):
     source = open_dataset(root / "vw" / "300VW_Dataset_2015_12_14")
     assert len(source) == 35
-    assert source.runs == (Run(0, 30), Run(30, 35))
+    assert source.runs == (Run(0, 30, "001/vid.avi"), Run(30, 35, "my video/vid.avi"))
     for i in (0, 1, 29, 4, 31, 2, 34):
         trees.check(source[i])
     assert records.identity(source[4]) == Identity("300VW_Dataset_2015_12_14", "001/vid.avi", 5)
@@ -56,7 +56,10 @@ def test_video_files(root):
 
 def test_folders_of_frames(root):
     source = open_dataset(root / "frames")
-    assert identities(source) == [Identity("frames", name, k) for name in ("a", "b b") for k in range(1, 6)]
+    assert identities(source) == [
+        Identity("frames", name, k) for name in ("a/1.jpg", "b b/img 8.jpg") for k in range(1, 6)
+    ]
+    assert source.runs == (Run(0, 5, "a/1.jpg"), Run(5, 10, "b b/img 8.jpg"))
     for i in range(len(source)):
         trees.check(source[i])
 
@@ -150,9 +153,97 @@ def test_folders_that_hold_nothing_of_the_kind(root, tmp_path):
     with pytest.raises(InputError, match="no such folder"):
         open_folder(tmp_path / "missing")
     trees.write_pair(tmp_path / "both", "one", 1)
-    trees.write_pair(tmp_path / "both" / "a", "one", 1)
-    with pytest.raises(InputError, match="both photographs and folders of videos"):
+    trees.write_pair(tmp_path / "both" / "a", "1", 1)
+    with pytest.raises(InputError, match="both photographs and videos"):
         open_folder(tmp_path / "both")
+
+
+def test_photographs_in_folders_keep_their_names(tmp_path):
+    trees.write_pair(tmp_path / "s 1", "anna", 1)
+    trees.write_pair(tmp_path / "s 1", "bo", 2, suffix=".png")
+    trees.write_pair(tmp_path / "ü", "anna", 3)
+    source = open_dataset(tmp_path)
+    assert sorted(identities(source)) == [
+        Identity(tmp_path.name, file, 0) for file in ("s 1/anna.jpg", "s 1/bo.png", "ü/anna.jpg")
+    ]
+    for i in range(3):
+        trees.check(source[i])
+
+
+def test_frames_that_are_missing_make_a_gap(tmp_path):
+    for k in (0, 1, 2, 6, 7):
+        trees.write_pair(tmp_path / "a", f"f{k:04d}", k)
+    source = open_dataset(tmp_path)
+    assert [int(source[i]["frame"]) for i in range(5)] == [1, 2, 3, 7, 8]
+    assert source.runs == (Run(0, 3, "a/f0000.jpg"), Run(3, 5, "a/f0000.jpg"))
+    assert len(open_dataset(tmp_path, clip=2, stride=1)) == 3
+    with pytest.raises(InputError, match="at most 3 frames follow one another"):
+        open_dataset(tmp_path, clip=4)
+
+
+def test_a_folder_that_is_itself_a_video(tmp_path):
+    trees.tree_300vw(tmp_path, {"001": 6})
+    folder = tmp_path / "300VW_Dataset_2015_12_14" / "001"
+    source = open_dataset(folder)
+    assert identities(source) == [Identity("001", "vid.avi", k) for k in range(1, 7)]
+    for path in (folder / "annot").iterdir():  # the annotations may lie beside the video
+        path.rename(folder / path.name)
+    trees.check(open_dataset(folder)[5])
+    assert open_dataset(folder).left_out == ()
+
+
+def test_videos_that_are_left_out_are_told(tmp_path):
+    trees.tree_300vw(tmp_path, dict.fromkeys(("001", "002", "003", "004", "005"), 3))
+    folder = tmp_path / "300VW_Dataset_2015_12_14"
+    for path in (folder / "002" / "annot").iterdir():
+        path.unlink()
+    (folder / "003" / "vid.avi").unlink()
+    (folder / "004" / "other.mp4").write_bytes(b"")
+    (folder / "005" / "annot" / "000003.pts").rename(folder / "005" / "annot" / "000000.pts")
+    source = open_dataset(folder)
+    assert len(source) == 3
+    assert dict(source.left_out) == {
+        "002/vid.avi": "no .pts of its frames, expected annot/000001.pts",
+        "003/annot": "landmarks without a video or images of their names",
+        "004": "2 videos beside each other, expected one a folder",
+        "005/vid.avi": "000000.pts: the first frame of a video is 1, so this numbering cannot be right",
+    }
+
+
+def test_what_cannot_be_read_is_left_out_by_looking_through(tmp_path):
+    photos = tmp_path / "photos"
+    for k, name in enumerate(("cut off", "few", "good", "line", "outside")):
+        trees.write_pair(photos, name, k)
+    content = (photos / "cut off.jpg").read_bytes()
+    (photos / "cut off.jpg").write_bytes(content[: len(content) // 2])
+    pts.write(photos / "few.pts", trees.face(1)[1][:5])
+    pts.write(photos / "line.pts", trees.face(1)[1] * [0, 1])
+    pts.write(photos / "outside.pts", trees.face(1)[1] + 1000)
+    seen = []
+    sound = open_dataset(photos).sound(lambda: seen.append(1))
+    assert len(seen) == 5
+    assert [sound[i]["file"] for i in range(len(sound))] == ["good.jpg"]
+    reasons = dict(sound.left_out)
+    assert "not a readable image" in reasons["cut off.jpg"]
+    assert reasons["few.jpg"] == "few.pts: 5 landmarks, expected 68"
+    assert reasons["line.jpg"] == "line.pts: all landmarks lie on a line"
+    assert reasons["outside.jpg"] == "outside.pts: no landmark lies on the image of 128 x 96 pixels"
+    # Taking the bad ones away changes nothing, so that a run may go on.
+    before = repr(sound)
+    for name in reasons:
+        (photos / name).unlink()
+        (photos / name).with_suffix(".pts").unlink()
+    assert repr(open_dataset(photos).sound()) == before
+
+    trees.tree_300vw(tmp_path, {"001": 4})
+    folder = tmp_path / "300VW_Dataset_2015_12_14"
+    (folder / "001" / "annot" / "000002.pts").write_text("broken")
+    trees.write_pts(folder / "001" / "annot" / "000009.pts", trees.face(1)[1])
+    sound = open_dataset(folder).sound()
+    assert [int(sound[i]["frame"]) for i in range(len(sound))] == [1, 3, 4]
+    reasons = dict(sound.left_out)
+    assert reasons["001/vid.avi 2"].startswith("000002.pts: not a .pts file")
+    assert reasons["001/vid.avi 9"] == "vid.avi: ends after 4 frames"
 
 
 def test_names_that_cannot_be_opened(root, tmp_path):

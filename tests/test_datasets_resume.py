@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from fhr_jax.data.datasets import build, finish, parts
+from fhr_jax.data.datasets import build, finish, left_out, parts
 from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
 from tests import trees
@@ -85,7 +85,7 @@ def test_a_file_that_was_mended_meanwhile_is_read_again(tmp_path, monkeypatch):
     names = made(monkeypatch)
     folder = build.build("face300w", tree, tmp_path / "out")
     assert len(names) == 7
-    assert finish.read_left_out(folder) == []
+    assert left_out.read(folder) == []
     assert len(open_dataset("face300w", directory=tmp_path / "out", split="train")) == 7
 
 

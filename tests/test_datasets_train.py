@@ -1,6 +1,7 @@
 """300W, 300-VW and Talking Face from end to end: built from mocked trees, learned from, resumed, evaluated."""
 
 import csv
+import json
 
 import numpy as np
 import pytest
@@ -92,3 +93,12 @@ def test_every_result_can_be_traced(built, through, tmp_path):
     chosen = points[[27, 29, 34, 32, 67, 48, 54]] if name == "talking_face" else points
     np.testing.assert_allclose(truth[1], chosen, atol=1e-3)
     assert len(list((tmp_path / "out" / "pictures").rglob("*.jpg"))) == len(records)
+
+
+def test_the_net_that_ships_finds_the_faces_of_every_tree(built, tmp_path):
+    """Images, landmarks, boxes and markups belong together: a net that knows faces is right about them."""
+    name, datasets = built
+    command = ["evaluate", "--images", name, "--directory", str(datasets), *EVALUATED[name]]
+    assert cli.main([*command, "--out", str(tmp_path / "out")]) == 0
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["nrmse_median"] < 12

@@ -7,7 +7,7 @@ import pytest
 
 from fhr_jax import augment, geometry, heatmap
 from fhr_jax.data import crops, examples, held_out, pts
-from fhr_jax.data.records import Run, open_dataset
+from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 
@@ -116,16 +116,32 @@ def test_held_out_photographs_are_others_than_those_trained_on(folder):
         files(4, 0)
 
 
-def test_frames_of_one_video_are_held_out_together():
-    class Numbers(list):
-        def __getitem__(self, index):
-            return {"file": index}
+class Numbers(list):
+    """Records that are their own numbers."""
 
-    runs = [Run(0, 5), Run(5, 9), Run(9, 14)]
-    train_on, others = held_out.hold_out(Numbers(range(14)), 7, seed=1, name="videos", runs=runs)
-    learned, held = ([part[i]["file"] for i in range(len(part))] for part in (train_on, others))
-    assert sorted(learned + held) == list(range(14))
-    assert len(held) == 7
-    assert sum(bool(set(range(*run)) & set(learned)) and bool(set(range(*run)) & set(held)) for run in runs) == 1
+    def __getitem__(self, index):
+        return {"file": index}
+
+
+def test_whole_videos_are_held_out():
+    videos = [[0, 1, 2, 9, 10], [3, 4, 5], [6, 7, 8], [11, 12, 13, 14, 15, 16]]  # the first with a gap
+
+    def parts(number, together):
+        halves = held_out.hold_out(Numbers(range(17)), number, seed=1, name="videos", together=together)
+        return [[part[i]["file"] for i in range(len(part))] for part in halves]
+
+    for number in (2, 3, 4):
+        learned, held = parts(number, videos)
+        assert len(set(held)) == number
+        for video in videos:
+            assert not (set(video) & set(learned) and set(video) & set(held))
+    # Where no half would be left, one video is cut, and nothing is lost.
+    learned, held = parts(10, videos)
+    assert sorted(learned + held) == list(range(17))
+    assert sum(bool(set(v) & set(learned) and set(v) & set(held)) for v in videos) <= 1
+    assert len(parts(3, [range(17)])[1]) == 3
+
+
+def test_at_most_so_many_of_other_records():
     some = held_out.some(Numbers(range(14)), 20, seed=1)
     assert sorted(some[i]["file"] for i in range(len(some))) == list(range(14))

@@ -388,7 +388,7 @@ def test_what_is_hidden_is_not_visible(people):
     bar = looks.occluder._replace(amount=one, kind=one, centre=below, angle=jnp.pi / 2 * one, width=0.14 * one)
     visible = seen(occluder=bar)
     assert not visible[:, [8, 51, 57, 66]].any()
-    assert visible[:, 17:48].all()
+    assert visible[:, [*range(17, 30), *range(36, 48)]].all()
     assert visible[:, [0, 1, 2, 14, 15, 16]].all()
     fringe = looks.hair._replace(amount=one, hairline=0.5 * one, fringe=one, part=0 * one, temple=0 * one)
     visible = seen(hair=fringe)

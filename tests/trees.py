@@ -1,13 +1,18 @@
-"""Mocked trees of 300W, 300-VW and Talking Face in the layout in which they come, a handful of drawn files each.
+"""Mocked trees of 300W, 300-VW and Talking Face in the layout in which they come, a handful of synthetic faces each.
 
 In every picture a white dot lies on landmark 30, so that a test can tell whether landmarks lie on their image.
 """
 
+from functools import cache
 from pathlib import Path
 
 import av
+import jax
 import numpy as np
 from PIL import Image
+
+from fhr_jax.data import faces
+from fhr_jax.markup import SEVEN_OF_68, SEVEN_OF_TALKING_FACE
 
 NOSE = 30
 """The landmark that lies on the white dot, to the pixel."""
@@ -15,17 +20,40 @@ NOSE = 30
 SIZE = (96, 128)
 
 
+PEOPLE, SIDE = 8, 96
+
+
+@cache
+def people():
+    """Pictures of a few synthetic faces in dim light, (N, S, S, 3) in bytes, and their landmarks."""
+
+    @jax.jit
+    def render(keys):
+        return jax.vmap(lambda key: faces.render(faces.fill(_seen(faces.sample(key))), size=SIDE))(keys)
+
+    made = render(jax.random.split(jax.random.key(1), PEOPLE))
+    return np.asarray(110 * made.image).astype(np.uint8), np.asarray(made.points, np.float64)
+
+
+def _seen(face):
+    """Nothing before it, and not turned far."""
+    face = faces.WITHOUT["pose"](faces.WITHOUT["occluder"](faces.WITHOUT["glasses"](face)))
+    return face._replace(identity=0.5 * face.identity)
+
+
 def face(seed, size=SIZE):
-    """A drawn picture and 68 landmarks, counted from 0."""
-    rng = np.random.default_rng(seed)
-    y, x = np.mgrid[: size[0], : size[1]]
-    points = np.round(rng.uniform([30, 20], [100, 80], (68, 2)), 3)
+    """A picture of a synthetic face, somewhere in it, and 68 landmarks, counted from 0; another for every seed."""
+    images, shapes = people()
+    picture, points = images[seed % PEOPLE], shapes[seed % PEOPLE]
+    y, x = (int(k) for k in np.random.default_rng(seed).integers(0, np.maximum(np.array(size) - SIDE, 0) + 1))
+    image = np.full((*size, 3), 20 + seed % 50, np.uint8)
+    part = image[y : y + SIDE, x : x + SIDE]
+    part[:] = picture[: part.shape[0], : part.shape[1]]
+    points = np.round(points + [x, y] + seed % 1000 * 1e-3, 3)
     points[NOSE] = np.round(points[NOSE])
-    x, y = 45 * x / size[1], 35 * y / size[0]
-    image = np.stack([40 + x, 30 + y, 60 + (x + y) / 2], axis=-1)
     centre_x, centre_y = points[NOSE].astype(int)
     image[centre_y - 2 : centre_y + 3, centre_x - 2 : centre_x + 3] = 255
-    return image.astype(np.uint8), points
+    return image, points
 
 
 def dot(image):
@@ -101,7 +129,7 @@ VIDEOS = {"001": 9, "002": 6, "114": 7, "203": 5, "410": 5}
 
 
 def tree_300vw(root, videos=VIDEOS):
-    """A folder with the dataset's folder in it; frame k of video 114 is drawn from seed 114000 + k."""
+    """A folder with the dataset's folder in it; frame k of video 114 is of seed 114000 + k."""
     for name, frames in videos.items():
         folder = root / "300VW_Dataset_2015_12_14" / name
         first = int(name) * 1000 if name.isdigit() else 0
@@ -113,11 +141,19 @@ def tree_300vw(root, videos=VIDEOS):
     return root
 
 
+def talking_face(points):
+    """The landmarks in the order of that dataset, as far as it is known; the others stay where they were."""
+    other = points.copy()
+    other[list(SEVEN_OF_TALKING_FACE)] = points[list(SEVEN_OF_68)]
+    return other
+
+
 def tree_talking_face(root, frames=7):
-    """Images and points in two folders; frame k, from 1, is drawn from seed k."""
+    """Images and points in two folders; frame k, from 1, is of seed k. Of its points seven are those of 300W."""
     root.mkdir(parents=True, exist_ok=True)
     for k in range(1, frames + 1):
         write_pair(root / "images", f"franck_{k - 1:05d}", k)
         (root / "points").mkdir(exist_ok=True)
-        (root / "images" / f"franck_{k - 1:05d}.pts").rename(root / "points" / f"franck_{k - 1:05d}.pts")
+        (root / "images" / f"franck_{k - 1:05d}.pts").unlink()
+        write_pts(root / "points" / f"franck_{k - 1:05d}.pts", talking_face(face(k)[1]))
     return root

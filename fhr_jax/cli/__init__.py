@@ -5,6 +5,7 @@ write the module and a line in `COMMANDS`.
 """
 
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -36,6 +37,9 @@ COMMANDS = {
 BAD_INPUT = 2
 INTERRUPTED = 130
 
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+"""What the system says where a disk is full, or fails."""
+
 _EXTRAS = {"av": "video", "cv2": "video", "PIL": "video", "matplotlib": "plots"}
 
 
@@ -60,6 +64,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader of a pipe has gone; nothing is wrong here, and Python must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        return _refuse(f"{error.filename or 'writing'}: {error.strerror}; what was there before is still there")
 
 
 def _refuse(message: str) -> int:

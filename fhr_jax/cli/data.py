@@ -11,13 +11,11 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import overlay
+from fhr_jax.cli.source import MOST_LINES, open_sound
 from fhr_jax.data import records
 from fhr_jax.data.datasets.units import LeftOut
 from fhr_jax.errors import InputError
-from fhr_jax.files import atomic_file
-
-MOST_LINES = 20
-"""So many files that are left out are printed; all are in left_out.csv."""
+from fhr_jax.files import atomic_file, output_folder
 
 TILE = 224
 """Side of a picture of the contact sheet, in pixels."""
@@ -28,8 +26,9 @@ class Build:
     """Build a dataset from the folder that you have downloaded and unpacked.
 
     NAME is face300w, face300vw, face300vw/clips16 (or any number of frames) or talking_face. It goes to
-    OUT/NAME/1.0.0, with summary.json (counts, and those published) and left_out.csv (file, reason). The same command
-    again goes on where it was stopped. With no --source it says how to get the data.
+    OUT/face300w/1.0.0, OUT/face300vw/videos/1.0.0, OUT/face300vw/clips16/1.0.0, ..., with summary.json (counts, and
+    those published) and left_out.csv (file, reason). The same command again goes on where it was stopped. Symbolic
+    links that lead out of the source are left out. With no --source it says how to get the data.
 
     Example:  fhr-jax data build face300w --source downloads/300W --out datasets
     """
@@ -41,7 +40,7 @@ class Build:
     source: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """The folder that you have unpacked."""
     leave_out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """List of what is unreliable: lines `VIDEO FRAME`, `VIDEO FIRST-LAST`, or `FILE`."""
+    """List of what is unreliable: lines `VIDEO FRAME`, `VIDEO FIRST-LAST`, `VIDEO` or `PHOTOGRAPH`."""
     processes: int = 1
     """Processes that read at once."""
 
@@ -60,7 +59,7 @@ class Show:
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The sheet, a .png or .jpg."""
     directory: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the datasets, the --out of `build`."""
+    """Folder of the datasets, the --out of `build`; default: ./datasets, then where TFDS keeps its data."""
     split: str | None = None
     """Which split, where there are several."""
     number: int = 24
@@ -94,18 +93,18 @@ def _build(options: Build) -> None:
         instructions = builders.make_builder(options.name, options.out).MANUAL_DOWNLOAD_INSTRUCTIONS
         print("\n".join(line.removeprefix("    ") for line in instructions.strip("\n ").splitlines()))
         raise InputError(f"--source is missing: the folder with the data of {options.name}")
-    from fhr_jax.data.datasets import build, finish
+    from fhr_jax.data.datasets import build, finish, left_out
 
     said = 0
     with contextlib.ExitStack() as stack:
         bars: list[tqdm] = []  # none where the build is refused
 
-        def report(done: int, total: int, left_out: tuple[LeftOut, ...]) -> None:
+        def report(done: int, total: int, files: tuple[LeftOut, ...]) -> None:
             nonlocal said
             if not bars:
                 bars.append(stack.enter_context(tqdm(total=total, unit="part", desc=f"build {options.name}")))
             bars[0].update(done - bars[0].n)
-            for left in left_out:
+            for left in files:
                 said += 1
                 if said <= MOST_LINES:
                     bars[0].write(f"left out: {left.file}: {left.reason}", file=sys.stderr)
@@ -124,7 +123,7 @@ def _build(options: Build) -> None:
     for line in finish.differences(summary):
         print(f"difference: {line}")
     if summary["left_out"]:
-        print(f"left out: {summary['left_out']}, listed with the reasons in {folder / finish.LEFT_OUT}")
+        print(f"left out: {summary['left_out']}, listed with the reasons in {folder / left_out.NAME}")
     print(folder)
 
 
@@ -135,7 +134,8 @@ def _show(options: Show) -> None:
         raise InputError(f"{options.out}: expected a name that ends in .png or .jpg")
     if options.number < 1:
         raise InputError(f"--number is {options.number}, expected at least 1")
-    source = records.open_dataset(options.name, directory=options.directory, split=options.split)
+    output_folder(options.out.parent)
+    source = open_sound(options.name, directory=options.directory, split=options.split)
     chosen = np.unique(np.linspace(0, len(source) - 1, options.number).round().astype(int)).tolist()
     tiles = [_tile(source[i]) for i in tqdm(chosen, unit="face", desc="show", delay=1)]
     columns = min(8, len(tiles))

@@ -11,6 +11,8 @@ from tqdm import tqdm
 
 from fhr_jax import evaluate, npz, overlay, pipeline, plots, weights
 from fhr_jax.cli.source import open_source
+from fhr_jax.data.datasets import left_out as left_out_file
+from fhr_jax.data.images import SUFFIXES
 from fhr_jax.data.records import Records
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
@@ -32,8 +34,8 @@ class Evaluate:
 
     The folder of --out gets summary.json (mean and median NRMSE, area under the curve up to 8 %, share of failures
     above 8 %), images.csv (a row an image) and ced.png (the cumulative error curve); with --images also
-    predictions.npz and pictures of at most 100 faces: green the net's landmarks, red the true ones. Rows then
-    have dataset, file and frame (0 for photographs).
+    predictions.npz, left_out.csv (files that cannot be read, and why) and pictures of at most 100 faces: green the
+    net's landmarks, red the true ones. Rows then have dataset, file and frame (0 for photographs).
 
     Example:  fhr-jax evaluate --images photos --out runs/photos
     """
@@ -45,7 +47,8 @@ class Evaluate:
     images: Annotated[str | None, tyro.conf.arg(metavar="DATA")] = None
     """A folder of photographs or videos with .pts, a dataset that was built, or the name of one."""
     directory: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """With the name of a dataset: the --out of `fhr-jax data build`."""
+    """With the name of a dataset: the --out of `fhr-jax data build`; default: ./datasets, then where TFDS keeps its
+    data."""
     split: str | None = None
     """With a dataset of several splits: which."""
     boxes: Annotated[str, tyro.conf.arg(metavar="truth|jitter|FILE")] = "truth"
@@ -65,13 +68,14 @@ def run(options: Evaluate) -> None:
             summary = _write(folder, results)
     elif options.images is not None and options.predictions is None:
         net = weights.load(options.net)
-        faces = open_source(
+        faces, _, _, left_out = open_source(
             options.images, directory=options.directory, split=options.split, choice=options.boxes, seed=0
-        ).records
-        with staged_folder(options.out) as folder:
+        )
+        with staged_folder(options.out, replaced=("pictures",)) as folder:
             with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:
                 results = evaluate.predict_records(net, faces, workers=options.workers, report=bar.update)
             summary = _write(folder, results)
+            left_out_file.write(folder, left_out)
             npz.write(folder / "predictions.npz", _arrays(results))
             _pictures(folder / "pictures", faces, results)
     else:
@@ -106,7 +110,8 @@ def _pictures(folder: Path, faces: Records, results: evaluate.Predictions) -> No
     for i in tqdm(chosen, unit="picture", desc="draw", delay=1):
         _, file, frame = results.identities[i]
         path = folder / file
-        path = path / f"{frame:06d}.jpg" if frame else path.with_name(f"{path.stem}.jpg")
+        path = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
+        path = path / f"{frame:06d}.jpg" if frame else path.with_name(f"{path.name}.jpg")
         path.parent.mkdir(parents=True, exist_ok=True)
         _picture(path, faces[i]["image"], results.truth[i], results.predictions[i])
 

@@ -37,7 +37,8 @@ class Train:
     """A folder of photographs or videos with .pts, a dataset that was built, or the name of one; default: synthetic
     faces."""
     directory: Path | None = None
-    """With the name of a dataset: the --out of `fhr-jax data build`."""
+    """With the name of a dataset: the --out of `fhr-jax data build`; default: ./datasets, then where TFDS keeps its
+    data."""
     split: str | None = None
     """With a dataset of several splits: which to learn from."""
     validate_on: str | None = None
@@ -53,7 +54,7 @@ class Train:
     conventional: bool = False
     """Train on heatmaps whose centres are rounded to whole pixels, for comparison."""
     held_out: int = 64
-    """Faces to validate with, any of those there are; frames of videos are held out together."""
+    """Faces to validate with, any of those there are; of videos, whole ones are held out."""
     validate_every: int = 250
     """Updates between validations."""
     save_every: int = 250
@@ -182,7 +183,7 @@ def _real(options: Train, name: str, config: Any) -> _Data:
     faces = open_source(name, split=options.split, **choices)
     if options.validate_on is None:
         learn, validate = held_out.hold_out(
-            faces.records, options.held_out, seed=options.seed, name=name, runs=faces.runs
+            faces.records, options.held_out, seed=options.seed, name=name, together=faces.videos
         )
     else:
         learn = faces.records

@@ -1,6 +1,7 @@
 """Where the box of a record comes from: its landmarks, a detector's file, or its landmarks and chance."""
 
 import csv
+import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -45,6 +46,7 @@ class FromFile:
 
     def __init__(self, path: Path, boxes: dict[tuple[str, int], tuple[float, float, float, float]]):
         self._path, self._boxes = path, boxes
+        self._hash = hashlib.blake2b(repr(sorted(boxes.items())).encode(), digest_size=6).hexdigest()
 
     def __call__(self, index: int, record: Record) -> Float32[np.ndarray, "*t 4"]:
         """The box of the record, or of each of its frames."""
@@ -52,7 +54,7 @@ class FromFile:
         return np.array(rows, np.float32).reshape(*np.shape(record["frame"]), 4)
 
     def __repr__(self) -> str:
-        return f"FromFile({self._path.name!r}, {len(self._boxes)})"
+        return f"FromFile({self._path.name!r}, {len(self._boxes)} {self._hash})"  # compared when a run resumes
 
     def _box(self, file: str, frame: int) -> tuple[float, float, float, float]:
         try:

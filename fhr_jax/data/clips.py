@@ -25,6 +25,9 @@ class Clips:
         self._starts = np.array(
             [start for run in frames.runs for start in range(run.start, run.stop - length + 1, stride)], np.int64
         )
+        if not len(self._starts):
+            longest = max((run.stop - run.start for run in frames.runs), default=0)
+            raise InputError(f"clips of {length} frames: at most {longest} frames follow one another in a video here")
 
     def __len__(self) -> int:
         return len(self._starts)
@@ -49,4 +52,4 @@ def runs(files: Sequence[str], frames: Int[np.ndarray, " n"]) -> tuple[Run, ...]
     names = np.asarray(files)
     cuts = np.flatnonzero((np.diff(frames) != 1) | (names[1:] != names[:-1])) + 1
     ends = [0, *cuts.tolist(), len(files)]
-    return tuple(Run(start, stop) for start, stop in pairwise(ends))
+    return tuple(Run(start, stop, files[start]) for start, stop in pairwise(ends))

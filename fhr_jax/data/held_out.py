@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fhr_jax.data.records import Record, Records, Run, encoded
+from fhr_jax.data.records import Frames, Record, Records, encoded
 from fhr_jax.errors import InputError
 
 
@@ -28,8 +28,19 @@ class Subset:
         return f"Subset({self._records!r}, {len(self)} from {self._numbers[:3].tolist()})"
 
 
+def videos(records: Records) -> tuple[Sequence[int], ...]:
+    """The numbers of the records of each video, where the source tells; none of photographs."""
+    files: Sequence[str] = getattr(records, "files", ())
+    if isinstance(records, Frames):
+        files = [run.file for run in records.runs for _ in range(run.start, run.stop)]
+    of: dict[str, list[int]] = {}
+    for number, file in enumerate(files):
+        of.setdefault(file, []).append(number)
+    return tuple(of.values())
+
+
 def hold_out(
-    records: Records, number: int, *, seed: int, name: object, runs: Sequence[Run] = ()
+    records: Records, number: int, *, seed: int, name: object, together: Sequence[Sequence[int]] = ()
 ) -> tuple[Subset, Subset]:
     """The records shuffled: those to train on, and `number` others.
 
@@ -38,17 +49,25 @@ def hold_out(
         number: how many are held out.
         seed: of the order.
         name: says in messages whose they are.
-        runs: of frames of videos: they stay together, since neighbours are almost the same picture. So one run at most
-            has frames in both parts.
+        together: numbers of records that belong together, as those of one video do: neighbours are almost the same
+            picture. Whole videos are held out, and `number` frames at even steps of them are used; where less than half
+            of the records would be left to learn from, one video is cut in two.
 
     Raises:
         InputError: there are too few.
     """
     if len(records) <= number:
         raise InputError(f"{name}: {len(records)} annotated images, but {number} are to be held out of training")
-    together = [range(*run) for run in runs] or [range(i, i + 1) for i in range(len(records))]
-    order = [i for which in np.random.default_rng(seed).permutation(len(together)) for i in together[which]]
-    return Subset(records, order[number:]), Subset(records, order[:number])
+    groups = together or [range(i, i + 1) for i in range(len(records))]
+    order = [groups[which] for which in np.random.default_rng(seed).permutation(len(groups))]
+    ends = np.cumsum([len(group) for group in order])
+    first = int(np.searchsorted(ends, number)) + 1  # so many groups have as many frames as are wanted
+    numbers = [i for group in order for i in group]
+    if len(records) - ends[first - 1] < len(records) / 2:
+        return Subset(records, numbers[number:]), Subset(records, numbers[:number])
+    held = numbers[: ends[first - 1]]
+    chosen = [held[i * len(held) // number] for i in range(number)]
+    return Subset(records, numbers[ends[first - 1] :]), Subset(records, chosen)
 
 
 def some(records: Records, number: int, *, seed: int) -> Subset:

@@ -50,6 +50,20 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
         return np.array(_upright(image))
 
 
+def check_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
+    """The (height, width) of a photograph as `read_image` gives it, having read it through, at a fraction of the cost.
+
+    Raises:
+        InputError: as for `read_image`.
+    """
+    with _opened(Path(path), Path(path), max_pixels) as image:
+        size = image.size
+        image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))  # of a JPEG only the coarsest pixels
+        image.load()
+        turned = image.getexif().get(_ORIENTATION, 1) >= 5
+        return size if turned else size[::-1]
+
+
 def read_part(
     file: str | os.PathLike[str] | bytes,
     low: Float[np.ndarray, "2"],

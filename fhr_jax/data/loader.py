@@ -8,6 +8,7 @@ import math
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -64,7 +65,8 @@ def batches(
         source: the examples; picklable if there are workers. Texts in them stay on the host.
         batch: examples a batch, those of all processes together.
         seed: of the order.
-        workers: processes that read; 0 reads in a thread of this one.
+        workers: processes that read; 0 reads in a thread of this one. They import the script that starts them, as
+            everywhere in Python: what it does must stand below ``if __name__ == "__main__":``.
         process_index: which part of each batch to read, by default JAX's number of this process.
         process_count: of how many, by default JAX's.
         sharding: of the global arrays; None: arrays of this process alone.
@@ -74,9 +76,11 @@ def batches(
         a pass, with any number of workers and processes. `close` ends the workers.
 
     Raises:
-        InputError: the source is empty, or the batch has no equal parts for the processes.
+        InputError: the source is empty, the batch has no equal parts for the processes, or a worker would start
+            workers.
     """
     part, share = _share(source, batch, process_index, process_count)
+    _check_workers(workers)
     dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat().batch(share, drop_remainder=True)
     data = f"{source!r}, batch {batch}, seed {seed}"
     start = partial(_stream, dataset, part, workers)
@@ -97,6 +101,7 @@ def once(
     Arguments and errors are those of `batches`.
     """
     part, share = _share(source, batch, process_index, process_count)
+    _check_workers(workers)
     dataset = grain.MapDataset.source(_Padded(source, batch)).batch(share, drop_remainder=True)
     start = partial(_stream, dataset, part, workers)
     return Ahead(start, data=f"{source!r}, batch {batch}, one pass", place=on_host)
@@ -127,6 +132,20 @@ def _share(source: Source, batch: int, index: int | None, count: int | None) -> 
     if not 0 <= index < count:
         raise InputError(f"process {index} of {count}: expected 0 to {count - 1}")
     return slice(index, None, count), batch // count
+
+
+def _check_workers(workers: int) -> None:
+    if workers < 0:
+        raise InputError(f"{workers} workers, expected 0 or more")
+    # What Python itself would refuse later, in the middle of Grain, whose first process then waits for ever.
+    if workers and getattr(multiprocessing.current_process(), "_inheriting", False):
+        print(
+            "fhr_jax: a worker imports the script that started it and would start workers again: "
+            'put what the script does below `if __name__ == "__main__":`',
+            file=sys.stderr,
+        )
+        os.kill(os.getppid(), signal.SIGINT)
+        raise InputError("workers of a worker")
 
 
 def _stream(dataset: grain.MapDataset, part: slice, workers: int, first: int) -> Iterator[dict[str, Any]]:

@@ -48,6 +48,30 @@ def read(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float
     return points - 1.0
 
 
+def read_face(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float[np.ndarray, "m 2"]:
+    """`read`, of a face: its landmarks do not lie on one place or line.
+
+    Raises:
+        InputError: as for `read`, or they do.
+    """
+    points = read(path, landmarks=landmarks)
+    extent = np.ptp(points, axis=0)
+    if not extent.min() > 0:
+        raise InputError(f"{path}: all landmarks lie {'on a line' if extent.max() > 0 else 'at one place'}")
+    return points
+
+
+def check_inside(path: str | os.PathLike[str], points: Float[np.ndarray, "m 2"], size: tuple[int, int]) -> None:
+    """Refuse landmarks of which none lies on the picture of size (height, width).
+
+    Raises:
+        InputError: none does; `path` is the file of the landmarks.
+    """
+    inside = (points > -0.5) & (points < np.array([size[1], size[0]]) - 0.5)
+    if not inside.all(axis=1).any():
+        raise InputError(f"{path}: no landmark lies on the image of {size[1]} x {size[0]} pixels")
+
+
 def write(path: str | os.PathLike[str], points: Float[np.ndarray, "m 2"]) -> None:
     """Write landmarks that count from 0, whole or not at all, with six decimals.
 

@@ -48,10 +48,11 @@ def encoded(records: Records, index: int) -> Record:
 
 
 class Run(NamedTuple):
-    """Records `start` to `stop` - 1 of a source are frames of one video that follow one another."""
+    """Records `start` to `stop` - 1 of a source are frames of the video `file` that follow one another."""
 
     start: int
     stop: int
+    file: str
 
 
 @runtime_checkable
@@ -118,10 +119,11 @@ def open_dataset(
         name: a dataset that `fhr-jax data build` made, "face300w", "face300vw", "face300vw/clips16", "talking_face";
             or of the TFDS catalogue, "the300w_lp", "aflw2k3d"; or a folder: one of those that were built, or the
             user's own images or videos with .pts (`data.folders`).
-        directory: for a name, the --out of the build; default: where TFDS keeps its data.
+        directory: for a name, the --out of the build; default: ./datasets, or where TFDS keeps its data.
         split: "train", "common", ..., or TFDS's "train[:90%]", "common+challenging"; may be left out where there is
             one only. The user's own folder has none.
-        clip: frames of a video to a clip; None gives what is stored, which but for "clips16" is single frames.
+        clip: frames of a video to a clip, each with a leading axis, for models of your own (`crops.Crops` and the
+            commands want single frames); None gives what is stored, which but for "clips16" is single frames.
         stride: from the start of a clip to the next; default: `clip`.
         boxes: "truth", the boxes of the landmarks; a detector's file (`data.boxes.from_file` says its form); or
             `data.boxes.Jitter`, the truth moved at random.

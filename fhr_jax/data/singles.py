@@ -19,6 +19,11 @@ class Singles:
         clip = self._clips[number]
         return clip | {name: clip[name][place] for name in _OF_FRAMES}
 
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The file of every frame, where the clips tell theirs."""
+        return tuple(file for file in getattr(self._clips, "files", ()) for _ in range(self._length))
+
     def __repr__(self) -> str:  # compared when a run resumes
         return f"Singles({self._clips!r})"
 

@@ -1,5 +1,6 @@
 """Video files through PyAV: read frame by frame and written frame by frame, so that memory does not grow."""
 
+import contextlib
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -57,6 +58,19 @@ def info(path: str | os.PathLike[str]) -> Info:
             count = round(float(stream.duration * stream.time_base) * float(rate))
         height, width = _turned(first, np.empty((first.height, first.width))).shape
         return Info((height, width), Fraction(rate.numerator, rate.denominator), count or None)
+
+
+def count(path: str | os.PathLike[str]) -> int:
+    """How many frames a file holds, counted without decoding them; damaged ones count.
+
+    Raises:
+        InputError: the file cannot be read or is no video.
+    """
+    number = 0
+    with opened(path) as (container, stream), contextlib.suppress(_av().FFmpegError):
+        for packet in container.demux(stream):
+            number += packet.size > 0
+    return number
 
 
 def frames(path: str | os.PathLike[str]) -> Iterator[Frame]:

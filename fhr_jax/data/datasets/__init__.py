@@ -22,6 +22,9 @@ CATALOGUE = ("the300w_lp", "aflw2k3d")
 PREPARE = "tfds.builder({name!r}, data_dir={root!r}, file_format='array_record').download_and_prepare()"
 """What makes TFDS do that, once; `the300w_lp` needs TensorFlow for it."""
 
+BUILT = Path("datasets")
+"""Where `fhr-jax data build` puts them if not told otherwise."""
+
 NAMES = (*BUILDERS, *CATALOGUE)
 
 
@@ -29,14 +32,14 @@ def open_named(name: str, directory: str | os.PathLike[str] | None, split: str |
     """Open a dataset by its name, "face300vw/clips16" or "the300w_lp", below `directory`; see `records`."""
     from fhr_jax.data.datasets import catalogue
 
-    root = Path(directory) if directory is not None else _usual_directory()
+    base, _, config = name.partition("/")
+    roots = [Path(directory)] if directory is not None else [BUILT, _usual_directory()]
+    root = next((root for root in roots if (root / base).is_dir()), roots[-1 if name in CATALOGUE else 0])
     if name in CATALOGUE:
         return catalogue.open_prepared(name, root, split)
-    base, _, config = name.partition("/")
     if base in CATALOGUE:
         raise InputError(f"{name}: {base} has no variants")
-    # Of the variants of a dataset of videos that with single frames is the usual one.
-    folder = root / base / config if config or base == "face300w" else root / base / "videos"
+    folder = root / base / config if config else root / base
     built = find_built(folder) if folder.is_dir() else None
     if built is None:
         raise InputError(f"{folder}: no such dataset; make it: fhr-jax data build {name} --source DIR --out {root}")
@@ -44,10 +47,15 @@ def open_named(name: str, directory: str | os.PathLike[str] | None, split: str |
 
 
 def find_built(folder: str | os.PathLike[str]) -> Path | None:
-    """The folder itself, or its latest version below, if TFDS wrote a dataset there."""
+    """The folder itself, or its latest version below, if TFDS wrote a dataset there.
+
+    Of the variants of a dataset of videos that with single frames is the usual one.
+    """
     folder = Path(folder)
     if (folder / "dataset_info.json").is_file():
         return folder
+    if (folder / "videos").is_dir() and folder.name in BUILDERS:
+        folder = folder / "videos"
     versions = [path.parent for path in folder.glob("[0-9]*.[0-9]*.[0-9]*/dataset_info.json")]
     return max(versions, key=lambda path: [int(part) for part in path.name.split(".") if part.isdigit()], default=None)
 

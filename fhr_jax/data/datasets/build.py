@@ -15,7 +15,7 @@ from fhr_jax.data.datasets import leave_out as lists
 from fhr_jax.data.datasets.base import FRAMES
 from fhr_jax.data.datasets.units import LeftOut
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder
+from fhr_jax.files import alone, output_folder
 
 Report = Callable[[int, int, tuple[LeftOut, ...]], None]
 """report(parts done, parts altogether, what was just found to be left out)."""
@@ -44,8 +44,8 @@ def build(
         The folder of the dataset, which holds summary.json and left_out.csv.
 
     Raises:
-        InputError: unknown name, no such folder or one of another dataset, nothing in it can be read, or the dataset
-            is there already, of other files.
+        InputError: unknown name, no such folder or one of another dataset, nothing in it can be read, the dataset is
+            there already, of other files, or another process is building it.
     """
     listed = lists.read(leave_out)
     builder = builders.make_builder(name, out, leave_out=listed)
@@ -61,27 +61,29 @@ def build(
 
     output_folder(final.parent)
     staging = final.parent / f".building-{final.name}"
-    whole = staging / final.name
-    whole.mkdir(parents=True, exist_ok=True)
-    report(0, len(keys), tuple(planned))
-    done = parts.read_parts(staging, keys)
-    for number, part in enumerate(done.values(), start=1):
-        report(number, len(keys), part.left_out)
-    waiting = [
-        parts.Task(name, unit, key, staging, whole / FRAMES)
-        for unit, key in zip(plan.units, keys, strict=True)
-        if key not in done
-    ]
-    for part in parts.make(waiting, processes=min(processes, len(waiting))):
-        done[part.key] = part
-        report(len(done), len(keys), part.left_out)
-    ordered = [done[key] for key in keys]
-    left_out = [*planned, *(left for part in ordered for left in part.left_out)]
-    if not any(part.examples for part in ordered):
+    staging.mkdir(exist_ok=True)
+    with alone(staging):
+        whole = staging / final.name
+        whole.mkdir(exist_ok=True)
+        report(0, len(keys), tuple(planned))
+        done = parts.read_parts(staging, keys)
+        for number, part in enumerate(done.values(), start=1):
+            report(number, len(keys), part.left_out)
+        waiting = [
+            parts.Task(name, unit, key, staging, whole / FRAMES)
+            for unit, key in zip(plan.units, keys, strict=True)
+            if key not in done
+        ]
+        for part in parts.make(waiting, processes=min(processes, len(waiting))):
+            done[part.key] = part
+            report(len(done), len(keys), part.left_out)
+        ordered = [done[key] for key in keys]
+        left_out = [*planned, *(left for part in ordered for left in part.left_out)]
+        if not any(part.examples for part in ordered):
+            shutil.rmtree(staging)
+            first = f"; the first: {left_out[0].file}: {left_out[0].reason}" if left_out else ""
+            raise InputError(f"{source}: nothing in it could be read{first}")
+        finish.finish(builder, staging, whole, ordered, left_out, made_of)
+        os.replace(whole, final)
         shutil.rmtree(staging)
-        first = f"; the first: {left_out[0].file}: {left_out[0].reason}" if left_out else ""
-        raise InputError(f"{source}: nothing in it could be read{first}")
-    finish.finish(builder, staging, whole, ordered, left_out, made_of)
-    os.replace(whole, final)
-    shutil.rmtree(staging)
-    return final
+        return final

@@ -75,16 +75,13 @@ class Face300vw(VideoBuilder):
             return None
         inside = tree.listing(annotations, root, name=f"{name}/{annotations.name}")
         left_out += inside.left_out
-        frames = {}
-        for landmarks in inside.files.values():
-            number = landmarks.stem
-            if landmarks.suffix.lower() != ".pts":
-                continue
-            if number.isascii() and number.isdigit() and int(number) > 0:
-                frames[int(number)] = Annotation(int(number), landmarks, None)
-            else:
-                left_out.append(LeftOut(f"{name}/{annotations.name}/{landmarks.name}", "its name is no frame's number"))
+        numbers, unnamed = tree.numbered(inside, name=f"{name}/{annotations.name}")
+        left_out += unnamed
         file = f"{name}/{video.name}"
+        if 0 in numbers:
+            left_out.append(LeftOut(file, f"{numbers[0].name}: {tree.FROM_ZERO}"))
+            return None
+        frames = {number: Annotation(number, landmarks, None) for number, landmarks in numbers.items()}
         passed = sorted(leave_out.of(name) & set(frames))
         if passed:
             left_out.append(LeftOut(file, f"frames {ranges(passed)} {leave_out.reason}"))

@@ -1,6 +1,5 @@
 """The end of a build: shards get the names that TFDS reads, with counts and what was left out beside them."""
 
-import csv
 import json
 import os
 import shutil
@@ -9,14 +8,15 @@ from typing import Any
 
 import tensorflow_datasets as tfds
 
+from fhr_jax.data.datasets import left_out as left_out_file
 from fhr_jax.data.datasets import parts
 from fhr_jax.data.datasets.base import FRAMES
 from fhr_jax.data.datasets.parts import Part
 from fhr_jax.data.datasets.units import LeftOut
-from fhr_jax.files import atomic_file, write_json
+from fhr_jax.files import write_json
 
-SUMMARY, LEFT_OUT = "summary.json", "left_out.csv"
-"""Files beside the records: what was counted, and what was left out."""
+SUMMARY = "summary.json"
+"""File beside the records: what was counted."""
 
 
 def finish(builder: Any, staging: Path, whole: Path, done: list[Part], left_out: list[LeftOut], made_of: str) -> None:
@@ -56,10 +56,15 @@ def finish(builder: Any, staging: Path, whole: Path, done: list[Part], left_out:
         check_data=False,
     )
     write_json(whole / SUMMARY, _summary(builder, splits, left_out, made_of))
-    with atomic_file(whole / LEFT_OUT) as path, path.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream, lineterminator="\n").writerows([LeftOut._fields, *left_out])
-    for unfinished in (whole / FRAMES).glob(".writing-*"):
-        shutil.rmtree(unfinished)
+    left_out_file.write(whole, left_out)
+    _keep_frames(whole / FRAMES, {name for part in done for name in part.folders})
+
+
+def _keep_frames(folder: Path, names: set[str]) -> None:
+    """Remove what a build that was stopped left behind: half of a video, or one that is listed to be left out now."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name not in names:
+            shutil.rmtree(path)
 
 
 def _summary(builder: Any, splits: dict[str, list[Part]], left_out: list[LeftOut], made_of: str) -> dict[str, Any]:
@@ -100,12 +105,6 @@ def read_summary(folder: Path) -> dict[str, Any]:
 def is_made_of(folder: Path, made_of: str) -> bool:
     """Whether the dataset in a folder was built from these files."""
     return (folder / SUMMARY).is_file() and read_summary(folder)["made_of"] == made_of
-
-
-def read_left_out(folder: Path) -> list[LeftOut]:
-    """The left_out.csv of a dataset that was built."""
-    with (folder / LEFT_OUT).open(newline="", encoding="utf-8") as stream:
-        return [LeftOut(row["file"], row["reason"]) for row in csv.DictReader(stream)]
 
 
 def _link(source: Path, target: Path) -> None:

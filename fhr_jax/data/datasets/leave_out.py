@@ -24,8 +24,9 @@ class LeaveOut(NamedTuple):
         return name in self.frames and self.frames[name] is None
 
     def of(self, name: str) -> frozenset[int]:
-        """The frames of a video that stay out."""
-        return self.frames.get(name) or frozenset()
+        """The frames of a video that stay out; it may be listed with the name of its file, 001/vid.avi."""
+        listed = (frames for key, frames in self.frames.items() if key == name or key.startswith(f"{name}/"))
+        return frozenset().union(*(frames for frames in listed if frames))
 
     def unknown(self, left_out: Sequence[LeftOut]) -> list[LeftOut]:
         """What is said of names that nothing was left out for: a slip of the pen, or a video that is not there."""
@@ -34,7 +35,7 @@ class LeaveOut(NamedTuple):
         if self.path is None or not names:
             return []
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
-        return [LeftOut(self.path.name, f"names what is not there: {', '.join(names[:5])}{more}")]
+        return [LeftOut(self.path.name, f"lists what is not there, or has no landmarks: {', '.join(names[:5])}{more}")]
 
     @property
     def reason(self) -> str:

@@ -24,7 +24,7 @@ from fhr_jax.data.datasets.units import LeftOut, Unit
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, write_json
 
-FORMAT = 1
+FORMAT = 2
 """Of the records; a new number makes parts of an older format be done again."""
 
 PARTS = "parts"
@@ -51,6 +51,7 @@ class Part(NamedTuple):
         size: of the shard in bytes.
         frames: photographs or frames of videos in it.
         file: the video, or "" for photographs.
+        folders: of frames beside the shards.
         left_out: what could not be read.
     """
 
@@ -60,6 +61,7 @@ class Part(NamedTuple):
     size: int
     frames: int
     file: str
+    folders: tuple[str, ...]
     left_out: tuple[LeftOut, ...]
 
 
@@ -74,6 +76,7 @@ def read_parts(staging: Path, keys: list[str]) -> dict[str, Part]:
         elif path.suffix == ".json":
             part = json.loads(path.read_text(encoding="utf-8"))
             part["left_out"] = tuple(LeftOut(*left) for left in part["left_out"])
+            part["folders"] = tuple(part["folders"])
             done[part["key"]] = Part(**part)
     return done
 
@@ -133,6 +136,7 @@ def make_part(task: Task) -> Part:
     features = builder.info.features
     left_out: list[LeftOut] = []
     frames: list[int] = []
+    images: list[str] = []
 
     def serialized() -> Iterator[tuple[int, bytes]]:
         for each in examples(unit, length=builder.length, frames=task.frames):
@@ -140,6 +144,7 @@ def make_part(task: Task) -> Part:
                 left_out.append(each)
             else:
                 frames.append(np.size(each["frame"]))
+                images.extend(each.get("frames", ()))
                 yield len(frames), features.serialize_example(features.encode_example(each))
 
     try:
@@ -147,10 +152,13 @@ def make_part(task: Task) -> Part:
             tfds.core.ExampleWriter(builder.info.file_format).write(path, serialized())
             size = path.stat().st_size
         file = unit.file if isinstance(unit, units.Video) else ""
-        part = Part(task.key, unit.split, len(frames), size, sum(frames), file, tuple(left_out))
+        folders = tuple(sorted({name.split("/")[1] for name in images}))
+        part = Part(task.key, unit.split, len(frames), size, sum(frames), file, folders, tuple(left_out))
         write_json(folder / f"{task.key}.json", part._asdict())  # last: with it the part counts as done
     except OSError as error:
         raise InputError(f"{task.staging}: cannot write there: {error.strerror or error}") from error
+    except RuntimeError as error:  # of array_record, which has no other
+        raise InputError(f"{task.staging}: cannot write there ({str(error).splitlines()[0]})") from error
     return part
 
 

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import json
 import os
 from pathlib import Path
 from typing import Any
@@ -59,7 +60,7 @@ def open_builder(builder: Any, split: str | None) -> Records:
     """
     features = set(builder.info.features)
     source = data_source(builder, split)
-    name = f"{_name(builder)}, {source.split!s}"
+    name = f"{_name(builder)}{_made_of(builder)}, {source.split!s}"
     if {"points", "box", "dataset", "file", "frame", "frames"} <= features:
         return Videos(source, Path(builder.data_dir), name)
     if {"points", "box", "dataset", "file", "frame", "image"} <= features:
@@ -98,6 +99,16 @@ class Stored:
         """The record with the content of its image's file; a clip with its pixels, which TFDS can only decode."""
         clips = len(self._source.dataset_info.features["points"].shape) == 3
         return self[index] if clips else self._record(read(self._undecoded, int(index)))
+
+    @functools.cached_property
+    def files(self) -> tuple[str, ...]:
+        """The file of every record, read without the images."""
+        import tensorflow_datasets as tfds
+
+        only = tfds.features.FeaturesDict({"file": self._source.dataset_info.features["file"]})
+        raw = self._source.data_source
+        examples: Any = (only.deserialize_example_np(raw[i]) for i in range(len(raw)))
+        return tuple(_text(example["file"]) for example in examples)
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Stored, (self._source, self._name)
@@ -182,6 +193,14 @@ def _name(builder: Any) -> str:
     """With the variant, which TFDS does not tell of folders that it has not written itself."""
     parts = Path(builder.data_dir).parts
     return "/".join(parts[parts.index(builder.name) :]) if builder.name in parts else builder.info.full_name
+
+
+def _made_of(builder: Any) -> str:
+    """The summary's short name for the files that it was built from, if a summary lies there."""
+    try:
+        return " " + json.loads((Path(builder.data_dir) / "summary.json").read_text(encoding="utf-8"))["made_of"][:12]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def _text(value: bytes | str) -> str:

@@ -42,6 +42,11 @@ class TalkingFace(VideoBuilder):
     def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
         """`SHARD` frames at a time."""
         found, left_out = _everything(folder, root)
+        if leave_out.whole(FILE):
+            return Plan((), (*left_out, LeftOut(FILE, leave_out.reason)))
+        named = [pair for pair in found if leave_out.whole(pair.image.name)]
+        left_out += [LeftOut(pair.file, leave_out.reason) for pair in named]
+        found = [pair for pair in found if pair not in named]
         passed = leave_out.of(FILE)
         frames = [Annotation(_number(pair) + 1, pair.landmarks, pair.image) for pair in found]
         dropped = passed & {frame.number for frame in frames}

@@ -13,6 +13,8 @@ from fhr_jax.data.landmark_files import natural
 from fhr_jax.errors import InputError
 
 OUTSIDE = "a symbolic link that leads out of the folder"
+NO_IMAGE = f"no image of its name ({', '.join(SUFFIXES)})"
+FROM_ZERO = "the first frame of a video is 1, so this numbering cannot be right"
 
 
 class Listing(NamedTuple):
@@ -86,8 +88,21 @@ def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[Pair]
             left_out.append(LeftOut(file, "no .pts of its name"))
     for stem, path in points.items():
         if stem not in found and stem not in linked:
-            left_out.append(LeftOut(f"{name}/{path.name}" if name else path.name, "no image of its name"))
+            left_out.append(LeftOut(f"{name}/{path.name}" if name else path.name, NO_IMAGE))
     return list(found.values()), left_out
+
+
+def numbered(landmarks: Listing, *, name: str) -> tuple[dict[int, Path], list[LeftOut]]:
+    """The .pts files of a video by the numbers that are their names, and those with other names."""
+    frames, left_out = {}, []
+    for path in landmarks.files.values():
+        if path.suffix.lower() != ".pts":
+            continue
+        if path.stem.isascii() and path.stem.isdigit():
+            frames[int(path.stem)] = path
+        else:
+            left_out.append(LeftOut(f"{name}/{path.name}" if name else path.name, "its name is no frame's number"))
+    return dict(sorted(frames.items())), left_out
 
 
 def printable(name: str) -> str:

@@ -90,26 +90,32 @@ def photographs(unit: Photographs) -> Iterator[Example | LeftOut]:
     for pair in unit.pairs:
         try:
             points = _points(pair.landmarks)
-            content, _, _ = encoded(pair.image)
+            content, _, size = encoded(pair.image)
+            pts.check_inside(pair.landmarks, points, size)
         except InputError as error:
-            yield _left_out(pair.file, error, pair.image, pair.landmarks)
+            yield reason(pair.file, error, pair.image, pair.landmarks)
             continue
         yield _example(unit.dataset, pair.file, 0, points, image=content)
 
 
 def clips(unit: Video, length: int) -> Iterator[Example | LeftOut]:
-    """Clips of `length` frames that follow one another; what is left of a run without a gap is no clip."""
+    """Clips of `length` frames that follow one another; what is left of a run without a gap is left out."""
     run: list[Shot] = []
+    short: list[int] = []
     for shot in shots(unit):
         if isinstance(shot, LeftOut):
             yield shot
             continue
         if run and shot.number != run[-1].number + 1:
+            short += [each.number for each in run]
             run = []
         run.append(shot)
         if len(run) == length:
             yield _video_example(unit, run, image=[shot.image for shot in run])
             run = []
+    short += [each.number for each in run]
+    if short:
+        yield LeftOut(unit.file, f"frames {ranges(short)} fill no clip of {length}")
 
 
 def whole(unit: Video, folder: Path) -> Iterator[Example | LeftOut]:
@@ -162,8 +168,9 @@ def _from_images(unit: Video) -> Iterator[Shot | LeftOut]:
         try:
             points = _points(frame.landmarks)
             content, suffix, size = encoded(frame.image)
+            pts.check_inside(frame.landmarks, points, size)
         except InputError as error:
-            yield _left_out(_beside(unit, frame.image), error, frame.image, frame.landmarks)
+            yield reason(_beside(unit, frame.image), error, frame.image, frame.landmarks)
             continue
         yield Shot(frame.number, content, suffix, size, points)
 
@@ -180,16 +187,17 @@ def _from_file(unit: Video, path: Path) -> Iterator[Shot | LeftOut]:
             if frame.damaged:
                 yield LeftOut(unit.file, f"frame {number} is damaged")
                 continue
+            size = (frame.image.shape[0], frame.image.shape[1])
             try:
                 points = _points(annotated[number].landmarks)
+                pts.check_inside(annotated[number].landmarks, points, size)
             except InputError as error:
                 landmarks = annotated[number].landmarks
-                yield _left_out(_beside(unit, landmarks), error, landmarks)
+                yield reason(_beside(unit, landmarks), error, landmarks)
                 continue
-            size = (frame.image.shape[0], frame.image.shape[1])
             yield Shot(number, _encode(frame.image, "JPEG"), ".jpg", size, points)
     except InputError as error:
-        yield _left_out(unit.file, error, path)
+        yield reason(unit.file, error, path)
     if without:
         yield LeftOut(unit.file, f"no .pts for frames {ranges(without)}")
     beyond = [n for n in annotated if n > number]
@@ -209,20 +217,17 @@ def ranges(numbers: Iterable[int]) -> str:
 
 
 def _points(path: Path) -> Float[np.ndarray, "m 2"]:
-    points = pts.read(path, landmarks=LANDMARKS)
-    if not np.ptp(points, axis=0).max() > 0:
-        raise InputError(f"{path}: all landmarks lie at one place")
-    return points
+    return pts.read_face(path, landmarks=LANDMARKS)
 
 
-def _left_out(file: str, error: InputError, *paths: Path) -> LeftOut:
+def reason(file: str, error: InputError, *paths: Path) -> LeftOut:
     """The reason without the path on this machine; with the name of the file to blame where that is another one."""
-    reason = str(error)
+    said = str(error)
     for path in paths:
-        if reason.startswith(f"{path}: "):
-            reason = reason.removeprefix(f"{path}: ").replace(str(path), path.name)
-            return LeftOut(file, reason if file.endswith(path.name) else f"{path.name}: {reason}")
-    return LeftOut(file, reason)
+        if said.startswith(f"{path}: "):
+            said = said.removeprefix(f"{path}: ").replace(str(path), path.name)
+            return LeftOut(file, said if file.endswith(path.name) else f"{path.name}: {said}")
+    return LeftOut(file, said)
 
 
 def _beside(unit: Video, path: Path) -> str:

@@ -15,6 +15,7 @@ from fhr_jax.data.faces import anatomy
 from fhr_jax.data.faces.dice import Dice, Key, roll
 from fhr_jax.data.faces.face import Face
 from fhr_jax.data.faces.sample import POSE_LIMIT, sample
+from fhr_jax.errors import InputError
 
 RATE = 30.0
 """Frames a second."""
@@ -52,7 +53,12 @@ def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -
     Returns:
         A face whose every leaf has a leading axis T; identity and appearance do not change. Render it by
         ``jax.vmap(partial(render, size=...))`` or, to save memory, `film`.
+
+    Raises:
+        InputError: there are no frames.
     """
+    if frames < 1:
+        raise InputError(f"a clip of {frames} frames, expected at least 1")
     face_key, motion_key = jax.random.split(key)
     still = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (frames, *leaf.shape)), sample(face_key))
     lively = jnp.asarray(liveliness, jnp.float32)

@@ -7,6 +7,7 @@ from fhr_jax.data.faces import extras, features, hair, scenery, silhouette, skin
 from fhr_jax.data.faces.face import Face, Rendering
 from fhr_jax.data.faces.paint import Canvas, blend, cover, layer, settle
 from fhr_jax.data.faces.shape import Projection, from_frame, project, to_frame
+from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 
 
@@ -54,7 +55,12 @@ def render(face: Face, *, size: int) -> Rendering:
         float precision and the same for every size up to scale, and visible (68,): inside the frame and not hidden by
         hair, hand, sunglasses (read off the picture to a pixel), the nose, or what stands before it on the far side of
         the head.
+
+    Raises:
+        InputError: there are no pixels, or it is a clip (`film` paints those).
     """
+    if size < 1 or face.pose.ndim != 1:
+        raise InputError(f"{size} pixels, a face of pose {face.pose.shape}; expected at least 1, and (3,)")
     seen = settle(project(face))
     canvas = settle(canvas_of(face, size))
     image = settle(scenery.background(face.appearance.scene, size, face.view.mirror))

@@ -86,9 +86,7 @@ def light(canvas: Canvas, face: Face, seen: Projection) -> Light:
     h8 = h2 * h2 * h2 * h2
     shading = face.appearance.parts.shading
     even = 0.5 + 0.5 * scene.ambient
-    return Light(
-        even + shading * (factor - even), shading * face.appearance.skin.gloss * 0.3 * (h8 * h8) * (h8 * h8)
-    )
+    return Light(even + shading * (factor - even), shading * face.appearance.skin.gloss * 0.3 * (h8 * h8) * (h8 * h8))
 
 
 def skin_planes(canvas: Canvas, face: Face, seen: Projection, lit: Light) -> Planes:
