@@ -1,10 +1,12 @@
 """The command line itself: help, versions, unknown things, and that errors are one line with exit code 2."""
 
+import errno
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from fhr_jax import cli
@@ -115,3 +117,16 @@ def test_a_closed_pipe_is_no_error():
     with os.fdopen(write, "w") as gone:
         result = subprocess.run([*PROGRAM, "--help"], stdout=gone, stderr=subprocess.PIPE, text=True, timeout=60)
     assert result.stderr == ""
+
+
+def test_a_full_disk_gives_one_line(monkeypatch, tmp_path, capsys):
+    def write(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", "steady.npz")
+
+    track = tmp_path / "track.npz"
+    np.savez(track, predictions=np.zeros((3, 68, 2)))
+    monkeypatch.setattr("fhr_jax.files.os.replace", write)
+    assert cli.main(["smooth", str(track), str(tmp_path / "steady.npz")]) == 2
+    error = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "steady.npz: No space left on device" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]

@@ -292,3 +292,48 @@ def test_places_that_cannot_be_written_to(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write there"):
         build.build("face300w", tree, tmp_path / "file")
+
+
+def test_names_as_left_out_csv_has_them_are_understood(tmp_path, vw):
+    listed = tmp_path / "list.csv"
+    listed.write_text("001/vid.avi 2-3\n002,1\n")
+    left, _ = built("face300vw", tmp_path / "vw", tmp_path, leave_out=listed)
+    assert left == {
+        f"{video}/vid.avi": f"frames {frames} listed in list.csv" for video, frames in (("001", "2-3"), ("002", "1"))
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "number", "file"),
+    [("franck_00002.jpg", 6, "franck_00002.jpg"), ("franck 3-4", 5, "franck"), ("franck/ 9", 7, "list.csv")],
+)
+def test_frames_of_talking_face_that_the_user_lists(tmp_path, line, number, file):
+    tree = trees.tree_talking_face(tmp_path / "tree")
+    (tmp_path / "list.csv").write_text(line)
+    left, folder = built("talking_face", tree, tmp_path, leave_out=tmp_path / "list.csv")
+    assert list(left) == [file]
+    assert len(open_dataset(folder)) == number
+
+
+def test_faces_that_are_not_on_their_picture(tmp_path, vw):
+    tree = trees.tree_300w(tmp_path / "tree")
+    points = trees.face(1)[1]
+    trees.write_pts(tree / "afw" / "18489332_1.pts", points + 5000)
+    trees.write_pts(tree / "afw" / "18489332_2.pts", points * [1, 0])
+    left, _ = built("face300w", tree, tmp_path)
+    assert left["afw/18489332_1.jpg"] == "18489332_1.pts: no landmark lies on the image of 128 x 96 pixels"
+    assert left["afw/18489332_2.jpg"] == "18489332_2.pts: all landmarks lie on a line"
+    trees.write_pts(vw / "001" / "annot" / "000002.pts", points - 5000)
+    left, _ = built("face300vw", tmp_path / "vw", tmp_path)
+    assert left["001/annot/000002.pts"].startswith("no landmark lies on the image")
+
+
+def test_annotations_that_count_from_zero(tmp_path, vw):
+    (vw / "001" / "annot" / "000009.pts").rename(vw / "001" / "annot" / "000000.pts")
+    left, folder = built("face300vw", tmp_path / "vw", tmp_path)
+    assert left == {"001/vid.avi": "000000.pts: the first frame of a video is 1, so this numbering cannot be right"}
+    assert {record.split("/")[0] for record in files_of(open_dataset(folder, split="train"))} == {"002"}
+
+
+def files_of(source):
+    return [source[i]["file"] for i in range(len(source))]

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from fhr_jax.cli.source import open_source
 from fhr_jax.data import boxes
 from fhr_jax.data.boxes import Jitter
 from fhr_jax.data.records import open_dataset
@@ -95,3 +96,27 @@ def test_files_of_boxes_that_cannot_be_read(tmp_path, text, message):
         boxes.from_file(path)
     with pytest.raises(InputError, match="cannot be read"):
         boxes.from_file(tmp_path)
+
+
+def test_the_choice_of_boxes_reaches_the_commands(photos, tmp_path):
+    def boxes(choice, seed=0):
+        source = open_source(str(photos), directory=None, split=None, choice=choice, seed=seed)
+        return all_boxes(source.records)
+
+    truth = boxes("truth")
+    np.testing.assert_array_equal(truth, all_boxes(open_dataset(photos)))
+    np.testing.assert_array_equal(boxes("jitter"), all_boxes(open_dataset(photos, boxes=Jitter(0))))
+    assert np.abs(boxes("jitter", 1) - boxes("jitter")).max() > 1
+    path = tmp_path / "boxes.csv"
+    rows = [f"face {k}.jpg,0,{k},2,30,40" for k in range(1, 41)]
+    path.write_text("file,frame,x,y,width,height\n" + "\n".join(rows))
+    np.testing.assert_array_equal(boxes(str(path))[4], np.float32([5, 2, 30, 40]))
+
+
+def test_another_file_of_boxes_is_other_data(photos, tmp_path):
+    path = tmp_path / "boxes.csv"
+    said = []
+    for x in (1, 2):
+        path.write_text(f"file,frame,x,y,width,height\nface 1.jpg,0,{x},2,30,40\n")
+        said.append(repr(open_dataset(photos, boxes=path)))
+    assert said[0] != said[1]

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from PIL import Image
 from fhr_jax.data import images, pts, records
 from fhr_jax.data.boxes import Jitter
 from fhr_jax.data.datasets import build, builders, face300vw, finish, left_out
+from fhr_jax.data.held_out import videos
 from fhr_jax.data.records import Identity, Run, open_dataset
 from fhr_jax.data.seven import comparable
 from fhr_jax.data.singles import singles
@@ -204,6 +206,7 @@ def test_tfds_builds_it_too(root, tmp_path):
         builder = builders.make_builder(name, tmp_path)
         config = tfds.download.DownloadConfig(manual_dir=root / tree)
         builder.download_and_prepare(download_config=config)
+        assert all("fill no clip" in left.reason for left in left_out.read(Path(builder.data_dir)))
         ours = open_dataset(name, directory=root / "out", split="train")
         theirs = open_dataset(name, directory=tmp_path, split="train")
         assert set(identities(theirs)) == set(identities(ours))
@@ -309,3 +312,38 @@ def test_everything_beside_the_records_is_text(root):
         assert all("fill no clip" in each.reason for each in left)
         assert not left or "clips" in folder.parent.name
     assert not list((root / "out").rglob(".building*"))
+
+
+def test_found_where_the_command_puts_it(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
+    (tmp_path / "datasets").symlink_to(root / "out")
+    assert len(open_dataset("face300w", split="train")) == trees.COUNTS_300W["train"]
+    assert len(open_dataset(tmp_path / "datasets" / "face300vw", split="train")) == 15
+    monkeypatch.chdir(root)
+    monkeypatch.setenv("TFDS_DATA_DIR", str(root / "out"))
+    assert len(open_dataset("face300w", split="train")) == trees.COUNTS_300W["train"]
+
+
+def test_the_same_names_of_other_files_are_other_data(root, tmp_path):
+    tree = trees.tree_300w(tmp_path / "tree")
+    build.build("face300w", tree, tmp_path / "a")
+    trees.write_pts(tree / "afw" / "18489332_1.pts", trees.face(9)[1])
+    build.build("face300w", tree, tmp_path / "b")
+    one, other = (open_dataset("face300w", directory=tmp_path / name, split="train") for name in "ab")
+    assert repr(one) != repr(other)
+    assert repr(one) == repr(open_dataset("face300w", directory=tmp_path / "a", split="train"))
+
+
+def test_videos_are_told_apart_without_reading_their_pictures(root, monkeypatch):
+    folder = root / "out"
+    clips = open_dataset("face300vw/clips4", directory=folder, split="train")
+    expected = [clips[i]["file"] for i in range(len(clips))]
+    assert list(clips.files) == expected
+    assert list(singles(clips).files) == [file for file in expected for _ in range(4)]
+    groups = videos(singles(clips))
+    assert sorted(i for group in groups for i in group) == list(range(4 * len(clips)))
+    assert len(groups) == len(set(expected))
+    frames = open_dataset("face300vw", directory=folder, split="train")
+    assert [len(group) for group in videos(frames)] == [9, 6]
+    assert videos(open_dataset("face300w", directory=folder, split="train")) == ()

@@ -169,3 +169,40 @@ def test_an_ended_process_gives_one_line(root, tmp_path, monkeypatch):
     monkeypatch.setattr(parts, "as_completed", list)
     with pytest.raises(InputError, match="the same command goes on"):
         build.build("face300w", root / "w", tmp_path, processes=2)
+
+
+def test_frames_of_a_video_that_is_left_out_now_do_not_stay(root, tmp_path):
+    with pytest.raises(Stop):
+        build.build("face300vw", root / "vw", tmp_path / "out", report=stop_after(2))
+    first = next((tmp_path / "out").rglob("frames/*")).name
+    listed = tmp_path / "list.txt"
+    listed.write_text(first)
+    folder = build.build("face300vw", root / "vw", tmp_path / "out", leave_out=listed)
+    assert first not in [path.name for path in (folder / "frames").iterdir()]
+    assert len(list((folder / "frames").iterdir())) == 4
+
+
+def test_a_full_disk_gives_one_line_and_keeps_what_is_done(root, tmp_path, monkeypatch):
+    def write(*_):
+        raise RuntimeError("write() failed: No space left on device; writing x\n\ntrace")
+
+    with pytest.raises(Stop):
+        build.build("face300w", root / "w", tmp_path / "out", report=stop_after(3))
+    with (
+        monkeypatch.context() as patch,
+        pytest.raises(InputError, match="cannot write there .*No space"),
+    ):
+        patch.setattr("tensorflow_datasets.core.ExampleWriter.write", write)
+        build.build("face300w", root / "w", tmp_path / "out")
+    names = made(monkeypatch)
+    build.build("face300w", root / "w", tmp_path / "out")
+    assert len(names) == 5
+
+
+def test_two_builds_at_once(root, tmp_path):
+    def again(done, *_):
+        if done == 1:
+            with pytest.raises(InputError, match="another process is at work there"):
+                build.build("face300w", root / "w", tmp_path / "out")
+
+    build.build("face300w", root / "w", tmp_path / "out", report=again)

@@ -66,3 +66,10 @@ def test_config_comes_back_and_a_broken_one_is_named(tmp_path):
     (tmp_path / log.CONFIG).write_text(json.dumps([1]))
     with pytest.raises(InputError, match="config"):
         log.read_config(tmp_path)
+
+
+def test_a_folder_is_for_one_process_at_a_time(tmp_path):
+    with files.alone(tmp_path), pytest.raises(InputError, match="another process is at work"), files.alone(tmp_path):
+        pass
+    with files.alone(tmp_path):
+        pass

@@ -3,6 +3,7 @@ import pytest
 from PIL import Image
 
 from fhr_jax.data import images
+from fhr_jax.data.images import check_image, read_image
 from fhr_jax.errors import InputError
 
 
@@ -73,3 +74,15 @@ def test_limit_on_pixels(tmp_path, rgb):
     Image.new("1", (20_000, 20_000)).save(tmp_path / "bomb.png")
     with pytest.raises(InputError, match="at most 80000000"):
         images.read_image(tmp_path / "bomb.png")
+
+
+@pytest.mark.parametrize("orientation", [1, 6])
+def test_looking_a_photograph_through_tells_its_size(tmp_path, orientation):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / "a.jpg"
+    Image.fromarray(np.zeros((30, 50, 3), np.uint8)).save(path, exif=exif)
+    assert check_image(path) == read_image(path).shape[:2] == ((30, 50) if orientation == 1 else (50, 30))
+    path.write_bytes(path.read_bytes()[:-200])
+    with pytest.raises(InputError, match="not a readable image"):
+        check_image(path)

@@ -1,5 +1,8 @@
 """The Grain pipeline: every example once a pass, the same order for a seed and for all who read, exact resume."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -123,3 +126,21 @@ def test_what_cannot_be_shared_is_refused():
     other = loader.batches(Named(5), batch=2, seed=0).get_state()
     with pytest.raises(InputError, match=r"made with Named\(5\), batch 2, seed 0, not Named\(5\), batch 2, seed 1"):
         loader.batches(Named(5), batch=2, seed=1).set_state(other)
+
+
+def test_workers_are_counted_from_zero():
+    with pytest.raises(InputError, match="-1 workers, expected 0 or more"):
+        loader.batches(loader.Indices(0, 4), batch=2, seed=0, workers=-1)
+
+
+SCRIPT = """
+from fhr_jax.data import loader
+next(loader.batches(loader.Indices(0, 4), batch=2, seed=0, workers=1))
+"""
+
+
+def test_a_script_without_a_guard_ends_and_says_why(tmp_path):
+    (tmp_path / "script.py").write_text(SCRIPT)
+    result = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=100)
+    assert result.returncode != 0
+    assert 'below `if __name__ == "__main__":`' in result.stderr

@@ -120,3 +120,13 @@ def test_bad_videos(tmp_path):
                 function(tmp_path / name)
             assert str(tmp_path / name) in str(caught.value)
             assert "\n" not in str(caught.value)
+
+
+def test_frames_are_counted_without_decoding(tmp_path):
+    path = tmp_path / "a.mp4"
+    with video.writer(path, size=(32, 48), rate=Fraction(30)) as write:
+        for k in range(11):
+            write(np.full((32, 48, 3), 20 * k, np.uint8), k / 30)
+    assert video.count(path) == 11 == len(list(video.frames(path)))
+    with pytest.raises(InputError, match="no such video"):
+        video.count(tmp_path / "b.mp4")

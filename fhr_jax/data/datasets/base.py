@@ -2,7 +2,8 @@
 
 Through TFDS alone, in one process: ``Face300w(data_dir=OUT).download_and_prepare(download_config=
 tfds.download.DownloadConfig(manual_dir=SOURCE))``. With ``beam=True`` the same reads in an Apache Beam pipeline, on
-the runner that `DownloadConfig` names, where Beam is installed. `fhr-jax data build` needs neither, and resumes.
+the runner that `DownloadConfig` names, where Beam is installed; what its workers leave out stands in their logs only,
+else in left_out.csv. `fhr-jax data build` needs neither, resumes, and counts.
 """
 
 import abc
@@ -10,7 +11,7 @@ import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib import import_module
 from pathlib import Path
@@ -20,7 +21,7 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from fhr_jax.data.datasets import leave_out, tree, units
+from fhr_jax.data.datasets import leave_out, left_out, tree, units
 from fhr_jax.data.datasets.leave_out import LeaveOut
 from fhr_jax.data.datasets.units import Example, LeftOut, Photographs, Unit
 from fhr_jax.errors import InputError
@@ -71,6 +72,7 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
 
     def __init__(self, *, beam: bool = False, leave_out: LeaveOut = leave_out.NOTHING, **options: Any):
         self._beam, self._leave_out = beam, leave_out
+        self._told: list[LeftOut] = []
         super().__init__(**({"file_format": "array_record"} | options))
 
     @abc.abstractmethod
@@ -106,6 +108,13 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
         """Frames of a clip; 0 for photographs and whole videos."""
         return getattr(self.builder_config, "length", 0)
 
+    def download_and_prepare(self, **options: Any) -> None:
+        """TFDS's own way to build it; see the module. What was left out is written beside the records."""
+        self._told.clear()
+        super().download_and_prepare(**options)
+        if not (Path(self.data_dir) / left_out.NAME).exists():
+            left_out.write(Path(self.data_dir), self._told)
+
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
             builder=self,
@@ -117,7 +126,7 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         plan = self.locate(os.fspath(dl_manager.manual_dir))
         for left in plan.left_out:
-            logging.warning("%s: %s", left.file, left.reason)
+            self._tell(left)
         parts = {split: [u for u in plan.units if u.split == split] for split in self.PUBLISHED}
         for split, others in self.UNIONS.items():
             parts[split] = [unit for other in others for unit in parts[other]]
@@ -126,9 +135,13 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
     def _generate_examples(self, parts: list[Unit]) -> Any:
         read = partial(_keyed, length=self.length, frames=Path(self.data_dir) / FRAMES)
         if not self._beam:
-            return (example for unit in parts for example in read(unit))
+            return (example for unit in parts for example in read(unit, tell=self._tell))
         beam = import_module("apache_beam")
         return beam.Create(parts) | beam.FlatMap(read)
+
+    def _tell(self, left: LeftOut) -> None:
+        _log(left)
+        self._told.append(left)
 
 
 class VideoBuilder(LandmarkBuilder):
@@ -206,9 +219,15 @@ def examples(unit: Unit, *, length: int, frames: Path) -> Iterator[Example | Lef
             yield each
 
 
-def _keyed(unit: Unit, *, length: int, frames: Path) -> Iterator[tuple[str, Example]]:
+def _log(left: LeftOut) -> None:
+    logging.warning("%s: %s", left.file, left.reason)
+
+
+def _keyed(
+    unit: Unit, *, length: int, frames: Path, tell: Callable[[LeftOut], None] = _log
+) -> Iterator[tuple[str, Example]]:
     for each in examples(unit, length=length, frames=frames):
         if isinstance(each, LeftOut):
-            logging.warning("%s: %s", each.file, each.reason)
+            tell(each)
         else:
             yield f"{each['file']}:{np.ravel(each['frame'])[0]}", each

@@ -102,7 +102,9 @@ class Stored:
 
     @functools.cached_property
     def files(self) -> tuple[str, ...]:
-        """The file of every record, read without the images."""
+        """The file of every clip, read without the images; none of photographs."""
+        if len(self._source.dataset_info.features["points"].shape) == 2:
+            return ()
         import tensorflow_datasets as tfds
 
         only = tfds.features.FeaturesDict({"file": self._source.dataset_info.features["file"]})
