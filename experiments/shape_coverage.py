@@ -1,6 +1,6 @@
 """Do the shapes of the synthetic faces cover real ones? Compared with the 3148 training shapes of 300W.
 
-    FHR_JAX_DATA=... python experiments/shape_coverage.py --out runs/coverage
+    python experiments/shape_coverage.py --data train_shapes.npz --out runs/coverage
 
 Synthetic shapes are drawn as training draws them. Both sets are aligned by similarity (Procrustes) to the synthetic
 mean and measured in inter-ocular distances (outer eye corners) of that mean. Reported: the error that is left when
@@ -11,10 +11,10 @@ the two spreads (rms distance from the mean). Half a minute on one core.
 Expected, in percent of the inter-ocular distance (6000 synthetic shapes, seed 0):
 
     components                      5     10     15     20     30
-    left, synthetic components    4.16   3.18   2.70   2.35   1.85
-    left, the real ones' own      3.57   2.60   2.04   1.70   1.23
+    left, synthetic components    4.10   3.15   2.67   2.33   1.83
+    left, the real ones' own      3.55   2.59   2.03   1.69   1.23
 
-The means lie at most 2 % apart; the spread is 0.75 to 1.4 of the real one.
+The means lie at most 2.3 % apart; the spread is 0.79 to 1.35 of the real one.
 """
 
 from dataclasses import dataclass

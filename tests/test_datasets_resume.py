@@ -190,7 +190,7 @@ def test_a_full_disk_gives_one_line_and_keeps_what_is_done(root, tmp_path, monke
         build.build("face300w", root / "w", tmp_path / "out", report=stop_after(3))
     with (
         monkeypatch.context() as patch,
-        pytest.raises(InputError, match="cannot write there .*No space"),
+        pytest.raises(InputError, match=r"cannot write there .*No space"),
     ):
         patch.setattr("tensorflow_datasets.core.ExampleWriter.write", write)
         build.build("face300w", root / "w", tmp_path / "out")
