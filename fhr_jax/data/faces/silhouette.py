@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.data.faces.paint import Canvas, Grid, graph, ordered, smooth, tube
+from fhr_jax.data.faces.paint import Canvas, Grid, graph, ordered, settle, smooth, tube
 from fhr_jax.data.faces.shape import Projection
 from fhr_jax.markup import FACE68
 
@@ -49,7 +49,8 @@ def edge_distance(canvas: Canvas, seen: Projection) -> Grid:
     start = -jnp.pi + jnp.arctan2(-loop[0, 0], -loop[0, 1])
     angle = ordered(jnp.concatenate([start[None], angle[1:-1], start[None] + 2 * jnp.pi]))
     front, brow = _front(seen)
-    angle, radius = _raised(angle, jnp.sqrt((loop**2).sum(axis=1)), front - centre[None], brow)
+    # Settled, or every pixel would compute the knots anew.
+    angle, radius = settle(_raised(angle, jnp.sqrt((loop**2).sum(axis=1)), front - centre[None], brow))
     x, y = canvas.x - centre[0], canvas.y - centre[1]
     at = jnp.arctan2(x, y)
     at = jnp.where(at < angle[0], at + 2 * jnp.pi, at)
@@ -77,7 +78,7 @@ def _raised(
     upwards = beside * (at - angle[0] - jnp.pi) > 0
     slope = jnp.where(upwards & brow[None], FOREHEAD, STEEP)
     raised = (reach[None] * (1 - slope * jnp.abs(beside))).max(axis=1)
-    return knots, jnp.maximum(jnp.interp(knots, angle, radius), raised)
+    return knots, jnp.maximum(graph(knots, angle, radius), raised)
 
 
 def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
