@@ -17,20 +17,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The slow tests and the notebooks run what users run, fully optimized.
     """
-    share_cores()
     jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax_compilations")))
     if config.option.markexpr == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
-
-
-def share_cores() -> None:
-    """Give each process of pytest-xdist cores of its own: XLA would start threads for all of them in each."""
-    if "PYTEST_XDIST_WORKER" in os.environ and hasattr(os, "sched_setaffinity"):
-        number, count = int(os.environ["PYTEST_XDIST_WORKER"][2:]), int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
-        cores = sorted(os.sched_getaffinity(0))[number::count]
-        if cores:
-            os.sched_setaffinity(0, cores)
 
 
 @pytest.fixture(scope="session")

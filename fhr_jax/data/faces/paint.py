@@ -65,7 +65,7 @@ def ordered(u: Float[Array, "n"], gap: float = 1e-3) -> Float[Array, "n"]:
     return jnp.maximum.accumulate(u - steps) + steps
 
 
-def graph(x: Grid, u: Float[Array, "n"], v: Float[Array, "n"]) -> Grid:
+def graph(x: Float[Array, "*grid"], u: Float[Array, "n"], v: Float[Array, "n"]) -> Float[Array, "*grid"]:
     """The piecewise linear function through the knots (u, v), u increasing; it goes on linearly outside."""
     slope = (v[1:] - v[:-1]) / (u[1:] - u[:-1])
     value = v[0] + slope[0] * (x - u[0])
