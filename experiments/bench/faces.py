@@ -9,9 +9,11 @@ cache), drawing the parameters, and `augment.photometric`. Median of `--repeats`
 Figures: one quiet x86 core, Python 3.11.7, jax 0.10.2, milliseconds an image (images a second):
 
                                   128 px         256 px
-    one face at a time            3.1 (324)      13.6 (74)
-    16 together                   5.0 (202)      20.5 (49)
-    photometric, 16 together      2.2 (450)      13.0 (77)
+    one face at a time            4.4 (227)      15.7 (64)
+    16 together                   8.6 (117)      22.5 (45)
+    photometric, 16 together      2.1 (478)      13.4 (75)
+
+A loop over the faces (`jax.lax.map`) in one program is slower than both: 80 and 21 a second.
 """
 
 import platform
