@@ -1,6 +1,8 @@
 """Settings that every test shares."""
 
+import gc
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import jax
@@ -21,6 +23,20 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.markexpr == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
+
+
+MAPPINGS = 30_000
+"""Every compiled program maps memory, of which Linux allows a process 65,530 pieces; beyond, the compiler crashes."""
+
+
+@pytest.fixture(scope="module", autouse=True)
+def room_for_programs() -> Iterator[None]:
+    """Forget what is compiled once there is much of it; what took long lies on the disk."""
+    yield
+    mappings = Path("/proc/self/maps")
+    if mappings.exists() and mappings.read_bytes().count(b"\n") > MAPPINGS:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture(scope="session")
