@@ -6,8 +6,8 @@ Paper: Tai et al., Towards Highly Accurate and Stable Face Alignment for High-Re
 Command: python experiments/fractional_vs_conventional.py --out runs/fractional --steps 160 --seeds 0
 Cost: about 4 minutes on 2 CPU cores a seed of 160 updates; a second an update.
 Expected: as `fhr-jax demo`, which calls the same functions with these numbers (other keys, so other faces):
-    conventional 9.61 %, with the quarter shift 9.10 %, fractional 8.87 %, with the two-sided decoder 8.58 %, and a
-    gap in pixels from 0.19 to 1.09 (jax 0.10.2, 2 CPU cores). With the easier faces of 0.1.0 8.81, 8.26, 8.09 and
+    conventional 9.45 %, with the quarter shift 8.95 %, fractional 8.82 %, with the two-sided decoder 8.53 %, and a
+    gap in pixels from 0.17 to 1.29 (jax 0.10.2, 2 CPU cores). With the easier faces of 0.1.0 8.81, 8.26, 8.09 and
     7.77 %, and after 240 updates 7.01, 6.43, 6.38 and 6.11 %.
     Longer runs and several seeds have not been measured yet.
 """

@@ -165,9 +165,10 @@ def open_folder(folder: str | os.PathLike[str]) -> Records:
     if not pairs:
         frames, outside = _video("", root, root)
         left_out = [*(left for left in left_out if left.reason != tree.NO_IMAGE), *outside]
-    video = bool(frames)
+    is_video = bool(frames)
     for name, path in here.folders.items():
-        if not (video and name.lower() == "annot"):
+        # What lies in the folder of annotations belongs to the video beside it.
+        if not (is_video and name.lower() == "annot"):
             more, outside = _subfolder(name, path, root)
             pairs += [each for each in more if isinstance(each, Pair)]
             frames += [each for each in more if isinstance(each, Frame)]

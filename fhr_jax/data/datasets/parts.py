@@ -158,7 +158,7 @@ def make_part(task: Task) -> Part:
     except OSError as error:
         raise InputError(f"{task.staging}: cannot write there: {error.strerror or error}") from error
     except RuntimeError as error:  # of array_record, which has no other
-        raise InputError(f"{task.staging}: cannot write there ({str(error).splitlines()[0]})") from error
+        raise InputError(f"{task.staging}: cannot write there ({str(error).partition(chr(10))[0]})") from error
     return part
 
 
