@@ -41,8 +41,14 @@ def save(checkpoints: ocp.CheckpointManager, step: int, state: Any, data: Resuma
     checkpoints.save(step, args=content)
 
 
-def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable) -> Tree:
+def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *, like: Any = None) -> Tree:
     """The state of the latest checkpoint, in the structure of `state`; `data` is moved to its position.
+
+    Args:
+        checkpoints: where it lies.
+        state: any state of the same structure.
+        data: the data of the run.
+        like: shapes in the same structure, with the places (`sharding`) where arrays go; by default one device.
 
     Raises:
         InputError: the checkpoint holds other arrays than `state` (another preset, or another optimizer), or the
@@ -52,7 +58,11 @@ def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable) ->
     if step is None:
         raise InputError(f"{checkpoints.directory}: no checkpoint there")
     leaves, structure = jax.tree.flatten(state)
-    template = {str(i): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
+    wanted = leaves if like is None else jax.tree.leaves(like)
+    template = {
+        str(i): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=None if like is None else leaf.sharding)
+        for i, leaf in enumerate(wanted)
+    }
     content = ocp.args.Composite(state=ocp.args.StandardRestore(template), data=ocp.args.JsonRestore())
     try:
         # Compared before: a restore that Orbax refuses half-way leaves threads behind.

@@ -2,14 +2,18 @@
 
 import json
 import os
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from fhr_jax.errors import InputError
-from fhr_jax.files import write_json
+from fhr_jax.files import atomic_file, write_json
 
 CONFIG = "config.json"
 METRICS = "metrics.jsonl"
+
+Writer = Callable[[int, Mapping[str, float | int]], None]
+"""writer(step, values) shows values elsewhere, too."""
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
@@ -46,11 +50,38 @@ def append_metrics(folder: Path, metrics: dict[str, float | int]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, float | int]]:
-    """All lines of metrics.jsonl; a last line that a kill cut short is left out."""
-    lines = []
-    for line in (folder / METRICS).read_text().splitlines():
+    """All lines of metrics.jsonl, none if it is not there; a last line that a kill cut short is left out."""
+    path, lines = folder / METRICS, []
+    for line in path.read_text().splitlines() if path.exists() else []:
         try:
             lines.append(json.loads(line))
         except ValueError:
             break
     return lines
+
+
+def cut_metrics(folder: Path, step: int) -> None:
+    """Keep the lines up to a step: those of later ones come again when a run goes on from it."""
+    if not (folder / METRICS).exists():
+        return
+    kept = [line for line in read_metrics(folder) if line["step"] <= step]
+    with atomic_file(folder / METRICS) as temporary:
+        temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
+
+
+def tensorboard(folder: Path) -> Writer:
+    """A writer of TensorBoard's event files into a folder.
+
+    Raises:
+        ModuleNotFoundError: tensorboardX, which writes them without TensorFlow, is not installed.
+    """
+    from tensorboardX import SummaryWriter
+
+    events = SummaryWriter(str(folder))
+
+    def write(step: int, values: Mapping[str, float | int]) -> None:
+        for name, value in values.items():
+            events.add_scalar(name, value, step)
+        events.flush()
+
+    return write

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import hourglass, train
+from fhr_jax import hourglass
 from fhr_jax.hourglass import TINY, Config
+from fhr_jax.train import run
 from fhr_jax.weights import Net
 
 
@@ -32,34 +33,34 @@ def shared_programs():
 
     They must have the same options but for where the data lies and how it is read.
     """
-    make_update, init, kept = train.make_update, train.init, {}
+    make_update, init, kept = run.make_update, run.init, {}
 
     def update(config, *more, **options):
         if ("update", config) not in kept:
             kept["update", config] = make_update(config, *more, **options)
         return kept["update", config]
 
-    def start(key, config, optimizer):
+    def start(key, config, optimizer, **options):
         if ("start", config) not in kept:
             # Put on the device as a restored state is: another placing would be another program.
-            kept["start", config] = jax.device_put(init(key, config, optimizer), jax.devices()[0])
+            kept["start", config] = jax.device_put(init(key, config, optimizer, **options), jax.devices()[0])
         return kept["start", config]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "make_update", update)
-        patch.setattr(train, "init", start)
+        patch.setattr(run, "make_update", update)
+        patch.setattr(run, "init", start)
         yield
 
 
 @contextmanager
 def stopped_after(steps: int):
     """Runs of `fhr-jax train` are interrupted, as by Ctrl-C, once they have made so many steps."""
-    whole = train.fit
+    whole = run.fit
 
     def stopped(update, state, batches, *, steps: int, callback, at=steps):
         whole(update, state, batches, steps=at, callback=callback)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(train, "fit", stopped)
+        patch.setattr(run, "fit", stopped)
         yield

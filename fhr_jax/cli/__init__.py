@@ -11,8 +11,10 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from fhr_jax.cli.signals import Stopped
 from fhr_jax.errors import InputError
 
 
@@ -40,7 +42,7 @@ INTERRUPTED = 130
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """What the system says where a disk is full, or fails."""
 
-_EXTRAS = {"av": "video", "cv2": "video", "PIL": "video", "matplotlib": "plots"}
+_EXTRAS = {"av": "video", "cv2": "video", "PIL": "video", "matplotlib": "plots", "tensorboardX": "tensorboard"}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -57,6 +59,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.name not in _EXTRAS:
             raise
         return _refuse(f'this needs {error.name}, which is not installed: pip install "fhr-jax[{_EXTRAS[error.name]}]"')
+    except Stopped as stopped:
+        print(f"fhr-jax: {stopped}", file=sys.stderr)
+        return stopped.code
     except KeyboardInterrupt:
         print("fhr-jax: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -88,12 +93,22 @@ def _main(arguments: list[str]) -> int:
     if name not in COMMANDS:
         kind = "option" if name.startswith("-") else "command"
         raise InputError(f"unknown {kind} {name!r}, expected one of {', '.join(COMMANDS)}; see fhr-jax --help")
+    _keep_programs()
     command = COMMANDS[name]
     module = importlib.import_module(f"fhr_jax.cli.{command.module}")
     options = _options(getattr(module, command.options), name, arguments[1:])
     if options is not None:
         module.run(options)
     return 0
+
+
+def _keep_programs() -> None:
+    """Compiled programs are kept for the next run, unless JAX_COMPILATION_CACHE_DIR names another place or is empty."""
+    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+        return
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    # Read by JAX when it is imported, which `fhr-jax --help` does not wait for; processes that are started have it too.
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(home) / "fhr_jax" / "programs")
 
 
 def _options(options: Any, name: str, arguments: list[str]) -> Any:

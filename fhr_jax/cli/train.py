@@ -1,19 +1,23 @@
 """`fhr-jax train`: train a network on synthetic faces or on real ones; resume where it stopped."""
 
 import dataclasses
-import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 
 from fhr_jax import log
+from fhr_jax.cli import cluster, signals
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder
+from fhr_jax.files import alone, output_folder
 
-_FREE = ("out", "workers", "validate_every", "save_every")
+if TYPE_CHECKING:
+    from fhr_jax.train.run import Plan
+
+_FREE = ("out", "workers", "save_every", "devices", "tensorboard", "dry_run", *cluster.OPTIONS)
 """Options that a resumed run may change: they do not touch what is learned."""
 
 
@@ -23,8 +27,10 @@ class Train:
 
     Without --data it learns from synthetic faces, rendered as it goes; with it from photographs, or frames of videos.
     Of Talking Face, whose markup is another one, it learns the seven points shared with 300W. The folder OUT gets
-    config.json, metrics.jsonl (one JSON object a line), checkpoints and, at the end, net.npz, which `track` and
-    `evaluate` take as --net. The same command again resumes a run that was stopped.
+    config.json, metrics.jsonl (one JSON object a line), checkpoints, the best net so far (best.npz) and, at the end,
+    net.npz; `track` and `evaluate` take either as --net. The same command again resumes a run that was stopped, in
+    whatever way, exactly. All devices of a machine share each batch; so do several machines, if each runs the same
+    command with --distributed.
 
     Example:  fhr-jax train --out runs/small --steps 2000
     """
@@ -50,7 +56,13 @@ class Train:
     recipe: Literal["quick", "paper"] = "quick"
     """quick: cross-entropy and Adam. paper: squared error and RMSprop, as the authors; slow to start."""
     batch: int | None = None
-    """Images an update; default 16, or 6 with the paper's recipe."""
+    """Images an update, those of all devices together; default 16, or 6 with the paper's recipe."""
+    learning_rate: float | None = None
+    """The highest; default 2e-3, or 2.5e-4 with the paper's recipe."""
+    average: float | None = None
+    """Decay of a moving average of the parameters, such as 0.999, which then becomes the net; default 0: none."""
+    dtype: Literal["float32", "bfloat16"] | None = None
+    """Of the network's computation; bfloat16 is faster on GPU and TPU. Parameters and loss are float32."""
     conventional: bool = False
     """Train on heatmaps whose centres are rounded to whole pixels, for comparison."""
     held_out: int = 64
@@ -63,63 +75,159 @@ class Train:
     """Processes that read images; 0 reads in a thread."""
     seed: int = 0
     """Of the network, the faces and their order."""
+    devices: int | None = None
+    """Devices that share each batch; default: all that JAX sees."""
+    distributed: bool = False
+    """One of several processes, which find each other: under Slurm, Open MPI or Kubernetes, and on TPU pods."""
+    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    """Elsewhere: the address of process 0, with --processes and --process."""
+    processes: int | None = None
+    """How many there are."""
+    process: int | None = None
+    """The number of this one, from 0."""
+    tensorboard: bool = False
+    """Write event files into OUT/tensorboard, too; needs tensorboardX."""
+    dry_run: bool = False
+    """Train nothing: print what the run would cost."""
 
 
 def run(options: Train) -> None:
     """Train, showing progress; see `Train`."""
     _check(options)
+    cluster.join(
+        distributed=options.distributed,
+        coordinator=options.coordinator,
+        processes=options.processes,
+        process=options.process,
+    )
+    if options.dry_run:
+        _print_cost(options, _plan(options))
+        return
     folder = options.out
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
     _same_run(folder, fixed)
+    plan = _plan(options)
+    output_folder(folder)
+    if cluster.first():
+        with alone(folder):
+            log.write_config(folder, fixed)
+            _train(options, plan)
+    else:
+        _train(options, plan)
 
-    import jax
+
+def _train(options: Train, plan: "Plan") -> None:
     from tqdm import tqdm
 
-    from fhr_jax import checkpoint, evaluate, train, weights
+    from fhr_jax.train.run import Progress, Stopped, run
+
+    folder, main = options.out, cluster.first()
+    bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset}", disable=not main)
+    writer = None
+    if options.tensorboard and main:
+        writer = log.tensorboard(folder / "tensorboard")
+
+    def report(progress: Progress) -> None:
+        if not bar.n:
+            bar.initial = progress.first
+            bar.n = progress.first
+        bar.update(progress.step - bar.n)
+        error = "" if progress.nrmse is None else f", NRMSE {progress.nrmse:.2f} %"
+        bar.set_postfix_str(f"{progress.images_per_second:.1f} images/s{error}", refresh=False)
+
+    with bar, signals.asked_to_stop() as asked, _advice(plan):
+        try:
+            run(folder, plan, report=report, stop=asked, writer=writer)
+        except Stopped as stopped:
+            raise signals.Stopped(f"{folder}: {stopped}; the same command goes on", asked.number) from None
+    if main:
+        print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
+
+
+@contextmanager
+def _advice(plan: "Plan") -> Iterator[None]:
+    """Say which option helps where the device has no more memory."""
+    import jax
+
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error) and "out of memory" not in str(error).lower():
+            raise
+        raise InputError(
+            f"the device has no memory for batches of {plan.recipe.batch}: take a smaller --batch, --dtype bfloat16, "
+            "more --devices or a smaller --preset (fhr-jax train --dry-run tells what each needs)"
+        ) from error
+
+
+def _print_cost(options: Train, plan: "Plan") -> None:
+    import jax
+    import jax.numpy as jnp
+
+    from fhr_jax import train
     from fhr_jax.data import loader
-    from fhr_jax.hourglass import PRESETS
+    from fhr_jax.train.run import start
 
-    paper = options.recipe == "paper"
-    loss = "squared" if paper else "cross_entropy"
-    optimizer = train.paper_optimizer() if paper else train.quick_optimizer(options.steps)
-    network_key, data_key, step_key = jax.random.split(jax.random.key(options.seed), 3)
-    config, source, prepare, held_out = _data(options, PRESETS[options.preset], data_key)
-    output_folder(folder)
-    batches = loader.batches(
-        source, batch=options.batch or (6 if paper else 16), seed=options.seed, workers=options.workers
+    made: list[Any] = []
+
+    def state() -> Any:
+        update, begun = start(plan)
+        made.append(update)
+        return begun
+
+    shapes = jax.eval_shape(state)
+    batches = loader.batches(plan.source, batch=plan.recipe.batch, seed=plan.seed)
+    batch = jax.eval_shape(lambda: next(batches))
+    batches.close()
+    costs = train.cost(made[0], shapes, batch, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
+    devices = 1 if plan.mesh is None else plan.mesh.devices.size
+    images = plan.steps * plan.recipe.batch
+    print(
+        f"{options.preset}: {costs.parameters:,} parameters; {costs.forward / 1e9:.2f} GFLOP a crop forward\n"
+        f"an update of {plan.recipe.batch} crops: {costs.update / 1e9:.1f} GFLOP on each of {devices} "
+        f"{jax.devices()[0].device_kind} device{'s' * (devices > 1)}, {costs.memory / 2**20:.0f} MiB of memory there\n"
+        f"a checkpoint: {costs.state / 2**20:.0f} MiB\n"
+        f"the run: {plan.steps:,} updates, {images:,} images of {len(plan.source):,} faces"
     )
-    update = train.make_update(config, optimizer, prepare, step_key, loss=loss, rounded=options.conventional)
-    state = train.init(network_key, config, optimizer)
 
-    with closing(batches), checkpoint.manager(folder / "checkpoints") as checkpoints:
-        if checkpoints.latest_step() is not None:
-            state = checkpoint.restore(checkpoints, state, batches)
-        log.write_config(folder, fixed)
-        started, first = time.monotonic(), int(state.step)
-        with tqdm(total=options.steps, initial=first, unit="step", desc=f"train {options.preset}") as bar:
 
-            def report(state: train.State, metrics: train.Metrics) -> None:
-                step = int(state.step)
-                bar.update()
-                last = step == options.steps
-                line: dict[str, float | int] = {}
-                if step % 50 == 0 or last:
-                    line = {"step": step, "loss": float(metrics.loss), "gradient_norm": float(metrics.gradient_norm)}
-                    line["seconds"] = round(time.monotonic() - started, 3)
-                if step % options.validate_every == 0 or last:
-                    trained = train.net(state, config, loss=loss)
-                    error = evaluate.validate(trained, held_out, conventional=options.conventional)
-                    line |= {"step": step, "nrmse": error}
-                    bar.set_postfix(nrmse=f"{error:.2f} %")
-                if line:
-                    log.append_metrics(folder, line)
-                if step % options.save_every == 0 or last:
-                    checkpoint.save(checkpoints, step, state, batches)
+def _recipe(options: Train) -> Any:
+    from fhr_jax.train import RECIPES
 
-            state = train.fit(update, state, batches, steps=options.steps, callback=report)
-        checkpoints.wait_until_finished()
-    weights.save(folder / "net.npz", train.net(state, config, loss=loss))
-    print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
+    given: dict[str, Any] = {
+        "batch": options.batch,
+        "rate": options.learning_rate,
+        "average": options.average,
+        "dtype": options.dtype,
+    }
+    return RECIPES[options.recipe]._replace(**{name: value for name, value in given.items() if value is not None})
+
+
+def _plan(options: Train) -> "Plan":
+    import jax
+
+    from fhr_jax.hourglass import PRESETS
+    from fhr_jax.train import face_mesh
+    from fhr_jax.train.run import Plan
+
+    recipe = _recipe(options)
+    mesh = face_mesh(recipe.batch, options.devices)
+    data_key = jax.random.fold_in(jax.random.key(options.seed), 1)
+    data = _data(options, PRESETS[options.preset], data_key)
+    return Plan(
+        config=data.config,
+        recipe=recipe,
+        steps=options.steps,
+        source=data.source,
+        prepare=data.prepare,
+        held_out=data.held_out,
+        seed=options.seed,
+        rounded=options.conventional,
+        validate_every=options.validate_every,
+        save_every=options.save_every,
+        workers=options.workers,
+        mesh=mesh if mesh.devices.size > 1 else None,
+    )
 
 
 def _check(options: Train) -> None:
@@ -130,6 +238,10 @@ def _check(options: Train) -> None:
         raise InputError(f"--batch is {options.batch}, expected at least 1")
     if options.workers < 0:
         raise InputError(f"--workers is {options.workers}, expected 0 or more")
+    if options.learning_rate is not None and not 0 < options.learning_rate < float("inf"):
+        raise InputError(f"--learning-rate is {options.learning_rate}, expected a positive number")
+    if options.average is not None and not 0 <= options.average < 1:
+        raise InputError(f"--average is {options.average}, expected at least 0 and below 1")
     for name in ("directory", "split", "validate_on"):
         if options.data is None and getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} goes with --data: synthetic faces have none")

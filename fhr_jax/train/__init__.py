@@ -1,0 +1,40 @@
+"""Training of the hourglass: `init`, one jitted `update`, and the loop `fit` around them.
+
+A batch comes from a Grain iterator (`data.loader`); `Prepare` turns it into crops and landmarks on the device,
+with the random key of its step, so that a run that resumes at a step repeats exactly what would have been.
+Files follow the run: `recipe` (loss, optimizer, schedule), `mesh` (the devices that share a batch), `state`,
+`update`, `loop`, and `cost` (what an update costs, without making one).
+"""
+
+from fhr_jax.train.cost import Cost, cost
+from fhr_jax.train.loop import NotFinite, fit
+from fhr_jax.train.mesh import everywhere, face_mesh, spread
+from fhr_jax.train.recipe import PAPER, QUICK, RECIPES, Recipe, optimizer, paper_optimizer, quick_optimizer
+from fhr_jax.train.state import Batch, Metrics, State, Update, init, net
+from fhr_jax.train.update import LOSSES, make_update, targets
+
+__all__ = [
+    "LOSSES",
+    "PAPER",
+    "QUICK",
+    "RECIPES",
+    "Batch",
+    "Cost",
+    "Metrics",
+    "NotFinite",
+    "Recipe",
+    "State",
+    "Update",
+    "cost",
+    "everywhere",
+    "face_mesh",
+    "fit",
+    "init",
+    "make_update",
+    "net",
+    "optimizer",
+    "paper_optimizer",
+    "quick_optimizer",
+    "spread",
+    "targets",
+]

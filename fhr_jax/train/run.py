@@ -1,0 +1,248 @@
+"""A training run in a folder: resumed where it stopped, measured, saved, stopped without loss.
+
+The folder gets config.json, metrics.jsonl, `checkpoints` (the latest two), `best` (the best so far, and best.npz),
+and at the end net.npz. What a run has learned depends on its `Plan` alone, not on how often it was stopped.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import orbax.checkpoint as ocp
+from jax.experimental import multihost_utils
+from jax.sharding import Mesh
+
+from fhr_jax import checkpoint, evaluate, log, npz, weights
+from fhr_jax.data import loader
+from fhr_jax.data.examples import Examples, Prepare
+from fhr_jax.errors import InputError
+from fhr_jax.hourglass import Config
+from fhr_jax.train.loop import NotFinite, fit
+from fhr_jax.train.mesh import placed, spread
+from fhr_jax.train.recipe import Recipe, optimizer
+from fhr_jax.train.state import Metrics, State, Update, init, net
+from fhr_jax.train.update import make_update
+from fhr_jax.weights import Net
+
+LOG_EVERY = 50
+"""Updates between lines of metrics.jsonl."""
+AGREE_EVERY = 10
+"""Updates between the questions of several processes whether one of them is to stop."""
+
+
+class Plan(NamedTuple):
+    """What a run does.
+
+    Attributes:
+        config: of the network.
+        recipe: of the training.
+        steps: updates in all.
+        source: the examples; see `loader.batches`.
+        prepare: makes crops and landmarks of them, on the device.
+        held_out: examples to validate with.
+        seed: of the network, the order of the examples, and their augmentation.
+        rounded: train on conventional heatmaps.
+        validate_every: updates between validations.
+        save_every: updates between checkpoints.
+        workers: processes that read examples.
+        mesh: devices that share each batch.
+    """
+
+    config: Config
+    recipe: Recipe
+    steps: int
+    source: loader.Source
+    prepare: Prepare
+    held_out: Examples
+    seed: int = 0
+    rounded: bool = False
+    validate_every: int = 250
+    save_every: int = 250
+    workers: int = 0
+    mesh: Mesh | None = None
+
+
+class Progress(NamedTuple):
+    """How far a run is: its step, those that an earlier process made, images a second, and NRMSE in percent."""
+
+    step: int
+    first: int
+    images_per_second: float
+    nrmse: float | None
+
+
+class Stopped(Exception):
+    """A run was asked to stop; it is saved and goes on from `step`."""
+
+    def __init__(self, step: int):
+        super().__init__(f"stopped and saved at step {step}")
+        self.step = step
+
+
+def start(plan: Plan) -> tuple[Update, State]:
+    """The update of a plan and the state that it begins with."""
+    network_key, step_key = jax.random.split(jax.random.key(plan.seed))
+    method = optimizer(plan.recipe, plan.steps)
+    update = make_update(
+        plan.config,
+        method,
+        plan.prepare,
+        step_key,
+        loss=plan.recipe.loss,
+        rounded=plan.rounded,
+        average=plan.recipe.average,
+        dtype=jnp.dtype(plan.recipe.dtype),
+        mesh=plan.mesh,
+    )
+    return update, init(network_key, plan.config, method, average=plan.recipe.average > 0, mesh=plan.mesh)
+
+
+def run(
+    folder: Path,
+    plan: Plan,
+    *,
+    report: Callable[[Progress], None] = lambda progress: None,
+    stop: Callable[[], bool] = lambda: False,
+    writer: log.Writer | None = None,
+) -> Net:
+    """Train, or go on training, in a folder that exists.
+
+    Args:
+        folder: of the run; with several processes, one that all of them see.
+        plan: the same for every process and every resumption.
+        report: called after every update.
+        stop: asked after every update; where it says yes, the run is saved and ends.
+        writer: gets each line of metrics too, for TensorBoard.
+
+    Returns:
+        The net, which is in net.npz too.
+
+    Raises:
+        Stopped: `stop` said so.
+        InputError: the folder holds another run, or its loss became infinite or NaN.
+    """
+    batches = loader.batches(
+        plan.source,
+        batch=plan.recipe.batch,
+        seed=plan.seed,
+        workers=plan.workers,
+        sharding=None if plan.mesh is None else spread(plan.mesh),
+    )
+    update, state = start(plan)
+    with (
+        closing(batches),
+        checkpoint.manager(folder / "checkpoints") as latest,
+        checkpoint.manager(folder / "best", keep=1) as best,
+    ):
+        if latest.latest_step() is not None:
+            state = checkpoint.restore(latest, state, batches, like=placed(state, plan.mesh))
+        keeper = _Keeper(folder, plan, latest, best, batches, int(state.step), report, stop, writer)
+        try:
+            state = fit(update, state, batches, steps=plan.steps, callback=keeper)
+        except NotFinite as error:
+            raise InputError(_keep_bad_batch(folder, plan, error, latest)) from error
+        latest.wait_until_finished()
+        best.wait_until_finished()
+    trained = net(state, plan.config, loss=plan.recipe.loss)
+    if jax.process_index() == 0:
+        weights.save(folder / "net.npz", trained)
+    return trained
+
+
+class _Keeper:
+    """What is done after every update."""
+
+    def __init__(
+        self,
+        folder: Path,
+        plan: Plan,
+        latest: ocp.CheckpointManager,
+        best: ocp.CheckpointManager,
+        batches: checkpoint.Resumable,
+        first: int,
+        report: Callable[[Progress], None],
+        stop: Callable[[], bool],
+        writer: log.Writer | None,
+    ):
+        self._folder, self._plan, self._latest, self._best, self._batches = folder, plan, latest, best, batches
+        self._report, self._stop, self._writer = report, stop, writer
+        self._first, self._began, self._nrmse = first, time.monotonic(), None
+        self._main = jax.process_index() == 0
+        if self._main:
+            # Lines of updates that a kill threw away come again.
+            log.cut_metrics(folder, first)
+        earlier = [line["nrmse"] for line in log.read_metrics(folder) if "nrmse" in line] if first else []
+        self._lowest = float(min(earlier, default=np.inf))
+
+    def __call__(self, state: State, metrics: Metrics) -> None:
+        plan, step = self._plan, int(state.step)
+        last = step == plan.steps
+        stopping = not last and self._all_stop(step)
+        line: dict[str, float | int] = {}
+        if step % LOG_EVERY == 0 or last:
+            line = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient_norm)}
+            line |= {
+                "seconds": round(time.monotonic() - self._began, 3),
+                "images_per_second": round(self._speed(step), 2),
+            }
+        if step % plan.validate_every == 0 or last:
+            line["nrmse"] = self._validate(state)
+        if line and self._main:
+            log.append_metrics(self._folder, {"step": step} | line)
+            if self._writer is not None:
+                self._writer(step, line)
+        if step % plan.save_every == 0 or last or stopping:
+            checkpoint.save(self._latest, step, state, self._batches)
+        self._report(Progress(step, self._first, self._speed(step), self._nrmse))
+        if stopping:
+            self._latest.wait_until_finished()
+            raise Stopped(step)
+
+    def _speed(self, step: int) -> float:
+        return (step - self._first) * self._plan.recipe.batch / max(time.monotonic() - self._began, 1e-9)
+
+    def _validate(self, state: State) -> float:
+        trained = net(state, self._plan.config, loss=self._plan.recipe.loss)
+        error = evaluate.validate(trained, self._plan.held_out, conventional=self._plan.rounded)
+        if jax.process_count() > 1:  # one opinion, or they would part ways
+            error = float(multihost_utils.broadcast_one_to_all(np.float32(error)))
+        if error < self._lowest:
+            self._lowest = error
+            step = int(state.step)
+            if step not in self._best.all_steps():  # else a kill came before the checkpoint of this step
+                checkpoint.save(self._best, step, state, self._batches)
+                self._best.wait_until_finished()
+            if self._main:
+                weights.save(self._folder / "best.npz", trained)
+        self._nrmse = error
+        return error
+
+    def _all_stop(self, step: int) -> bool:
+        if jax.process_count() == 1:
+            return self._stop()
+        if step % AGREE_EVERY:
+            return False
+        return bool(multihost_utils.process_allgather(np.array(self._stop())).any())
+
+
+def _keep_bad_batch(folder: Path, plan: Plan, error: NotFinite, latest: ocp.CheckpointManager) -> str:
+    """Write what the update saw; returns what to tell."""
+    kept = latest.latest_step()
+    advice = "lower the learning rate, or look at the batch"
+    said = f"{folder}: loss {error.loss} at step {error.step}; the last checkpoint is that of step {kept or 0}"
+    if jax.process_count() > 1:
+        return f"{said}; {advice}"
+    _, step_key = jax.random.split(jax.random.key(plan.seed))
+    seen = plan.prepare(jax.random.fold_in(step_key, error.state.step), error.batch)
+    path = folder / f"failed_{error.step:08d}.npz"
+    arrays = {name: np.asarray(value) for name, value in error.batch.items()} if isinstance(error.batch, dict) else {}
+    npz.write(
+        path,
+        {f"batch_{k}": v for k, v in arrays.items()} | {"images": np.asarray(seen[0]), "points": np.asarray(seen[1])},
+    )
+    return f"{said}, the batch is in {path.name}; {advice}"
