@@ -2,7 +2,7 @@
 
 A residual unit is normalize, ReLU, convolve, three times (1x1, 3x3, 1x1). An hourglass halves the grid `depth`
 times and comes back, with a branch at every scale. After every stack the maps are predicted, and fed
-back with the features (intermediate supervision).
+back with the features (intermediate supervision). What is normalized next has no bias: the mean would take it away.
 """
 
 from typing import Any, NamedTuple
@@ -66,9 +66,9 @@ class Residual(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w f"]:
         """Features (B, h, w, C) to (B, h, w, features)."""
         y = _normalize(x, train, self.dtype)
-        y = nn.Dense(self.features // 2, dtype=self.dtype)(y)
+        y = nn.Dense(self.features // 2, use_bias=False, dtype=self.dtype)(y)
         y = _normalize(y, train, self.dtype)
-        y = nn.Conv(self.features // 2, (3, 3), dtype=self.dtype)(y)
+        y = nn.Conv(self.features // 2, (3, 3), use_bias=False, dtype=self.dtype)(y)
         y = _normalize(y, train, self.dtype)
         y = nn.Dense(self.features, dtype=self.dtype)(y)
         if x.shape[-1] != self.features:
@@ -119,7 +119,7 @@ class Hourglass(nn.Module):
         """Crops with values in [0, 1] to the maps of every stack, the last being the best."""
         config, features = self.config, self.config.features
         # Zero mean first, so that the zero padding of the convolutions is a mid gray and not black.
-        x = nn.Conv(64, (7, 7), (2, 2), padding=STEM_PADDING, dtype=self.dtype)(images - 0.5)
+        x = nn.Conv(64, (7, 7), (2, 2), padding=STEM_PADDING, use_bias=False, dtype=self.dtype)(images - 0.5)
         x = _normalize(x, train, self.dtype)
         x = Residual(64, self.dtype)(x, train=train)
         if config.pool:
@@ -130,7 +130,7 @@ class Hourglass(nn.Module):
         for stack in range(config.stacks):
             y = _Scale(config, config.depth, self.dtype)(x, train=train)
             y = _Units(config, self.dtype)(y, train=train)
-            y = _normalize(nn.Dense(features, dtype=self.dtype)(y), train, self.dtype)
+            y = _normalize(nn.Dense(features, use_bias=False, dtype=self.dtype)(y), train, self.dtype)
             out = nn.Dense(config.landmarks, dtype=self.dtype, name=f"maps_{stack}")(y)
             maps.append(out.astype(jnp.float32))
             if stack < config.stacks - 1:

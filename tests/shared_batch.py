@@ -1,0 +1,63 @@
+"""A training run whose batch several devices share, for `test_mesh`: python -m tests.shared_batch OUT [ADDRESS NUMBER]
+
+With ADDRESS it is process NUMBER of two. OUT gets the losses of all updates and the parameters after the last.
+
+In float64: in float32 the order of a sum decides now and then which of two nearly equal pixels a pooling takes,
+or on which side of zero a ReLU falls, and from there on two runs differ that are equally right.
+"""
+
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import traverse_util
+
+from fhr_jax import heatmap, train
+from fhr_jax.data import loader
+from fhr_jax.data.examples import Examples
+from fhr_jax.hourglass import TINY
+import optax
+
+CONFIG = TINY._replace(landmarks=5, stacks=1, depth=1)
+BATCH, STEPS = 8, 20
+
+
+def prepare(key, batch):
+    """Dots at random places, a function of the example's number and the step's key."""
+
+    def one(index, key):
+        points = jax.random.uniform(jax.random.fold_in(key, index), (5, 2), minval=6.0, maxval=26.0)
+        dots = heatmap.encode(points, size=(32, 32), sigma=1.5)[..., :3]
+        return dots + jax.random.uniform(key, dots.shape), points.astype(
+            jnp.float64
+        )  # on a flat ground, poolings would have ties
+
+    keys = jax.random.split(key, batch["index"].shape[0])
+    return Examples(*jax.vmap(one)(batch["index"], keys))
+
+
+def _in_float64(state):
+    return jax.tree.map(lambda leaf: leaf.astype(jnp.float64) if leaf.dtype == jnp.float32 else leaf, state)
+
+
+def main(out, address=None, number=0):
+    if address is not None:
+        jax.distributed.initialize(address, 2, int(number))
+    jax.config.update("jax_enable_x64", True)
+    mesh = train.face_mesh(BATCH) if len(jax.devices()) > 1 else None
+    sharding = None if mesh is None else train.spread(mesh)
+    batches = loader.batches(loader.Indices(0, 50), batch=BATCH, seed=3, sharding=sharding)
+    method = optax.sgd(0.005, momentum=0.9)
+    update = train.make_update(CONFIG, method, prepare, jax.random.key(1), average=0.99, dtype=jnp.float64, mesh=mesh)
+    state = _in_float64(train.init(jax.random.key(0), CONFIG, method, average=True, mesh=mesh))
+    losses = []
+    state = train.fit(update, state, batches, steps=STEPS, callback=lambda _, metrics: losses.append(metrics.loss))
+    batches.close()
+    net = train.net(state, CONFIG, loss="cross_entropy")
+    arrays = {name: np.asarray(leaf) for name, leaf in traverse_util.flatten_dict(net.variables, sep="/").items()}
+    np.savez(f"{out}{number}.npz", losses=np.asarray(jnp.stack(losses)), devices=len(jax.devices()), **arrays)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

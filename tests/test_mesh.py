@@ -1,0 +1,60 @@
+"""Devices that share a batch, in one process and in two, learn what one device would."""
+
+import os
+import socket
+import subprocess
+import sys
+
+import jax
+import numpy as np
+import pytest
+
+from fhr_jax import train
+from fhr_jax.errors import InputError
+
+
+def _start(out, *more, devices=1):
+    environment = os.environ | {
+        "JAX_PLATFORMS": "cpu",
+        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+    }
+    return subprocess.Popen([sys.executable, "-m", "tests.shared_batch", str(out), *more], env=environment)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory):
+    out = tmp_path_factory.mktemp("alone") / "run"
+    assert _start(out).wait(timeout=300) == 0
+    return np.load(f"{out}0.npz")
+
+
+def _same(alone, path, devices):
+    shared = np.load(path)
+    assert shared["devices"] == devices
+    for name in set(alone) - {"devices"}:
+        np.testing.assert_allclose(shared[name], alone[name], rtol=0, atol=1e-5, err_msg=name)
+    assert alone["losses"][-1] < alone["losses"][0] - 0.1
+
+
+def test_four_devices_learn_what_one_does(alone, tmp_path):
+    assert _start(tmp_path / "run", devices=4).wait(timeout=300) == 0
+    _same(alone, tmp_path / "run0.npz", 4)
+
+
+def test_two_processes_learn_what_one_does(alone, tmp_path):
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    running = [_start(tmp_path / "run", address, str(number)) for number in (0, 1)]
+    assert [process.wait(timeout=300) for process in running] == [0, 0]
+    for number in (0, 1):
+        _same(alone, tmp_path / f"run{number}.npz", 2)
+
+
+def test_a_batch_must_have_equal_parts():
+    devices = len(jax.devices())
+    assert train.face_mesh(6 * devices).devices.shape == (devices,)
+    with pytest.raises(InputError, match=f"{devices + 1} devices asked for; JAX sees {devices} "):
+        train.face_mesh(8, devices + 1)
+    with pytest.raises(InputError, match="0 devices asked for"):
+        train.face_mesh(8, 0)

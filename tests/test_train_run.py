@@ -1,0 +1,187 @@
+"""A run in a folder: whatever stops it, it goes on as if nothing had been."""
+
+import json
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from fhr_jax import heatmap, log, weights
+from fhr_jax.data import loader
+from fhr_jax.data.examples import Examples
+from fhr_jax.errors import InputError
+from fhr_jax.hourglass import TINY
+from fhr_jax.train import QUICK
+from fhr_jax.train import run as running
+from fhr_jax.train.run import Plan, Progress, Stopped, run
+
+CONFIG = TINY._replace(stacks=1, depth=1)
+STEPS = 6
+
+
+def _examples(index, key):
+    """68 dots in rows, moved by the example's number and the key."""
+    grid = jnp.stack(jnp.meshgrid(jnp.arange(17.0), jnp.arange(4.0)), axis=-1).reshape(68, 2) + 4
+    points = grid + (index % 7) + jax.random.uniform(key, (1, 2))
+    dots = heatmap.encode(points, size=(32, 32), sigma=1.0)[..., :3]
+    return Examples(dots + jax.random.uniform(key, dots.shape), points)
+
+
+def _prepare(key, batch):
+    return Examples(*jax.vmap(_examples)(batch["index"], jax.random.split(key, batch["index"].shape[0])))
+
+
+@pytest.fixture(scope="module")
+def plan():
+    held_out = _prepare(jax.random.key(9), {"index": jnp.arange(3)})
+    recipe = QUICK._replace(batch=2, average=0.9)
+    source = loader.Indices(0, 11)
+    return Plan(CONFIG, recipe, STEPS, source, _prepare, held_out, validate_every=2, save_every=2)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once(plan):
+    """One program for all runs of this file."""
+    update, state = running.start(plan)
+    state = jax.device_put(state, jax.devices()[0])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(running, "start", lambda _: (update, state))
+        yield
+
+
+@pytest.fixture(scope="module")
+def through(plan, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("through")
+    run(folder, plan)
+    return folder
+
+
+def _same(net, folder):
+    jax.tree.map(np.testing.assert_array_equal, net.variables, weights.load(folder / "net.npz").variables)
+
+
+def _lines(folder):
+    return [{k: v for k, v in line.items() if "second" not in k} for line in log.read_metrics(folder)]
+
+
+@pytest.mark.parametrize("step", [1, 2, 5])
+def test_a_run_that_is_asked_to_stop_is_saved_there_and_goes_on(plan, through, tmp_path, step):
+    seen = []
+    with pytest.raises(Stopped, match=f"at step {step}"):
+        run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == step - 1)
+    assert not (tmp_path / "net.npz").exists()
+    seen.clear()
+    net = run(tmp_path, plan, report=seen.append)
+    assert [progress.step for progress in seen] == list(range(step + 1, STEPS + 1))
+    assert all(progress.first == step for progress in seen)
+    _same(net, through)
+    assert _lines(tmp_path) == _lines(through)
+
+
+def test_lines_of_updates_that_a_kill_threw_away_come_once(plan, through, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def report(progress):
+        if progress.step == 5:  # its line of step 4 is written, its checkpoint too; step 5 is lost
+            log.append_metrics(tmp_path, {"step": 5, "loss": 1.0})
+            raise Killed
+
+    with pytest.raises(Killed):
+        run(tmp_path, plan, report=report)
+    _same(run(tmp_path, plan), through)
+    assert _lines(tmp_path) == _lines(through)
+
+
+def test_the_best_net_is_that_of_the_lowest_error(plan, through):
+    errors = {line["step"]: line["nrmse"] for line in log.read_metrics(through) if "nrmse" in line}
+    assert sorted(errors) == [2, 4, 6]
+    step = min(errors, key=errors.get)
+    assert [int(path.name) for path in (through / "best").iterdir() if path.name.isdigit()] == [step]
+    best = weights.load(through / "best.npz")
+    from fhr_jax import evaluate
+
+    assert evaluate.validate(best, plan.held_out) == pytest.approx(errors[step], rel=1e-4)
+
+
+def test_the_best_so_far_is_known_after_a_stop(plan, through, tmp_path, monkeypatch):
+    """A worse net after the resumption does not replace a better one before."""
+    errors = iter([3.0, 5.0, 4.0])
+    monkeypatch.setattr(running.evaluate, "validate", lambda *_, **__: next(errors))
+    seen = []
+    with pytest.raises(Stopped):
+        run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
+    first = (tmp_path / "best.npz").read_bytes()
+    run(tmp_path, plan)
+    assert (tmp_path / "best.npz").read_bytes() == first
+    assert (tmp_path / "best" / "2").is_dir()
+
+
+def test_the_net_is_the_moving_average(plan, through):
+    update, state = running.start(plan)
+    batches = loader.batches(plan.source, batch=2, seed=0)
+    average = jax.tree.map(np.float64, state.average)
+    for step in range(STEPS):
+        state, _ = update(state, next(batches))
+        share = 1 - min(0.9, (1 + step) / (10 + step))
+        average = jax.tree.map(lambda a, b: a + share * (np.float64(b) - a), average, (state.params, state.batch_stats))
+    batches.close()
+    net = weights.load(through / "net.npz")
+    close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)  # noqa: E731
+    jax.tree.map(close, (net.variables["params"], net.variables["batch_stats"]), average)
+
+
+def test_a_loss_that_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan, through, tmp_path, monkeypatch):
+    update, state = running.start(plan)
+
+    def poisoned(state, batch):
+        after, metrics = update(state, batch)
+        return after, metrics._replace(loss=jnp.where(state.step == 4, jnp.nan, metrics.loss))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "start", lambda _: (poisoned, state))
+        with pytest.raises(
+            InputError, match=r"loss nan at step 5; .* that of step 4, .* failed_00000005.npz"
+        ) as raised:
+            run(tmp_path, plan)
+    assert "learning rate" in str(raised.value)
+    kept = np.load(tmp_path / "failed_00000005.npz", allow_pickle=False)
+    _, step_key = jax.random.split(jax.random.key(plan.seed))
+    again = plan.prepare(jax.random.fold_in(step_key, 4), {"index": kept["batch_index"]})
+    np.testing.assert_array_equal(kept["images"], again.images)
+    np.testing.assert_array_equal(kept["points"], again.points)
+    _same(run(tmp_path, plan), through)  # the poison was not in the data
+
+
+def test_progress_counts_images_of_this_process_alone(plan, tmp_path):
+    seen: list[Progress] = []
+    with pytest.raises(Stopped):
+        run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
+    assert seen[-1].images_per_second > 0
+    assert seen[-1].nrmse is not None
+
+
+def test_values_go_to_a_writer_too(plan, through, tmp_path):
+    written = []
+    run(tmp_path, plan, writer=lambda step, values: written.append({"step": step} | dict(values)))
+    assert written == log.read_metrics(tmp_path)
+
+
+def test_tensorboard_reads_what_is_written(tmp_path):
+    pytest.importorskip("tensorboardX")
+    write = log.tensorboard(tmp_path)
+    write(3, {"loss": 0.5, "nrmse": 7.0})
+    (events,) = tmp_path.iterdir()
+    content = events.read_bytes()
+    assert b"loss" in content
+    assert b"nrmse" in content
+
+
+def test_metrics_without_a_file_are_none(tmp_path):
+    assert log.read_metrics(tmp_path) == []
+    log.cut_metrics(tmp_path, 3)
+    assert not list(tmp_path.iterdir())
+    (tmp_path / log.METRICS).write_text(json.dumps({"step": 1}) + '\n{"step": 4}\n{"ste')
+    log.cut_metrics(tmp_path, 3)
+    assert log.read_metrics(tmp_path) == [{"step": 1}]
