@@ -11,13 +11,13 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 from flax import traverse_util
 
 from fhr_jax import heatmap, train
 from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples
 from fhr_jax.hourglass import TINY
-import optax
 
 CONFIG = TINY._replace(landmarks=5, stacks=1, depth=1)
 BATCH, STEPS = 8, 20

@@ -5,6 +5,7 @@ import json
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from fhr_jax import heatmap, log, weights
@@ -125,7 +126,8 @@ def test_the_net_is_the_moving_average(plan, through):
     for step in range(STEPS):
         state, _ = update(state, next(batches))
         share = 1 - min(0.9, (1 + step) / (10 + step))
-        average = jax.tree.map(lambda a, b: a + share * (np.float64(b) - a), average, (state.params, state.batch_stats))
+        new = jax.tree.map(np.float64, (state.params, state.batch_stats))
+        average = optax.incremental_update(new, average, share)
     batches.close()
     net = weights.load(through / "net.npz")
     close = lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)  # noqa: E731

@@ -1,0 +1,144 @@
+"""From the paper's recipe to a modern one, one change at a time, with the same number of images each.
+
+    python experiments/recipe_ablation.py --out runs/recipes --photographs DIR
+
+Each row keeps the changes of the rows above it. Measured on held-out synthetic faces, and on photographs where a folder
+is given: NRMSE in percent. Every net is kept, and a run that was stopped goes on.
+
+Paper:    its recipe is the first row; the others are ours.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from fhr_jax import evaluate, plots
+from fhr_jax.data import examples, loader
+from fhr_jax.data.records import open_dataset
+from fhr_jax.errors import InputError
+from fhr_jax.files import alone, output_folder, write_json
+from fhr_jax.hourglass import PRESETS
+from fhr_jax.train import PAPER, Recipe
+from fhr_jax.train.run import Plan, run
+
+CHANGES: dict[str, dict[str, Any]] = {
+    "the paper's": {},
+    "+ cross-entropy": {"loss": "cross_entropy"},
+    "+ batch of 16": {"batch": 16},
+    "+ Adam at 2e-3": {"method": "adam", "rate": 2e-3},
+    "+ warm-up and cosine": {"schedule": "cosine"},
+    "+ clipped gradients": {"clip": 10.0},
+    "+ averaged parameters": {"average": 0.998},
+    "+ decay of weights": {"method": "adamw", "decay": 1e-2},
+    "+ bfloat16": {"dtype": "bfloat16"},
+}
+
+
+@dataclass(frozen=True)
+class Options:
+    """Train nets with recipes between the paper's and a modern one."""
+
+    out: Path
+    """Folder for nets, summary.json and the plot."""
+    photographs: Path | None = None
+    """Folder of photographs with .pts files."""
+    preset: str = "small"
+    """Size of the net."""
+    images: int = 9600
+    """Synthetic faces that each net sees."""
+    seeds: tuple[int, ...] = (0,)
+    """Of the nets and the faces."""
+    rows: tuple[str, ...] = tuple(CHANGES)
+    """Which rows to train; so several processes can share the work."""
+
+
+def recipes() -> dict[str, Recipe]:
+    """Name to recipe, each with the changes of those before."""
+    recipe, made = PAPER, {}
+    for name, change in CHANGES.items():
+        recipe = recipe._replace(**change)
+        made[name] = recipe
+    return made
+
+
+def learn(options: Options, name: str, seed: int, held_out: examples.Examples) -> Path:
+    """Train one net, if it is not there yet; returns its folder."""
+    config, recipe = PRESETS[options.preset], recipes()[name]
+    folder = options.out / f"{list(CHANGES).index(name)}_seed{seed}"
+    steps = max(1, options.images // recipe.batch)
+    plan = Plan(
+        config=config,
+        recipe=recipe,
+        steps=steps,
+        source=loader.Indices(held_out.images.shape[0], 2**31 - 1),
+        prepare=examples.rendered(jax.random.key(seed), config.crop),
+        held_out=held_out,
+        seed=seed,
+        validate_every=max(1, steps // 8),
+        save_every=max(1, steps // 8),
+    )
+    if not (folder / "net.npz").exists():
+        with alone(output_folder(folder)), tqdm(total=steps, desc=f"{name}, seed {seed}") as bar:
+            run(folder, plan, report=lambda progress: bar.update(progress.step - bar.n))
+    return folder
+
+
+def measure(folder: Path, photographs: Path | None, held_out: examples.Examples) -> dict[str, float]:
+    """Errors of a net, and the seconds that it took."""
+    from fhr_jax import log, weights
+
+    net = weights.load(folder / "net.npz")
+    row = {"synthetic": evaluate.validate(net, held_out)}
+    row["images_per_second"] = float(log.read_metrics(folder)[-1]["images_per_second"])
+    if photographs is not None:
+        errors = evaluate.errors(evaluate.predict_records(net, open_dataset(photographs)))
+        row |= {"photographs": float(errors.mean()), "photographs_median": float(np.median(errors))}
+    return row
+
+
+def main(options: Options) -> dict[str, Any]:
+    """Train what is missing, measure what is there, print the table, write summary.json and the plot."""
+    for name in options.rows:
+        if name not in CHANGES:
+            raise InputError(f"--rows: {name!r}, expected some of {', '.join(CHANGES)}")
+    output_folder(options.out)
+    config = PRESETS[options.preset]
+    results: dict[str, list[dict[str, float]]] = {name: [] for name in options.rows}
+    for seed in options.seeds:
+        held_out = examples.rendered_set(jax.random.key(seed), range(64), config.crop)
+        for name in options.rows:
+            folder = learn(options, name, seed, held_out)
+            results[name].append(measure(folder, options.photographs, held_out))
+    columns = list(next(iter(results.values()))[0])
+    print(f"{'':24} " + "  ".join(f"{column:>18}" for column in columns))
+    for name, rows in results.items():
+        values = [
+            f"{np.mean([row[c] for row in rows]):11.2f} ({np.std([row[c] for row in rows]):4.2f})" for c in columns
+        ]
+        print(f"{name:24} " + "  ".join(values))
+    summary = {"images": options.images, "seeds": list(options.seeds), "jax": jax.__version__, "results": results}
+    write_json(options.out / "summary.json", summary)
+    column = "photographs" if options.photographs else "synthetic"
+    plots.bars(
+        {name: _mean_and_spread(results, name, column) for name in results},
+        options.out / "recipes.png",
+        label="NRMSE, % of the inter-ocular distance",
+    )
+    return summary
+
+
+def _mean_and_spread(results: dict[str, list[dict[str, float]]], name: str, column: str) -> tuple[float, float]:
+    values = [row[column] for row in results[name]]
+    return float(np.mean(values)), float(np.std(values))
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None
