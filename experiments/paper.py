@@ -26,7 +26,6 @@ from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
 from fhr_jax.files import alone, output_folder
 from fhr_jax.hourglass import Config
-from fhr_jax.markup import FACE68
 from fhr_jax.train import Recipe, face_mesh
 from fhr_jax.train.run import Plan, Progress, run
 
