@@ -1,13 +1,19 @@
 """`fhr-jax train`: a run, its resume, and what it refuses."""
 
+import errno
 import json
+import os
+import signal
 
+import jax
 import numpy as np
 import pytest
 
 from fhr_jax import cli, log, weights
 from fhr_jax.data import pts
-from tests.nets import shared_programs, stopped_after
+from fhr_jax.files import alone
+from fhr_jax.train import run
+from tests.nets import random_net, shared_programs, stopped_after
 
 pytest.importorskip("cv2")
 
@@ -113,3 +119,79 @@ def test_landmarks_of_no_known_markup_are_refused(tmp_path, capsys):
 def test_a_folder_without_photographs_is_named(tmp_path, capsys):
     assert cli.main(["train", "--out", str(tmp_path / "out"), "--data", str(tmp_path)]) == 2
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_asked_to_end_by_a_cluster_it_saves_and_goes_on(photographs, through, tmp_path, capsys, monkeypatch):
+    whole = run.fit
+
+    def interrupted(update, state, batches, *, steps, callback):
+        def also(state, metrics):
+            if int(state.step) == 3:
+                os.kill(os.getpid(), signal.SIGTERM)
+            callback(state, metrics)
+
+        return whole(update, state, batches, steps=steps, callback=also)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "fit", interrupted)
+        assert cli.main(_command(photographs, tmp_path / "run")) == 128 + signal.SIGTERM
+    assert "stopped and saved at step 3; the same command goes on" in capsys.readouterr().err
+    assert cli.main(_command(photographs, tmp_path / "run")) == 0
+    for name, array in np.load(through / "net.npz", allow_pickle=False).items():
+        np.testing.assert_array_equal(np.load(tmp_path / "run" / "net.npz")[name], array)
+
+
+def test_a_dry_run_counts_and_leaves_nothing(photographs, tmp_path, capsys):
+    assert cli.main([*_command(photographs, tmp_path / "run"), "--dry-run"]) == 0
+    said = capsys.readouterr().out
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(random_net().variables["params"]))
+    assert f"tiny: {parameters:,} parameters" in said
+    assert "an update of 2 crops" in said
+    assert "the run: 4 updates, 8 images of 4 faces" in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_runs_at_once_are_refused(photographs, tmp_path, capsys):
+    out = tmp_path / "run"
+    out.mkdir()
+    with alone(out):
+        assert cli.main(_command(photographs, out)) == 2
+    assert "another process is at work there" in capsys.readouterr().err
+
+
+def test_a_full_disk_gives_one_line(photographs, tmp_path, capsys, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path / "run" / "checkpoints"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run.checkpoint, "save", full)
+        assert cli.main(_command(photographs, tmp_path / "run")) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert "No space left on device" in lines[-1]
+    assert cli.main(_command(photographs, tmp_path / "run")) == 0
+
+
+def test_no_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
+    def exhausted(*_, **__):
+        raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
+
+    monkeypatch.setattr(run, "fit", exhausted)
+    assert cli.main(_command(photographs, tmp_path / "run")) == 2
+    assert "no memory for batches of 2: take a smaller --batch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        (["--learning-rate", "0"], "--learning-rate is 0.0"),
+        (["--average", "1"], "--average is 1.0"),
+        (["--devices", "99"], "99 devices asked for; JAX sees "),
+        (["--processes", "2"], "--coordinator, --processes and --process go together"),
+        (["--coordinator", "here", "--processes", "2", "--process", "0"], "--coordinator is here, expected HOST:PORT"),
+        (["--coordinator", "a:1", "--processes", "2", "--process", "2"], "--process is 2, expected 0 to 1"),
+        (["--distributed"], "no cluster found"),
+    ],
+)
+def test_options_of_devices_are_checked(photographs, tmp_path, capsys, more, said):
+    assert cli.main([*_command(photographs, tmp_path / "run"), *more]) == 2
+    assert said in capsys.readouterr().err.strip().splitlines()[-1]

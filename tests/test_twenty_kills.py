@@ -1,0 +1,75 @@
+"""Twenty kills at any moment, and the final parameters are those of a run that nothing disturbed."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from fhr_jax import log
+from fhr_jax.data import pts
+
+KILLS, STEPS = 20, 400
+
+
+@pytest.fixture
+def command(tmp_path):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for i in range(9):
+        Image.fromarray(rng.integers(0, 255, (80, 90, 3), np.uint8)).save(tmp_path / f"{i}.png")
+        pts.write(tmp_path / f"{i}.pts", rng.uniform(20, 60, (68, 2)))
+    options = ["--preset", "tiny", "--data", str(tmp_path), "--held-out", "2", "--batch", "2", "--average", "0.9"]
+    every = ["--save-every", "7", "--validate-every", "25"]
+    return [sys.executable, "-m", "fhr_jax.cli", "train", *options, "--steps", str(STEPS), *every]
+
+
+def _start(command, out, programs):
+    environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": str(programs)}
+    environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    return subprocess.Popen([*command, "--out", str(out)], env=environment, stderr=subprocess.PIPE)
+
+
+def _lines(folder):
+    return [{k: v for k, v in line.items() if "second" not in k} for line in log.read_metrics(folder)]
+
+
+@pytest.mark.slow
+def test_twenty_kills(command, tmp_path):
+    programs = tmp_path / "programs"
+    through = _start(command, tmp_path / "through", programs)
+    assert through.wait(timeout=900) == 0
+    began = time.monotonic()
+    assert _start(command, tmp_path / "again", programs).wait(timeout=900) == 0
+    whole = time.monotonic() - began  # with programs that are compiled
+    moments, killed, out = random.Random(0), 0, tmp_path / "killed"
+    for kill in range(KILLS):
+        process = _start(command, out, programs)
+        # Anywhere from the start of Python to some way into the updates that are left; some fall into a save.
+        time.sleep(moments.uniform(0.1, 1.0) * whole)
+        process.send_signal(signal.SIGTERM if kill % 5 == 4 else signal.SIGKILL)
+        code = process.wait(timeout=120)
+        assert code in (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM, 0), process.stderr.read().decode()[
+            -2000:
+        ]
+        killed += code != 0
+        if code == 0:  # it was done before: begin again, with the kills that are left
+            _same(tmp_path / "through", out)
+            out = tmp_path / f"killed{kill}"
+    assert killed >= KILLS // 2
+    assert _start(command, out, programs).wait(timeout=900) == 0
+    _same(tmp_path / "through", out)
+
+
+def _same(through, folder):
+    for name in ("net.npz", "best.npz"):
+        expected, found = (np.load(path / name, allow_pickle=False) for path in (through, folder))
+        assert set(expected) == set(found)
+        for key in expected:
+            np.testing.assert_array_equal(found[key], expected[key], err_msg=f"{name} {key}")
+    assert _lines(folder) == _lines(through)
