@@ -7,7 +7,7 @@ from pathlib import Path
 import fhr_jax
 
 LAYERS = (
-    ("types", "markup", "errors", "files", "npz"),
+    ("types", "markup", "errors", "files", "memory", "npz"),
     ("geometry", "heatmap", "hourglass", "filters", "losses", "metrics"),
     ("crop", "augment", "stabilizer", "weights"),
     ("data", "pipeline"),

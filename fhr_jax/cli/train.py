@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 
-from fhr_jax import log
+from fhr_jax import log, memory
 from fhr_jax.cli import cluster, signals
 from fhr_jax.errors import InputError
 from fhr_jax.files import alone, output_folder
@@ -94,6 +94,7 @@ class Train:
 def run(options: Train) -> None:
     """Train, showing progress; see `Train`."""
     _check(options)
+    memory.keep_freed()
     cluster.join(
         distributed=options.distributed,
         coordinator=options.coordinator,
