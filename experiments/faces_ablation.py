@@ -7,6 +7,23 @@ A `small` net is trained on synthetic faces alone, with all ingredients and with
 photographs with 68 landmarks by hand, cropped by the box of those landmarks x 1.3, mirror averaging. Figures are NRMSE
 in percent of the distance of the outer eye corners. Recipes were chosen on `--chosen-on`; the others stand apart.
 Every net is kept, and a run that was stopped goes on.
+
+Cost:     six minutes of one core a net of 400 steps.
+Figures:  two x86 cores, jax 0.10.2, `--steps 400 --seeds 0`: 6,400 faces a net, nine photographs; mean of all, medians
+          of the five chosen on and of the other four, and mean by region.
+
+    without          mean  chosen on  others      jaw   brows    nose    eyes   mouth
+    (nothing)        9.12       8.25    6.45    11.48   11.12    9.63    8.87    6.02
+    degradation     12.24      10.68    6.25    11.71   10.53   14.04    8.59   14.93
+    background       8.57       7.19    6.27    10.59   10.73    8.87    7.60    6.22
+    hair             8.80       7.98    6.24     9.77   11.16    8.74    9.80    6.23
+    glasses          8.59       8.93    6.65    11.67    9.85    8.44    7.57    6.02
+    occluder         8.50       7.97    6.89    10.74    9.49    8.12    7.75    6.73
+    expression       9.31       8.90    6.78    10.79   11.26   10.55    9.46    6.43
+
+          Degradation is worth three points. What the others are worth cannot be seen here: so few faces into the
+          training, a net learns faster from simpler ones, and one seed differs from another by about as much
+          (0.3 of the mean, after eight times as many steps).
 """
 
 import json
