@@ -31,6 +31,8 @@ COMMANDS = {
     "evaluate": Command("evaluate", "Evaluate", "measure the error of predictions, or of a net on photographs"),
     "data": Command("data", "Data", "build the datasets 300W, 300-VW and Talking Face, and look at one"),
     "train": Command("train", "Train", "train a network"),
+    "export": Command("export", "Export", "write a net for use without its code: safetensors and StableHLO"),
+    "import": Command("import_net", "Import", "read a net of PyTorch, or one that was exported"),
     "fit": Command("fit", "Fit", "fit the stabilizer's parameters"),
 }
 
@@ -92,8 +94,25 @@ def _main(arguments: list[str]) -> int:
     module = importlib.import_module(f"fhr_jax.cli.{command.module}")
     options = _options(getattr(module, command.options), name, arguments[1:])
     if options is not None:
+        _check_device()
         module.run(options)
     return 0
+
+
+def _check_device() -> None:
+    """Where a device was asked for that is not there, say so before any work."""
+    asked = os.environ.get("JAX_PLATFORMS")
+    if not asked:
+        return
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # jax asserts where CUDA is asked for and no GPU is visible
+        reason = (str(error).split(" (set JAX_PLATFORMS")[0].splitlines() or ["no NVIDIA GPU is visible"])[0]
+        raise InputError(
+            f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it to run on what there is"
+        ) from error
 
 
 def _options(options: Any, name: str, arguments: list[str]) -> Any:

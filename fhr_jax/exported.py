@@ -1,0 +1,117 @@
+"""Reading and calling a folder that `export.write` made; needs neither Flax nor the code of the network.
+
+The folder holds `net.json` (what the net is and takes), `params.safetensors` (its arrays) and programs in StableHLO, for
+any number of crops, on CPU, GPU and TPU. No file is unpickled, and none holds Python code: XLA compiles the programs, and one
+that would call anything outside itself is refused.
+"""
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from fhr_jax import inputs, tensors
+from fhr_jax.errors import InputError
+
+FORMAT, VERSION = "fhr-jax net", 1
+HEADER, PARAMS = "net.json", "params.safetensors"
+MAX_HEADER, MAX_PROGRAM = 2**20, 2**28
+"""Bytes; larger files are refused."""
+_HARMLESS = {"shape_assertion"}
+"""Calls that `jax.export` puts into programs for any batch, and takes out before they are compiled."""
+
+Call = Callable[[Float[Array, "b s s 3"]], dict[str, Array]]
+
+
+def program_file(name: str) -> str:
+    """The file of a program: "net" (crops to landmarks) or "maps" (crops to heatmaps)."""
+    return f"{name}.stablehlo"
+
+
+def header(folder: str | os.PathLike[str]) -> dict[str, Any]:
+    """What stands in `net.json`.
+
+    Raises:
+        InputError: the folder holds no exported net, or one of a version that is not known here.
+    """
+    path = Path(folder) / HEADER
+    try:
+        found = json.loads(_bytes(path, MAX_HEADER))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise InputError(f"{path}: not a net that `fhr-jax export` wrote")
+    if found.get("version") != VERSION:
+        raise InputError(f"{path}: version {found.get('version')!r} of the format, expected {VERSION}")
+    return found
+
+
+def call(folder: str | os.PathLike[str], program: str = "net") -> Call:
+    """The program of an exported net as a function of crops, compiled once for each number of them.
+
+    Args:
+        folder: what `export.write` made.
+        program: "net" gives {"points": (B, M, 2), in pixels of the crop, "confidence": ...}, the fields of
+            `pipeline.Prediction`; "maps" gives {"maps": (B, h, w, M)}, where it was exported.
+
+    Returns:
+        A function of crops (B, S, S, 3) with values in [0, 1], B from 1.
+
+    Raises:
+        InputError: a file is missing, damaged or too large, the program calls something outside itself, or the
+            arrays are not those that it takes; from the function: crops of another shape or type, or with NaN.
+    """
+    folder = Path(folder)
+    header(folder)
+    path = folder / program_file(program)
+    exported = _program(path, _bytes(path, MAX_PROGRAM))
+    params = {name: jnp.asarray(array) for name, array in tensors.read(folder / PARAMS).items()}
+    *expected, crops = exported.in_avals or (None,)
+    given = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(params)]
+    takes = jax.tree.structure(((params, 0), {})) == exported.in_tree
+    if not takes or given != [(aval.shape, aval.dtype) for aval in expected]:
+        raise InputError(f"{path}: does not take the arrays of {folder / PARAMS}")
+    if len(crops.shape) != 4 or not isinstance(crops.shape[1], int):
+        raise InputError(f"{path}: takes {crops}, expected a program of crops (B, S, S, 3)")
+    side, compiled = crops.shape[1], jax.jit(exported.call)
+
+    def run(crops: Float[Array, "b s s 3"]) -> dict[str, Array]:
+        inputs.check_crops(crops, side)
+        if not len(crops):
+            raise InputError("crops: none, expected at least one")
+        return compiled(params, jnp.asarray(crops, jnp.float32))
+
+    return run
+
+
+def _program(path: Path, content: bytes) -> jax.export.Exported:
+    try:
+        exported = jax.export.deserialize(bytearray(content))
+        text = exported.mlir_module()
+    except Exception as error:  # whatever bytes that are no program do to the reader
+        raise InputError(f"{path}: no program of jax.export that this version reads ({_line(error)})") from error
+    outside = set(re.findall(r'custom_call\s*@?"?([^\s"(]+)', text)) - _HARMLESS
+    if outside or exported.ordered_effects or exported.unordered_effects:
+        raise InputError(f"{path}: refused: it calls {', '.join(sorted(outside)) or 'out of the program'}")
+    return exported
+
+
+def _bytes(path: Path, limit: int) -> bytes:
+    try:
+        size = path.stat().st_size
+        if size > limit:
+            raise InputError(f"{path}: {size} bytes; at most {limit} are read")
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _line(error: Exception) -> str:
+    return (str(error).strip().split("\n")[0] or type(error).__name__)[:200]
