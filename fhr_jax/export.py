@@ -2,15 +2,14 @@
 
 The programs are the whole path from crops to landmarks, as `pipeline.predict` computes it, and on request the maps
 alone, by `jax.export`: for any number of crops and lowered for several platforms at once. They take the parameters as
-an argument, a dict by name, so that nothing is stored twice. No safety check of `jax.export` is switched off. Whoever has
-jax and safetensors can call them without this package; `exported` does it with checks.
+an argument, a dict by name, so that nothing is stored twice. No safety check of `jax.export` is switched off. Whoever
+has jax and safetensors can call them without this package; `exported` does it with checks.
 """
 
 import json
 import os
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -20,9 +19,8 @@ from jax import export as jax_export
 from jaxtyping import Array
 
 from fhr_jax import exported, pipeline, tensors, weights
-from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_folder
-from fhr_jax.heatmap import METHODS, Method
+from fhr_jax.heatmap import Method
 from fhr_jax.hourglass import PRESETS
 from fhr_jax.weights import Net
 
@@ -51,10 +49,9 @@ def write(
         platforms: what programs are lowered for: "cpu", "cuda", "rocm", "tpu".
 
     Raises:
-        InputError: the folder exists, a parameter is not finite, or an option is unknown.
+        InputError: the folder exists, a parameter is not finite, or an option is unknown
+            (see `pipeline.predict`).
     """
-    if method not in METHODS:
-        raise InputError(f"method {method!r} is none of {', '.join(METHODS)}")
     with atomic_folder(folder) as inner:
         arrays = weights.named_arrays(net, folder)
         tensors.write(inner / exported.PARAMS, arrays)
@@ -110,7 +107,7 @@ def _header(net: Net, mirror: bool, method: Method, programs: list[str], platfor
             "type": "float32",
             "channels": "red, green, blue",
             "range": [0, 1],
-            "crop": f"upright and square; its side is {pipeline.CROP_SCALE} times the longer side of the landmarks' box",
+            "crop": f"upright, square, {pipeline.CROP_SCALE} times as wide as the longer side of the landmarks' box",
         },
         "outputs": {name: text for name, text in outputs.items() if name != "maps" or "maps" in programs},
         "mirror": mirror,

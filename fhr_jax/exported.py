@@ -1,8 +1,8 @@
 """Reading and calling a folder that `export.write` made; needs neither Flax nor the code of the network.
 
-The folder holds `net.json` (what the net is and takes), `params.safetensors` (its arrays) and programs in StableHLO, for
-any number of crops, on CPU, GPU and TPU. No file is unpickled, and none holds Python code: XLA compiles the programs, and one
-that would call anything outside itself is refused.
+The folder holds `net.json` (what the net is and takes), `params.safetensors` (its arrays) and programs in StableHLO,
+for any number of crops, on CPU, GPU and TPU. No file is unpickled, and none holds Python code: XLA compiles the
+programs, and one that would call anything outside itself is refused.
 """
 
 import json
@@ -15,6 +15,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax import export
 from jaxtyping import Array, Float
 
 from fhr_jax import inputs, tensors
@@ -27,7 +28,8 @@ MAX_HEADER, MAX_PROGRAM = 2**20, 2**28
 _HARMLESS = {"shape_assertion"}
 """Calls that `jax.export` puts into programs for any batch, and takes out before they are compiled."""
 
-Call = Callable[[Float[Array, "b s s 3"]], dict[str, Array]]
+Crops = Float[Array, "b s s 3"] | Float[np.ndarray, "b s s 3"]
+Call = Callable[[Crops], dict[str, Array]]
 
 
 def program_file(name: str) -> str:
@@ -73,16 +75,9 @@ def call(folder: str | os.PathLike[str], program: str = "net") -> Call:
     path = folder / program_file(program)
     exported = _program(path, _bytes(path, MAX_PROGRAM))
     params = {name: jnp.asarray(array) for name, array in tensors.read(folder / PARAMS).items()}
-    *expected, crops = exported.in_avals or (None,)
-    given = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(params)]
-    takes = jax.tree.structure(((params, 0), {})) == exported.in_tree
-    if not takes or given != [(aval.shape, aval.dtype) for aval in expected]:
-        raise InputError(f"{path}: does not take the arrays of {folder / PARAMS}")
-    if len(crops.shape) != 4 or not isinstance(crops.shape[1], int):
-        raise InputError(f"{path}: takes {crops}, expected a program of crops (B, S, S, 3)")
-    side, compiled = crops.shape[1], jax.jit(exported.call)
+    side, compiled = _side(path, exported, params), jax.jit(exported.call)
 
-    def run(crops: Float[Array, "b s s 3"]) -> dict[str, Array]:
+    def run(crops: Crops) -> dict[str, Array]:
         inputs.check_crops(crops, side)
         if not len(crops):
             raise InputError("crops: none, expected at least one")
@@ -91,9 +86,9 @@ def call(folder: str | os.PathLike[str], program: str = "net") -> Call:
     return run
 
 
-def _program(path: Path, content: bytes) -> jax.export.Exported:
+def _program(path: Path, content: bytes) -> export.Exported:
     try:
-        exported = jax.export.deserialize(bytearray(content))
+        exported = export.deserialize(bytearray(content))
         text = exported.mlir_module()
     except Exception as error:  # whatever bytes that are no program do to the reader
         raise InputError(f"{path}: no program of jax.export that this version reads ({_line(error)})") from error
@@ -101,6 +96,16 @@ def _program(path: Path, content: bytes) -> jax.export.Exported:
     if outside or exported.ordered_effects or exported.unordered_effects:
         raise InputError(f"{path}: refused: it calls {', '.join(sorted(outside)) or 'out of the program'}")
     return exported
+
+
+def _side(path: Path, exported: export.Exported, params: dict[str, Array]) -> int:
+    """The side of the crops that a program takes beside `params`."""
+    given = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(params)]
+    if jax.tree.structure(((params, 0), {})) == exported.in_tree:
+        *expected, crops = exported.in_avals
+        if given == [(aval.shape, aval.dtype) for aval in expected] and len(crops.shape) == 4:
+            return int(crops.shape[1])
+    raise InputError(f"{path}: does not take the arrays of {path.parent / PARAMS} and crops (B, S, S, 3)")
 
 
 def _bytes(path: Path, limit: int) -> bytes:

@@ -5,12 +5,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.core import Tracer
 
 from fhr_jax.errors import InputError
 
 
-def check_crops(crops: Any, side: int) -> None:
-    """Crops for a net: floating-point numbers (B, side, side, 3), all finite; B may be 0.
+def check_crops(crops: Any, side: int, *, or_bytes: bool = False) -> None:
+    """Crops for a net: floating-point numbers (B, side, side, 3), all finite, or bytes; B may be 0.
 
     Inside a transformation (jit, grad, vmap) there are no numbers yet: only shape and type are looked at.
 
@@ -21,11 +22,13 @@ def check_crops(crops: Any, side: int) -> None:
         raise InputError(f"crops: a {type(crops).__name__}, expected an array (B, {side}, {side}, 3)")
     if crops.ndim != 4 or crops.shape[1:] != (side, side, 3):
         raise InputError(f"crops of shape {crops.shape}, expected (B, {side}, {side}, 3) for this net")
+    if or_bytes and crops.dtype == np.uint8:
+        return
     if not jnp.issubdtype(crops.dtype, jnp.floating):
         raise InputError(f"crops of {crops.dtype}, expected floating-point numbers in [0, 1]: divide bytes by 255")
-    if isinstance(crops, jax.core.Tracer):
+    if isinstance(crops, Tracer):
         return
-    finite = np.asarray(_finite(crops))
+    finite = np.isfinite(crops).all(axis=(1, 2, 3)) if isinstance(crops, np.ndarray) else np.asarray(_finite(crops))
     if not finite.all():
         raise InputError(f"crops: crop {finite.argmin()} holds NaN or infinity, expected values in [0, 1]")
 

@@ -96,9 +96,10 @@ BATCH = 16
 
 def predict_all(net: Net, crops: Float[Array, "n s s 3"] | UInt8[np.ndarray, "n s s 3"], **options: Any) -> Prediction:
     """`predict` for any number of crops (bytes, or values in [0, 1]), with one compiled program for all numbers."""
+    inputs.check_crops(crops, net.config.crop, or_bytes=True)
     number, scale = len(crops), 255 if crops.dtype == np.uint8 else 1
     if not number:
-        return predict(net, jnp.zeros((0, *crops.shape[1:])), **options)
+        return predict(net, jnp.zeros(crops.shape), **options)
     order = np.arange(-(-number // BATCH) * BATCH) % number
     parts = [predict(net, jnp.asarray(crops[i], jnp.float32) / scale, **options) for i in order.reshape(-1, BATCH)]
     return Prediction(*(jnp.concatenate(leaves)[:number] for leaves in zip(*parts, strict=True)))

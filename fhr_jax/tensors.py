@@ -26,7 +26,8 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
         if size > max_bytes:
             raise InputError(f"{path}: {size} bytes; at most {max_bytes} are read")
         with safe_open(path, framework="np") as file:  # the library checks its header against the file's length
-            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118: no dict
+            names = file.keys()
+            return {name: file.get_tensor(name) for name in names}
     except InputError:
         raise
     except OSError as error:

@@ -22,10 +22,10 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from fhr_jax import hourglass, tensors
+from fhr_jax import tensors
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import PRESETS, Config
-from fhr_jax.weights import LOSSES, Net
+from fhr_jax.weights import LOSSES, Net, shapes_of
 
 Colour = tuple[float, float, float]
 """A number for red, green and blue."""
@@ -46,9 +46,7 @@ _RESIDUAL = {
 }
 
 
-def load(
-    path: str | os.PathLike[str], config: Config, *, loss: str, mean: Colour = GRAY, std: Colour = UNIT
-) -> Net:
+def load(path: str | os.PathLike[str], config: Config, *, loss: str, mean: Colour = GRAY, std: Colour = UNIT) -> Net:
     """Read a network; the number of landmarks is that of the file.
 
     Args:
@@ -73,15 +71,13 @@ def load(
     if "conv1.weight" not in arrays:
         raise InputError(f"{path}: no stacked hourglass of PyTorch: it has no conv1.weight")
     config = _same_shape(path, arrays, config)
-    template = traverse_util.flatten_dict(jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config)), sep="/")
-    theirs = {name: _name(name, modules(config)) for name in template}
+    shapes, names = shapes_of(config), modules(config)
+    theirs = {name: _name(name, names) for name in shapes}
     if missing := sorted(set(theirs.values()) - set(arrays)):
         raise InputError(f"{path}: lacks {missing[0]} (and {len(missing) - 1} more) of {_preset(config)}")
     if extra := sorted(set(arrays) - set(theirs.values())):
         raise InputError(f"{path}: {extra[0]} (and {len(extra) - 1} more) does not belong to {_preset(config)}")
-    variables = {
-        name: _converted(path, theirs[name], arrays[theirs[name]], leaf.shape) for name, leaf in template.items()
-    }
+    variables = {name: _converted(path, theirs[name], arrays[theirs[name]], shape) for name, shape in shapes.items()}
     net = Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss)
     return fold(net, mean=mean, std=std)
 
@@ -179,7 +175,7 @@ def _same_shape(path: Path, arrays: dict[str, np.ndarray], config: Config) -> Co
     if wrong := [name for name in found if found[name] != expected[name]]:
         has, wants = (", ".join(f"{name} {values[name]}" for name in wrong) for values in (found, expected))
         raise InputError(f"{path}: a network with {has}; {_preset(config)} has {wants}")
-    return config._replace(landmarks=length("score.0.weight"))
+    return config._replace(landmarks=length("score.0.weight") or config.landmarks)
 
 
 def _preset(config: Config) -> str:

@@ -6,6 +6,7 @@ A folder that `export.write` made is read alike.
 import json
 import math
 import os
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -88,6 +89,13 @@ def named_arrays(
     return result
 
 
+@cache
+def shapes_of(config: Config) -> dict[str, tuple[int, ...]]:
+    """The shapes of a network's arrays by path; nothing is computed."""
+    template = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
+    return {name: leaf.shape for name, leaf in traverse_util.flatten_dict(template, sep="/").items()}
+
+
 def load(path: str | os.PathLike[str] | None = None) -> Net:
     """Read a net from an .npz file or an exported folder, by default the one that ships with the package.
 
@@ -102,16 +110,15 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
         arrays = npz.read(path)
         entry = arrays.pop(_ENTRY, None)
     config, loss = _header(path, entry)
-    template = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
-    shapes = traverse_util.flatten_dict(template, sep="/")
+    shapes = shapes_of(config)
     name = next((f"preset {key!r}" for key, preset in PRESETS.items() if preset == config), "its configuration")
     if missing := sorted(set(shapes) - set(arrays)):
         raise InputError(f"{path}: lacks {missing[0]} (and {len(missing) - 1} more) of {name}")
     if extra := sorted(set(arrays) - set(shapes)):
         raise InputError(f"{path}: {extra[0]} (and {len(extra) - 1} more) does not belong to {name}")
     for key, array in arrays.items():
-        if array.shape != shapes[key].shape:
-            raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key].shape} for {name}")
+        if array.shape != shapes[key]:
+            raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key]} for {name}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise InputError(f"{path}: {key} must hold finite floating-point numbers")
     variables = {key: jnp.asarray(array, jnp.float32) for key, array in arrays.items()}

@@ -68,5 +68,5 @@ def test_files_that_are_missing_or_too_large(tmp_path):
 def test_types_that_numpy_lacks(tmp_path):
     path = tmp_path / "bad.safetensors"
     path.write_bytes(file_of({"a": {"dtype": "F4", "shape": [2], "data_offsets": [0, 1]}}, b"1"))
-    with pytest.raises(InputError, match="bad.safetensors"):
+    with pytest.raises(InputError, match=r"numbers of a type|not a .safetensors"):
         tensors.read(path)

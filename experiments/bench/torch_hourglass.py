@@ -53,7 +53,7 @@ class Scales(nn.Module):
         return self._scale(len(self.hg) - 1, x)
 
     def _scale(self, n: int, x: Tensor) -> Tensor:
-        branch, down, up, *innermost = self.hg[n]
+        branch, down, up, *innermost = self.hg[n].children()
         low = down(F.max_pool2d(x, 2))
         low = innermost[0](low) if n == 0 else self._scale(n - 1, low)
         return branch(x) + F.interpolate(up(low), scale_factor=2, mode="nearest")
