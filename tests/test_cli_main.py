@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -130,3 +131,28 @@ def test_a_full_disk_gives_one_line(monkeypatch, tmp_path, capsys):
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "steady.npz: No space left on device" in error
     assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]
+
+
+EVERY_COMMAND = """
+from fhr_jax import cli
+cli._options = lambda options, name, arguments: options  # whatever its options are
+for name in cli.COMMANDS:
+    assert cli.main([name]) == 2, name
+"""
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu", "nonsense"])
+def test_a_device_that_is_not_there_gives_one_line_from_every_command(tmp_path, platform):
+    if {"cuda": "gpu"}.get(platform, platform) in {device.platform for device in jax.devices()}:
+        pytest.skip(f"there is a {platform} device here")
+    environment = os.environ | {"JAX_PLATFORMS": platform}
+    process = [sys.executable, "-c", EVERY_COMMAND]
+    result = subprocess.run(process, capture_output=True, text=True, timeout=120, env=environment)
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(cli.COMMANDS)
+    for line in lines:
+        assert line.startswith(f"fhr-jax: error: JAX_PLATFORMS={platform}: no such device here (")
+        assert line.endswith("; unset it to run on what there is")
+    assert call("export", "--out", f"{tmp_path}/net", env=environment).returncode == 2
+    assert not list(tmp_path.iterdir())
