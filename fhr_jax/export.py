@@ -14,7 +14,6 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import traverse_util
 from jax import export as jax_export
 from jaxtyping import Array
 
@@ -71,20 +70,16 @@ def _export(program: Program, shapes: Any, side: int, platforms: Sequence[str]) 
 
 def _landmarks(net: Net, mirror: bool, method: Method) -> Program:
     def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
-        return pipeline.predict(_filled(net, params), crops, mirror=mirror, method=method)._asdict()
+        return pipeline.predict(weights.filled(net, params), crops, mirror=mirror, method=method)._asdict()
 
     return program
 
 
 def _maps(net: Net, mirror: bool) -> Program:
     def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
-        return {"maps": pipeline.heatmaps(_filled(net, params), crops, mirror=mirror)}
+        return {"maps": pipeline.heatmaps(weights.filled(net, params), crops, mirror=mirror)}
 
     return program
-
-
-def _filled(net: Net, params: dict[str, Array]) -> Net:
-    return net._replace(variables=traverse_util.unflatten_dict(params, sep="/"))
 
 
 def _header(net: Net, mirror: bool, method: Method, programs: list[str], platforms: list[str]) -> dict[str, Any]:
@@ -94,6 +89,7 @@ def _header(net: Net, mirror: bool, method: Method, programs: list[str], platfor
         "points": f"(batch, {landmarks}, 2): x to the right, y down, in pixels of the crop; pixel centres lie at "
         "integers from 0",
         "confidence": f"(batch, {landmarks}): how sure the net is of a landmark, in [0, 1]",
+        "covariance": f"(batch, {landmarks}, 2, 2): in square pixels of the crop, order (x, y)",
         "maps": f"(batch, {config.heatmap}, {config.heatmap}, {landmarks}): map pixel u lies at "
         f"(u + 1/2) * {side // config.heatmap} - 1/2 of the crop",
     }
@@ -109,7 +105,7 @@ def _header(net: Net, mirror: bool, method: Method, programs: list[str], platfor
             "range": [0, 1],
             "crop": f"upright, square, {pipeline.CROP_SCALE} times as wide as the longer side of the landmarks' box",
         },
-        "outputs": {name: text for name, text in outputs.items() if name != "maps" or "maps" in programs},
+        "outputs": {name: outputs[name] for name in (*pipeline.Prediction._fields, *programs) if name in outputs},
         "mirror": mirror,
         "method": method,
         "programs": {name: exported.program_file(name) for name in programs},

@@ -6,6 +6,7 @@ A folder that `export.write` made is read alike.
 import json
 import math
 import os
+from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -87,6 +88,11 @@ def named_arrays(
             raise InputError(f"{path}: not written: {name} is not finite in {array.dtype}")
         result[name] = array
     return result
+
+
+def filled(net: Net, arrays: Mapping[str, jax.Array]) -> Net:
+    """The net with other arrays, named as `named_arrays` names them; works on tracers."""
+    return net._replace(variables=traverse_util.unflatten_dict(dict(arrays), sep="/"))
 
 
 @cache
