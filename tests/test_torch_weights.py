@@ -124,8 +124,10 @@ def test_another_mean_is_folded_exactly_but_for_the_border(tiny, tmp_path):
     seen = (images - np.array(MEAN, np.float32)) / np.array(STD, np.float32)
     with torch.no_grad():
         expected = tiny.conv1(torch.from_numpy(seen.transpose(0, 3, 1, 2).copy())).permute(0, 2, 3, 1).numpy()
-    stem = nn.Conv(64, (7, 7), (2, 2), padding=hourglass.STEM_PADDING)
-    found = np.asarray(stem.apply({"params": net.variables["params"]["Conv_0"]}, images - 0.5))
+    expected = expected - tiny.bn1.running_mean.numpy()
+    stem = nn.Conv(64, (7, 7), (2, 2), padding=hourglass.STEM_PADDING, use_bias=False)
+    kernel = {"kernel": net.variables["params"]["Conv_0"]["kernel"]}
+    found = np.asarray(stem.apply({"params": kernel}, images - 0.5)) + offset(net)
     np.testing.assert_allclose(found[:, 2:-1, 2:-1], expected[:, 2:-1, 2:-1], atol=1e-4)
 
     # Beyond the border ours sees 0.5 where theirs saw the mean: by hand, tap by tap.
@@ -149,6 +151,21 @@ def test_normalizing_the_crops_instead_is_exact(tiny, tmp_path):
     crops = jnp.asarray(0.5 + (images - np.array(MEAN)) / np.array(STD), jnp.float32)
     found = jax.jit(lambda crops: pipeline.heatmaps(net, crops, mirror=False))(crops)
     np.testing.assert_allclose(found, np.maximum(expected, 0), atol=1e-4)
+
+
+def offset(net):
+    """What the stem adds before its first normalization: its bias, if it has one, minus the running mean."""
+    bias = net.variables["params"]["Conv_0"].get("bias", 0.0)
+    return np.asarray(bias - net.variables["batch_stats"]["BatchNorm_0"]["mean"])
+
+
+def test_biases_before_normalizations_may_be_missing(peer, tmp_path):
+    network = randomized(peer(TINY, biases=False))
+    assert "conv1.bias" not in network.state_dict()
+    net = torch_weights.load(saved(network, tmp_path / "net.safetensors"), TINY, loss="squared")
+    images = images_of(TINY)
+    found = jax.jit(Hourglass(TINY).apply)(net.variables, images)
+    np.testing.assert_allclose(found, outputs(network, images), rtol=0, atol=1e-4)
 
 
 def without(*names):
@@ -218,8 +235,8 @@ def test_command(tiny, tmp_path, capsys):
     assert net.config == TINY._replace(sigma=1.5)
     stem = tiny.conv1.weight.numpy().transpose(2, 3, 1, 0) / np.array([1, 1, 0.5])[:, None]
     np.testing.assert_allclose(net.variables["params"]["Conv_0"]["kernel"], stem, rtol=1e-6)
-    bias = tiny.conv1.bias.numpy() + 0.5 * stem.sum(axis=(0, 1, 2))
-    np.testing.assert_allclose(net.variables["params"]["Conv_0"]["bias"], bias, rtol=1e-5, atol=1e-6)
+    bias = tiny.conv1.bias.numpy() - tiny.bn1.running_mean.numpy() + 0.5 * stem.sum(axis=(0, 1, 2))
+    np.testing.assert_allclose(offset(net), bias, rtol=1e-5, atol=1e-6)
 
 
 def test_bad_commands(tiny, tmp_path, capsys):

@@ -1,11 +1,12 @@
 """How fast the hourglass is: inference and a training step beside PyTorch, and the whole path from crops to landmarks.
 
-The peer is `torch_hourglass`, the same architecture in PyTorch, channels-last, eager or by torch.compile. Both get the
-same weights (how far their maps and first losses differ is printed), the same crops and targets, the same processors. A
-training step is forward, cross-entropy against Gaussian targets, backward and Adam (fused on both sides). Float32 is
-TF32 on GPUs on both sides; bfloat16 is autocast there and `dtype` here. Medians (and quartiles) of several calls after
-a warm-up, synchronised, the contestants taking turns in random order: compare ratios. The path counts from bytes on the
-host to landmarks on the host, with and without mirror averaging.
+The peer is `torch_hourglass`, the same architecture in PyTorch, channels-last, eager or by torch.compile; biases that
+do nothing are left out there if they are here. Both get the same weights (how far their maps and first losses differ
+is printed), the same crops and targets, the same processors. A training step is forward, cross-entropy against Gaussian
+targets, backward and Adam (fused on both sides). Float32 is TF32 on GPUs on both sides; bfloat16 is autocast there and
+`dtype` here. Medians (and quartiles) of several calls after a warm-up, synchronised, the contestants taking turns in
+random order: compare ratios. The path counts from bytes on the host to landmarks on the host, with and without mirror
+averaging.
 
 Paper:    says no time; its network is the preset paper, 53 GFLOP a crop of 256 pixels.
 Command:  python experiments/bench/network.py --out runs/network
@@ -37,7 +38,7 @@ from fhr_jax import hourglass, losses, pipeline, plots, tensors, torch_weights, 
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Config, Hourglass
-from fhr_jax.weights import Net
+from fhr_jax.weights import Net, shapes_of
 
 RATE = 2.5e-4
 """Learning rate of Adam; it changes no time."""
@@ -76,7 +77,7 @@ class Peer:
         torch.manual_seed(0)
         self.device = torch.device("cuda" if gpu else "cpu")
         self.kind = torch.bfloat16 if options.dtype == "bfloat16" else None
-        self.network = TorchHourglass(config).to(self.device)
+        self.network = TorchHourglass(config, biases="params/Conv_0/bias" in shapes_of(config)).to(self.device)
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
