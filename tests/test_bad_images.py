@@ -137,6 +137,15 @@ def test_one_crop_and_none(net):
         assert nothing.confidence.shape == (0, 68)
 
 
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (2, 400)])
+def test_images_smaller_than_any_face(net, size):
+    image = np.full((*size, 3), 128, np.uint8)
+    assert np.isfinite(pipeline.align_image(net, image, (0, 0, 2, 2)).points).all()
+    face = next(pipeline.align_video(net, [image], stabilize=False))
+    assert np.isnan(face.points).all()
+    assert not face.confidence.any()
+
+
 def kinds(gray):
     """A gray picture as files of many kinds hold it, by name; each shows the same."""
     import cv2
