@@ -175,13 +175,16 @@ def cut(path):
 
 
 BAD = {
-    "no header": (lambda f: (f / "net.json").unlink(), "net.json: cannot be read: No such file"),
+    "no header": (lambda f: (f / "net.json").unlink(), r"net.json: cannot be read: No such file or directory$"),
     "no json": (lambda f: (f / "net.json").write_text("{"), "net.json: not JSON"),
     "deep json": (lambda f: (f / "net.json").write_text("[" * 200_000), "net.json: not JSON"),
     "bytes": (lambda f: (f / "net.json").write_bytes(b"\xff\xfe\x00"), "net.json: not JSON"),
     "list": (lambda f: (f / "net.json").write_text("[]"), "not a net that `fhr-jax export` wrote"),
     "version": (lambda f: edited(f, version=2), "version 2 of the format, expected 1"),
-    "huge header": (lambda f: (f / "net.json").write_text(" " * 2**21), "at most 1048576 are read"),
+    "huge header": (
+        lambda f: (f / "net.json").write_text(" " * 2**21),
+        r"net.json: 2097152 bytes; at most 1048576 are read$",
+    ),
     "no program": (lambda f: (f / "net.stablehlo").unlink(), "net.stablehlo: cannot be read"),
     "cut program": (lambda f: cut(f / "net.stablehlo"), "net.stablehlo: no program of jax.export"),
     "empty program": (lambda f: (f / "net.stablehlo").write_bytes(b""), "net.stablehlo: no program of jax.export"),
