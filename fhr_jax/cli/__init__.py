@@ -59,6 +59,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.name not in _EXTRAS:
             raise
         return _refuse(f'this needs {error.name}, which is not installed: pip install "fhr-jax[{_EXTRAS[error.name]}]"')
+    except (RuntimeError, AssertionError):
+        missing = _missing_device()
+        if missing is None:
+            raise
+        return _refuse(missing)
     except KeyboardInterrupt:
         print("fhr-jax: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -94,25 +99,26 @@ def _main(arguments: list[str]) -> int:
     module = importlib.import_module(f"fhr_jax.cli.{command.module}")
     options = _options(getattr(module, command.options), name, arguments[1:])
     if options is not None:
-        _check_device()
         module.run(options)
     return 0
 
 
-def _check_device() -> None:
-    """Where a device was asked for that is not there, say so before any work."""
+def _missing_device() -> str | None:
+    """What is missing where a device was asked for that is not there.
+
+    Only asked after an error: looking for devices before would keep processes from joining a cluster.
+    """
     asked = os.environ.get("JAX_PLATFORMS")
     if not asked:
-        return
+        return None
     import jax
 
     try:
         jax.devices()
     except (RuntimeError, AssertionError) as error:  # jax asserts where CUDA is asked for and no GPU is visible
         reason = (str(error).split(" (set JAX_PLATFORMS")[0].splitlines() or ["no NVIDIA GPU is visible"])[0]
-        raise InputError(
-            f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it to run on what there is"
-        ) from error
+        return f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it to run on what there is"
+    return None
 
 
 def _options(options: Any, name: str, arguments: list[str]) -> Any:
