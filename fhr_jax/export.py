@@ -3,7 +3,7 @@
 The programs are the whole path from crops to landmarks, as `pipeline.predict` computes it, and on request the maps
 alone, by `jax.export`: for any number of crops and lowered for several platforms at once. They take the parameters as
 an argument, a dict by name, so that nothing is stored twice. No safety check of `jax.export` is switched off. Whoever
-has jax and safetensors can call them without this package; `exported` does it with checks.
+has jax, flatbuffers and safetensors can call them without this package; `exported` does it with checks.
 """
 
 import json

@@ -15,8 +15,8 @@ class Export:
 
     The folder of --out gets params.safetensors, net.json (shape, loss, conventions of input and output, versions) and
     net.stablehlo: the path from crops to landmarks and confidence for any number of crops, on CPU, GPU and TPU,
-    which jax alone can run; the README shows how. Reading any of them runs no code of theirs. `track`, `evaluate` and
-    `import` take the folder in place of a net.npz.
+    which jax (with flatbuffers and safetensors) runs without this package. Reading any of them runs no code of
+    theirs. `track`, `evaluate` and `import` take the folder in place of a net.npz.
 
     Example:  fhr-jax export --net runs/small/net.npz --out exported
     """
