@@ -13,7 +13,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, UInt8
 
-from fhr_jax import crop, geometry, heatmap, stabilizer
+from fhr_jax import crop, geometry, heatmap, inputs, stabilizer
 from fhr_jax.data.detector import Detector, cascade
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Method
@@ -77,13 +77,16 @@ def predict(
         method: of `heatmap.decode`.
 
     Raises:
-        InputError: crops of another size, or `mirror` for a number of landmarks without a known markup.
+        InputError: crops of another size or type, or with NaN; or `mirror` for a number of landmarks without a known
+            markup.
     """
     side = net.config.crop
-    if crops.shape[1:] != (side, side, 3):
-        raise InputError(f"crops of shape {crops.shape}, expected (B, {side}, {side}, 3) for this net")
+    inputs.check_crops(crops, side)
     if mirror and net.config.landmarks not in MARKUPS:
         raise InputError(f"mirror averaging of {net.config.landmarks} landmarks: known for 68 and 7; pass mirror=False")
+    if crops.shape[0] == 0:
+        one = predict(net, jnp.zeros((1, side, side, 3)), mirror=mirror, method=method)
+        return jax.tree.map(lambda leaf: leaf[:0], one)
     return _predict(net.variables, crops, net.config, net.loss, mirror, method)
 
 
@@ -93,7 +96,10 @@ BATCH = 16
 
 def predict_all(net: Net, crops: Float[Array, "n s s 3"] | UInt8[np.ndarray, "n s s 3"], **options: Any) -> Prediction:
     """`predict` for any number of crops (bytes, or values in [0, 1]), with one compiled program for all numbers."""
+    inputs.check_crops(crops, net.config.crop, or_bytes=True)
     number, scale = len(crops), 255 if crops.dtype == np.uint8 else 1
+    if not number:
+        return predict(net, jnp.zeros(crops.shape), **options)
     order = np.arange(-(-number // BATCH) * BATCH) % number
     parts = [predict(net, jnp.asarray(crops[i], jnp.float32) / scale, **options) for i in order.reshape(-1, BATCH)]
     return Prediction(*(jnp.concatenate(leaves)[:number] for leaves in zip(*parts, strict=True)))
@@ -101,16 +107,21 @@ def predict_all(net: Net, crops: Float[Array, "n s s 3"] | UInt8[np.ndarray, "n 
 
 @partial(jax.jit, static_argnums=(2, 3, 4, 5))
 def _predict(variables: Any, crops: Array, config: Config, loss: str, mirror: bool, method: Method) -> Prediction:
-    count = len(crops)
-    batch = jnp.concatenate([crops, crops[:, :, ::-1]]) if mirror else crops
-    maps = _heatmaps(jnp.asarray(Hourglass(config).apply(variables, batch))[-1], config, loss)
-    if mirror:
-        names = jnp.array(MARKUPS[config.landmarks].flip)
-        maps = (maps[:count] + maps[count:, :, ::-1][..., names]) / 2
-    maps = jnp.maximum(maps, 0)  # after the average, as the authors do
+    maps = heatmaps(Net(config, variables, loss), crops, mirror=mirror)
     to_crop = geometry.resize((config.heatmap, config.heatmap), (config.crop, config.crop))
     points = geometry.apply(to_crop, heatmap.decode(maps, sigma=config.sigma, method=method))
     return Prediction(points, jnp.clip(maps.max(axis=(1, 2)), 0, 1))
+
+
+def heatmaps(net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True) -> Float[Array, "b h w m"]:
+    """The maps that `predict` decodes, without negative values; not compiled by itself. Arguments as there."""
+    count, config = crops.shape[0], net.config
+    batch = jnp.concatenate([crops, crops[:, :, ::-1]]) if mirror else crops
+    maps = _heatmaps(jnp.asarray(Hourglass(config).apply(net.variables, batch))[-1], config, net.loss)
+    if mirror:
+        names = jnp.array(MARKUPS[config.landmarks].flip)
+        maps = (maps[:count] + maps[count:, :, ::-1][..., names]) / 2
+    return jnp.maximum(maps, 0)  # after the average, as the authors do
 
 
 def _heatmaps(maps: Array, config: Config, loss: str) -> Array:
@@ -133,8 +144,9 @@ def align_image(net: Net, image: Image, box: Box, *, passes: int = 1, mirror: bo
         mirror: as for `predict`.
 
     Raises:
-        InputError: the box is empty or not finite.
+        InputError: the box is empty or not finite, or the image is no array of RGB bytes.
     """
+    inputs.check_image(image)
     x, y, width, height = (float(value) for value in box)
     if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
         raise InputError(f"box {x:g},{y:g},{width:g},{height:g}: expected x,y,width,height with a positive size")
@@ -177,12 +189,16 @@ def align_video(
 
     Yields:
         A `Face` a frame, all NaN (confidence 0) where there is none.
+
+    Raises:
+        InputError: a frame is no array of RGB bytes; they are counted from 0.
     """
     if stabilize and params is None:
         params = stabilizer.default_params(net.config.landmarks)
     look_for = detector if detector is not None else cascade()
     square, state = None, None
     for number, image in enumerate(frames):
+        inputs.check_image(image, f"frame {number}")
         if number == 0 and box is not None:
             face = align_image(net, image, box, passes=2)
         else:

@@ -1,8 +1,13 @@
-"""A trained network in one .npz file: its arrays by path, and its configuration as JSON text."""
+"""A trained network in one .npz file: its arrays by path, and its configuration as JSON text.
+
+A folder that `export.write` made is read alike.
+"""
 
 import json
 import math
 import os
+from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -11,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
-from fhr_jax import hourglass, npz
+from fhr_jax import exported, hourglass, npz, tensors
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import PRESETS, Config
 
@@ -57,36 +62,69 @@ def save(path: str | os.PathLike[str], net: Net, *, dtype: Literal["float32", "f
     Raises:
         InputError: the folder cannot be written to, or a parameter is not finite (in `dtype`).
     """
-    arrays = {}
+    contents = named_arrays(net, path, dtype=dtype)
+    contents[_ENTRY] = np.array(json.dumps(header(net)))
+    npz.write(path, contents)
+
+
+def header(net: Net) -> dict[str, Any]:
+    """All of a net but its arrays, as JSON has it."""
+    return {"config": net.config._asdict(), "loss": net.loss}
+
+
+def named_arrays(
+    net: Net, path: str | os.PathLike[str], *, dtype: Literal["float32", "float16"] = "float32"
+) -> dict[str, np.ndarray]:
+    """The arrays of a net by path, such as "params/Conv_0/kernel", to be written to the file `path`.
+
+    Raises:
+        InputError: a parameter is not finite (in `dtype`).
+    """
+    result = {}
     for name, value in traverse_util.flatten_dict(net.variables, sep="/").items():
         with np.errstate(over="ignore"):  # said below
             array = np.asarray(value, dtype if name.startswith("params/") else "float32")
         if not np.isfinite(array).all():
             raise InputError(f"{path}: not written: {name} is not finite in {array.dtype}")
-        arrays[name] = array
-    arrays[_ENTRY] = np.array(json.dumps({"config": net.config._asdict(), "loss": net.loss}))
-    npz.write(path, arrays)
+        result[name] = array
+    return result
+
+
+def filled(net: Net, arrays: Mapping[str, jax.Array]) -> Net:
+    """The net with other arrays, named as `named_arrays` names them; works on tracers."""
+    return net._replace(variables=traverse_util.unflatten_dict(dict(arrays), sep="/"))
+
+
+@cache
+def shapes_of(config: Config) -> dict[str, tuple[int, ...]]:
+    """The shapes of a network's arrays by path; nothing is computed."""
+    template = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
+    return {name: leaf.shape for name, leaf in traverse_util.flatten_dict(template, sep="/").items()}
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Net:
-    """Read a net, by default the one that ships with the package.
+    """Read a net from an .npz file or an exported folder, by default the one that ships with the package.
 
     Raises:
         InputError: the file cannot be read, holds no net, or its arrays are not those of its configuration.
     """
     path = Path(path) if path is not None else DEFAULT
-    arrays = npz.read(path)
-    config, loss = _header(path, arrays.pop(_ENTRY, None))
-    template = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
-    shapes = traverse_util.flatten_dict(template, sep="/")
+    if path.is_dir():
+        entry = np.array(json.dumps(exported.header(path)))
+        arrays = tensors.read(path / exported.PARAMS)
+    else:
+        arrays = npz.read(path)
+        entry = arrays.pop(_ENTRY, None)
+    config, loss = _header(path, entry)
+    shapes = shapes_of(config)
     name = next((f"preset {key!r}" for key, preset in PRESETS.items() if preset == config), "its configuration")
     if missing := sorted(set(shapes) - set(arrays)):
         raise InputError(f"{path}: lacks {missing[0]} (and {len(missing) - 1} more) of {name}")
     if extra := sorted(set(arrays) - set(shapes)):
         raise InputError(f"{path}: {extra[0]} (and {len(extra) - 1} more) does not belong to {name}")
     for key, array in arrays.items():
-        if array.shape != shapes[key].shape:
-            raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key].shape} for {name}")
+        if array.shape != shapes[key]:
+            raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key]} for {name}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise InputError(f"{path}: {key} must hold finite floating-point numbers")
     variables = {key: jnp.asarray(array, jnp.float32) for key, array in arrays.items()}

@@ -7,11 +7,11 @@ from pathlib import Path
 import fhr_jax
 
 LAYERS = (
-    ("types", "markup", "errors", "files", "memory", "npz"),
-    ("geometry", "heatmap", "hourglass", "filters", "losses", "metrics"),
-    ("crop", "augment", "stabilizer", "weights"),
-    ("data", "pipeline"),
-    ("checkpoint", "log", "plots", "overlay"),
+    ("types", "markup", "errors", "files", "memory", "npz", "tensors"),
+    ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs"),
+    ("crop", "augment", "stabilizer", "exported", "weights"),
+    ("data", "pipeline", "torch_weights"),
+    ("checkpoint", "export", "log", "plots", "overlay"),
     ("train", "evaluate"),
     ("demo", "report"),
     ("cli",),

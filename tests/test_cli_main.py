@@ -6,6 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -129,4 +130,52 @@ def test_a_full_disk_gives_one_line(monkeypatch, tmp_path, capsys):
     assert cli.main(["smooth", str(track), str(tmp_path / "steady.npz")]) == 2
     error = capsys.readouterr().err.strip().splitlines()[-1]
     assert "steady.npz: No space left on device" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]
+
+
+EVERY_COMMAND = """
+import importlib
+from types import SimpleNamespace
+from fhr_jax import cli
+
+def run(options):
+    import jax
+    jax.numpy.zeros(1)
+
+for name, command in cli.COMMANDS.items():  # whatever its options are, it computes something
+    stand_in = SimpleNamespace(run=run, **{command.options: None})
+    cli.importlib = SimpleNamespace(import_module=lambda name: stand_in)
+    cli._options = lambda *_: 1
+    assert cli.main([name]) == 2, name
+"""
+
+
+@pytest.mark.parametrize("platform", ["cuda", "tpu", "nonsense"])
+def test_a_device_that_is_not_there_gives_one_line_from_every_command(platform):
+    if {"cuda": "gpu"}.get(platform, platform) in {device.platform for device in jax.devices()}:
+        pytest.skip(f"there is a {platform} device here")
+    environment = os.environ | {"JAX_PLATFORMS": platform}
+    process = [sys.executable, "-c", EVERY_COMMAND]
+    result = subprocess.run(process, capture_output=True, text=True, timeout=120, env=environment)
+    assert result.returncode == 0, result.stderr
+    lines = result.stderr.splitlines()
+    assert len(lines) == len(cli.COMMANDS)
+    for line in lines:
+        assert line.startswith(f"fhr-jax: error: JAX_PLATFORMS={platform}: no such device here (")
+        assert line.endswith("; unset it to run on what there is")
+
+
+def test_a_device_that_is_not_there_leaves_nothing_behind(tmp_path):
+    environment = os.environ | {"JAX_PLATFORMS": "nonsense"}
+    np.savez(tmp_path / "track.npz", predictions=np.random.default_rng(0).normal(size=(3, 68, 2)))
+    for arguments in (
+        ["smooth", f"{tmp_path}/track.npz", f"{tmp_path}/steady.npz"],
+        ["export", "--out", f"{tmp_path}/net"],
+        ["train", "--out", f"{tmp_path}/run", "--preset", "tiny", "--steps", "1"],
+    ):
+        result = call(*arguments, env=environment)
+        assert result.returncode == 2, result.stderr
+        last = result.stderr.splitlines()[-1]
+        assert last.startswith("fhr-jax: error: JAX_PLATFORMS=nonsense: no such device here (")
+        assert "Traceback" not in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]

@@ -190,6 +190,29 @@ def test_loader(tmp_path):
     assert min(summary["images_a_second"]["0 workers"].values()) > 0
 
 
+def test_network(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason='PyTorch is not installed: pip install -e ".[torch]"')
+    monkeypatch.syspath_prepend(FOLDER / "bench")
+    summary, pictures = run("bench/network", tmp_path, preset="tiny", batch=2, rounds=1, only="network")
+    network = summary["network"]
+    assert network["maps_differ"] < 1e-4 < network["maps_spread"]
+    here, there = network["first_losses"]  # in training, where normalizations take the statistics of the batch
+    np.testing.assert_allclose(here, there, rtol=1e-5)
+    assert set(network["training step"]["ms_a_crop"]) == {"JAX", "PyTorch"}
+    assert network["inference"]["speed_over"]["PyTorch"] > 0
+    assert pictures == ["network.png"]
+
+
+@pytest.mark.slow
+def test_whole_path(tmp_path, monkeypatch):
+    pytest.importorskip("torch", reason='PyTorch is not installed: pip install -e ".[torch]"')
+    monkeypatch.syspath_prepend(FOLDER / "bench")
+    summary, _ = run("bench/network", tmp_path, preset="tiny", rounds=1, path=(1, 3), only="path")
+    for batch in ("1", "3"):
+        low, median, high = summary["path"][batch]["mirrored"]
+        assert 0 < low <= median <= high
+
+
 def test_the_peer_of_the_benchmark_is_one_euro():
     from fhr_jax import filters
 

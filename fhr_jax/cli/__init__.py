@@ -33,6 +33,8 @@ COMMANDS = {
     "evaluate": Command("evaluate", "Evaluate", "measure the error of predictions, or of a net on photographs"),
     "data": Command("data", "Data", "build the datasets 300W, 300-VW and Talking Face, and look at one"),
     "train": Command("train", "Train", "train a network"),
+    "export": Command("export", "Export", "write a net for use without its code: safetensors and StableHLO"),
+    "import": Command("import_net", "Import", "read a net of PyTorch, or one that was exported"),
     "fit": Command("fit", "Fit", "fit the stabilizer's parameters"),
 }
 
@@ -62,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         print(f"fhr-jax: {stopped}", file=sys.stderr)
         return stopped.code
+    except (RuntimeError, AssertionError):
+        missing = _missing_device()
+        if missing is None:
+            raise
+        return _refuse(missing)
     except KeyboardInterrupt:
         print("fhr-jax: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -109,6 +116,24 @@ def _keep_programs() -> None:
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     # Read by JAX when it is imported, which `fhr-jax --help` does not wait for; processes that are started have it too.
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(home) / "fhr_jax" / "programs")
+
+
+def _missing_device() -> str | None:
+    """What is missing where a device was asked for that is not there.
+
+    Only asked after an error: looking for devices before would keep processes from joining a cluster.
+    """
+    asked = os.environ.get("JAX_PLATFORMS")
+    if not asked:
+        return None
+    import jax
+
+    try:
+        jax.devices()
+    except (RuntimeError, AssertionError) as error:  # jax asserts where CUDA is asked for and no GPU is visible
+        reason = (str(error).split(" (set JAX_PLATFORMS")[0].splitlines() or ["no NVIDIA GPU is visible"])[0]
+        return f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it to run on what there is"
+    return None
 
 
 def _options(options: Any, name: str, arguments: list[str]) -> Any:

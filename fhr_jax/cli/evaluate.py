@@ -56,7 +56,8 @@ class Evaluate:
     workers: int = 0
     """Processes that read images."""
     net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """With --images: a net that `fhr-jax train` wrote; default: the one that ships with the package."""
+    """With --images: a net that `fhr-jax train` wrote, or an exported folder; default: the one that ships with the
+    package."""
 
 
 def run(options: Evaluate) -> None:

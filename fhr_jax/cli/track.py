@@ -35,7 +35,7 @@ class Track:
     box: Annotated[str | None, tyro.conf.arg(metavar="X,Y,W,H")] = None
     """Where the face is in the first frame, from brows to chin, in pixels; default: look for it."""
     net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """A net that `fhr-jax train` wrote; default: the one that ships with the package."""
+    """A net that `fhr-jax train` wrote, or an exported folder; default: the one that ships with the package."""
     stabilize: bool = True
     """Steady the landmarks over time."""
 

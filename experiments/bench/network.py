@@ -1,0 +1,282 @@
+"""How fast the hourglass is: inference and a training step beside PyTorch, and the whole path from crops to landmarks.
+
+The peer is `torch_hourglass`, the same architecture in PyTorch, channels-last, eager or by torch.compile; biases that
+do nothing are left out there if they are here. Both get the same weights (how far their maps and first losses differ
+is printed), the same crops and targets, the same processors. A training step is forward, cross-entropy against Gaussian
+targets, backward and Adam (fused on both sides). Float32 is TF32 on GPUs on both sides; bfloat16 is autocast there and
+`dtype` here. Medians (and quartiles) of several calls after a warm-up, synchronised, the contestants taking turns in
+random order: compare ratios. The path counts from bytes on the host to landmarks on the host, with and without mirror
+averaging.
+
+Paper:    says no time; its network is the preset paper, 53 GFLOP a crop of 256 pixels.
+Command:  python experiments/bench/network.py --out runs/network
+Cost:     not measured yet.
+Figures:  not measured yet.
+"""
+
+import os
+import platform
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import torch
+import torch.nn.functional as F
+import tyro
+from torch_hourglass import TorchHourglass
+from tqdm import tqdm
+
+from fhr_jax import hourglass, losses, pipeline, plots, tensors, torch_weights, train
+from fhr_jax.errors import InputError
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.hourglass import PRESETS, Config, Hourglass
+from fhr_jax.weights import Net, shapes_of
+
+RATE = 2.5e-4
+"""Learning rate of Adam; it changes no time."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure the network beside PyTorch."""
+
+    out: Path
+    """Folder for summary.json and network.png."""
+    preset: Literal["paper", "medium", "small", "tiny"] = "small"
+    """Size of the network."""
+    batch: int = 16
+    """Crops a call."""
+    dtype: Literal["float32", "bfloat16"] = "float32"
+    """Of the computation; parameters stay float32."""
+    device: Literal["auto", "cpu", "gpu"] = "auto"
+    """Where to run; auto: a GPU if jax has one."""
+    threads: int | None = None
+    """Processors that both may use; default: all that this process has."""
+    compile: bool = False
+    """Also the peer through torch.compile."""
+    rounds: int = 7
+    """Calls of each contestant."""
+    path: tuple[int, ...] = (1, 64)
+    """Batches of the whole path."""
+    only: Literal["all", "network", "path"] = "all"
+    """What to measure."""
+
+
+class Peer:
+    """The network of PyTorch on its device, with what a training step needs."""
+
+    def __init__(self, config: Config, options: Options, gpu: bool):
+        torch.manual_seed(0)
+        self.device = torch.device("cuda" if gpu else "cpu")
+        self.kind = torch.bfloat16 if options.dtype == "bfloat16" else None
+        self.network = TorchHourglass(config, biases="params/Conv_0/bias" in shapes_of(config)).to(self.device)
+        for parameter in self.network.parameters():
+            if parameter.ndim == 4:
+                parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), RATE, fused=True)
+        self.config = config
+
+    def images(self, crops: np.ndarray) -> torch.Tensor:
+        """Crops (B, S, S, 3) as PyTorch has them, channels last in memory."""
+        return torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
+
+    def maps(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+        """Forward, in the dtype that was asked for."""
+        with torch.autocast(self.device.type, dtype=self.kind, enabled=self.kind is not None):
+            return network(images)
+
+    def infer(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
+        """Maps of all stacks, statistics fixed."""
+        self.network.eval()
+        with torch.inference_mode():
+            return self.finished(self.maps(network, images))
+
+    def update(
+        self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor, weights: torch.Tensor
+    ) -> torch.Tensor:
+        """One training step; `weights` are the targets (B, M, h, w), each map with the sum 1."""
+        self.network.train()
+        self.optimizer.zero_grad(set_to_none=True)
+        logs = F.log_softmax(self.maps(network, images).float().flatten(3), dim=-1)
+        loss = -(logs * weights.flatten(2)).sum() / (len(images) * self.config.landmarks)
+        loss.backward()
+        self.optimizer.step()
+        return self.finished(loss.detach())
+
+    def finished(self, result: torch.Tensor) -> torch.Tensor:
+        """The result, once it is there."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize()
+        return result
+
+    def net(self) -> Net:
+        """The same weights for JAX, by way of a file."""
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "peer.safetensors"
+            arrays = {name: value.cpu().contiguous().numpy() for name, value in self.network.state_dict().items()}
+            tensors.write(path, arrays)
+            return torch_weights.load(path, self.config, loss="cross_entropy")
+
+
+class Ours:
+    """The network of JAX, with what a training step needs."""
+
+    def __init__(self, net: Net, options: Options):
+        network = Hourglass(net.config, dtype=jnp.dtype(options.dtype))
+        optimizer = optax.adam(RATE)
+        self.variables = net.variables
+        self.state = (net.variables["params"], net.variables["batch_stats"], optimizer.init(net.variables["params"]))
+        self.state = jax.tree.map(jnp.copy, self.state)  # an update donates it
+        self.apply = jax.jit(network.apply)
+
+        def objective(params: Any, stats: Any, images: jax.Array, target: jax.Array) -> tuple[jax.Array, Any]:
+            variables = {"params": params, "batch_stats": stats}
+            maps, changed = network.apply(variables, images, train=True, mutable=["batch_stats"])
+            return losses.cross_entropy(maps, target), changed["batch_stats"]
+
+        @partial(jax.jit, donate_argnums=0)
+        def step(state: Any, images: jax.Array, target: jax.Array) -> tuple[Any, jax.Array]:
+            params, stats, adam = state
+            gradient = jax.value_and_grad(objective, has_aux=True)
+            (loss, stats), grads = gradient(params, stats, images, target)
+            changes, adam = optimizer.update(grads, adam, params)
+            return (optax.apply_updates(params, changes), stats, adam), loss
+
+        self.step = step
+
+    def infer(self, images: jax.Array) -> jax.Array:
+        """Maps of all stacks, statistics fixed."""
+        return jax.block_until_ready(self.apply(self.variables, images))
+
+    def update(self, images: jax.Array, target: jax.Array) -> jax.Array:
+        """One training step."""
+        self.state, loss = self.step(self.state, images, target)
+        return jax.block_until_ready(loss)
+
+
+def measure(calls: Mapping[str, Callable[[], Any]], rounds: int, name: str) -> dict[str, list[float]]:
+    """Quartiles of the seconds of each call, after one that is not counted."""
+    rng, seconds = np.random.default_rng(0), {key: [] for key in calls}
+    with tqdm(total=len(calls) * (rounds + 1), desc=name, unit="call") as bar:
+        for number in range(rounds + 1):
+            for key in rng.permutation(list(calls)):
+                time.sleep(0.05)  # threads of the other library that still look for work go to sleep
+                began = time.perf_counter()
+                calls[key]()
+                if number:
+                    seconds[key].append(time.perf_counter() - began)
+                bar.update()
+    return {key: np.quantile(values, [0.25, 0.5, 0.75]).tolist() for key, values in seconds.items()}
+
+
+def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
+    """Inference and a training step of both, and how well they agree."""
+    rng = np.random.default_rng(0)
+    crops = rng.uniform(size=(options.batch, config.crop, config.crop, 3)).astype(np.float32)
+    points = rng.uniform(0, config.crop - 1, (options.batch, config.landmarks, 2)).astype(np.float32)
+    target = train.targets(jnp.asarray(points), config)
+    weights = np.asarray(target / target.sum(axis=(1, 2), keepdims=True)).transpose(0, 3, 1, 2)
+
+    peer = Peer(config, options, gpu)
+    theirs, their_target = peer.images(crops), torch.from_numpy(weights.copy()).to(peer.device)
+    ours, images = Ours(peer.net(), options), jnp.asarray(crops)
+    there = peer.infer(peer.network, theirs).float().permute(0, 1, 3, 4, 2).cpu().numpy()
+    apart = float(np.abs(there - np.asarray(ours.infer(images))).max())
+    first = [float(peer.update(peer.network, theirs, their_target)), float(ours.update(images, target))]
+    print(f"maps differ by {apart:.1e} at most (their spread is {there.std():.2g}); first losses {first}", flush=True)
+
+    ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"PyTorch": peer.network}
+    if options.compile:
+        ways["PyTorch, compiled"] = torch.compile(peer.network)
+    inference: dict[str, Callable[[], Any]] = {"JAX": partial(ours.infer, images)}
+    inference |= {name: partial(peer.infer, way, theirs) for name, way in ways.items()}
+    training: dict[str, Callable[[], Any]] = {"JAX": partial(ours.update, images, target)}
+    training |= {name: partial(peer.update, way, theirs, their_target) for name, way in ways.items()}
+    result: dict[str, Any] = {"maps_differ": apart, "maps_spread": float(there.std()), "first_losses": first}
+    for name, calls in (("inference", inference), ("training step", training)):
+        seconds = measure(calls, options.rounds, name)
+        ms = {key: [1e3 * value / options.batch for value in values] for key, values in seconds.items()}
+        ratios = {key: ms[key][1] / ms["JAX"][1] for key in ms if key != "JAX"}
+        result[name] = {"ms_a_crop": ms, "speed_over": ratios}
+        for key, (low, median, high) in ms.items():
+            over = f"  JAX is {ratios[key]:.2f} times as fast" if key in ratios else ""
+            print(f"{name}, {key}: {median:.2f} ms a crop ({low:.2f} to {high:.2f}){over}", flush=True)
+    return result
+
+
+def whole_path(config: Config, options: Options) -> dict[str, Any]:
+    """Frames a second from bytes on the host to landmarks on the host."""
+    net = Net(config, hourglass.init(jax.random.key(0), config), "cross_entropy")
+    rng, result = np.random.default_rng(0), {}
+
+    def look(pixels: np.ndarray, mirror: bool) -> np.ndarray:
+        crops = jnp.asarray(pixels, jnp.float32) / 255
+        return np.asarray(pipeline.predict(net, crops, mirror=mirror).points)
+
+    for batch in options.path:
+        pixels = rng.integers(0, 256, (batch, config.crop, config.crop, 3), np.uint8)
+        calls = {name: partial(look, pixels, mirror) for name, mirror in (("mirrored", True), ("once", False))}
+        seconds = measure(calls, options.rounds, f"path, batch {batch}")
+        result[str(batch)] = {name: [batch / value for value in values[::-1]] for name, values in seconds.items()}
+        for name, (low, median, high) in result[str(batch)].items():
+            print(f"path, batch {batch}, {name}: {median:.2f} frames a second ({low:.2f} to {high:.2f})", flush=True)
+    return result
+
+
+def prepare(options: Options) -> bool:
+    """Give both libraries the same device and processors; whether that is a GPU.
+
+    Raises:
+        InputError: there is no GPU for one of them.
+    """
+    if options.threads is not None and hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    torch.set_num_threads(threads)
+    torch.set_float32_matmul_precision("high")
+    torch.backends.cudnn.benchmark = True
+    if options.device == "cpu":
+        jax.config.update("jax_platforms", "cpu")
+    gpu = jax.default_backend() == "gpu"
+    if options.device == "gpu" and not gpu:
+        raise InputError("--device gpu: jax finds no GPU here")
+    if gpu and not torch.cuda.is_available():
+        raise InputError("jax has a GPU, and PyTorch has none; expected --device cpu, or a PyTorch with CUDA")
+    return gpu
+
+
+def main(options: Options) -> dict[str, Any]:
+    """Measure, print, write."""
+    gpu, config = prepare(options), PRESETS[options.preset]
+    folder = output_folder(options.out)
+    versions = f"jax {jax.__version__}, torch {torch.__version__}, Python {platform.python_version()}"
+    device = jax.devices()[0].device_kind
+    print(
+        f"{device}, {torch.get_num_threads()} threads, {versions}; {options.preset}, batch {options.batch}", flush=True
+    )
+    summary: dict[str, Any] = {"options": asdict(options) | {"out": str(options.out)}}
+    summary |= {"device": device, "threads": torch.get_num_threads(), "versions": versions}
+    if options.only != "path":
+        summary["network"] = network(config, options, gpu)
+        parts = {name: summary["network"][name]["ms_a_crop"] for name in ("inference", "training step")}
+        values = {
+            f"{part}, {key}": (ms[1], (ms[2] - ms[0]) / 2) for part, rows in parts.items() for key, ms in rows.items()
+        }
+        ours = [name for name in values if name.endswith("JAX")]
+        plots.bars(values, folder / "network.png", label="ms a crop", strong=ours)
+    if options.only != "network":
+        summary["path"] = whole_path(config, options)
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,114 @@
+"""A net as a folder for use elsewhere: parameters in safetensors, what it is in JSON, and programs in StableHLO.
+
+The programs are the whole path from crops to landmarks, as `pipeline.predict` computes it, and on request the maps
+alone, by `jax.export`: for any number of crops and lowered for several platforms at once. They take the parameters as
+an argument, a dict by name, so that nothing is stored twice. No safety check of `jax.export` is switched off. Whoever
+has jax, flatbuffers and safetensors can call them without this package; `exported` does it with checks.
+"""
+
+import json
+import os
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import export as jax_export
+from jaxtyping import Array
+
+from fhr_jax import exported, pipeline, tensors, weights
+from fhr_jax.files import atomic_folder
+from fhr_jax.heatmap import Method
+from fhr_jax.hourglass import PRESETS
+from fhr_jax.weights import Net
+
+PLATFORMS = ("cpu", "cuda", "tpu")
+
+Program = Callable[[dict[str, Array], Array], dict[str, Array]]
+
+
+def write(
+    folder: str | os.PathLike[str],
+    net: Net,
+    *,
+    mirror: bool = True,
+    method: Method = "fractional",
+    maps: bool = False,
+    platforms: Sequence[str] = PLATFORMS,
+) -> None:
+    """Write a net for use without its code, whole or not at all.
+
+    Args:
+        folder: a new folder; it gets net.json, params.safetensors and net.stablehlo.
+        net: the net.
+        mirror: average the heatmaps with those of the mirrored crops, as for `pipeline.predict`.
+        method: of `heatmap.decode`.
+        maps: also maps.stablehlo, the heatmaps from which landmarks are decoded.
+        platforms: what programs are lowered for: "cpu", "cuda", "rocm", "tpu".
+
+    Raises:
+        InputError: the folder exists, a parameter is not finite, or an option is unknown
+            (see `pipeline.predict`).
+    """
+    with atomic_folder(folder) as inner:
+        arrays = weights.named_arrays(net, folder)
+        tensors.write(inner / exported.PARAMS, arrays)
+        programs = {"net": _landmarks(net, mirror, method)} | ({"maps": _maps(net, mirror)} if maps else {})
+        for name, program in programs.items():
+            shapes = {key: jax.ShapeDtypeStruct(array.shape, array.dtype) for key, array in arrays.items()}
+            made = _export(program, shapes, net.config.crop, platforms)
+            (inner / exported.program_file(name)).write_bytes(made.serialize())
+        header = _header(net, mirror, method, list(programs), list(platforms))
+        (inner / exported.HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
+
+
+def _export(program: Program, shapes: Any, side: int, platforms: Sequence[str]) -> jax_export.Exported:
+    crops = jax.ShapeDtypeStruct(jax_export.symbolic_shape(f"batch, {side}, {side}, 3"), jnp.float32)
+    return jax_export.export(jax.jit(program), platforms=platforms)(shapes, crops)
+
+
+def _landmarks(net: Net, mirror: bool, method: Method) -> Program:
+    def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
+        return pipeline.predict(weights.filled(net, params), crops, mirror=mirror, method=method)._asdict()
+
+    return program
+
+
+def _maps(net: Net, mirror: bool) -> Program:
+    def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
+        return {"maps": pipeline.heatmaps(weights.filled(net, params), crops, mirror=mirror)}
+
+    return program
+
+
+def _header(net: Net, mirror: bool, method: Method, programs: list[str], platforms: list[str]) -> dict[str, Any]:
+    config = net.config
+    side, landmarks = config.crop, config.landmarks
+    outputs = {
+        "points": f"(batch, {landmarks}, 2): x to the right, y down, in pixels of the crop; pixel centres lie at "
+        "integers from 0",
+        "confidence": f"(batch, {landmarks}): how sure the net is of a landmark, in [0, 1]",
+        "covariance": f"(batch, {landmarks}, 2, 2): in square pixels of the crop, order (x, y)",
+        "maps": f"(batch, {config.heatmap}, {config.heatmap}, {landmarks}): map pixel u lies at "
+        f"(u + 1/2) * {side // config.heatmap} - 1/2 of the crop",
+    }
+    return {
+        "format": exported.FORMAT,
+        "version": exported.VERSION,
+        **weights.header(net),
+        "preset": next((name for name, preset in PRESETS.items() if preset == config), None),
+        "input": {
+            "shape": ["batch", side, side, 3],
+            "type": "float32",
+            "channels": "red, green, blue",
+            "range": [0, 1],
+            "crop": f"upright, square, {pipeline.CROP_SCALE} times as wide as the longer side of the landmarks' box",
+        },
+        "outputs": {name: outputs[name] for name in (*pipeline.Prediction._fields, *programs) if name in outputs},
+        "mirror": mirror,
+        "method": method,
+        "programs": {name: exported.program_file(name) for name in programs},
+        "platforms": platforms,
+        "written_with": {name: version(name) for name in ("fhr-jax", "jax", "jaxlib", "flax", "safetensors")},
+    }

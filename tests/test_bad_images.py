@@ -1,0 +1,219 @@
+"""Pictures as they come: those that can be read are read right, of the others one line says what was expected."""
+
+import json
+import subprocess
+import sys
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from PIL import Image
+
+from fhr_jax import cli, inputs, npz, pipeline, weights
+from fhr_jax.data import images, pts, video
+from fhr_jax.errors import InputError
+from tests.nets import random_net
+from tests.test_pipeline import SHAPE
+
+SIDE = 32
+
+
+@pytest.fixture(scope="module")
+def net():
+    return random_net()
+
+
+GOOD = np.full((3, SIDE, SIDE, 3), 0.5, np.float32)
+
+
+def with_nan(crop, value):
+    crops = GOOD.copy()
+    crops[crop, 3, 4, 1] = value
+    return crops
+
+
+CROPS = {
+    "nan": (with_nan(2, np.nan), "crop 2 holds NaN or infinity, expected values in [0, 1]"),
+    "infinite": (with_nan(0, -np.inf), "crop 0 holds NaN or infinity"),
+    "nan on the device": (jnp.asarray(with_nan(1, np.nan)), "crop 1 holds NaN or infinity"),
+    "one crop alone": (GOOD[0], "crops of shape (32, 32, 3), expected (B, 32, 32, 3) for this net"),
+    "too small": (GOOD[:, :16, :16], "crops of shape (3, 16, 16, 3), expected (B, 32, 32, 3)"),
+    "not square": (GOOD[:, :, :16], "crops of shape (3, 32, 16, 3)"),
+    "gray": (GOOD[..., 0], "crops of shape (3, 32, 32)"),
+    "one channel": (GOOD[..., :1], "crops of shape (3, 32, 32, 1)"),
+    "alpha": (np.concatenate([GOOD, GOOD[..., :1]], axis=-1), "crops of shape (3, 32, 32, 4)"),
+    "bytes": ((255 * GOOD).astype(np.uint8), "crops of uint8, expected floating-point numbers in [0, 1]"),
+    "16 bits": ((65535 * GOOD).astype(np.uint16), "crops of uint16, expected floating-point numbers"),
+    "a list": (GOOD.tolist(), "crops: a list, expected an array (B, 32, 32, 3)"),
+}
+
+
+@pytest.mark.parametrize("case", CROPS)
+def test_bad_crops_are_told_in_one_line(case):
+    crops, message = CROPS[case]
+    with pytest.raises(InputError) as caught:
+        inputs.check_crops(crops, SIDE)
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_crops_inside_a_transformation_are_not_looked_into(net):
+    found = jax.jit(lambda crops: pipeline.predict(net, crops))(jnp.asarray(with_nan(0, np.nan)))
+    assert np.isfinite(found.points[1:]).all()
+
+
+IMAGE = np.zeros((40, 50, 3), np.uint8)
+
+IMAGES = {
+    "gray": (IMAGE[..., 0], "gray, uint8 (40, 50), expected RGB bytes, uint8 (H, W, 3)"),
+    "one channel": (IMAGE[..., :1], "gray, uint8 (40, 50, 1), expected RGB bytes"),
+    "alpha": (np.zeros((40, 50, 4), np.uint8), "with alpha, uint8 (40, 50, 4), expected RGB bytes"),
+    "16 bits": (IMAGE.astype(np.uint16), "uint16 (40, 50, 3), expected RGB bytes"),
+    "numbers": (IMAGE.astype(np.float32), "float32 (40, 50, 3), expected RGB bytes"),
+    "nan": (np.full((40, 50, 3), np.nan), "float64 (40, 50, 3), expected RGB bytes"),
+    "empty": (IMAGE[:0], "empty, uint8 (0, 50, 3), expected RGB bytes"),
+    "several": (IMAGE[None], "uint8 (1, 40, 50, 3), expected RGB bytes"),
+    "a name": ("face.jpg", "a str, expected a NumPy array of RGB bytes"),
+}
+
+
+@pytest.mark.parametrize("case", IMAGES)
+def test_bad_images_are_told_in_one_line(case):
+    image, message = IMAGES[case]
+    with pytest.raises(InputError) as caught:
+        inputs.check_image(image, "frame 7")
+    assert str(caught.value).startswith(f"frame 7: {message}")
+    assert "\n" not in str(caught.value)
+
+
+CALLS = """
+import numpy as np
+from fhr_jax import pipeline
+from fhr_jax.errors import InputError
+from tests.nets import random_net
+
+net, image = random_net(), np.zeros((40, 50, 3), np.uint8)
+for call in (
+    lambda: pipeline.predict(net, np.full((1, 32, 32, 3), np.nan, np.float32)),
+    lambda: pipeline.predict_all(net, np.zeros((1, 32, 32), np.uint8)),
+    lambda: pipeline.predict_all(net, np.where(np.arange(40).reshape(-1, 1, 1, 1) == 33, np.nan, np.ones((32, 32, 3)))),
+    lambda: pipeline.align_image(net, image[..., 0], (0, 0, 20, 20)),
+    lambda: list(pipeline.align_video(net, [image[..., :1]], box=(0, 0, 20, 20), detector=len)),
+):
+    try:
+        call()
+    except InputError as error:
+        print(error)
+"""
+
+
+def test_the_functions_check_what_they_are_given():
+    """In a process of its own, where nothing checks the types of arguments first."""
+    result = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stderr
+    lines = result.stdout.splitlines()
+    expected = (
+        "crops: crop 0 holds NaN",
+        "crops of shape (1, 32, 32)",
+        "crops: crop 33 holds NaN",
+        "image: gray, uint8",
+        "frame 0: gray, uint8",
+    )
+    for line, message in zip(lines, expected, strict=True):
+        assert line.startswith(message)
+
+
+def test_one_crop_and_none(net):
+    crops = jax.random.uniform(jax.random.key(0), (3, SIDE, SIDE, 3))
+    alone, together = pipeline.predict(net, crops[1:2]), pipeline.predict(net, crops)
+    np.testing.assert_allclose(alone.points, together.points[1:2], atol=1e-3)
+    assert pipeline.predict_all(net, crops[:1]).points.shape == (1, 68, 2)
+    for nothing in (
+        pipeline.predict(net, crops[:0]),
+        pipeline.predict_all(net, np.zeros((0, SIDE, SIDE, 3), np.uint8)),
+    ):
+        assert nothing.points.shape == (0, 68, 2)
+        assert nothing.confidence.shape == (0, 68)
+
+
+@pytest.mark.parametrize("size", [(1, 1), (5, 3), (2, 400)])
+def test_images_smaller_than_any_face(net, size):
+    image = np.full((*size, 3), 128, np.uint8)
+    assert np.isfinite(pipeline.align_image(net, image, (0, 0, 2, 2)).points).all()
+    face = next(pipeline.align_video(net, [image], stabilize=False))
+    assert np.isnan(face.points).all()
+    assert not face.confidence.any()
+
+
+def kinds(gray):
+    """A gray picture as files of many kinds hold it, by name; each shows the same."""
+    import cv2
+
+    rgba = np.repeat(gray[..., None], 4, axis=-1)
+    rgba[..., 3] = 255
+    yield "gray.png", lambda path: Image.fromarray(gray).save(path)
+    yield "alpha.png", lambda path: Image.fromarray(rgba).save(path)
+    yield "gray_alpha.png", lambda path: Image.fromarray(rgba).convert("LA").save(path)
+    yield "16_bits.png", lambda path: Image.fromarray(gray.astype(np.uint16) * 257).save(path)
+    yield "16_bits.tif", lambda path: Image.fromarray(gray.astype(np.uint16) * 257).save(path)
+    colours = np.repeat(gray[..., None].astype(np.uint16) * 257, 3, axis=-1)
+    yield "16_bits_rgb.png", lambda path: cv2.imwrite(str(path), colours)
+    yield "rgb.png", lambda path: Image.fromarray(rgba[..., :3]).save(path)
+
+
+@pytest.fixture
+def gray():
+    return np.random.default_rng(0).integers(0, 256, (60, 80), np.uint8)
+
+
+def test_files_of_every_kind_are_read_as_rgb(tmp_path, gray):
+    for name, write in kinds(gray):
+        write(tmp_path / name)
+        read = images.read_image(tmp_path / name)
+        inputs.check_image(read, name)
+        np.testing.assert_array_equal(read, np.repeat(gray[..., None], 3, axis=-1), err_msg=name)
+
+
+def test_evaluate_finds_the_same_in_files_of_every_kind(tmp_path, gray, net):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name, write in kinds(gray):
+        stem, suffix = name.split(".")
+        write(folder / f"{stem}_{suffix}.{suffix}")
+        pts.write(folder / f"{stem}_{suffix}.pts", np.array([20, 10]) + 40 * SHAPE)
+    weights.save(tmp_path / "net.npz", net)
+    arguments = ["evaluate", "--images", str(folder), "--net", f"{tmp_path}/net.npz", "--out", f"{tmp_path}/out"]
+    assert cli.main(arguments) == 0
+    found = npz.read(tmp_path / "out" / "predictions.npz")["predictions"]
+    assert len(found) == 7
+    np.testing.assert_allclose(found, np.broadcast_to(found[:1], found.shape), atol=1e-3)
+
+
+def test_evaluate_of_one_photograph(tmp_path, gray, net):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    Image.fromarray(gray).save(folder / "a.png")
+    pts.write(folder / "a.pts", np.array([20, 10]) + 40 * SHAPE)
+    weights.save(tmp_path / "net.npz", net)
+    arguments = ["evaluate", "--images", str(folder), "--net", f"{tmp_path}/net.npz", "--out", f"{tmp_path}/out"]
+    assert cli.main(arguments) == 0
+    assert json.loads((tmp_path / "out" / "summary.json").read_text())["images"] == 1
+
+
+@pytest.mark.parametrize("layout", ["gray", "yuv420p10le"])
+def test_gray_videos_and_those_of_ten_bits_are_read_as_rgb(tmp_path, layout):
+    av = pytest.importorskip("av")
+    shades = np.linspace(20, 230, 64).astype(np.uint8)[None].repeat(48, axis=0)
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, layout
+        for _ in range(3):
+            picture = np.repeat(shades[..., None], 3, axis=-1)
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format=layout)))
+        container.mux(stream.encode())
+    frames = list(video.frames(tmp_path / "a.mkv"))
+    assert len(frames) == 3
+    for frame in frames:
+        inputs.check_image(frame.image)
+        assert np.abs(frame.image.astype(int) - shades[..., None]).max() <= 3
