@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from fhr_jax.batch_norm import BatchNorm
+
 
 class Config(NamedTuple):
     """The shape of a network and of what it reads and writes.
@@ -145,13 +147,34 @@ def init(key: jax.Array, config: Config) -> dict[str, Any]:
 
 
 def _normalize(x: Array, train: bool, dtype: Any) -> Array:
-    return nn.relu(nn.BatchNorm(use_running_average=not train, momentum=0.9, dtype=dtype)(x))
+    return BatchNorm(dtype)(x, train=train)
 
 
+@jax.custom_vjp
 def _max_pool(x: Array) -> Array:
-    # A reshape and a maximum: on CPU the gradient of a windowed maximum costs many times more.
+    return _quarters(x).max(axis=(2, 4))
+
+
+def _quarters(x: Array) -> Array:
     b, h, w, c = x.shape
-    return x.reshape(b, h // 2, 2, w // 2, 2, c).max(axis=(2, 4))
+    return x.reshape(b, h // 2, 2, w // 2, 2, c)
+
+
+def _max_pool_gradient(kept: tuple[Array, Array], g: Array) -> tuple[Array]:
+    """The first of equal pixels gets it all. On CPU that of a windowed maximum costs many times more."""
+    x, highest = kept
+    quarters, left, rows = _quarters(x), jnp.ones_like(highest), []
+    for i in (0, 1):
+        row = []
+        for j in (0, 1):
+            chosen = jnp.where(quarters[:, :, i, :, j] == highest, left, 0)
+            left = left - chosen
+            row.append(chosen * g)
+        rows.append(jnp.stack(row, axis=3))
+    return (jnp.stack(rows, axis=2).reshape(x.shape),)
+
+
+_max_pool.defvjp(lambda x: (highest := _max_pool(x), (x, highest)), _max_pool_gradient)
 
 
 def _upsample(x: Array) -> Array:

@@ -10,9 +10,9 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 def keep_freed() -> bool:
     """Tell the system's allocator to keep what is freed, for the rest of this process.
 
-    An update on a CPU asks for hundreds of megabytes, in one block, and frees it again. glibc gives blocks of that size back to the
-    system each time, which then clears every page anew: a third of the time of an update of the small net. To be
-    called before anything large is computed. Returns whether it was done: glibc alone has it.
+    An update on a CPU asks for hundreds of megabytes, in one block, and frees it again. glibc gives blocks of that size
+    back to the system each time, which then clears every page anew: a third of the time of an update of the small
+    net. To be called before anything large is computed. Returns whether it was done: glibc alone has it.
     """
     if not sys.platform.startswith("linux"):
         return False
