@@ -2,7 +2,8 @@
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,8 @@ def cut_metrics(folder: Path, step: int) -> None:
         temporary.write_text("".join(json.dumps(line) + "\n" for line in kept))
 
 
-def tensorboard(folder: Path) -> Writer:
+@contextmanager
+def tensorboard(folder: Path) -> Iterator[Writer]:
     """A writer of TensorBoard's event files into a folder.
 
     Raises:
@@ -77,11 +79,10 @@ def tensorboard(folder: Path) -> Writer:
     """
     from tensorboardX import SummaryWriter
 
-    events = SummaryWriter(str(folder))
+    with SummaryWriter(str(folder), flush_secs=10) as events:
 
-    def write(step: int, values: Mapping[str, float | int]) -> None:
-        for name, value in values.items():
-            events.add_scalar(name, value, step)
-        events.flush()
+        def write(step: int, values: Mapping[str, float | int]) -> None:
+            for name, value in values.items():
+                events.add_scalar(name, value, step)
 
-    return write
+        yield write

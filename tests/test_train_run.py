@@ -172,8 +172,8 @@ def test_values_go_to_a_writer_too(plan, through, tmp_path):
 
 def test_tensorboard_reads_what_is_written(tmp_path):
     pytest.importorskip("tensorboardX")
-    write = log.tensorboard(tmp_path)
-    write(3, {"loss": 0.5, "nrmse": 7.0})
+    with log.tensorboard(tmp_path) as write:
+        write(3, {"loss": 0.5, "nrmse": 7.0})
     (events,) = tmp_path.iterdir()
     content = events.read_bytes()
     assert b"loss" in content

@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
@@ -124,9 +124,7 @@ def _train(options: Train, plan: "Plan") -> None:
 
     folder, main = options.out, cluster.first()
     bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset}", disable=not main)
-    writer = None
-    if options.tensorboard and main:
-        writer = log.tensorboard(folder / "tensorboard")
+    board = log.tensorboard(folder / "tensorboard") if options.tensorboard and main else nullcontext(None)
 
     def report(progress: Progress) -> None:
         if not bar.n:
@@ -136,7 +134,7 @@ def _train(options: Train, plan: "Plan") -> None:
         error = "" if progress.nrmse is None else f", NRMSE {progress.nrmse:.2f} %"
         bar.set_postfix_str(f"{progress.images_per_second:.1f} images/s{error}", refresh=False)
 
-    with bar, signals.asked_to_stop() as asked, _advice(plan):
+    with bar, board as writer, signals.asked_to_stop() as asked, _advice(plan):
         try:
             run(folder, plan, report=report, stop=asked, writer=writer)
         except Stopped as stopped:
