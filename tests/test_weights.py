@@ -57,7 +57,7 @@ BAD = {
     "extra array": (lambda a: a | {"params/x": np.zeros(3, np.float32)}, "does not belong to preset 'tiny'"),
     "wrong shape": (
         lambda a: a | {"params/maps_0/bias": np.zeros(3, np.float32)},
-        r"\(3,\), expected \(64,\)",
+        r"\(3,\), expected \(68,\)",
     ),
     "integers": (lambda a: a | {"params/maps_0/bias": np.zeros(68, int)}, "floating-point"),
     "nan": (lambda a: a | {"params/maps_0/bias": np.full(68, np.nan)}, "finite"),
