@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def cut_metrics(folder: Path, step: int) -> None:
 
 
 @contextmanager
-def tensorboard(folder: Path) -> Iterator[Writer]:
+def tensorboard(folder: Path) -> Generator[Writer]:
     """A writer of TensorBoard's event files into a folder.
 
     Raises:

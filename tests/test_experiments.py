@@ -306,3 +306,51 @@ def test_contact_sheets(tmp_path):
     for name in ("faces.jpg", "clip.jpg"):
         with Image.open(tmp_path / "sheets" / name) as sheet:
             assert sheet.size == (256, 256)
+
+
+def test_the_papers_configuration(tmp_path, contact_faces):
+    from fhr_jax import weights
+    from fhr_jax.hourglass import PAPER, TINY
+    from fhr_jax.train import recipe
+
+    module = load("paper")
+    assert module.CONFIG == PAPER
+    assert module.RECIPE == recipe.PAPER
+    options = module.Options(out=tmp_path / "run", data=str(contact_faces), epochs=1, workers=0)
+    net = weights.load(module.main(options, TINY))
+    assert (net.config, net.loss) == (TINY, "squared")
+
+
+def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces):
+    from fhr_jax.train import QUICK
+
+    module = load("recipe_ablation")
+    made = module.recipes()
+    assert made["the paper's"] == module.PAPER
+    assert made["+ clipped gradients"] == QUICK
+    rows = ("the paper's", "+ averaged parameters")
+    options = {"photographs": contact_faces, "preset": "tiny", "images": 16, "rows": rows}
+    summary, pictures = run("recipe_ablation", tmp_path / "out", **options)
+    assert tuple(summary["results"]) == rows
+    assert set(summary["results"][rows[0]][0]) >= {"synthetic", "photographs", "images_per_second"}
+    assert pictures == ["recipes.png"]
+    nets = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/net.npz")}
+    assert len(nets) == 2
+    assert run("recipe_ablation", tmp_path / "out", **options)[0]["results"] == summary["results"]
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/net.npz")} == nets
+    with pytest.raises(InputError, match="--rows"):
+        module.main(module.Options(out=tmp_path, rows=("+ magic",)))
+
+
+@pytest.fixture(scope="module")
+def contact_faces(tmp_path_factory):
+    """A folder of some photographs with landmarks."""
+    from PIL import Image
+
+    from fhr_jax.data import pts
+
+    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
+    for i in range(72):
+        Image.fromarray(rng.integers(0, 255, (60, 60, 3), np.uint8)).save(folder / f"{i}.png")
+        pts.write(folder / f"{i}.pts", rng.uniform(10, 50, (68, 2)))
+    return folder

@@ -1,7 +1,7 @@
 """Being asked to stop: Ctrl-C, and the SIGTERM of a cluster that wants the machine back."""
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from types import FrameType
 
@@ -36,7 +36,7 @@ class Asked:
 
 
 @contextmanager
-def asked_to_stop() -> Iterator[Asked]:
+def asked_to_stop() -> Generator[Asked]:
     """Within the block, Ctrl-C and SIGTERM only set a flag; the work then ends where nothing is lost."""
     asked = Asked()
     try:

@@ -1,7 +1,7 @@
 """`fhr-jax train`: train a network on synthetic faces or on real ones; resume where it stopped."""
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -144,7 +144,7 @@ def _train(options: Train, plan: "Plan") -> None:
 
 
 @contextmanager
-def _advice(plan: "Plan") -> Iterator[None]:
+def _advice(plan: "Plan") -> Generator[None]:
     """Say which option helps where the device has no more memory."""
     import jax
 
