@@ -11,16 +11,9 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float
 
-from fhr_jax.heatmap.cross import log_ratio, relative_to_peak
-from fhr_jax.heatmap.peak import Window
+from fhr_jax.heatmap.ratios import Ratios
 
 Offsets = Float[Array, "b m 2"]
-
-
-def relative(window: Window) -> Array:
-    """Values divided by the peak, clipped to [-1, 1]; 0 if not finite or if the peak is not positive."""
-    middle = window.values.shape[-1] // 2
-    return jnp.clip(relative_to_peak(window.values, window.values[..., middle, middle][..., None, None])[0], -1, 1)
 
 
 def dark_radius(sigma: float) -> int:
@@ -28,18 +21,18 @@ def dark_radius(sigma: float) -> int:
     return math.ceil(2.5 * sigma)
 
 
-def dark(window: Window, sigma: float) -> Offsets:
+def dark(ratios: Ratios, sigma: float) -> Offsets:
     """One Newton step on the log of the smoothed map (Zhang et al., CVPR 2020).
 
     The window has radius `dark_radius(sigma)` + 2. Derivatives are the authors' central differences. There
     is no step within two pixels of the border, nor where the log is not concave. The smoothing sees zeros
     beyond the border, as theirs does, which pulls peaks near it inwards.
     """
-    middle = window.values.shape[-1] // 2
+    middle = ratios.share.shape[-1] // 2
     taps = np.exp(-(np.arange(-(middle - 2), middle - 1) ** 2) / (2 * sigma**2))
     band = np.stack([np.convolve(np.eye(5)[i], taps / taps.sum()) for i in range(5)])
-    band = jnp.asarray(band, window.values.dtype)
-    smooth = jnp.einsum("ij,bmjk,lk->bmil", band, relative(window), band, precision=Precision.HIGHEST)
+    band = jnp.asarray(band, ratios.share.dtype)
+    smooth = jnp.einsum("ij,bmjk,lk->bmil", band, ratios.share, band, precision=Precision.HIGHEST)
     logs = jnp.log(jnp.maximum(smooth, 1e-10))
 
     gradient_x = (logs[..., 2, 3] - logs[..., 2, 1]) / 2
@@ -48,7 +41,7 @@ def dark(window: Window, sigma: float) -> Offsets:
     yy = (logs[..., 4, 2] - 2 * logs[..., 2, 2] + logs[..., 0, 2]) / 4
     xy = (logs[..., 3, 3] - logs[..., 1, 3] - logs[..., 3, 1] + logs[..., 1, 1]) / 4
     determinant = xx * yy - xy**2
-    inside = window.inside[..., middle - 2 : middle + 3, middle - 2 : middle + 3].all(axis=(-2, -1))
+    inside = ratios.inside[..., middle - 2 : middle + 3, middle - 2 : middle + 3].all(axis=(-2, -1))
     concave = inside & (xx < 0) & (yy < 0) & (determinant > jnp.finfo(determinant.dtype).eps ** 2)
     divisor = jnp.where(concave, determinant, 1)
     x = jnp.where(concave, (xy * gradient_y - yy * gradient_x) / divisor, 0)
@@ -61,18 +54,18 @@ def soft_argmax_radius(sigma: float) -> int:
     return math.ceil(2.5 * sigma)
 
 
-def soft_argmax(window: Window) -> Offsets:
+def soft_argmax(ratios: Ratios) -> Offsets:
     """Centre of mass of the squared positive part: a softmax of 2 ln h over the window.
 
     Along each axis the window shrinks until it is symmetric about the peak, so that the border does not
     pull; on a noise-free map the estimate then lies between the peak and the true centre.
     """
-    middle = window.values.shape[-1] // 2
+    middle = ratios.share.shape[-1] // 2
     reach = jnp.arange(-middle, middle + 1)
     # inside[i] and its mirror: both neighbours at that distance lie in the map.
-    both = window.inside & window.inside[..., ::-1, :]
-    both &= window.inside[..., :, ::-1]
-    weights = jnp.where(both, jnp.maximum(relative(window), 0) ** 2, 0)
+    both = ratios.inside & ratios.inside[..., ::-1, :]
+    both &= ratios.inside[..., :, ::-1]
+    weights = jnp.where(both, jnp.maximum(ratios.share, 0) ** 2, 0)
     total = weights.sum(axis=(-2, -1))
     total = jnp.where(total > 0, total, 1)
     x = (weights.sum(axis=-2) * reach.reshape(1, 1, -1)).sum(axis=-1) / total
@@ -95,17 +88,16 @@ class _Moments(NamedTuple):
     vt: Array
 
 
-def least_squares(window: Window, sigma: float) -> Offsets:
+def least_squares(ratios: Ratios, sigma: float) -> Offsets:
     """Fit sigma^2 ln h + |c|^2 / 2, which is a plane in c with slope c_m for a Gaussian of known sigma.
 
     Weights are h^2, the reciprocal variance of ln h when all pixels carry equal noise. A small constant is
     added, so that narrow peaks, whose neighbours weigh nothing, keep them.
     """
-    middle = window.values.shape[-1] // 2
-    reach = jnp.arange(-middle, middle + 1, dtype=window.values.dtype)
+    middle = ratios.share.shape[-1] // 2
+    reach = jnp.arange(-middle, middle + 1, dtype=ratios.share.dtype)
     u, v = reach.reshape(1, 1, 1, -1), reach.reshape(1, 1, -1, 1)
-    peak = window.values[..., middle, middle][..., None, None]
-    logs, usable = log_ratio(jnp.where(window.inside, window.values, 0), peak)
+    logs, usable = ratios.logs, ratios.usable
     weights = jnp.where(usable, jnp.exp(2 * logs) + 1e-6, 0)
     total = weights.sum(axis=(-2, -1), keepdims=True)
     weights = weights / jnp.where(total > 0, total, 1)
