@@ -102,7 +102,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
 
 def _calibration(path: Path, arrays: dict[str, np.ndarray], landmarks: int) -> Calibration | None:
     """Take the calibration out of the arrays; files without one are fine."""
-    shapes = {name: (landmarks,) if name in ("level", "typical") else () for name in Calibration._fields}
+    shapes = {name: (landmarks,) if name == "level" else () for name in Calibration._fields}
     found = {name: arrays.pop(_CALIBRATION + name) for name in shapes if _CALIBRATION + name in arrays}
     if not found:
         return None
@@ -110,7 +110,7 @@ def _calibration(path: Path, arrays: dict[str, np.ndarray], landmarks: int) -> C
         array = found.get(name)
         if array is None or array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
             raise InputError(f"{path}: {_CALIBRATION}{name}, expected finite numbers of shape {shape}")
-    if found["tail"] <= 2 or found["typical"].min() <= 0:
+    if found["tail"] <= 2 or found["typical"] <= 0:
         raise InputError(f"{path}: {_CALIBRATION}tail must be more than 2, and {_CALIBRATION}typical positive")
     return Calibration(**{name: jnp.asarray(array, jnp.float32) for name, array in found.items()})
 

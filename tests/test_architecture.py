@@ -12,7 +12,7 @@ LAYERS = (
     ("crop", "augment", "stabilizer", "weights"),
     ("data", "pipeline"),
     ("checkpoint", "log", "plots", "overlay"),
-    ("train", "evaluate"),
+    ("train", "evaluate", "calibrate"),
     ("demo", "report"),
     ("cli",),
 )

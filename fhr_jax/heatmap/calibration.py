@@ -4,15 +4,14 @@ A net that is sure draws a peak as wide as its target, sigma, however exact it i
 spread C of a peak (`confidence`, in units of sigma^2, whose eigenvalues are 1 where the net is sure) tells the error,
 but not in pixels. The error is taken to follow a Student t distribution with the scale matrix
 
-    S = exp(level_m) det(C)^((size - shape) / 2) C^shape,
+    S = exp(level_m + size (1 - e^(-bend t)) / bend) (C / sqrt(det C))^shape,    t = ln(det C) / 2,
 
-so along each principal axis of the peak ln s = level_m + size (mean of both ln c) + shape (ln c - that mean). Its
-covariance is S tail / (tail - 2). `fhr_jax.calibrate` fits the numbers by likelihood.
+whose first factor says how large the error is and the second, of determinant 1, in which direction. Its covariance is
+S tail / (tail - 2). `fhr_jax.calibrate` fits the numbers by likelihood.
 """
 
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -25,18 +24,19 @@ class Calibration(NamedTuple):
     Attributes:
         level: (M,) logarithm of the scale of each landmark's error, in square crop pixels, where its peak is as wide as
             the target.
-        size: exponent of the size of the peak.
+        size: by what power the variance grows with the size of the peak, at the size of the target.
+        bend: how soon it grows less: 0 never.
         shape: exponent of its shape: 0 makes errors alike in all directions.
         tail: degrees of freedom of the Student t distribution, more than 2; a large number is a Gaussian.
-        typical: (M,) median over faces of each landmark's predicted variance (the mean of x and y), in square crop
-            pixels.
+        typical: median over faces and landmarks of the predicted variance (the mean of x and y), in square crop pixels.
     """
 
     level: Float[Array, " m"]
     size: Float[Array, ""]
+    bend: Float[Array, ""]
     shape: Float[Array, ""]
     tail: Float[Array, ""]
-    typical: Float[Array, " m"]
+    typical: Float[Array, ""]
 
 
 def scale(calibration: Calibration, spread: Covariances) -> Covariances:
@@ -52,16 +52,24 @@ def scale(calibration: Calibration, spread: Covariances) -> Covariances:
     # A symmetric 2 x 2 matrix is middle I + D with D^2 = radius^2 I, and its eigenvalues are sqrt(det) e^(+-z) with
     # tanh z = radius / middle. The power is then the sum of a hyperbolic cosine and sine, even where D vanishes.
     squared = ((a - c) / 2) ** 2 + b * b
-    round_ = squared < 1e-10 * middle**2
-    radius = jnp.sqrt(jnp.where(round_, 1, squared))
-    z = jnp.arctanh(jnp.where(round_, 0.5, jnp.minimum(radius / middle, 1 - 1e-6)))
-    even = jnp.where(round_, 1, jnp.cosh(calibration.shape * z))
-    odd = jnp.where(round_, calibration.shape / middle, jnp.sinh(calibration.shape * z) / radius)
+    alike = squared < 1e-10 * middle**2
+    radius = jnp.sqrt(jnp.where(alike, 1, squared))
+    z = jnp.arctanh(jnp.where(alike, 0.5, jnp.minimum(radius / middle, 1 - 1e-6)))
+    even = jnp.where(alike, 1, jnp.cosh(calibration.shape * z))
+    odd = jnp.where(alike, calibration.shape / middle, jnp.sinh(calibration.shape * z) / radius)
     off = jnp.stack([jnp.stack([(a - c) / 2, b], axis=-1), jnp.stack([b, (c - a) / 2], axis=-1)], axis=-2)
     eye = jnp.broadcast_to(jnp.eye(2, dtype=spread.dtype), off.shape)
     power = even[..., None, None] * eye + odd[..., None, None] * off
     level = calibration.level.reshape((1,) * (determinant.ndim - 1) + (-1,))
-    return jnp.exp(level + calibration.size / 2 * jnp.log(determinant))[..., None, None] * power
+    grown = level + calibration.size * _bent(jnp.log(determinant) / 2, calibration.bend)
+    return jnp.exp(grown)[..., None, None] * power
+
+
+def _bent(t: Array, bend: Array) -> Array:
+    """(1 - e^(-bend t)) / bend, and t where bend vanishes."""
+    straight = jnp.abs(bend) < 1e-3
+    curve = -jnp.expm1(-bend * t) / jnp.where(straight, 1, bend)
+    return jnp.where(straight, t - bend * t**2 / 2, curve)
 
 
 def calibrate(calibration: Calibration, spread: Covariances) -> Covariances:
@@ -98,10 +106,10 @@ def variance(covariance: Covariances) -> Float[Array, "*batch m"]:
 
 
 def trust(calibration: Calibration, covariance: Covariances) -> Float[Array, "*batch m"]:
-    """How far to trust each landmark, in (0, 1]: its typical variance over the predicted one, at most 1.
+    """How far to trust each landmark, in (0, 1]: its typical standard deviation over the predicted one, at most 1.
 
-    That is the `confidence` of `stabilizer.step`, whose noise is 1 / confidence times as large: parameters that were
-    fitted to the usual noise of a net hear of landmarks that are worse than usual.
+    That is the `confidence` of `stabilizer.step`, whose noise is 1 / confidence times as large. On clips the jitter
+    of a landmark grows with the predicted deviation, but so does what is wrong with it in every frame alike, which
+    noise is not: weights by variances made the output later, and no steadier than these.
     """
-    typical = calibration.typical.reshape((1,) * (covariance.ndim - 3) + (-1,))
-    return jax.lax.stop_gradient(jnp.clip(typical / variance(covariance), 1e-6, 1))
+    return jnp.clip(jnp.sqrt(calibration.typical / variance(covariance)), 1e-6, 1)
