@@ -10,7 +10,7 @@ Figures: TODO
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import numpy as np
@@ -18,8 +18,8 @@ import tyro
 
 from fhr_jax import calibrate, losses, metrics, pipeline, plots, stabilizer, weights
 from fhr_jax.data import faces
-from fhr_jax.data.film import film
 from fhr_jax.data.examples import photographed_set
+from fhr_jax.data.film import film
 from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
@@ -47,6 +47,8 @@ class Options:
     """Synthetic clips, tracked with and without telling the stabilizer; 0 leaves that out."""
     frames: int = 80
     """Of each clip."""
+    dtype: Literal["float32", "float16"] = "float32"
+    """How parameters are stored; nothing is lost if they were stored so before, as float16 in the net that ships."""
     seed: int = 0
     """Of faces and clips."""
 
@@ -141,7 +143,7 @@ def main(options: Options) -> dict[str, Any]:
         for name, row in summary["clips"].items():
             print(name.ljust(12), "  ".join(f"{figure} {value:.4f}" for figure, value in row.items()))
     folder = output_folder(options.out)
-    weights.save(folder / "net.npz", net)
+    weights.save(folder / "net.npz", net, dtype=options.dtype)
     draw(folder / "reliability.png", reliability)
     write_json(folder / "summary.json", summary)
     return summary

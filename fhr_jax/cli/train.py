@@ -24,7 +24,8 @@ class Train:
     Without --data it learns from synthetic faces, rendered as it goes; with it from photographs, or frames of videos.
     Of Talking Face, whose markup is another one, it learns the seven points shared with 300W. The folder OUT gets
     config.json, metrics.jsonl (one JSON object a line), checkpoints and, at the end, net.npz, which `track` and
-    `evaluate` take as --net. The same command again resumes a run that was stopped.
+    `evaluate` take as --net, calibrated on faces that it has not seen (32 at least: --held-out). The same command again
+    resumes a run that was stopped.
 
     Example:  fhr-jax train --out runs/small --steps 2000
     """
@@ -75,7 +76,7 @@ def run(options: Train) -> None:
     import jax
     from tqdm import tqdm
 
-    from fhr_jax import checkpoint, evaluate, train, weights
+    from fhr_jax import calibrate, checkpoint, evaluate, train, weights
     from fhr_jax.data import loader
     from fhr_jax.hourglass import PRESETS
 
@@ -118,7 +119,10 @@ def run(options: Train) -> None:
 
             state = train.fit(update, state, batches, steps=options.steps, callback=report)
         checkpoints.wait_until_finished()
-    weights.save(folder / "net.npz", train.net(state, config, loss=loss))
+    trained = train.net(state, config, loss=loss)
+    # Synthetic faces as they are trained on, but other people; of real ones those that are held out.
+    others = calibrate.synthetic(jax.random.fold_in(data_key, 1), config.crop) if options.data is None else [held_out]
+    weights.save(folder / "net.npz", calibrate.calibrated(trained, others))
     print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
 
 

@@ -4,9 +4,10 @@
 says how high and how wide the peak is. Files follow the data: `encoding`, `peak` (where the maximum is, and
 the small window around it that everything else reads), `ratios` (what is read there, of maps or of logits), the
 decoders (`cross`: three or five values, `windowed`: more), `decoding` (which guards and dispatches), `shape`
-(confidence), `calibration` (what confidence says of the error in pixels).
+(confidence), `calibration` (what confidence says of the error in pixels), `bound` (how exact a decoder can be).
 """
 
+from fhr_jax.heatmap.bound import cramer_rao
 from fhr_jax.heatmap.calibration import Calibration, calibrate, trust
 from fhr_jax.heatmap.decoding import METHODS, Method, decode
 from fhr_jax.heatmap.encoding import encode
@@ -19,6 +20,7 @@ __all__ = [
     "Method",
     "calibrate",
     "confidence",
+    "cramer_rao",
     "decode",
     "encode",
     "trust",

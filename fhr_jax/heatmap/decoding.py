@@ -41,7 +41,7 @@ Method = Literal[
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
-def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, method: str = "fractional", logits: bool = False) -> Points:
+def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, method: str = "least_squares", logits: bool = False) -> Points:
     """Find the centre of the Gaussian in every map.
 
     With `logits` the maps are read in the log domain, as a net puts them out that was trained by
