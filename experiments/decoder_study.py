@@ -8,8 +8,11 @@ bound is that of Cramer and Rao (`heatmap.cramer_rao`).
 
 Paper:   Eq. 3-4; it compares argmax, the quarter shift and Eq. 4 through a network alone.
 Command: python experiments/decoder_study.py --out runs/decoders
-Cost:    a minute and a half on one x86 core.
-Figures: TODO
+Cost:    two minutes on one x86 core.
+Figures: jax 0.10.2. rms in px at an additive noise of 0.05 of the peak, sigma 1.5: argmax 0.362, quarter 0.197,
+         fractional 0.170, two_sided 0.108, parabola 0.126, least_squares 0.048, soft_argmax 0.041, dark 0.040, the
+         bound 0.040. With noise as smooth as the map the order turns: parabola 0.058, fractional 0.068, least_squares
+         0.107. All of it in docs/decoders.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -37,7 +40,7 @@ Spoil = Callable[[PRNGKeyArray, Float[Array, "n p 2"], int, float, float], Maps]
 
 @dataclass(frozen=True)
 class Options:
-    """Measure every decoder against everything; OUT gets summary.json, noise.png and kinds.png."""
+    """Measure every decoder against everything; OUT gets summary.json and three plots."""
 
     out: Path
     """Folder for the results."""
@@ -167,7 +170,7 @@ def study(options: Options) -> Iterator[tuple[str, float, dict[str, dict[str, fl
 
 
 def draw(folder: Path, rows: dict[str, dict[float, dict[str, dict[str, float]]]]) -> None:
-    """noise.png: what noise does. kinds.png: everything else that goes wrong."""
+    """noise.png: independent noise; kinds.png: other noise, another width; peaks.png: peaks of other shapes."""
     shown = [method for method in heatmap.METHODS if method != "unguarded"]
 
     def line(sweep: str, method: str, figure: str) -> tuple[np.ndarray, np.ndarray]:
@@ -179,9 +182,11 @@ def draw(folder: Path, rows: dict[str, dict[float, dict[str, dict[str, float]]]]
         curves = {name: [line(sweep, name, figure) for sweep, figure in sweeps] for name in names}
         plots.sweeps(curves, path, labels=labels, strong=["least_squares", BOUND], **style)
 
-    panels([*shown, BOUND], [("additive", "rms"), ("sigma", "rms")], folder / "noise.png", logarithmic="xy")
-    kinds = [("smooth", "rms"), ("multiplicative", "rms"), ("mismatch", "rms"), ("saturated", "rms")]
-    panels(shown, [*kinds, ("two peaks", "rms"), ("size", "failures")], folder / "kinds.png", zero=True)
+    panels([*shown, BOUND], [("additive", "rms"), ("sigma", "rms")], folder / "noise.png", logarithmic="y")
+    kinds = [("smooth", "rms"), ("multiplicative", "rms"), ("mismatch", "rms")]
+    panels(shown, kinds, folder / "kinds.png", zero=True)
+    peaks = [("saturated", "rms"), ("two peaks", "rms"), ("size", "failures")]
+    panels(shown, peaks, folder / "peaks.png", zero=True)
 
 
 def main(options: Options) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def test_the_bound_is_the_inverse_of_the_information(size, sigma, point, logits)
     np.testing.assert_allclose(ours[0], expected, rtol=2e-3, atol=1e-4 * np.trace(expected))
 
 
-@pytest.mark.parametrize("sigma", [0.75, 1.5, 4.0])
+@pytest.mark.parametrize("sigma", [1.0, 1.5, 4.0])
 def test_far_from_the_border_it_does_not_depend_on_sigma(sigma):
     bound = heatmap.cramer_rao(jnp.array([[30.3, 31.8]]), size=(64, 64), sigma=sigma, noise=0.05)
     np.testing.assert_allclose(bound[0], 0.05**2 * 2 / np.pi * np.eye(2), rtol=0.01, atol=1e-5)

@@ -5,7 +5,7 @@ deviation tau on every pixel the Fisher information of (p, ln a) is
 
     I = sum_c g(c) g(c)^T / tau^2,   g = (c - p, sigma^2) / sigma^2 times h(c)  (or 1, where ln h is what is noisy).
 
-The bound is the block of its inverse that belongs to p. Far from the border, and for sigma above about 0.6, the sums
+The bound is the block of its inverse that belongs to p. Far from the border, and for sigma from 1 up, the sums
 are integrals: the deviation along each axis is tau sqrt(2 / pi), whatever sigma is.
 """
 
