@@ -138,6 +138,6 @@ def constant_log_likelihood(seen: Seen, others: Seen) -> float:
     """What `reliability` is to beat: a Gaussian a landmark, of the covariance on `seen`, on the errors of `others`."""
     count = len(seen.errors)
     matrices = np.einsum("nmi,nmj->mij", seen.errors, seen.errors, dtype=np.float64) / count
-    distance = calibration.squared_distance(jnp.asarray(matrices), jnp.asarray(others.errors))
-    surprise = np.asarray(distance).mean() / 2 + np.log(np.linalg.det(matrices)).mean() / 2
+    square = np.einsum("nmi,mij,nmj->nm", others.errors, np.linalg.inv(matrices), others.errors)
+    surprise = square.mean() / 2 + np.log(np.linalg.det(matrices)).mean() / 2
     return float(-surprise - np.log(2 * np.pi))

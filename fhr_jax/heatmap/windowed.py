@@ -4,7 +4,6 @@ Windows are relative to the peak's height, so the height of the map does not mat
 """
 
 import math
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -78,16 +77,6 @@ def least_squares_radius(sigma: float) -> int:
     return max(1, math.ceil(1.5 * sigma))
 
 
-class _Moments(NamedTuple):
-    """Weighted sums of a plane fit, centred: u columns, v rows, t the value to be fitted."""
-
-    uu: Array
-    uv: Array
-    vv: Array
-    ut: Array
-    vt: Array
-
-
 def least_squares(ratios: Ratios, sigma: float) -> Offsets:
     """Fit sigma^2 ln h + |c|^2 / 2, which is a plane in c with slope c_m for a Gaussian of known sigma.
 
@@ -95,30 +84,35 @@ def least_squares(ratios: Ratios, sigma: float) -> Offsets:
     added, so that narrow peaks, whose neighbours weigh nothing, keep them.
     """
     middle = ratios.share.shape[-1] // 2
-    reach = jnp.arange(-middle, middle + 1, dtype=ratios.share.dtype)
-    u, v = reach.reshape(1, 1, 1, -1), reach.reshape(1, 1, -1, 1)
-    logs, usable = ratios.logs, ratios.usable
+    v, u = (axis.ravel() for axis in np.mgrid[-middle : middle + 1, -middle : middle + 1].astype(np.float64))
+    logs, usable = (part.reshape(*part.shape[:-2], -1) for part in (ratios.logs, ratios.usable))
     weights = jnp.where(usable, jnp.exp(2 * logs) + 1e-6, 0)
-    total = weights.sum(axis=(-2, -1), keepdims=True)
+    total = weights.sum(axis=-1, keepdims=True)
     weights = weights / jnp.where(total > 0, total, 1)
-    moments = _moments(weights, u, v, sigma**2 * logs + (u**2 + v**2) / 2)
+
+    # Means over the window, by two small products: of the polynomials, and of the values times 1, u and v.
+    half = (u**2 + v**2) / 2
+    mean_u, mean_v, mean_uu, mean_uv, mean_vv, mean_half, mean_uh, mean_vh = _means(
+        weights, u, v, u * u, u * v, v * v, half, u * half, v * half
+    )
+    mean_log, mean_ul, mean_vl = (sigma**2 * mean for mean in _means(weights * logs, np.ones_like(u), u, v))
+    t, ut, vt = mean_log + mean_half, mean_ul + mean_uh, mean_vl + mean_vh
+    uu, uv, vv = mean_uu - mean_u**2, mean_uv - mean_u * mean_v, mean_vv - mean_v**2
+    ut, vt = ut - mean_u * t, vt - mean_v * t
 
     # Missing columns or rows (a map one pixel wide, neighbours that underflow) leave an axis without a slope.
-    has_u, has_v = moments.uu > 1e-12, moments.vv > 1e-12
-    determinant = moments.uu * moments.vv - moments.uv**2
-    full = has_u & has_v & (determinant > 1e-4 * moments.uu * moments.vv)
+    has_u, has_v = uu > 1e-12, vv > 1e-12
+    determinant = uu * vv - uv**2
+    full = has_u & has_v & (determinant > 1e-4 * uu * vv)
     divisor = jnp.where(full, determinant, 1)
-    x_alone = jnp.where(has_u, moments.ut / jnp.where(has_u, moments.uu, 1), 0)
-    y_alone = jnp.where(has_v, moments.vt / jnp.where(has_v, moments.vv, 1), 0)
-    x = jnp.where(full, (moments.vv * moments.ut - moments.uv * moments.vt) / divisor, x_alone)
-    y = jnp.where(full, (moments.uu * moments.vt - moments.uv * moments.ut) / divisor, y_alone)
+    x_alone = jnp.where(has_u, ut / jnp.where(has_u, uu, 1), 0)
+    y_alone = jnp.where(has_v, vt / jnp.where(has_v, vv, 1), 0)
+    x = jnp.where(full, (vv * ut - uv * vt) / divisor, x_alone)
+    y = jnp.where(full, (uu * vt - uv * ut) / divisor, y_alone)
     return jnp.stack([x, y], axis=-1)
 
 
-def _moments(weights: Array, u: Array, v: Array, t: Array) -> _Moments:
-    def mean(values: Array) -> Array:
-        return (weights * values).sum(axis=(-2, -1), keepdims=True)
-
-    u, v, t = u - mean(u), v - mean(v), t - mean(t)
-    uu, uv, vv, ut, vt = (mean(product)[..., 0, 0] for product in (u * u, u * v, v * v, u * t, v * t))
-    return _Moments(uu=uu, uv=uv, vv=vv, ut=ut, vt=vt)
+def _means(weights: Float[Array, "b m p"], *polynomials: np.ndarray) -> tuple[Array, ...]:
+    basis = jnp.asarray(np.stack(polynomials, axis=-1), weights.dtype)
+    sums = jnp.matmul(weights, basis, precision=Precision.HIGHEST)
+    return tuple(sums[..., i] for i in range(len(polynomials)))
