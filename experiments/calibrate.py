@@ -17,10 +17,11 @@ from pathlib import Path
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from fhr_jax import calibrate, losses, metrics, pipeline, plots, stabilizer, weights
+from fhr_jax import calibrate, geometry, losses, metrics, pipeline, plots, stabilizer, weights
 from fhr_jax.data import faces
 from fhr_jax.data.examples import photographed_set
 from fhr_jax.data.film import film
@@ -77,15 +78,15 @@ def on_clips(net: Net, key: jax.Array, options: Options) -> dict[str, Any]:
         shot = film(film_key, faces.clip(clip_key, options.frames), size=256)
         images = np.asarray(np.round(255 * np.asarray(shot.images)), np.uint8)
         truth = np.asarray(shot.points)
-        scale = CROP / float(pipeline._square(truth[0]).side)
+        scale = CROP / float(geometry.landmark_square(truth[0])[1])
         for name, one in told.items():
             points = track(one, images, truth)
-            centred = stabilizer.without_bias(scale * points, scale * truth)
+            centred, known = (jnp.asarray(a) for a in (stabilizer.without_bias(points, truth), truth))
             rows[name].append(
                 (
-                    float(losses.stabilization(centred, scale * truth).total),
+                    float(losses.stabilization(scale * centred, scale * known).total),
                     float(metrics.stability(points, truth)),
-                    float(metrics.delay(centred, scale * truth)),
+                    float(metrics.delay(centred, known)),
                     float(metrics.nrmse(points, truth).mean()),
                 )
             )
@@ -123,8 +124,8 @@ def main(options: Options) -> dict[str, Any]:
     fit_key, held_key, clip_key = jax.random.split(jax.random.key(options.seed), 3)
     size = net.config.crop
     seen = calibrate.look(net, calibrate.synthetic(fit_key, size, faces=options.faces))
-    net = net._replace(calibration=calibrate.fit(seen))
-    fitted = net.calibration
+    fitted = calibrate.fit(seen)
+    net = net._replace(calibration=fitted)
     others = calibrate.look(net, calibrate.synthetic(held_key, size, faces=options.held_out))
     checked = {"faces of the fit": seen, "other faces": others}
     if options.images is not None:

@@ -171,7 +171,7 @@ def study(options: Options) -> Iterator[tuple[str, float, dict[str, dict[str, fl
 
 def draw(folder: Path, rows: dict[str, dict[float, dict[str, dict[str, float]]]]) -> None:
     """noise.png: independent noise; kinds.png: other noise, another width; peaks.png: peaks of other shapes."""
-    shown = [method for method in heatmap.METHODS if method != "unguarded"]
+    shown: list[str] = [method for method in heatmap.METHODS if method != "unguarded"]
 
     def line(sweep: str, method: str, figure: str) -> tuple[np.ndarray, np.ndarray]:
         values = [value for value in rows[sweep] if method in rows[sweep][value] and value > 0]
