@@ -78,7 +78,7 @@ def on_clips(net: Net, key: jax.Array, options: Options) -> dict[str, Any]:
         shot = film(film_key, faces.clip(clip_key, options.frames), size=256)
         images = np.asarray(np.round(255 * np.asarray(shot.images)), np.uint8)
         truth = np.asarray(shot.points)
-        scale = CROP / float(geometry.landmark_square(truth[0])[1])
+        scale = CROP / float(geometry.landmark_square(jnp.asarray(truth[0]))[1])
         for name, one in told.items():
             points = track(one, images, truth)
             centred, known = (jnp.asarray(a) for a in (stabilizer.without_bias(points, truth), truth))

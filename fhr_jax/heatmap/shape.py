@@ -38,9 +38,9 @@ def confidence(heatmaps: Heatmaps, *, sigma: float = 3.0, logits: bool = False) 
     radius 3 sigma; it grows when the net smears a landmark over several places, along the direction of the
     smear.
 
-    Neither is calibrated: the covariance is that of the map, which a perfect net keeps at sigma^2 however
-    exact it is, not that of the landmark's error. Use both to rank landmarks and to weigh them against each
-    other. To read pixels of error from them, regress held-out squared errors on them first.
+    Neither is an error in pixels: the covariance is that of the map, which a perfect net keeps at sigma^2 however
+    exact it is. Use both to rank landmarks and to weigh them against each other; `calibrate` makes the covariance of
+    the error of it, by numbers that `fhr_jax.calibrate` fits on held-out faces.
 
     Always finite. Without a positive peak the window counts as uniform: the widest spread that it can show.
 
