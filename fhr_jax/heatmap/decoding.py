@@ -12,8 +12,9 @@
 | dark | window of radius 2.5 sigma + 2 | 0.02 where the window fits in the map, else 3/2 |
 | unguarded | as fractional | 0, but any at the right and bottom border |
 
-`least_squares` is the default; docs/decoders.md says which to use when. "0" means at most 1e-3 px in float32, for every point of [-1/2, W - 1/2] x [-1/2, H - 1/2], an axis of one
-pixel excepted (a single pixel holds no fraction).
+"0" means at most 1e-3 px in float32, for every point of [-1/2, W - 1/2] x [-1/2, H - 1/2], an axis of one
+pixel excepted (a single pixel holds no fraction). `least_squares` is the default; docs/decoders.md says why, and
+which to use when.
 """
 
 from functools import partial
