@@ -86,7 +86,12 @@ def crop256_to_image(
 
 
 def predict_records(
-    net: Net, records: Records, *, workers: int = 0, report: Callable[[int], None] = lambda number: None
+    net: Net,
+    records: Records,
+    *,
+    workers: int = 0,
+    report: Callable[[int], None] = lambda number: None,
+    **options: Any,
 ) -> Predictions:
     """Run a net on annotated pictures, each cropped by its box, many at a time.
 
@@ -97,6 +102,7 @@ def predict_records(
         records: the pictures.
         workers: processes that read them; 0 reads in a thread of this one.
         report: called with the number of pictures that were looked at since the last call.
+        **options: of `pipeline.predict`, such as the `method` of the decoder.
 
     Returns:
         Points in pixels of the images; a name is dataset/file, and the frame of a video.
@@ -116,7 +122,7 @@ def predict_records(
     stream = loader.once(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
     with closing(stream) as batches:
         for batch in batches:
-            found, valid = np.asarray(pipeline.predict_all(net, batch["image"]).points), batch["valid"]
+            found, valid = np.asarray(pipeline.predict_all(net, batch["image"], **options).points), batch["valid"]
             identities += [identity({key: batch[key][i] for key in Identity._fields}) for i in np.flatnonzero(valid)]
             predictions.append(_of_seven(_to_image(batch["affine"], found)[valid], compared))
             truth.append(_of_seven(_to_image(batch["affine"], batch["points"])[valid], compared))
@@ -135,8 +141,8 @@ def validate(net: Net, examples: Examples, *, conventional: bool = False) -> flo
         examples: crops and their landmarks.
         conventional: decode as for heatmaps with rounded centres: argmax and a quarter of a pixel.
     """
-    method = "quarter" if conventional else "fractional"
-    points = pipeline.predict_all(net, examples.images, method=method).points
+    options = {"method": "quarter"} if conventional else {}
+    points = pipeline.predict_all(net, examples.images, **options).points
     markup = pipeline.MARKUPS[net.config.landmarks]
     return float(metrics.nrmse(points, examples.points, markup=markup).mean())
 

@@ -33,7 +33,7 @@ def write(
     net: Net,
     *,
     mirror: bool = True,
-    method: Method = "fractional",
+    method: Method = "least_squares",
     maps: bool = False,
     platforms: Sequence[str] = PLATFORMS,
 ) -> None:

@@ -16,7 +16,7 @@ from jaxtyping import Array, Float, UInt8
 from fhr_jax import crop, geometry, heatmap, inputs, stabilizer
 from fhr_jax.data.detector import Detector, cascade
 from fhr_jax.errors import InputError
-from fhr_jax.heatmap import Method
+from fhr_jax.heatmap import Calibration, Method
 from fhr_jax.hourglass import Config, Hourglass
 from fhr_jax.markup import FACE7, FACE68
 from fhr_jax.weights import Net
@@ -26,8 +26,8 @@ MARKUPS = {markup.size: markup for markup in (FACE68, FACE7)}
 CROP_SCALE = 1.3
 """Side of the square crop over the longer side of the landmarks' box."""
 MIN_CONFIDENCE = 0.5
-"""Mean confidence below which what the net found counts as no face. With the small net that ships, faces of real
-photographs had 0.54 and more, of clips 0.79 and more, other places of the same frames 0.495 and less."""
+"""Mean confidence below which what the net found counts as no face. With the small net that ships, nine faces of real
+photographs had 0.52 and more, other places of the same pictures, without other faces, 0.48 and less."""
 MAX_GROWTH = 1.6
 """A face that grows or shrinks more than this from one frame to the next counts as lost."""
 
@@ -45,10 +45,18 @@ class Square(NamedTuple):
 
 
 class Prediction(NamedTuple):
-    """Landmarks (B, M, 2) in crop pixels, and the height of their peaks (B, M), about 1 where the net is sure."""
+    """What a net says of B crops.
+
+    Attributes:
+        points: landmarks (B, M, 2) in crop pixels.
+        confidence: height of their peaks (B, M) in [0, 1], about 1 where the net is sure.
+        covariance: (B, M, 2, 2) in square crop pixels, order (x, y): of the error of each landmark if the net is
+            calibrated (`Net.calibration`) and used as it was (mirrored, default decoder); else the spread of its peak.
+    """
 
     points: Float[Array, "b m 2"]
     confidence: Float[Array, "b m"]
+    covariance: Float[Array, "b m 2 2"]
 
 
 class Face(NamedTuple):
@@ -58,22 +66,25 @@ class Face(NamedTuple):
         points: (M, 2) in image pixels, stabilized if that was asked for; NaN where there is no face.
         raw: (M, 2) as the net found them in this frame alone.
         confidence: (M,) in [0, 1].
+        covariance: (M, 2, 2) in square image pixels, of the error of `raw`: see `Prediction`.
     """
 
     points: Float[np.ndarray, "m 2"]
     raw: Float[np.ndarray, "m 2"]
     confidence: Float[np.ndarray, " m"]
+    covariance: Float[np.ndarray, "m 2 2"]
 
 
 def predict(
-    net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True, method: Method = "fractional"
+    net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True, method: Method = "least_squares"
 ) -> Prediction:
     """Crops with values in [0, 1] to landmarks.
 
     Args:
         net: the network.
         crops: (B, S, S, 3) with S = net.config.crop.
-        mirror: average the heatmaps with those of the mirrored crops, as the authors do.
+        mirror: average the heatmaps with those of the mirrored crops, as the authors do; of nets trained by
+            cross-entropy the logarithms of the probabilities.
         method: of `heatmap.decode`.
 
     Raises:
@@ -87,7 +98,7 @@ def predict(
     if crops.shape[0] == 0:
         one = predict(net, jnp.zeros((1, side, side, 3)), mirror=mirror, method=method)
         return jax.tree.map(lambda leaf: leaf[:0], one)
-    return _predict(net.variables, crops, net.config, net.loss, mirror, method)
+    return _predict(net.variables, net.calibration, crops, net.config, net.loss, mirror, method)
 
 
 BATCH = 16
@@ -105,32 +116,76 @@ def predict_all(net: Net, crops: Float[Array, "n s s 3"] | UInt8[np.ndarray, "n 
     return Prediction(*(jnp.concatenate(leaves)[:number] for leaves in zip(*parts, strict=True)))
 
 
-@partial(jax.jit, static_argnums=(2, 3, 4, 5))
-def _predict(variables: Any, crops: Array, config: Config, loss: str, mirror: bool, method: Method) -> Prediction:
-    maps = heatmaps(Net(config, variables, loss), crops, mirror=mirror)
-    to_crop = geometry.resize((config.heatmap, config.heatmap), (config.crop, config.crop))
-    points = geometry.apply(to_crop, heatmap.decode(maps, sigma=config.sigma, method=method))
-    return Prediction(points, jnp.clip(maps.max(axis=(1, 2)), 0, 1))
-
-
 def heatmaps(net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True) -> Float[Array, "b h w m"]:
-    """The maps that `predict` decodes, without negative values; not compiled by itself. Arguments as there."""
-    count, config = crops.shape[0], net.config
-    batch = jnp.concatenate([crops, crops[:, :, ::-1]]) if mirror else crops
-    maps = _heatmaps(jnp.asarray(Hourglass(config).apply(net.variables, batch))[-1], config, net.loss)
-    if mirror:
-        names = jnp.array(MARKUPS[config.landmarks].flip)
-        maps = (maps[:count] + maps[count:, :, ::-1][..., names]) / 2
-    return jnp.maximum(maps, 0)  # after the average, as the authors do
+    """The maps of the net without negative values; of logits the probabilities, 1 being the peak of a Gaussian.
+
+    Not compiled by itself; arguments as for `predict`.
+    """
+    seen = _seen(net.variables, crops, net.config, mirror)
+    if net.loss == "squared":
+        return jnp.maximum(seen.maps, 0)
+    return 2 * jnp.pi * net.config.sigma**2 * jnp.exp(seen.maps - seen.normalizer[:, None, None, :])
 
 
-def _heatmaps(maps: Array, config: Config, loss: str) -> Array:
-    """What the net puts out as heatmaps that peak at about 1 where it is sure."""
+@partial(jax.jit, static_argnums=(3, 4, 5, 6))
+def _predict(
+    variables: Any,
+    calibration: Calibration | None,
+    crops: Array,
+    config: Config,
+    loss: str,
+    mirror: bool,
+    method: Method,
+) -> Prediction:
+    seen = _seen(variables, crops, config, mirror)
     if loss == "squared":
-        return maps
-    # Logits: a softmax over the map, in units of the peak of a Gaussian of unit mass.
-    flat = maps.reshape(maps.shape[0], -1, maps.shape[-1])
-    return 2 * jnp.pi * config.sigma**2 * jax.nn.softmax(flat, axis=1).reshape(maps.shape)
+        maps, logits = jnp.maximum(seen.maps, 0), False  # after the average, as the authors do
+        height = maps.max(axis=(1, 2))
+    else:
+        # The height of the softmax, in units of the peak of a Gaussian of unit mass.
+        maps, logits = seen.maps, True
+        height = 2 * jnp.pi * config.sigma**2 * jnp.exp(maps.max(axis=(1, 2)) - seen.normalizer)
+    to_crop = geometry.resize((config.heatmap, config.heatmap), (config.crop, config.crop))
+    points = geometry.apply(to_crop, heatmap.decode(maps, sigma=config.sigma, method=method, logits=logits))
+    spread = heatmap.confidence(maps, sigma=config.sigma, logits=logits).covariance
+    if calibration is None:
+        covariance = spread * (config.crop / config.heatmap) ** 2
+    else:
+        covariance = heatmap.calibrate(calibration, spread / config.sigma**2)
+    return Prediction(points, jnp.clip(height, 0, 1), covariance)
+
+
+class _Seen(NamedTuple):
+    """Maps of the last stack (B, H, W, M), and the logarithm of what their exponentials sum to (B, M).
+
+    Of two views both are the mean, so that of logits their difference is the mean logarithm of the probabilities:
+    where the views disagree, its height falls.
+    """
+
+    maps: Float[Array, "b h w m"]
+    normalizer: Float[Array, "b m"]
+
+
+def _seen(variables: Any, crops: Array, config: Config, mirror: bool) -> _Seen:
+    """The net on the crops; with `mirror` on their mirror images first, one after the other to save memory."""
+
+    def look(images: Array) -> _Seen:
+        maps = jnp.asarray(Hourglass(config).apply(variables, images))[-1]
+        return _Seen(maps, jax.nn.logsumexp(maps, axis=(1, 2)))
+
+    if not mirror:
+        return look(crops)
+    names = np.array(MARKUPS[config.landmarks].flip)
+
+    def view(carry: tuple[_Seen, Array], _: None) -> tuple[tuple[_Seen, Array], None]:
+        # What was seen so far is mirrored with the picture, so that twice the same step ends where it began.
+        total, images = carry
+        turned, images = _Seen(total.maps[:, :, ::-1, names], total.normalizer[:, names]), images[:, :, ::-1]
+        return (jax.tree.map(lambda old, new: old + new / 2, turned, look(images)), images), None
+
+    shape = (crops.shape[0], config.heatmap, config.heatmap, config.landmarks)
+    nothing = _Seen(jnp.zeros(shape), jnp.zeros((shape[0], shape[-1])))
+    return jax.lax.scan(view, (nothing, crops), length=2)[0][0]
 
 
 def align_image(net: Net, image: Image, box: Box, *, passes: int = 1, mirror: bool = True) -> Face:
@@ -176,7 +231,8 @@ def align_video(
     """Follow one face through a video; one result a frame, and nothing kept but the last one's landmarks.
 
     The crop of a frame lies around the landmarks of the frame before. Where the net finds no face there, the
-    detector looks for one, the one nearest to the last; the stabilizer then starts afresh.
+    detector looks for one, the one nearest to the last; the stabilizer then starts afresh. A calibrated net tells the
+    stabilizer how far to trust each landmark (`heatmap.trust`).
 
     Args:
         net: the network.
@@ -209,7 +265,7 @@ def align_video(
             yield _no_face(net.config.landmarks)
             continue
         if params is not None and stabilize:
-            state, face = _steady(params, state, face)
+            state, face = _steady(net, params, state, face)
         # The stabilized landmarks, not the raw ones: on real clips the next frame's jitter was 7 to 46 % lower.
         square = _square(face.points)
         yield face
@@ -221,7 +277,8 @@ def _look(net: Net, image: Image, square: Square, mirror: bool = True) -> Face:
     pixels = crop.extract(image, np.asarray(affine), net.config.crop)
     found = predict(net, jnp.asarray(pixels[None], jnp.float32) / 255, mirror=mirror)
     points = np.asarray(_to_image(affine, found.points[0]))
-    return Face(points, points, np.asarray(found.confidence[0]))
+    covariance = np.asarray(found.covariance[0]) * np.float32(square.side / net.config.crop) ** 2
+    return Face(points, points, np.asarray(found.confidence[0]), covariance)
 
 
 def _search(net: Net, image: Image, detector: Detector, last: Square | None, min_confidence: float) -> Face | None:
@@ -248,16 +305,21 @@ def _is_face(face: Face, before: Square | None, image: Image, min_confidence: fl
     return bool(sure and inside and steady)
 
 
-def _steady(params: stabilizer.Params, state: Any, face: Face) -> tuple[Any, Face]:
+def _steady(net: Net, params: stabilizer.Params, state: Any, face: Face) -> tuple[Any, Face]:
     if state is None:
         state = stabilizer.init_state(params)
-    state, points = _step(params, state, face.raw)
+    trust = None
+    if net.calibration is not None:
+        # Relative to the size of the face, as the calibration and the noise of the stabilizer are.
+        scale = np.float32(net.config.crop / _square(face.raw).side)
+        trust = _trust(net.calibration, scale**2 * face.covariance)
+    state, points = _step(params, state, face.raw, confidence=trust)
     return state, face._replace(points=np.asarray(points))
 
 
 def _no_face(landmarks: int) -> Face:
     nowhere = np.full((landmarks, 2), np.nan, np.float32)
-    return Face(nowhere, nowhere, np.zeros(landmarks, np.float32))
+    return Face(nowhere, nowhere, np.zeros(landmarks, np.float32), np.full((landmarks, 2, 2), np.nan, np.float32))
 
 
 def _square(points: np.ndarray) -> Square:
@@ -286,3 +348,4 @@ _to_crop = jax.jit(geometry.square_crop, static_argnums=2)
 _to_image = jax.jit(lambda affine, points: geometry.apply(geometry.invert(affine), points))
 _landmark_square = jax.jit(partial(geometry.landmark_square, scale=CROP_SCALE))
 _step = jax.jit(stabilizer.step)
+_trust = jax.jit(heatmap.trust)

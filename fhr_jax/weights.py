@@ -18,6 +18,7 @@ from flax import traverse_util
 
 from fhr_jax import exported, hourglass, npz, tensors
 from fhr_jax.errors import InputError
+from fhr_jax.heatmap import Calibration
 from fhr_jax.hourglass import PRESETS, Config
 
 DEFAULT = Path(__file__).parent / "nets" / "small.npz"
@@ -25,6 +26,7 @@ DEFAULT = Path(__file__).parent / "nets" / "small.npz"
 
 LOSSES = ("squared", "cross_entropy")
 _ENTRY = "fhr_jax"
+_CALIBRATION = "calibration/"
 _LIMITS = {
     "crop": 2048,
     "heatmap": 1024,
@@ -43,11 +45,13 @@ class Net(NamedTuple):
         config: its shape.
         variables: {"params": ..., "batch_stats": ...}, float32.
         loss: what its maps were trained with: "squared" (they are heatmaps) or "cross_entropy" (logits).
+        calibration: what the spread of its peaks says of its errors, or None.
     """
 
     config: Config
     variables: dict[str, Any]
     loss: str
+    calibration: Calibration | None = None
 
 
 def save(path: str | os.PathLike[str], net: Net, *, dtype: Literal["float32", "float16"] = "float32") -> None:
@@ -87,12 +91,17 @@ def named_arrays(
         if not np.isfinite(array).all():
             raise InputError(f"{path}: not written: {name} is not finite in {array.dtype}")
         result[name] = array
+    if net.calibration is not None:
+        result |= {_CALIBRATION + k: np.asarray(v, "float32") for k, v in net.calibration._asdict().items()}
     return result
 
 
 def filled(net: Net, arrays: Mapping[str, jax.Array]) -> Net:
     """The net with other arrays, named as `named_arrays` names them; works on tracers."""
-    return net._replace(variables=traverse_util.unflatten_dict(dict(arrays), sep="/"))
+    variables = {name: array for name, array in arrays.items() if not name.startswith(_CALIBRATION)}
+    found = {name.removeprefix(_CALIBRATION): array for name, array in arrays.items() if name not in variables}
+    calibration = Calibration(**found) if found else None
+    return net._replace(variables=traverse_util.unflatten_dict(variables, sep="/"), calibration=calibration)
 
 
 @cache
@@ -116,6 +125,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
         arrays = npz.read(path)
         entry = arrays.pop(_ENTRY, None)
     config, loss = _header(path, entry)
+    calibration = _calibration(path, arrays, config.landmarks)
     shapes = shapes_of(config)
     name = next((f"preset {key!r}" for key, preset in PRESETS.items() if preset == config), "its configuration")
     if missing := sorted(set(shapes) - set(arrays)):
@@ -128,7 +138,22 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise InputError(f"{path}: {key} must hold finite floating-point numbers")
     variables = {key: jnp.asarray(array, jnp.float32) for key, array in arrays.items()}
-    return Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss)
+    return Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss, calibration)
+
+
+def _calibration(path: Path, arrays: dict[str, np.ndarray], landmarks: int) -> Calibration | None:
+    """Take the calibration out of the arrays; files without one are fine."""
+    shapes = {name: (landmarks,) if name == "level" else () for name in Calibration._fields}
+    found = {name: arrays.pop(_CALIBRATION + name) for name in shapes if _CALIBRATION + name in arrays}
+    if not found:
+        return None
+    for name, shape in shapes.items():
+        array = found.get(name)
+        if array is None or array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise InputError(f"{path}: {_CALIBRATION}{name}, expected finite numbers of shape {shape}")
+    if found["tail"] <= 2 or found["typical"] <= 0:
+        raise InputError(f"{path}: {_CALIBRATION}tail must be more than 2, and {_CALIBRATION}typical positive")
+    return Calibration(**{name: jnp.asarray(array, jnp.float32) for name, array in found.items()})
 
 
 def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str]:

@@ -12,7 +12,7 @@ LAYERS = (
     ("crop", "augment", "stabilizer", "exported", "weights"),
     ("data", "pipeline", "torch_weights"),
     ("checkpoint", "export", "log", "plots", "overlay"),
-    ("train", "evaluate"),
+    ("train", "evaluate", "calibrate"),
     ("demo", "report"),
     ("cli",),
 )

@@ -46,6 +46,7 @@ def test_results(tmp_path, net, capsys):
         "landmarks": (8, 68, 2),
         "raw": (8, 68, 2),
         "confidence": (8, 68),
+        "covariance": (8, 68, 2, 2),
         "time": (8,),
     }
     np.testing.assert_allclose(arrays["time"], np.arange(8) / 25, atol=1e-3)

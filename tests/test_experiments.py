@@ -42,9 +42,9 @@ def instead_of_fits(monkeypatch):
     return asked
 
 
-def run(name, out, **options):
+def run(name, out, module=None, **options):
     """What it wrote, every number of which must be finite (NaN is refused when it is written, and here)."""
-    module = load(name)
+    module = load(name) if module is None else module
     module.main(module.Options(out=out, **options))
     text = (out / "summary.json").read_text()
     assert "NaN" not in text
@@ -354,3 +354,44 @@ def contact_faces(tmp_path_factory):
         Image.fromarray(rng.integers(0, 255, (60, 60, 3), np.uint8)).save(folder / f"{i}.png")
         pts.write(folder / f"{i}.pts", rng.uniform(10, 50, (68, 2)))
     return folder
+
+
+def test_decoder_study(tmp_path, monkeypatch):
+    module = load("decoder_study")
+    few = {name: (label, dict(list(cases.items())[-2:])) for name, (label, cases) in module.SWEEPS.items()}
+    for name in ("sigma", "size"):  # each value of these is another set of programs
+        few[name] = (few[name][0], {k: case._replace(size=32, sigma=1.5) for k, case in few[name][1].items()})
+    monkeypatch.setattr(module, "SWEEPS", few)
+    summary, pictures = run("decoder_study", tmp_path, module=module, centres=4, draws=6)
+    assert pictures == ["kinds.png", "noise.png", "peaks.png"]
+    strong = summary["sweeps"]["additive"]["0.2"]
+    assert strong[module.BOUND]["rms"] == pytest.approx(0.2 * np.sqrt(2 / np.pi), rel=0.05)
+    assert strong["dark"]["rms"] < strong["argmax"]["rms"]
+    assert summary["sweeps"]["mismatch"]["1.25"]["least_squares"]["rms"] < 0.2
+
+
+def test_the_figures_of_a_decoder():
+    module = load("decoder_study")
+    rng = np.random.default_rng(0)
+    points, noise = rng.uniform(size=(30, 2)), rng.normal(size=(400, 30, 2))
+    errors = 0.1 * noise + 0.2 * np.sign(points - 0.5)[None]
+    errors[:40] = 5.0
+    found = module.figures(errors)
+    assert found == pytest.approx({"bias": 0.2, "deviation": 0.1, "rms": np.hypot(0.2, 0.1), "failures": 0.1}, rel=0.02)
+    assert module.figures(0.1 * noise)["bias"] < 0.003
+
+
+@pytest.mark.slow
+def test_calibrate(tmp_path):
+    from fhr_jax import weights
+    from tests.nets import random_net
+
+    weights.save(tmp_path / "net.npz", random_net(loss="cross_entropy"))
+    options = {"net": tmp_path / "net.npz", "faces": 32, "held_out": 16, "clips": 1, "frames": 4}
+    summary, pictures = run("calibrate", tmp_path / "out", **options)
+    assert pictures == ["reliability.png"]
+    assert set(summary["reliability"]) == {"faces of the fit", "other faces"}
+    assert summary["clips"]["loss_ratio"]["mean"] > 0
+    before, after = weights.load(tmp_path / "net.npz"), weights.load(tmp_path / "out" / "net.npz")
+    assert before.calibration is None
+    np.testing.assert_allclose(after.calibration.level, summary["calibration"]["level"], rtol=1e-5)

@@ -23,26 +23,71 @@ def crops():
     return jax.random.uniform(jax.random.key(1), (3, CONFIG.crop, CONFIG.crop, 3))
 
 
+def maps_of(net, crops):
+    """What the net puts out, jitted like the code under test: an eager one differs by some 1e-5 in its logits."""
+    return np.asarray(jax.jit(hourglass.Hourglass(CONFIG).apply)(net.variables, crops)[-1], np.float64)
+
+
+def log_softmax(logits):
+    shifted = logits - logits.max(axis=(1, 2), keepdims=True)
+    return shifted - np.log(np.exp(shifted).sum(axis=(1, 2), keepdims=True))
+
+
+@pytest.mark.parametrize("mirror", [False, True])
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
-def test_predict_decodes_the_last_maps(net, crops, loss):
+def test_predict_decodes_the_last_maps(net, crops, loss, mirror):
     net = net._replace(loss=loss)
-    result = pipeline.predict(net, crops, mirror=False)
-    # Jitted like the code under test: an eager float32 network differs by some 1e-5 in its logits.
-    maps = np.asarray(jax.jit(hourglass.Hourglass(CONFIG).apply)(net.variables, crops)[-1], np.float64)
-    if loss == "cross_entropy":
-        maps = np.exp(maps - maps.max(axis=(1, 2), keepdims=True))
-        maps = maps / maps.sum(axis=(1, 2), keepdims=True) * 2 * np.pi * CONFIG.sigma**2
-    maps = np.maximum(maps, 0)
-    np.testing.assert_allclose(result.confidence, np.clip(maps.max(axis=(1, 2)), 0, 1), atol=1e-5)
-    points = np.asarray(heatmap.decode(jnp.asarray(maps, jnp.float32), sigma=CONFIG.sigma))
-    np.testing.assert_allclose(result.points, (points + 0.5) * 2 - 0.5, atol=1e-3)
+    result = pipeline.predict(net, crops, mirror=mirror)
+    views = [maps_of(net, crops)]
+    if mirror:
+        views.append(maps_of(net, crops[:, :, ::-1])[:, :, ::-1][..., list(FACE68.flip)])
+    logits = loss == "cross_entropy"
+    if logits:
+        maps = np.mean([log_softmax(view) for view in views], axis=0)
+        height = np.exp(maps).max(axis=(1, 2)) * 2 * np.pi * CONFIG.sigma**2
+    else:
+        maps = np.maximum(np.mean(views, axis=0), 0)
+        height = maps.max(axis=(1, 2))
+    np.testing.assert_allclose(result.confidence, np.clip(height, 0, 1), atol=1e-5)
+    maps = jnp.asarray(maps, jnp.float32)
+    points = np.asarray(heatmap.decode(maps, sigma=CONFIG.sigma, method="least_squares", logits=logits))
+    np.testing.assert_allclose(result.points, (points + 0.5) * 2 - 0.5, atol=2e-3)
+    spread = np.asarray(heatmap.confidence(maps, sigma=CONFIG.sigma, logits=logits).covariance)
+    np.testing.assert_allclose(result.covariance, 4 * spread, rtol=2e-3, atol=1e-3)
+
+
+def some_calibration(**changes):
+    values = {"size": 3.0, "bend": 0.5, "shape": 2.0, "tail": 8.0, "typical": 1.0} | changes
+    arrays = {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
+    return heatmap.Calibration(level=jnp.linspace(-1, 1, 68), **arrays)
+
+
+def test_a_calibrated_net_tells_the_covariance_of_its_errors(net, crops):
+    net = net._replace(loss="cross_entropy")
+    spread = pipeline.predict(net, crops).covariance
+    told = pipeline.predict(net._replace(calibration=some_calibration()), crops)
+    expected = heatmap.calibrate(some_calibration(), spread / (2 * CONFIG.sigma) ** 2)
+    np.testing.assert_allclose(told.covariance, expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(told.points, pipeline.predict(net, crops).points)
+
+
+@pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
+def test_mirror_averaging_keeps_no_second_copy_of_the_maps(net, loss):
+    """Beside what the net needs for one view: the sum of the maps, and the mirrored pictures."""
+    crops = jnp.zeros((16, CONFIG.crop, CONFIG.crop, 3))
+
+    def temporary(mirror):
+        arguments = (net.variables, None, crops, CONFIG, loss, mirror, "least_squares")
+        return pipeline._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
+
+    maps = 4 * 16 * CONFIG.heatmap**2 * 68
+    assert temporary(True) <= temporary(False) + 1.5 * maps + 2 * crops.nbytes
 
 
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
 def test_mirror_averaging_makes_mirror_images_agree(net, crops, loss):
     net = net._replace(loss=loss)
-    # Eq. 4 reads the right neighbour of a peak, and so the left one in a mirror image; two_sided reads both.
-    first, second = (pipeline.predict(net, images, method="two_sided") for images in (crops, crops[:, :, ::-1]))
+    first, second = (pipeline.predict(net, images) for images in (crops, crops[:, :, ::-1]))
     mirrored = np.asarray(second.points)[:, list(FACE68.flip)]
     mirrored[..., 0] = CONFIG.crop - 1 - mirrored[..., 0]
     # Where nothing is above zero, or two pixels are as high as each other, chance decides which is the peak.
@@ -68,6 +113,7 @@ def test_predict_says_what_it_expects(net, crops):
 
 
 # A pattern whose landmarks can be read from its colours: red grows to the right, green downwards, blue marks it.
+SURE = jnp.broadcast_to(jnp.array([[2.0, 0.5], [0.5, 1.0]]), (1, 68, 2, 2))
 SHAPE = np.stack(np.meshgrid(np.linspace(0, 1, 17), np.linspace(0, 1, 4)), axis=-1).reshape(68, 2)
 
 
@@ -86,12 +132,12 @@ def read_pattern(net, crops, **options):
     y, x = np.nonzero(crop[..., 2] > 200)
     if len(x) < 50:
         nothing = jnp.full((1, 68, 2), crop.shape[0] / 2) + jnp.asarray(SHAPE, jnp.float32)[None]
-        return pipeline.Prediction(nothing, jnp.zeros((1, 68)))
+        return pipeline.Prediction(nothing, jnp.zeros((1, 68)), SURE)
     red, green = ((crop[y, x, c] + 0.5 - 60) / 100 for c in (0, 1))
     slope_x, shift_x = np.polyfit(red, x, 1)
     slope_y, shift_y = np.polyfit(green, y, 1)
     points = SHAPE * [slope_x, slope_y] + [shift_x, shift_y]
-    return pipeline.Prediction(jnp.asarray(points, jnp.float32)[None], jnp.ones((1, 68)))
+    return pipeline.Prediction(jnp.asarray(points, jnp.float32)[None], jnp.ones((1, 68)), SURE)
 
 
 @pytest.fixture
@@ -108,6 +154,7 @@ def test_align_image_returns_to_image_pixels(reader, side):
     np.testing.assert_allclose(face.points, position + SHAPE * side, atol=0.02 * side)
     rough = pipeline.align_image(reader, image, (*(position - side / 8), 1.2 * side, 1.2 * side), passes=2)
     np.testing.assert_allclose(rough.points, position + SHAPE * side, atol=0.02 * side)
+    np.testing.assert_allclose(face.covariance, np.asarray(SURE[0]) * (1.3 * side / 64) ** 2, rtol=1e-3)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 0, 5), (0, 0, -1, 5), (float("nan"), 0, 5, 5), (0, 0, 5, float("inf"))])
@@ -170,6 +217,7 @@ def test_frames_without_a_face_are_nan_and_the_face_is_found_again(reader):
     for i in (0, 3, 4):
         assert np.isnan(faces[i].points).all()
         assert not faces[i].confidence.any()
+        assert np.isnan(faces[i].covariance).all()
     np.testing.assert_allclose(faces[6].points, np.array([200, 120]) + SHAPE * 80, atol=1.5)
 
 
@@ -184,6 +232,28 @@ def test_align_video_takes_one_frame_at_a_time(reader):
     detector, _ = boxes_of(None)
     for number, _ in enumerate(pipeline.align_video(reader, images(), detector=detector, stabilize=False), 1):
         assert len(taken) == number
+
+
+def test_a_calibrated_net_tells_the_stabilizer_whom_to_trust(reader, monkeypatch):
+    told = []
+    step = pipeline._step
+
+    def listen(params, state, points, **options):
+        told.append(options["confidence"])
+        return step(params, state, points, **options)
+
+    monkeypatch.setattr(pipeline, "_step", listen)
+    images = [pattern(p, s) for p, s in zip(*moving(3), strict=True)]
+    box = (20, 30, 60, 60)
+    list(pipeline.align_video(reader, images, box=box))
+    assert told == [None] * 3
+    # The deviation that `SURE` tells is sqrt(1.5) crop pixels; here three times that was typical, or a third of it.
+    for typical, expected in ((13.5, 1.0), (1.5 / 9, 1 / 3)):
+        told.clear()
+        sure = reader._replace(calibration=some_calibration(typical=typical))
+        *_, last = pipeline.align_video(sure, images, box=box)
+        np.testing.assert_allclose(told, expected, rtol=0.25)
+        assert np.isfinite(last.points).all()
 
 
 def test_no_frames_no_results(reader):

@@ -6,6 +6,7 @@ import pytest
 
 from fhr_jax import hourglass, npz, weights
 from fhr_jax.errors import InputError
+from fhr_jax.heatmap import Calibration
 from tests.nets import random_net
 
 
@@ -33,11 +34,27 @@ def test_float16_is_half_as_large(net, tmp_path):
     assert (tmp_path / "b.npz").stat().st_size < 0.75 * (tmp_path / "a.npz").stat().st_size
 
 
+def test_the_calibration_goes_with_the_net(net, tmp_path):
+    told = Calibration(np.linspace(-1, 1, 68), *(np.asarray(v) for v in (4.0, 0.7, 2.5, 8.0, 1.3)))
+    weights.save(tmp_path / "net.npz", net._replace(calibration=told), dtype="float16")
+    loaded = weights.load(tmp_path / "net.npz").calibration
+    for ours, given in zip(loaded, told, strict=True):
+        assert ours.dtype == np.float32
+        np.testing.assert_allclose(ours, given, rtol=1e-6)
+    weights.save(tmp_path / "net.npz", net)
+    assert weights.load(tmp_path / "net.npz").calibration is None
+
+
 def change(arrays, **changes):
     header = json.loads(arrays["fhr_jax"].item())
     header["config"].update(changes.pop("config", {}))
     header.update(changes)
     return arrays | {"fhr_jax": np.array(json.dumps(header))}
+
+
+def calibration(**changes):
+    sound = {"level": np.zeros(68)} | {name: np.array(3.0) for name in ("size", "bend", "shape", "tail", "typical")}
+    return {f"calibration/{name}": array for name, array in (sound | changes).items()}
 
 
 BAD = {
@@ -60,6 +77,10 @@ BAD = {
         r"\(3,\), expected \(68,\)",
     ),
     "integers": (lambda a: a | {"params/maps_0/bias": np.zeros(68, int)}, "floating-point"),
+    "half a calibration": (lambda a: a | {"calibration/tail": np.array(8.0)}, "calibration/level"),
+    "calibration of others": (lambda a: a | calibration(level=np.zeros(7)), r"calibration/level.*\(68,\)"),
+    "no covariance": (lambda a: a | calibration(tail=np.array(2.0)), "more than 2"),
+    "nowhere typical": (lambda a: a | calibration(typical=np.array(0.0)), "positive"),
     "nan": (lambda a: a | {"params/maps_0/bias": np.full(68, np.nan)}, "finite"),
 }
 

@@ -57,6 +57,9 @@ def contestants(maps: jax.Array) -> dict[str, Callable[[], object]]:
     decoders = {m: partial(heatmap.decode, maps, sigma=SIGMA, method=m) for m in heatmap.METHODS}
     calls: dict[str, Callable[[], object]] = {"max": partial(highest, maps), "argmax of XLA": partial(flat, maps)}
     calls |= decoders | {"confidence": partial(heatmap.confidence, maps, sigma=SIGMA)}
+    # Any maps are logits of some others.
+    for m in ("fractional", "least_squares"):
+        calls[f"{m}, logits"] = partial(heatmap.decode, maps, sigma=SIGMA, method=m, logits=True)
     synchronised = {name: partial(lambda call: jax.block_until_ready(call()), call) for name, call in calls.items()}
     return synchronised | {"DARK in NumPy and OpenCV": partial(dark_numpy, host, SIGMA)}
 

@@ -16,6 +16,7 @@ from fhr_jax.data.images import SUFFIXES
 from fhr_jax.data.records import Records
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
+from fhr_jax.heatmap import Method
 
 PICTURE = 512
 """Longest side of the pictures with landmarks, in pixels."""
@@ -58,6 +59,8 @@ class Evaluate:
     net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """With --images: a net that `fhr-jax train` wrote, or an exported folder; default: the one that ships with the
     package."""
+    decoder: Method = "least_squares"
+    """With --images: how points are read from heatmaps; `fractional` is the paper's."""
 
 
 def run(options: Evaluate) -> None:
@@ -74,7 +77,9 @@ def run(options: Evaluate) -> None:
         )
         with staged_folder(options.out, replaced=("pictures",)) as folder:
             with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:
-                results = evaluate.predict_records(net, faces, workers=options.workers, report=bar.update)
+                results = evaluate.predict_records(
+                    net, faces, workers=options.workers, report=bar.update, method=options.decoder
+                )
             summary = _write(folder, results)
             left_out_file.write(folder, left_out)
             npz.write(folder / "predictions.npz", _arrays(results))

@@ -27,7 +27,7 @@ class Export:
     """A net that `fhr-jax train` or `import` wrote; default: the one that ships with the package."""
     mirror: bool = True
     """Average the maps with those of the mirrored crop: twice the time, and more exact."""
-    method: Method = "fractional"
+    method: Method = "least_squares"
     """How landmarks are read from the maps."""
     maps: bool = False
     """Also write maps.stablehlo, the program of the maps alone."""

@@ -22,8 +22,9 @@ class Track:
 
     The face is found by itself, the largest one first; where it is lost, it is looked for again. The folder of --out
     gets overlay.mp4 (every frame, landmarks drawn), landmarks.csv (the columns of OpenFace) and landmarks.npz
-    (`landmarks` (T, 68, 2) steadied and `raw` as the net found them, in pixels that count from 0; `confidence`,
-    `time` in seconds). Frames without a face are NaN. A video without any face is an error, and nothing is written.
+    (`landmarks` (T, 68, 2) steadied and `raw` as the net found them, in pixels that count from 0; `confidence`;
+    `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels; `time` in seconds). Frames without a face are
+    NaN. A video without any face is an error, and nothing is written.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """
@@ -85,7 +86,14 @@ class _Log:
     """Faces frame after frame, kept on disk, so that memory does not grow with the video."""
 
     def __init__(self, path: Path, landmarks: int):
-        shapes = {"landmarks": (landmarks, 2), "raw": (landmarks, 2), "confidence": (landmarks,), "time": ()}
+        points = (landmarks, 2)
+        shapes = {
+            "landmarks": points,
+            "raw": points,
+            "confidence": (landmarks,),
+            "covariance": (*points, 2),
+            "time": (),
+        }
         self._dtype = np.dtype([(name, "<f4" if shape else "<f8", shape) for name, shape in shapes.items()])
         self._path = path
         self._stream = path.open("wb")
@@ -98,7 +106,7 @@ class _Log:
         self._stream.close()
 
     def add(self, time: float, face: pipeline.Face) -> None:
-        record = np.array((face.points, face.raw, face.confidence, time), self._dtype)
+        record = np.array((face.points, face.raw, face.confidence, face.covariance, time), self._dtype)
         self._stream.write(record.tobytes())
         self.frames += 1
         self.found += bool(np.isfinite(face.points).all())

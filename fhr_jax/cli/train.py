@@ -28,9 +28,9 @@ class Train:
     Without --data it learns from synthetic faces, rendered as it goes; with it from photographs, or frames of videos.
     Of Talking Face, whose markup is another one, it learns the seven points shared with 300W. The folder OUT gets
     config.json, metrics.jsonl (one JSON object a line), checkpoints, the best net so far (best.npz) and, at the end,
-    net.npz; `track` and `evaluate` take either as --net. The same command again resumes a run that was stopped, in
-    whatever way, exactly. All devices of a machine share each batch; so do several machines, if each runs the same
-    command with --distributed.
+    net.npz, calibrated on faces that it has not learned from (32 at least: --held-out); `track` and `evaluate` take
+    either as --net. The same command again resumes a run that was stopped, in whatever way, exactly. All devices of a
+    machine share each batch; so do several machines, if each runs the same command with --distributed.
 
     Example:  fhr-jax train --out runs/small --steps 2000
     """
@@ -226,6 +226,7 @@ def _plan(options: Train) -> "Plan":
         save_every=options.save_every,
         workers=options.workers,
         mesh=mesh if mesh.devices.size > 1 else None,
+        others=data.others,
     )
 
 
@@ -267,22 +268,30 @@ def _same_run(folder: Path, fixed: dict[str, Any]) -> None:
 
 
 class _Data(NamedTuple):
-    """The network that goes with the data, the examples, their preparation on the device, and those held out."""
+    """The network that goes with the data, the examples, their preparation, those held out, and those to calibrate on."""
 
     config: Any
     source: Any
     prepare: Any
     held_out: Any
+    others: Any = None
 
 
 def _data(options: Train, config: Any, key: Any) -> _Data:
+    import jax
+
+    from fhr_jax import calibrate
     from fhr_jax.data import examples, loader
 
     if options.data is not None:
         return _real(options, options.data, config)
     source = loader.Indices(options.held_out, 2**31 - 1)
     held_out = examples.rendered_set(key, range(options.held_out), config.crop)
-    return _Data(config, source, examples.rendered(key, config.crop), held_out)
+
+    def others() -> Any:  # as they are trained on, but other people
+        return calibrate.synthetic(jax.random.fold_in(key, 1), config.crop)
+
+    return _Data(config, source, examples.rendered(key, config.crop), held_out, others)
 
 
 def _real(options: Train, name: str, config: Any) -> _Data:

@@ -2,12 +2,26 @@
 
 `encode` draws one Gaussian a landmark, `decode` finds its centre by one of several methods, and `confidence`
 says how high and how wide the peak is. Files follow the data: `encoding`, `peak` (where the maximum is, and
-the small window around it that everything else reads), the decoders (`cross`: three or five values,
-`windowed`: more), `decoding` (which guards and dispatches), `shape` (confidence).
+the small window around it that everything else reads), `ratios` (what is read there, of maps or of logits), the
+decoders (`cross`: three or five values, `windowed`: more), `decoding` (which guards and dispatches), `shape`
+(confidence), `calibration` (what confidence says of the error in pixels), `bound` (how exact a decoder can be).
 """
 
+from fhr_jax.heatmap.bound import cramer_rao
+from fhr_jax.heatmap.calibration import Calibration, calibrate, trust
 from fhr_jax.heatmap.decoding import METHODS, Method, decode
 from fhr_jax.heatmap.encoding import encode
 from fhr_jax.heatmap.shape import Confidence, confidence
 
-__all__ = ["METHODS", "Confidence", "Method", "confidence", "decode", "encode"]
+__all__ = [
+    "METHODS",
+    "Calibration",
+    "Confidence",
+    "Method",
+    "calibrate",
+    "confidence",
+    "cramer_rao",
+    "decode",
+    "encode",
+    "trust",
+]

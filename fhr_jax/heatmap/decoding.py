@@ -13,7 +13,8 @@
 | unguarded | as fractional | 0, but any at the right and bottom border |
 
 "0" means at most 1e-3 px in float32, for every point of [-1/2, W - 1/2] x [-1/2, H - 1/2], an axis of one
-pixel excepted (a single pixel holds no fraction).
+pixel excepted (a single pixel holds no fraction). `least_squares` is the default; docs/decoders.md says why, and
+which to use when.
 """
 
 from functools import partial
@@ -24,7 +25,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.errors import InputError
-from fhr_jax.heatmap import cross, peak, windowed
+from fhr_jax.heatmap import cross, peak, ratios, windowed
 from fhr_jax.types import Heatmaps, Points
 
 Method = Literal[
@@ -41,8 +42,13 @@ Method = Literal[
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
-def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, method: str = "fractional") -> Points:
+def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, method: str = "least_squares", logits: bool = False) -> Points:
     """Find the centre of the Gaussian in every map.
+
+    With `logits` the maps are read in the log domain, as a net puts them out that was trained by
+    cross-entropy against the normalized Gaussian (`losses.cross_entropy`): the result is that of decoding
+    exp(logits), but nothing underflows, and `fractional` (Eq. 4), `two_sided` and the fit of `least_squares`
+    are linear in the logits.
 
     Whatever the input (zeros, constants, negatives, NaN, infinities, any height), the result of every
     method but `unguarded` is finite and at most one pixel per axis from the highest pixel; without a
@@ -54,17 +60,21 @@ def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, method: str = "fractional"
         heatmaps: (..., H, W, M), any float type; computed in float32 or better.
         sigma: standard deviation in heatmap pixels with which the maps were encoded, a Python number.
         method: one of `METHODS`.
+        logits: the maps are logarithms, each up to a constant; not for `unguarded`, which clamps values.
 
     Returns:
         Points (..., M, 2) in heatmap pixels, order (x, y).
 
     Raises:
-        InputError: unknown method, `sigma` not positive, maps with fewer than three axes or without pixels.
+        InputError: unknown method, `sigma` not positive, maps with fewer than three axes or without pixels,
+            `unguarded` with `logits`.
     """
     if method not in METHODS:
         raise InputError(f"heatmap.decode: method {method!r} is none of {', '.join(METHODS)}")
+    if logits and method == "unguarded":
+        raise InputError("heatmap.decode: method 'unguarded' reads maps, expected logits=False with it")
     check(heatmaps, sigma, "decode")
-    return _decode(heatmaps, sigma=float(sigma), method=method)
+    return _decode(heatmaps, sigma=float(sigma), method=method, logits=logits)
 
 
 def check(heatmaps: Array, sigma: float, function: str) -> None:
@@ -81,33 +91,33 @@ def as_batch(heatmaps: Heatmaps) -> Float[Array, "b h w m"]:
     return heatmaps.astype(dtype).reshape(-1, *heatmaps.shape[-3:])
 
 
-@partial(jax.jit, static_argnames=("sigma", "method"))
-def _decode(heatmaps: Heatmaps, *, sigma: float, method: str) -> Points:
+@partial(jax.jit, static_argnames=("sigma", "method", "logits"))
+def _decode(heatmaps: Heatmaps, *, sigma: float, method: str, logits: bool) -> Points:
     maps = as_batch(heatmaps)
     top = peak.find(maps)
     position = jnp.stack([top.x, top.y], axis=-1).astype(maps.dtype)
     if method == "unguarded":
-        points = cross.unguarded(cross.of(peak.window(maps, top, 1)), position, sigma)
+        points = cross.unguarded(peak.window(maps, top, 1), position, sigma)
     else:
-        points = position + _guard(_offsets(maps, top, sigma, method))
+        points = position + _guard(_offsets(maps, top, sigma, method, logits))
     return points.reshape(*heatmaps.shape[:-3], heatmaps.shape[-1], 2)
 
 
-def _offsets(maps: Array, top: peak.Peak, sigma: float, method: str) -> windowed.Offsets:
-    def around(radius: int) -> peak.Window:
-        return peak.window(maps, top, radius)
+def _offsets(maps: Array, top: peak.Peak, sigma: float, method: str, logits: bool) -> windowed.Offsets:
+    def around(radius: int) -> ratios.Ratios:
+        return ratios.of(peak.window(maps, top, radius), logits=logits)
 
     match method:
         case "argmax":
             return jnp.zeros((*top.x.shape, 2), maps.dtype)
         case "quarter":
-            return cross.quarter(cross.of(around(1)))
+            return cross.quarter(peak.window(maps, top, 1))
         case "fractional":
-            return cross.fractional(cross.of(around(1)), sigma)
+            return cross.fractional(cross.sides(around(1)), sigma)
         case "two_sided":
-            return cross.two_sided(cross.of(around(1)), sigma)
+            return cross.two_sided(cross.sides(around(1)), sigma)
         case "parabola":
-            return cross.parabola(cross.of(around(1)), sigma)
+            return cross.parabola(cross.sides(around(1)), sigma)
         case "dark":
             return windowed.dark(around(windowed.dark_radius(sigma) + 2), sigma)
         case "soft_argmax":

@@ -4,23 +4,15 @@ Windows are relative to the peak's height, so the height of the map does not mat
 """
 
 import math
-from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float
 
-from fhr_jax.heatmap.cross import log_ratio, relative_to_peak
-from fhr_jax.heatmap.peak import Window
+from fhr_jax.heatmap.ratios import Ratios
 
 Offsets = Float[Array, "b m 2"]
-
-
-def relative(window: Window) -> Array:
-    """Values divided by the peak, clipped to [-1, 1]; 0 if not finite or if the peak is not positive."""
-    middle = window.values.shape[-1] // 2
-    return jnp.clip(relative_to_peak(window.values, window.values[..., middle, middle][..., None, None])[0], -1, 1)
 
 
 def dark_radius(sigma: float) -> int:
@@ -28,18 +20,18 @@ def dark_radius(sigma: float) -> int:
     return math.ceil(2.5 * sigma)
 
 
-def dark(window: Window, sigma: float) -> Offsets:
+def dark(ratios: Ratios, sigma: float) -> Offsets:
     """One Newton step on the log of the smoothed map (Zhang et al., CVPR 2020).
 
     The window has radius `dark_radius(sigma)` + 2. Derivatives are the authors' central differences. There
     is no step within two pixels of the border, nor where the log is not concave. The smoothing sees zeros
     beyond the border, as theirs does, which pulls peaks near it inwards.
     """
-    middle = window.values.shape[-1] // 2
+    middle = ratios.share.shape[-1] // 2
     taps = np.exp(-(np.arange(-(middle - 2), middle - 1) ** 2) / (2 * sigma**2))
     band = np.stack([np.convolve(np.eye(5)[i], taps / taps.sum()) for i in range(5)])
-    band = jnp.asarray(band, window.values.dtype)
-    smooth = jnp.einsum("ij,bmjk,lk->bmil", band, relative(window), band, precision=Precision.HIGHEST)
+    band = jnp.asarray(band, ratios.share.dtype)
+    smooth = jnp.einsum("ij,bmjk,lk->bmil", band, ratios.share, band, precision=Precision.HIGHEST)
     logs = jnp.log(jnp.maximum(smooth, 1e-10))
 
     gradient_x = (logs[..., 2, 3] - logs[..., 2, 1]) / 2
@@ -48,7 +40,7 @@ def dark(window: Window, sigma: float) -> Offsets:
     yy = (logs[..., 4, 2] - 2 * logs[..., 2, 2] + logs[..., 0, 2]) / 4
     xy = (logs[..., 3, 3] - logs[..., 1, 3] - logs[..., 3, 1] + logs[..., 1, 1]) / 4
     determinant = xx * yy - xy**2
-    inside = window.inside[..., middle - 2 : middle + 3, middle - 2 : middle + 3].all(axis=(-2, -1))
+    inside = ratios.inside[..., middle - 2 : middle + 3, middle - 2 : middle + 3].all(axis=(-2, -1))
     concave = inside & (xx < 0) & (yy < 0) & (determinant > jnp.finfo(determinant.dtype).eps ** 2)
     divisor = jnp.where(concave, determinant, 1)
     x = jnp.where(concave, (xy * gradient_y - yy * gradient_x) / divisor, 0)
@@ -61,18 +53,18 @@ def soft_argmax_radius(sigma: float) -> int:
     return math.ceil(2.5 * sigma)
 
 
-def soft_argmax(window: Window) -> Offsets:
+def soft_argmax(ratios: Ratios) -> Offsets:
     """Centre of mass of the squared positive part: a softmax of 2 ln h over the window.
 
     Along each axis the window shrinks until it is symmetric about the peak, so that the border does not
     pull; on a noise-free map the estimate then lies between the peak and the true centre.
     """
-    middle = window.values.shape[-1] // 2
+    middle = ratios.share.shape[-1] // 2
     reach = jnp.arange(-middle, middle + 1)
     # inside[i] and its mirror: both neighbours at that distance lie in the map.
-    both = window.inside & window.inside[..., ::-1, :]
-    both &= window.inside[..., :, ::-1]
-    weights = jnp.where(both, jnp.maximum(relative(window), 0) ** 2, 0)
+    both = ratios.inside & ratios.inside[..., ::-1, :]
+    both &= ratios.inside[..., :, ::-1]
+    weights = jnp.where(both, jnp.maximum(ratios.share, 0) ** 2, 0)
     total = weights.sum(axis=(-2, -1))
     total = jnp.where(total > 0, total, 1)
     x = (weights.sum(axis=-2) * reach.reshape(1, 1, -1)).sum(axis=-1) / total
@@ -85,48 +77,42 @@ def least_squares_radius(sigma: float) -> int:
     return max(1, math.ceil(1.5 * sigma))
 
 
-class _Moments(NamedTuple):
-    """Weighted sums of a plane fit, centred: u columns, v rows, t the value to be fitted."""
-
-    uu: Array
-    uv: Array
-    vv: Array
-    ut: Array
-    vt: Array
-
-
-def least_squares(window: Window, sigma: float) -> Offsets:
+def least_squares(ratios: Ratios, sigma: float) -> Offsets:
     """Fit sigma^2 ln h + |c|^2 / 2, which is a plane in c with slope c_m for a Gaussian of known sigma.
 
     Weights are h^2, the reciprocal variance of ln h when all pixels carry equal noise. A small constant is
     added, so that narrow peaks, whose neighbours weigh nothing, keep them.
     """
-    middle = window.values.shape[-1] // 2
-    reach = jnp.arange(-middle, middle + 1, dtype=window.values.dtype)
-    u, v = reach.reshape(1, 1, 1, -1), reach.reshape(1, 1, -1, 1)
-    peak = window.values[..., middle, middle][..., None, None]
-    logs, usable = log_ratio(jnp.where(window.inside, window.values, 0), peak)
+    middle = ratios.share.shape[-1] // 2
+    v, u = (axis.ravel() for axis in np.mgrid[-middle : middle + 1, -middle : middle + 1].astype(np.float64))
+    logs, usable = (part.reshape(*part.shape[:-2], -1) for part in (ratios.logs, ratios.usable))
     weights = jnp.where(usable, jnp.exp(2 * logs) + 1e-6, 0)
-    total = weights.sum(axis=(-2, -1), keepdims=True)
+    total = weights.sum(axis=-1, keepdims=True)
     weights = weights / jnp.where(total > 0, total, 1)
-    moments = _moments(weights, u, v, sigma**2 * logs + (u**2 + v**2) / 2)
+
+    # Means over the window, by two small products: of the polynomials, and of the values times 1, u and v.
+    half = (u**2 + v**2) / 2
+    mean_u, mean_v, mean_uu, mean_uv, mean_vv, mean_half, mean_uh, mean_vh = _means(
+        weights, u, v, u * u, u * v, v * v, half, u * half, v * half
+    )
+    mean_log, mean_ul, mean_vl = (sigma**2 * mean for mean in _means(weights * logs, np.ones_like(u), u, v))
+    t, ut, vt = mean_log + mean_half, mean_ul + mean_uh, mean_vl + mean_vh
+    uu, uv, vv = mean_uu - mean_u**2, mean_uv - mean_u * mean_v, mean_vv - mean_v**2
+    ut, vt = ut - mean_u * t, vt - mean_v * t
 
     # Missing columns or rows (a map one pixel wide, neighbours that underflow) leave an axis without a slope.
-    has_u, has_v = moments.uu > 1e-12, moments.vv > 1e-12
-    determinant = moments.uu * moments.vv - moments.uv**2
-    full = has_u & has_v & (determinant > 1e-4 * moments.uu * moments.vv)
+    has_u, has_v = uu > 1e-12, vv > 1e-12
+    determinant = uu * vv - uv**2
+    full = has_u & has_v & (determinant > 1e-4 * uu * vv)
     divisor = jnp.where(full, determinant, 1)
-    x_alone = jnp.where(has_u, moments.ut / jnp.where(has_u, moments.uu, 1), 0)
-    y_alone = jnp.where(has_v, moments.vt / jnp.where(has_v, moments.vv, 1), 0)
-    x = jnp.where(full, (moments.vv * moments.ut - moments.uv * moments.vt) / divisor, x_alone)
-    y = jnp.where(full, (moments.uu * moments.vt - moments.uv * moments.ut) / divisor, y_alone)
+    x_alone = jnp.where(has_u, ut / jnp.where(has_u, uu, 1), 0)
+    y_alone = jnp.where(has_v, vt / jnp.where(has_v, vv, 1), 0)
+    x = jnp.where(full, (vv * ut - uv * vt) / divisor, x_alone)
+    y = jnp.where(full, (uu * vt - uv * ut) / divisor, y_alone)
     return jnp.stack([x, y], axis=-1)
 
 
-def _moments(weights: Array, u: Array, v: Array, t: Array) -> _Moments:
-    def mean(values: Array) -> Array:
-        return (weights * values).sum(axis=(-2, -1), keepdims=True)
-
-    u, v, t = u - mean(u), v - mean(v), t - mean(t)
-    uu, uv, vv, ut, vt = (mean(product)[..., 0, 0] for product in (u * u, u * v, v * v, u * t, v * t))
-    return _Moments(uu=uu, uv=uv, vv=vv, ut=ut, vt=vt)
+def _means(weights: Float[Array, "b m p"], *polynomials: np.ndarray) -> tuple[Array, ...]:
+    basis = jnp.asarray(np.stack(polynomials, axis=-1), weights.dtype)
+    sums = jnp.matmul(weights, basis, precision=Precision.HIGHEST)
+    return tuple(sums[..., i] for i in range(len(polynomials)))

@@ -25,10 +25,5 @@ def cross_entropy(predictions: Predictions, target: Target) -> Float[Array, ""]:
     return -jnp.sum(log_softmax * _flatten(weights)[None]) / (target.shape[0] * target.shape[-1])
 
 
-def as_heatmaps(logits: Float[Array, "*batch h w m"]) -> Float[Array, "*batch h w m"]:
-    """Logits as heatmaps with a maximum of 1: what `heatmap.decode` reads after training by cross-entropy."""
-    return jnp.exp(logits - jax.lax.stop_gradient(logits.max(axis=(-3, -2), keepdims=True)))
-
-
 def _flatten(maps: Float[Array, "*batch h w m"]) -> Float[Array, "*batch p m"]:
     return maps.reshape(*maps.shape[:-3], -1, maps.shape[-1])

@@ -5,7 +5,7 @@ and at the end net.npz. What a run has learned depends on its `Plan` alone, not 
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
@@ -17,7 +17,7 @@ import orbax.checkpoint as ocp
 from jax.experimental import multihost_utils
 from jax.sharding import Mesh
 
-from fhr_jax import checkpoint, evaluate, log, npz, weights
+from fhr_jax import calibrate, checkpoint, evaluate, log, npz, weights
 from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples, Prepare
 from fhr_jax.errors import InputError
@@ -51,6 +51,7 @@ class Plan(NamedTuple):
         save_every: updates between checkpoints.
         workers: processes that read examples.
         mesh: devices that share each batch.
+        others: makes examples to calibrate the trained net on; None: those held out.
     """
 
     config: Config
@@ -65,6 +66,7 @@ class Plan(NamedTuple):
     save_every: int = 250
     workers: int = 0
     mesh: Mesh | None = None
+    others: Callable[[], Iterable[Examples]] | None = None
 
 
 class Progress(NamedTuple):
@@ -120,7 +122,7 @@ def run(
         writer: gets each line of metrics too, for TensorBoard.
 
     Returns:
-        The net, which is in net.npz too.
+        The net, calibrated, which is in net.npz too.
 
     Raises:
         Stopped: `stop` said so.
@@ -148,7 +150,8 @@ def run(
             raise InputError(_keep_bad_batch(folder, plan, error, latest)) from error
         latest.wait_until_finished()
         best.wait_until_finished()
-    trained = net(state, plan.config, loss=plan.recipe.loss)
+    others = [plan.held_out] if plan.others is None else plan.others()
+    trained = calibrate.calibrated(net(state, plan.config, loss=plan.recipe.loss), others)
     if jax.process_index() == 0:
         weights.save(folder / "net.npz", trained)
     return trained
