@@ -3,11 +3,13 @@
 `encode` draws one Gaussian a landmark, `decode` finds its centre by one of several methods, and `confidence`
 says how high and how wide the peak is. Files follow the data: `encoding`, `peak` (where the maximum is, and
 the small window around it that everything else reads), the decoders (`cross`: three or five values,
-`windowed`: more), `decoding` (which guards and dispatches), `shape` (confidence).
+`windowed`: more), `decoding` (which guards and dispatches), `shape` (confidence), `averaging` (`average`: what many
+maps look like about their landmarks).
 """
 
+from fhr_jax.heatmap.averaging import Average, average
 from fhr_jax.heatmap.decoding import METHODS, Method, decode
 from fhr_jax.heatmap.encoding import encode
 from fhr_jax.heatmap.shape import Confidence, confidence
 
-__all__ = ["METHODS", "Confidence", "Method", "confidence", "decode", "encode"]
+__all__ = ["METHODS", "Average", "Confidence", "Method", "average", "confidence", "decode", "encode"]

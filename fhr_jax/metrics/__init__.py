@@ -1,7 +1,7 @@
 """How accurate and how steady landmarks are, as the papers of this field measure it.
 
-`points`: errors of single images. `summary`: what a table says of many images. `motion`: how a track moves
-beside the truth. `delay`: by how many frames it lags.
+`points`: errors of single images. `summary`: what a table says of many images. `paired`: how sure a difference is.
+`motion`: how a track moves beside the truth. `delay`: by how many frames it lags.
 
 Functions take JAX or NumPy arrays in any pixel unit and return JAX arrays. A number that nothing defines (no
 image, no valid pair of frames) is NaN; standing still is no such case.
@@ -9,15 +9,18 @@ image, no valid pair of frames) is NaN; standing still is no such case.
 
 from fhr_jax.metrics.delay import delay
 from fhr_jax.metrics.motion import Evaluation, Motion, evaluation, motion, stability
+from fhr_jax.metrics.paired import Interval, bootstrap
 from fhr_jax.metrics.points import interocular, nrmse, point_errors, select_seven
-from fhr_jax.metrics.summary import Ced, ScaleTable, auc, ced, failure_rate, scale_table
+from fhr_jax.metrics.summary import Ced, ScaleTable, auc, ced, failure_rate, scale_groups, scale_table
 
 __all__ = [
     "Ced",
     "Evaluation",
+    "Interval",
     "Motion",
     "ScaleTable",
     "auc",
+    "bootstrap",
     "ced",
     "delay",
     "evaluation",
@@ -26,6 +29,7 @@ __all__ = [
     "motion",
     "nrmse",
     "point_errors",
+    "scale_groups",
     "scale_table",
     "select_seven",
     "stability",

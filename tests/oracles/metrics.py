@@ -1,7 +1,7 @@
 """Section-by-section definitions of the metrics, as loops over images, frames and points in float64."""
 
 import math
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -25,6 +25,20 @@ def auc(errors, limit):
     steps = sorted({0.0, limit, *(e for e in errors if 0 < e < limit)})
     area = sum((b - a) * share_at_most(errors, a) for a, b in pairwise(steps))
     return 100 * area / limit
+
+
+def scale_groups(p, groups, corners):
+    """Group of every image, its place in order of size cut where g n / groups (rounded down) images come before."""
+    sizes = [distance(face[corners[0]], face[corners[1]]) for face in p]
+    result = np.zeros(len(p), int)
+    for place, image in enumerate(sorted(range(len(p)), key=sizes.__getitem__)):
+        result[image] = max(g for g in range(groups) if g * len(p) // groups <= place)
+    return result
+
+
+def resampled_means(values):
+    """The mean of every sample of n of the n values, in order and with repetition."""
+    return np.array([np.mean(sample) for sample in product(values, repeat=len(values))])
 
 
 def stability(x, p, valid, corners):
