@@ -133,13 +133,19 @@ def to_pictures(affines: Float[np.ndarray, "n 2 3"], points: Float[np.ndarray, "
     return (points - affines[:, None, :, 2]) / affines[:, None, [0, 1], [0, 1]]
 
 
-def maps(net: Net, crops: UInt8[np.ndarray, "n s s 3"]) -> Iterator[tuple[slice, Heatmaps]]:
-    """The heatmaps of crops as they are, without those of their mirror images, `pipeline.BATCH` or fewer at a time."""
+def maps(net: Net, crops: UInt8[np.ndarray, "n s s 3"], *, mirror: bool = True) -> Iterator[tuple[slice, Heatmaps]]:
+    """The heatmaps of crops, `pipeline.BATCH` or fewer at a time, and of which crops they are.
+
+    Args:
+        net: the network.
+        crops: in bytes.
+        mirror: average them with those of the mirrored crops and set negative values to 0, as the authors do.
+    """
     for start in range(0, len(crops), pipeline.BATCH):
         part = slice(start, min(start + pipeline.BATCH, len(crops)))
         order = np.arange(start, start + pipeline.BATCH) % len(crops)
         images = jnp.asarray(crops[order], jnp.float32) / 255
-        yield part, _maps(net.variables, images, net.config, net.loss)[: part.stop - part.start]
+        yield part, _maps(net.variables, images, net.config, net.loss, mirror)[: part.stop - part.start]
 
 
 def evaluate(nets: dict[str, Net], data: Faces) -> dict[str, Scores]:
@@ -175,14 +181,18 @@ def summary(scores: dict[str, Scores]) -> dict[str, Any]:
     }
 
 
-@partial(jax.jit, static_argnums=(2, 3))
-def _maps(variables: Any, crops: Array, config: Config, loss: str) -> Array:
-    found = jnp.asarray(Hourglass(config).apply(variables, crops))[-1]
-    if loss == "squared":
-        return found
-    # Logits: a softmax over the map, in units of the peak of a Gaussian of unit mass.
-    flat = found.reshape(found.shape[0], -1, found.shape[-1])
-    return 2 * jnp.pi * config.sigma**2 * jax.nn.softmax(flat, axis=1).reshape(found.shape)
+@partial(jax.jit, static_argnums=(2, 3, 4))
+def _maps(variables: Any, crops: Array, config: Config, loss: str, mirror: bool) -> Array:
+    images = jnp.concatenate([crops, crops[:, :, ::-1]]) if mirror else crops
+    found = jnp.asarray(Hourglass(config).apply(variables, images))[-1]
+    if loss == "cross_entropy":
+        # Logits: a softmax over the map, in units of the peak of a Gaussian of unit mass.
+        flat = found.reshape(found.shape[0], -1, found.shape[-1])
+        found = 2 * jnp.pi * config.sigma**2 * jax.nn.softmax(flat, axis=1).reshape(found.shape)
+    if mirror:
+        names = jnp.array(pipeline.MARKUPS[config.landmarks].flip)
+        found = jnp.maximum((found[: len(crops)] + found[len(crops) :, :, ::-1][..., names]) / 2, 0)
+    return found
 
 
 @partial(jax.jit, static_argnums=1)

@@ -51,6 +51,35 @@ def stability(x, p, valid, corners):
     return np.mean(values)
 
 
+def videos(tracks, corners, limit):
+    """(x, p, numbers of frames) of videos, x NaN where lost: what a table says of them, as loops over frames."""
+    errors, per_video, steps, steps_per_video, lost = [], [], [], [], 0
+    for x, p, numbers in tracks:
+        here, moves = [], []
+        for t in range(len(x)):
+            if np.isnan(x[t]).any():
+                lost += 1
+                continue
+            here.append(nrmse(x[t], p[t], corners))
+            if t and numbers[t] == numbers[t - 1] + 1 and not np.isnan(x[t - 1]).any():
+                moves.append(stability(x[t - 1 : t + 1], p[t - 1 : t + 1], [True, True], corners))
+        errors += here
+        steps += moves
+        per_video += [np.mean(here)] if here else []
+        steps_per_video += [np.mean(moves)] if moves else []
+    frames = len(errors) + lost
+    return {
+        "nrmse": np.mean(errors),
+        "stability": np.mean(steps),
+        "nrmse_of_videos": np.mean(per_video),
+        "stability_of_videos": np.mean(steps_per_video),
+        "lost": 100 * lost / frames,
+        "auc": auc(errors + [math.inf] * lost, limit),
+        "failure_rate": 100 * (lost + sum(e > limit for e in errors)) / frames,
+        "frames": frames,
+    }
+
+
 def motion(x, p, valid):
     """Per landmark: mean squared error of motion, mean absolute angle in degrees where both move."""
     squared, angles = [], []
