@@ -40,11 +40,11 @@ from fhr_jax.hourglass import PRESETS, Config
 
 TARGETS = (CONVENTIONAL, FRACTIONAL)
 Row = tuple[str, heatmap.Method]
-"""What is compared: the targets that a net has learned from, and the decoder."""
+"""What is compared: the targets that a net has learned from, and the decoder, such as the paper's CHR and FHR."""
 CHR: Row = (CONVENTIONAL, "argmax")
 QUARTER: Row = (CONVENTIONAL, "quarter")
 FHR: Row = (FRACTIONAL, "fractional")
-NAMES = {CHR: "conventional, argmax (CHR)", QUARTER: "conventional, quarter", FHR: "fractional, Eq. 4 (FHR)"}
+NAMES = {FHR: "fractional, Eq. 4"}
 ROWS: tuple[Row, ...] = (CHR, QUARTER, *((FRACTIONAL, m) for m in heatmap.METHODS if m not in ("argmax", "quarter")))
 CONTROLS: tuple[Row, ...] = (
     *((FRACTIONAL, m) for m in ("argmax", "quarter")),
@@ -70,7 +70,7 @@ class Options:
     train_split: str = "train"
     """Of a dataset: what the nets learn from."""
     test_splits: tuple[str, ...] = ("challenging", "full", "private")
-    """Of a dataset: what they are judged on; the tables that are printed and drawn are those of each."""
+    """Of a dataset: what they are judged on, each with tables and a figure of its own."""
     preset: Literal["paper", "medium", "small", "tiny"] = "small"
     """Size of the nets."""
     recipe: Literal["quick", "paper"] = "quick"
@@ -80,7 +80,7 @@ class Options:
     steps: int = 600
     """Updates of each net."""
     seeds: tuple[int, ...] = (0, 1, 2)
-    """Of the nets, the faces to learn from and their order; two nets a seed."""
+    """Of the nets, the faces to learn from and their order; two nets each."""
     faces: int = 300
     """Synthetic faces to judge by, the same for all nets."""
     workers: int = 0
@@ -226,7 +226,7 @@ def read(options: Options, name: str, faces: Faces, target: str, seed: int) -> d
 
 
 def judge(options: Options, name: str, faces: Faces) -> dict[str, Any]:
-    """Both tables and both figures of one set of faces."""
+    """Both tables and the figure of one set of faces."""
     errors, pixels = {}, {}
     for target in TARGETS:
         readings = [read(options, name, faces, target, seed) for seed in options.seeds]
@@ -270,9 +270,8 @@ def gain(errors: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
 def table1(errors: dict[Row, np.ndarray]) -> dict[str, Any]:
     """NRMSE, AUC and failures of every row, and what it gains on conventional heatmaps."""
     table = {}
-    print(
-        f"{'targets, decoder':30}{''.join(f'{f:>16}' for f in FIGURES)}  {'NRMSE gained on CHR':34}on the quarter shift"
-    )
+    head = [f"{figure:>16}" for figure in FIGURES]
+    print(f"{'targets, decoder':30}{''.join(head)}  {'NRMSE gained on argmax':34}on the quarter shift")
     for row in (*ROWS, *CONTROLS):
         scores = [evaluate.summary(one) for one in errors[row]]
         figures = {figure: over_seeds(np.array([score[figure] for score in scores])) for figure in FIGURES}
@@ -298,7 +297,7 @@ def table2(pixels: dict[Row, np.ndarray], truth: np.ndarray, shown: tuple[Row, .
         if row != CHR:
             gains = [gain(pixels[row][:, inside], pixels[CHR][:, inside]) for inside in members]
             table["gain"][label(row)] = gains
-            print(f"{'    gain on CHR':30}  {', '.join(map(words, gains))}")
+            print(f"{'    gain':30}  {', '.join(map(words, gains))}")
     return table
 
 

@@ -295,7 +295,7 @@ def test_fractional_against_conventional(tmp_path):
         assert np.isfinite([row[figure]["mean"] for figure in module.FIGURES]).all()
         for gain in row["gain"].values():
             assert gain["interval"][0] <= gain["mean"] <= gain["interval"][1]
-    gains = summary["table2"]["gain"]["fractional, Eq. 4 (FHR)"]
+    gains = summary["table2"]["gain"][module.label(module.FHR)]
     pixels = [
         summary["table2"]["pixels"][name]["mean"] for name in (module.label(module.CHR), module.label(module.FHR))
     ]
