@@ -285,8 +285,12 @@ def table1(errors: dict[Row, np.ndarray]) -> dict[str, Any]:
 
 def table2(pixels: dict[Row, np.ndarray], truth: np.ndarray, shown: tuple[Row, ...]) -> dict[str, Any]:
     """Mean distance of a point in five equal groups of faces by size, and the gain on conventional heatmaps in each."""
-    group, scale = np.asarray(metrics.scale_groups(truth)), metrics.scale_table(truth, truth)
-    members = [group == g for g in range(len(scale.size))]
+    groups = min(5, len(truth))
+    group, scale = (
+        np.asarray(metrics.scale_groups(truth, groups=groups)),
+        metrics.scale_table(truth, truth, groups=groups),
+    )
+    members = [group == g for g in range(groups)]
     table: dict[str, Any] = {"edges": scale.edges.tolist(), "size": scale.size.tolist(), "pixels": {}, "gain": {}}
     print(f"px by inter-ocular distance: {', '.join(f'{a:.0f} to {b:.0f}' for a, b in pairwise(table['edges']))} px")
     for row in shown:

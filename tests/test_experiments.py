@@ -316,6 +316,25 @@ def test_fractional_against_conventional(tmp_path):
         figure4.main(figure4.Options(nets, tmp_path / "figure4", faces="private"))
 
 
+@pytest.mark.slow
+def test_fractional_against_conventional_on_photographs(tmp_path):
+    from fhr_jax import cli
+    from tests import trees
+
+    source, datasets = trees.tree_300w(tmp_path / "tree"), tmp_path / "datasets"
+    assert cli.main(["data", "build", "face300w", "--source", str(source), "--out", str(datasets)]) == 0
+    module = load("fractional_vs_conventional")
+    real = {"data": "face300w", "directory": datasets, "recipe": "paper", "batch": 2}
+    results = module.main(module.Options(tmp_path / "out", preset="tiny", steps=1, seeds=(0,), **real))["results"]
+    assert {name: len(result["table2"]["size"]) for name, result in results.items()} == {
+        "challenging": 2,
+        "full": 5,
+        "private": 2,
+    }
+    pictures = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert pictures == [f"{what}_{split}.png" for what in ("figure5", "table2") for split in sorted(results)]
+
+
 def test_the_shape_of_an_average():
     module = load("figure4_averages")
     side = np.linspace(-6, 6, 49)
