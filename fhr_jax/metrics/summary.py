@@ -100,16 +100,17 @@ def scale_table(
     group = scale_groups(truth, groups=groups, markup=markup)
     sizes = interocular(truth, markup=markup)
     errors = point_errors(predictions, truth).mean(axis=-1)
-    members = [group == g for g in range(groups)]
-    largest = [jnp.where(inside, sizes, -jnp.inf).max() for inside in members]
-    smallest = [jnp.where(inside, sizes, jnp.inf).min() for inside in members]
-    inner = [(low + high) / 2 for low, high in zip(largest[:-1], smallest[1:], strict=True)]
-    return ScaleTable(
-        edges=jnp.stack([smallest[0], *inner, largest[-1]]),
-        error=jnp.stack([errors[inside].mean() for inside in members]),
-        images=jnp.stack([inside.sum() for inside in members]),
-        size=jnp.stack([sizes[inside].mean() for inside in members]),
-    )
+    members = group[None] == jnp.arange(groups).reshape(-1, 1)
+    images = members.sum(axis=1)
+
+    def means(values: Array) -> Array:
+        return jnp.where(members, values[None], 0).sum(axis=1) / images
+
+    smallest = jnp.where(members, sizes[None], jnp.inf).min(axis=1)
+    largest = jnp.where(members, sizes[None], -jnp.inf).max(axis=1)
+    inner = (largest[:-1] + smallest[1:]) / 2
+    edges = jnp.concatenate([smallest[:1], inner, largest[-1:]])
+    return ScaleTable(edges=edges, error=means(errors), images=images, size=means(sizes))
 
 
 def _worst_if_missing(errors: Errors) -> Float[Array, " n"]:
