@@ -20,8 +20,9 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
 Command:  python experiments/tables456_videos.py --directory datasets --out runs/videos
           python experiments/tables456_videos.py --directory datasets --out runs/paper --crops truth
               --net runs/300vw/net.npz --params runs/fit/params.npz --conventional-net runs/300vw_conventional/net.npz
-Cost:     COST
-Figures:  FIGURES
+Cost:     not measured on the real videos; --frames N takes the first of each for a quick look.
+Figures:  none yet. Neither dataset may be handed on and neither lay where this was written; a test runs all of it on
+          mocked trees of both. Say which net and parameters yours are of.
 """
 
 from collections.abc import Iterator
