@@ -8,8 +8,8 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           resemble the Gaussian, and there fractions help most; those of hard ones resemble it less. It does not say
           which centres were laid over each other, nor how faces were chosen.
 Command:  python experiments/figure4_averages.py --nets runs/regression --out runs/figure4
-Cost:     COST
-Figures:  FIGURES
+Cost:     under a minute of one x86 core for six `small` nets and 300 faces.
+Figures:  none yet.
 """
 
 from collections.abc import Sequence
