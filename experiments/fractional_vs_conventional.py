@@ -12,8 +12,8 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
 Command:  python experiments/fractional_vs_conventional.py --out runs/regression
           python experiments/fractional_vs_conventional.py --out runs/300w --data face300w --directory datasets
               --preset paper --recipe paper --steps 50000
-Cost:     of `small`, compiling about a minute and a half of one x86 core, 300 faces to judge by about a minute; an update
-          about a second. The default, 6 nets of 600 updates, is an hour.
+Cost:     of `small`, compiling about a minute and a half of one x86 core, 300 faces to judge by about a minute, an
+          update about a second. The default, 6 nets of 600 updates, is an hour.
 Figures:  none of three seeds yet. `fhr-jax demo`, one seed, 160 updates, 120 faces: see README.
 """
 
