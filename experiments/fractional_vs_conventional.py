@@ -14,8 +14,8 @@ Command:  python experiments/fractional_vs_conventional.py --out runs/regression
               --preset paper --recipe paper --steps 50000
 Cost:     of `small`, compiling about a minute and a half of one x86 core, 300 faces to judge by about a minute, an
           update about a second. The default, 6 nets of 600 updates, is an hour.
-Figures:  --steps 160 --seeds 0 (one seed, minutes of training: compare differences, not values), 300 synthetic faces, jax
-          0.10.2. NRMSE in %, and in brackets its gain on the conventional argmax with the 95 % interval over faces:
+Figures:  --steps 160 --seeds 0 (one seed, minutes of training: compare differences, not values), 300 synthetic faces,
+          jax 0.10.2. NRMSE in %, and in brackets its gain on the conventional argmax with the interval over faces:
               conventional targets   argmax 9.73; quarter 9.23 (0.50: 0.47 to 0.52); Eq. 4 9.29; two_sided 8.92;
                                      least_squares 8.72; dark 8.54; soft_argmax 8.50
               fractional targets     argmax 9.69 (0.05: -0.04 to 0.14); quarter 9.18; Eq. 4 9.26 (0.47: 0.38 to 0.57);
