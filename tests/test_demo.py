@@ -18,7 +18,7 @@ pytest.importorskip("matplotlib")
 def test_the_conventional_network_is_shown_rounded_targets():
     points = jnp.array([[[7.5, 0.5], [20.0, 31.0], [3.3, 9.7]]])
     config = TINY._replace(landmarks=3)
-    shown = train.targets(regression._rounded(points, config), config)
+    shown = train.targets(regression.rounded(points, config), config)
     expected = train.targets(points, config, rounded=True)
     np.testing.assert_allclose(shown, expected, atol=1e-5)
     assert np.abs(shown - train.targets(points, config)).max() > 0.05

@@ -395,3 +395,73 @@ def test_calibrate(tmp_path):
     before, after = weights.load(tmp_path / "net.npz"), weights.load(tmp_path / "out" / "net.npz")
     assert before.calibration is None
     np.testing.assert_allclose(after.calibration.level, summary["calibration"]["level"], rtol=1e-5)
+
+
+@pytest.mark.slow
+def test_fractional_against_conventional(tmp_path):
+    nets = tmp_path / "nets"
+    module = load("fractional_vs_conventional")
+    options = module.Options(nets, preset="tiny", steps=2, seeds=(0, 1), faces=10, batch=2)
+    summary = module.main(options)["results"]["synthetic"]
+    for row in summary["table1"].values():
+        assert np.isfinite([row[figure]["mean"] for figure in module.FIGURES]).all()
+        for gain in row["gain"].values():
+            assert gain["interval"][0] <= gain["mean"] <= gain["interval"][1]
+    gains = summary["table2"]["gain"][module.label(module.FHR)]
+    pixels = [
+        summary["table2"]["pixels"][name]["mean"] for name in (module.label(module.CHR), module.label(module.FHR))
+    ]
+    np.testing.assert_allclose([gain["mean"] for gain in gains], np.subtract(*pixels), atol=1e-4)
+    assert sorted(path.name for path in nets.glob("*.png")) == ["figure5_synthetic.png", "table2_synthetic.png"]
+    made = {path.name: path.stat().st_mtime_ns for path in nets.glob("*_*.npz")}
+    assert len(made) == 2 * 4 + 1  # nets, what was read in their maps, faces
+    assert module.main(options)["results"]["synthetic"] == summary  # nothing is made again
+    assert {path.name: path.stat().st_mtime_ns for path in nets.glob("*_*.npz")} == made
+    with pytest.raises(InputError, match="steps = 2"):
+        module.main(dataclasses.replace(options, steps=3))
+
+    figure4 = load("figure4_averages")
+    averages = figure4.main(figure4.Options(nets, tmp_path / "figure4"))
+    assert averages["of_each"] == 2
+    assert set(averages["figures"]) == {"conventional", "fractional"}
+    with pytest.raises(InputError, match="faces_private"):
+        figure4.main(figure4.Options(nets, tmp_path / "figure4", faces="private"))
+
+
+@pytest.mark.slow
+def test_fractional_against_conventional_on_photographs(tmp_path):
+    from fhr_jax import cli
+    from tests import trees
+
+    source, datasets = trees.tree_300w(tmp_path / "tree"), tmp_path / "datasets"
+    assert cli.main(["data", "build", "face300w", "--source", str(source), "--out", str(datasets)]) == 0
+    module = load("fractional_vs_conventional")
+    real = {"data": "face300w", "directory": datasets, "recipe": "paper", "batch": 2}
+    results = module.main(module.Options(tmp_path / "out", preset="tiny", steps=1, seeds=(0,), **real))["results"]
+    assert {name: len(result["table2"]["size"]) for name, result in results.items()} == {
+        "challenging": 2,
+        "full": 5,
+        "private": 2,
+    }
+    pictures = sorted(path.name for path in (tmp_path / "out").glob("*.png"))
+    assert pictures == [f"{what}_{split}.png" for what in ("figure5", "table2") for split in sorted(results)]
+
+
+def test_the_shape_of_an_average():
+    module = load("figure4_averages")
+    side = np.linspace(-6, 6, 49)
+    squared = side[None] ** 2 + side[:, None] ** 2
+    own = module.shape(0.5 * np.exp(-squared / 4.5), 6, 1.5)
+    assert own == pytest.approx({"height": 0.5, "likeness": 1.0, "spread": 1.0})
+    wide = module.shape(np.exp(-squared / 9), 6, 1.5)
+    assert wide["likeness"] < 0.97
+    assert wide["spread"] > 1.1
+
+
+def test_a_gain_is_how_much_lower_the_errors_are():
+    module = load("fractional_vs_conventional")
+    errors = np.array([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]])
+    told = module.gain(errors, errors + np.array([[1.0], [2.0]]))
+    assert told["each"] == [1.0, 2.0]
+    assert (told["mean"], told["sd"]) == (1.5, 0.5)
+    np.testing.assert_allclose(told["interval"], 1.5)  # the same for every face

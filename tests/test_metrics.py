@@ -111,12 +111,63 @@ def test_scale_table_groups_by_size():
         assert table.error[g] == pytest.approx(distances[order[a:b]].mean(), rel=1e-5)
         assert table.edges[g] <= sizes[order[a:b]].min() + 1e-3
         assert sizes[order[a:b]].max() <= table.edges[g + 1] + 1e-3
+        assert table.size[g] == pytest.approx(sizes[order[a:b]].mean(), rel=1e-5)
+
+
+@given(images=st.integers(1, 40), groups=st.integers(1, 7), seed=st.integers(0, 99))
+def test_groups_of_faces_are_equal_and_ordered(images, groups, seed):
+    _, truth = faces(images=images, seed=seed)
+    if groups > images:
+        with pytest.raises(InputError, match=f"{groups} groups need at least as many images, found {images}"):
+            metrics.scale_groups(truth, groups=groups)
+        return
+    group = np.asarray(metrics.scale_groups(truth, groups=groups))
+    np.testing.assert_array_equal(group, oracle.scale_groups(truth, groups, (36, 45)))
 
 
 def test_more_groups_than_images_is_an_error():
     predictions, truth = faces(images=3)
     with pytest.raises(InputError, match="5 groups need at least as many images, found 3"):
         metrics.scale_table(predictions, truth)
+
+
+# How sure
+
+
+def test_the_bootstrap_agrees_with_all_samples_that_there_are():
+    values = np.array([0.0, 1.0, 4.0, -2.0, 0.5])
+    means = np.sort(oracle.resampled_means(values))
+    assert len(means) == 5**5
+    ours = metrics.bootstrap(jax.random.key(0), values, samples=20_000, level=0.8)
+    assert ours.mean == pytest.approx(0.7)
+    # The share of all samples whose mean is at most the bound, as exact as 20,000 draws can be.
+    assert np.mean(means <= ours.low + 1e-6) == pytest.approx(0.1, abs=0.02)
+    assert np.mean(means <= ours.high + 1e-6) == pytest.approx(0.9, abs=0.02)
+
+
+def test_the_bootstrap_of_many_values_is_the_standard_error():
+    values = np.random.default_rng(0).normal(3.0, 2.0, 400)
+    low, high = (float(v) for v in metrics.bootstrap(jax.random.key(1), values, samples=20_000)[1:])
+    error = values.std() / np.sqrt(len(values))
+    assert low == pytest.approx(values.mean() - 1.96 * error, abs=0.1 * error)
+    assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
+
+
+def test_the_bootstrap_of_equal_values_is_their_value_and_the_key_decides():
+    assert [float(v) for v in metrics.bootstrap(jax.random.key(0), np.full(4, 2.5))] == [2.5, 2.5, 2.5]
+    values = np.random.default_rng(0).normal(size=30)
+    one, again, other = (metrics.bootstrap(jax.random.key(k), values) for k in (0, 0, 1))
+    assert one == again
+    assert one.low != other.low
+
+
+@pytest.mark.parametrize(
+    ("values", "options"),
+    [([], {}), ([1.0, np.nan], {}), ([1.0], {"level": 1.0}), ([1.0], {"samples": 0})],
+)
+def test_what_cannot_be_resampled_is_an_error(values, options):
+    with pytest.raises(InputError, match=r"metrics\.bootstrap"):
+        metrics.bootstrap(jax.random.key(0), np.array(values, np.float32), **options)
 
 
 # Videos

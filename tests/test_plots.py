@@ -72,6 +72,18 @@ def draw_decoding(path):
     plots.decoding(heatmap, {"argmax": [8, 6], "fractional": [8.3, 5.7]}, path, truth=[8.3, 5.7])
 
 
+def averaged():
+    side = np.linspace(-4, 4, 33)
+    easy = np.exp(-(side[None] ** 2 + side[:, None] ** 2) / 4)
+    hard = 0.6 * np.exp(-(side[None] ** 2 + (side[:, None] - 1) ** 2) / 9)
+    hard[:3] = np.nan
+    return {"fractional": {"easy": easy, "hard": hard}, "conventional": {"easy": 0.9 * easy, "hard": hard}}
+
+
+def draw_averaged_maps(path):
+    plots.averaged_maps(averaged(), path, reach=4.0, sigma=1.5)
+
+
 def draw_bars(path):
     values = {f"method {i}": (1.0 + i / 5, 0.1 * i) for i in range(6)}
     plots.bars(values, path, label="loss", strong=["method 1"], pale=["method 5"], line=(1.2, "target"))
@@ -168,6 +180,19 @@ def test_the_enlarged_part_shows_the_peak_in_the_right_place(monkeypatch):
     part = made[0].axes[1]
     assert part.get_xlim() == (12.5, 17.5)
     assert part.get_ylim() == (6.5, 1.5)
+
+
+def test_averaged_maps_lie_where_they_were_averaged(monkeypatch):
+    made = figures_of(pictures, monkeypatch)
+    plots.averaged_maps(averaged(), "unused", reach=4.0, sigma=1.5)
+    easy, hard, profiles = made[0].axes[:3]
+    np.testing.assert_allclose(hard.images[0].get_array()[3:], averaged()["fractional"]["hard"][3:])
+    np.testing.assert_allclose(hard.images[0].get_extent(), (-4.125, 4.125, 4.125, -4.125))
+    assert easy.images[0].get_clim() == hard.images[0].get_clim() == (0, 1)
+    x, y = profiles.get_lines()[1].get_data()
+    np.testing.assert_allclose(y, 0.6 * np.exp(-(x**2 + 1) / 9))
+    assert [easy.get_title(), hard.get_title()] == ["easy", "hard"]
+    assert [line.get_label() for line in profiles.get_lines()] == ["easy", "hard", "target"]
 
 
 def test_looks_differ_for_as_many_series_as_a_figure_can_bear():

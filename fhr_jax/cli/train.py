@@ -268,7 +268,7 @@ def _same_run(folder: Path, fixed: dict[str, Any]) -> None:
 
 
 class _Data(NamedTuple):
-    """The network that goes with the data, the examples, their preparation, those held out, and those to calibrate on."""
+    """The network that goes with the data, the examples, their preparation, those held out, others to calibrate on."""
 
     config: Any
     source: Any

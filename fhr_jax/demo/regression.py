@@ -5,7 +5,7 @@ held-out faces are pictures of different sizes, cropped as photographs are, so t
 pixels (Table 2 of the paper).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,7 +17,8 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt8
 from fhr_jax import crop, geometry, metrics, pipeline, train
 from fhr_jax.data import examples, faces, loader
 from fhr_jax.heatmap import Method
-from fhr_jax.hourglass import Config
+from fhr_jax.hourglass import Config, Hourglass
+from fhr_jax.types import Heatmaps
 from fhr_jax.weights import Net
 
 Progress = Callable[[int, int, str], None]
@@ -89,8 +90,8 @@ def train_both(
     batches = loader.batches(loader.Indices(0, 2**31 - 1), batch=batch, seed=0)
     for step in range(steps):
         seen = render(jax.random.fold_in(step_key, step), next(batches))
-        rounded = seen._replace(points=_rounded(seen.points, config))
-        for name, shown in ((CONVENTIONAL, rounded), (FRACTIONAL, seen)):
+        conventional = seen._replace(points=rounded(seen.points, config))
+        for name, shown in ((CONVENTIONAL, conventional), (FRACTIONAL, seen)):
             states[name], said = update(states[name], shown)
             losses[name].append(float(said.loss))
         if progress is not None:
@@ -113,15 +114,47 @@ def held_out(key: PRNGKeyArray, number: int) -> Faces:
     return Faces(pictures, np.stack(truth).astype(np.float32))
 
 
+class Cut(NamedTuple):
+    """Crops of faces, and the maps (N, 2, 3) from the pixels of their pictures to those of the crops."""
+
+    images: UInt8[np.ndarray, "n s s 3"]
+    affines: Float[np.ndarray, "n 2 3"]
+
+
+def cut(data: Faces, size: int) -> Cut:
+    """Every face cropped as the authors do: the box of its true landmarks, 1.3 times its longer side."""
+    affines = np.stack([_crop_map(points, size) for points in data.points])
+    return Cut(np.stack([crop.extract(p, a, size) for p, a in zip(data.pictures, affines, strict=True)]), affines)
+
+
+def to_pictures(affines: Float[np.ndarray, "n 2 3"], points: Float[np.ndarray, "n m 2"]) -> Float[np.ndarray, "n m 2"]:
+    """From pixels of crops, which are not turned, to those of their pictures; in float64, for large pictures."""
+    affines = affines.astype(np.float64)
+    return (points - affines[:, None, :, 2]) / affines[:, None, [0, 1], [0, 1]]
+
+
+def maps(net: Net, crops: UInt8[np.ndarray, "n s s 3"], *, mirror: bool = True) -> Iterator[tuple[slice, Heatmaps]]:
+    """The heatmaps of crops, `pipeline.BATCH` or fewer at a time, and of which crops they are.
+
+    Args:
+        net: the network.
+        crops: in bytes.
+        mirror: average them with those of the mirrored crops and set negative values to 0, as the authors do.
+    """
+    for start in range(0, len(crops), pipeline.BATCH):
+        part = slice(start, min(start + pipeline.BATCH, len(crops)))
+        order = np.arange(start, start + pipeline.BATCH) % len(crops)
+        images = jnp.asarray(crops[order], jnp.float32) / 255
+        yield part, _maps(net.variables, images, net.config, net.loss, mirror)[: part.stop - part.start]
+
+
 def evaluate(nets: dict[str, Net], data: Faces) -> dict[str, Scores]:
     """Every pair of `DECODERS` on the same crops: true box, 1.3 times its longer side, mirror averaging."""
-    size = next(iter(nets.values())).config.crop
-    affines = np.stack([_crop_map(points, size) for points in data.points])
-    crops = np.stack([crop.extract(p, a, size) for p, a in zip(data.pictures, affines, strict=True)])
+    images, affines = cut(data, next(iter(nets.values())).config.crop)
     scores = {}
     for name, (network, method) in DECODERS.items():
-        found = pipeline.predict_all(nets[network], crops, method=method).points
-        predictions = np.asarray(_to_picture(jnp.asarray(affines), found))
+        found = pipeline.predict_all(nets[network], images, method=method).points
+        predictions = to_pictures(affines, np.asarray(found))
         nrmse = metrics.nrmse(predictions, data.points)
         scores[name] = Scores(
             predictions,
@@ -148,8 +181,22 @@ def summary(scores: dict[str, Scores]) -> dict[str, Any]:
     }
 
 
+@partial(jax.jit, static_argnums=(2, 3, 4))
+def _maps(variables: Any, crops: Array, config: Config, loss: str, mirror: bool) -> Array:
+    images = jnp.concatenate([crops, crops[:, :, ::-1]]) if mirror else crops
+    found = jnp.asarray(Hourglass(config).apply(variables, images))[-1]
+    if loss == "cross_entropy":
+        # Logits: a softmax over the map, in units of the peak of a Gaussian of unit mass.
+        flat = found.reshape(found.shape[0], -1, found.shape[-1])
+        found = 2 * jnp.pi * config.sigma**2 * jax.nn.softmax(flat, axis=1).reshape(found.shape)
+    if mirror:
+        names = jnp.array(pipeline.MARKUPS[config.landmarks].flip)
+        found = jnp.maximum((found[: len(crops)] + found[len(crops) :, :, ::-1][..., names]) / 2, 0)
+    return found
+
+
 @partial(jax.jit, static_argnums=1)
-def _rounded(points: Float[Array, "b m 2"], config: Config) -> Float[Array, "b m 2"]:
+def rounded(points: Float[Array, "b m 2"], config: Config) -> Float[Array, "b m 2"]:
     """Landmarks in crop pixels whose heatmaps are centred on whole pixels: the conventional target."""
     to_heatmap = geometry.resize((config.crop, config.crop), (config.heatmap, config.heatmap))
     nearest = jnp.floor(geometry.apply(to_heatmap, points) + 0.5)
@@ -173,8 +220,3 @@ def _drawn(keys: Key[Array, " n"]) -> faces.Face:
 def _crop_map(points: Float[np.ndarray, "68 2"], size: int) -> np.ndarray:
     centre, side = geometry.landmark_square(jnp.asarray(points))
     return np.asarray(geometry.square_crop(centre, side, size))
-
-
-@jax.jit
-def _to_picture(affines: Array, points: Array) -> Array:
-    return jax.vmap(lambda affine, p: geometry.apply(geometry.invert(affine), p))(affines, points)

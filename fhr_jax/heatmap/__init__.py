@@ -4,9 +4,11 @@
 says how high and how wide the peak is. Files follow the data: `encoding`, `peak` (where the maximum is, and
 the small window around it that everything else reads), `ratios` (what is read there, of maps or of logits), the
 decoders (`cross`: three or five values, `windowed`: more), `decoding` (which guards and dispatches), `shape`
-(confidence), `calibration` (what confidence says of the error in pixels), `bound` (how exact a decoder can be).
+(confidence), `calibration` (what confidence says of the error in pixels), `bound` (how exact a decoder can be),
+`averaging` (`average`: what many maps look like about their landmarks).
 """
 
+from fhr_jax.heatmap.averaging import Average, average
 from fhr_jax.heatmap.bound import cramer_rao
 from fhr_jax.heatmap.calibration import Calibration, calibrate, trust
 from fhr_jax.heatmap.decoding import METHODS, Method, decode
@@ -15,9 +17,11 @@ from fhr_jax.heatmap.shape import Confidence, confidence
 
 __all__ = [
     "METHODS",
+    "Average",
     "Calibration",
     "Confidence",
     "Method",
+    "average",
     "calibrate",
     "confidence",
     "cramer_rao",

@@ -3,7 +3,6 @@
 An image whose error is NaN has no prediction: it counts as the worst, never as absent.
 """
 
-from itertools import pairwise
 from typing import NamedTuple
 
 import jax.numpy as jnp
@@ -56,11 +55,32 @@ class ScaleTable(NamedTuple):
         edges: inter-ocular distances in pixels that bound the groups (groups + 1,).
         error: mean distance of a point to the truth in pixels, a group (groups,).
         images: number of images in each group (groups,).
+        size: mean inter-ocular distance in pixels, a group (groups,).
     """
 
     edges: Float[Array, " edges"]
     error: Float[Array, " groups"]
     images: Int[Array, " groups"]
+    size: Float[Array, " groups"]
+
+
+def scale_groups(
+    truth: Float[Array | np.ndarray, "n m 2"], *, groups: int = 5, markup: Markup = FACE68
+) -> Int[Array, " n"]:
+    """The group of every image, 0 for the smallest faces: equal groups by inter-ocular distance of the truth.
+
+    Of n images in order of size, group g holds those from g n / groups to (g + 1) n / groups, rounded down, so that
+    sizes of groups differ by at most one.
+
+    Raises:
+        InputError: fewer images than groups.
+    """
+    images = len(truth)
+    if not 1 <= groups <= images:
+        raise InputError(f"metrics.scale_groups: {groups} groups need at least as many images, found {images}")
+    rank = jnp.argsort(jnp.argsort(interocular(truth, markup=markup)))
+    starts = jnp.array([g * images // groups for g in range(groups)])
+    return jnp.searchsorted(starts, rank, side="right") - 1
 
 
 def scale_table(
@@ -72,24 +92,25 @@ def scale_table(
 ) -> ScaleTable:
     """Sort the images by inter-ocular distance of the truth, cut them into equal groups, average each.
 
-    Sizes of groups differ by one where `groups` does not divide the number of images. An inner edge lies
-    half way between the images on its two sides.
+    An inner edge lies half way between the images on its two sides; see `scale_groups`.
 
     Raises:
         InputError: fewer images than groups.
     """
-    images = len(truth)
-    if not 1 <= groups <= images:
-        raise InputError(f"metrics.scale_table: {groups} groups need at least as many images, found {images}")
+    group = scale_groups(truth, groups=groups, markup=markup)
     sizes = interocular(truth, markup=markup)
-    order = jnp.argsort(sizes)
-    sizes, errors = sizes[order], point_errors(predictions, truth).mean(axis=-1)[order]
-    # Group g holds the images [g n / groups, (g + 1) n / groups), rounded down.
-    starts = [g * images // groups for g in range(groups + 1)]
-    edges = [sizes[0], *((sizes[s - 1] + sizes[s]) / 2 for s in starts[1:-1]), sizes[-1]]
-    means = [errors[a:b].mean() for a, b in pairwise(starts)]
-    counts = [b - a for a, b in pairwise(starts)]
-    return ScaleTable(edges=jnp.stack(edges), error=jnp.stack(means), images=jnp.array(counts))
+    errors = point_errors(predictions, truth).mean(axis=-1)
+    members = group[None] == jnp.arange(groups).reshape(-1, 1)
+    images = members.sum(axis=1)
+
+    def means(values: Array) -> Array:
+        return jnp.where(members, values[None], 0).sum(axis=1) / images
+
+    smallest = jnp.where(members, sizes[None], jnp.inf).min(axis=1)
+    largest = jnp.where(members, sizes[None], -jnp.inf).max(axis=1)
+    inner = (largest[:-1] + smallest[1:]) / 2
+    edges = jnp.concatenate([smallest[:1], inner, largest[-1:]])
+    return ScaleTable(edges=edges, error=means(errors), images=images, size=means(sizes))
 
 
 def _worst_if_missing(errors: Errors) -> Float[Array, " n"]:

@@ -8,10 +8,11 @@ also by their dashes.
 from fhr_jax.plots.accuracy import accuracy_stability, ced, scale_table
 from fhr_jax.plots.comparisons import bars, contours, sweeps
 from fhr_jax.plots.courses import loss_history, training, trajectories
-from fhr_jax.plots.pictures import decoding, faces
+from fhr_jax.plots.pictures import averaged_maps, decoding, faces
 
 __all__ = [
     "accuracy_stability",
+    "averaged_maps",
     "bars",
     "ced",
     "contours",

@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from fhr_jax.markup import FACE68, Markup
-from fhr_jax.plots.canvas import INK, Numbers, Path, figure, looks, save
+from fhr_jax.plots.canvas import INK, TRUTH, Numbers, Path, dress, figure, looks, save
 
 # Light colours with a dark rim: legible on any skin, hair or background.
 _ON_PICTURES = ("#4FD1FF", "#FFB000", "#FF6FAE", "#FFFFFF")
@@ -120,4 +120,46 @@ def decoding(
         )
     handles, labels = part.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
+    save(canvas, path)
+
+
+def averaged_maps(
+    maps: Mapping[str, Mapping[str, Numbers]], path: Path, *, reach: float, sigma: float, label: str = "value"
+) -> None:
+    """Averaged heatmaps in a grid (Fig. 4), and beside every row their profiles along x with that of the target.
+
+    Args:
+        maps: name of a row to name of a column to map (K, K), all of one size and with the centre in the middle; cells
+            that are NaN stay white.
+        path: of the PNG.
+        reach: distance from the middle to the centres of the outermost cells, in heatmap pixels.
+        sigma: of the Gaussian that the maps were to be, in heatmap pixels; a circle of this radius is drawn.
+        label: what the values are.
+    """
+    columns = list(dict.fromkeys(name for row in maps.values() for name in row))
+    canvas = figure(2.3 * len(columns) + 4.2, 2.5 * len(maps) + 0.5)
+    grid = canvas.subplots(len(maps), len(columns) + 1, squeeze=False, width_ratios=[1.0] * len(columns) + [1.5])
+    values = {row: {name: np.asarray(m, np.float64) for name, m in cells.items()} for row, cells in maps.items()}
+    highest = max(np.nanmax(m) for cells in values.values() for m in cells.values())
+    around, look = np.linspace(0, 2 * np.pi, 100), looks(columns)
+    for number, (line, (row, cells)) in enumerate(zip(grid, values.items(), strict=True)):
+        for name, axes in zip(columns, line[:-1], strict=True):
+            half = reach * (1 + 1 / (len(cells[name]) - 1)) if name in cells else reach
+            extent = (-half, half, half, -half)  # cells reach half their width beyond their centres
+            if name in cells:
+                picture = axes.imshow(cells[name], cmap="cividis", vmin=0, vmax=highest, extent=extent)
+                axes.plot(sigma * np.cos(around), sigma * np.sin(around), color="white", linewidth=0.8)
+            axes.set_title("" if number else name, fontsize="medium", color=INK)
+            axes.tick_params(colors="#444444", labelsize="small")
+        line[0].set_ylabel(row, color=INK)
+        profiles = line[-1]
+        for name, cell in cells.items():
+            x = np.linspace(-reach, reach, len(cell))
+            profiles.plot(x, cell[len(cell) // 2], color=look[name].colour, linestyle=look[name].dashes, label=name)
+        x = np.linspace(-reach, reach, 200)
+        profiles.plot(x, np.exp(-(x**2) / (2 * sigma**2)), color=TRUTH, linewidth=0.8, label="target")
+        dress(profiles, x="x, px of the heatmap", y=label)
+    canvas.colorbar(picture, ax=list(grid[:, :-1].flat), label=label, shrink=0.7)
+    handles, labels = grid[0, -1].get_legend_handles_labels()
+    canvas.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), frameon=False)
     save(canvas, path)

@@ -172,3 +172,21 @@ def covariance(h, sigma):
     line = [(k, math.exp(-(k**2) / (2 * sigma**2))) for k in range(-radius, radius + 1)]
     seen = sum(k * k * g for k, g in line) / sum(g for _, g in line)
     return (second / total + np.eye(2) / 12) * sigma**2 / (seen + 1 / 12)
+
+
+def average(heatmaps, centres, radius, per_pixel):
+    """Sum and number of the pixels of all maps (N, H, W, M) by cell of their place relative to the centre."""
+    cells = 2 * radius * per_pixel + 1
+    total, number = np.zeros((cells, cells)), np.zeros((cells, cells))
+    n, height, width, m = heatmaps.shape
+    for i, y, x, k in np.ndindex(n, height, width, m):
+        if not np.isfinite(centres[i, k]).all():
+            continue
+        column, row = (
+            math.floor((place - centre) * per_pixel + 0.5) + radius * per_pixel
+            for place, centre in zip((x, y), centres[i, k], strict=True)
+        )
+        if 0 <= column < cells and 0 <= row < cells:
+            total[row, column] += heatmaps[i, y, x, k]
+            number[row, column] += 1
+    return total, number

@@ -1,7 +1,7 @@
 """Section-by-section definitions of the metrics, as loops over images, frames and points in float64."""
 
 import math
-from itertools import pairwise
+from itertools import pairwise, product
 
 import numpy as np
 
@@ -27,6 +27,20 @@ def auc(errors, limit):
     return 100 * area / limit
 
 
+def scale_groups(p, groups, corners):
+    """Group of every image, its place in order of size cut where g n / groups (rounded down) images come before."""
+    sizes = [distance(face[corners[0]], face[corners[1]]) for face in p]
+    result = np.zeros(len(p), int)
+    for place, image in enumerate(sorted(range(len(p)), key=sizes.__getitem__)):
+        result[image] = max(g for g in range(groups) if g * len(p) // groups <= place)
+    return result
+
+
+def resampled_means(values):
+    """The mean of every sample of n of the n values, in order and with repetition."""
+    return np.array([np.mean(sample) for sample in product(values, repeat=len(values))])
+
+
 def stability(x, p, valid, corners):
     values = []
     for t in range(1, len(x)):
@@ -35,6 +49,35 @@ def stability(x, p, valid, corners):
             mean = sum(distance(a, b) for a, b in zip(dx, dp, strict=True)) / len(dp)
             values.append(100 * mean / distance(p[t][corners[0]], p[t][corners[1]]))
     return np.mean(values)
+
+
+def videos(tracks, corners, limit):
+    """(x, p, numbers of frames) of videos, x NaN where lost: what a table says of them, as loops over frames."""
+    errors, per_video, steps, steps_per_video, lost = [], [], [], [], 0
+    for x, p, numbers in tracks:
+        here, moves = [], []
+        for t in range(len(x)):
+            if np.isnan(x[t]).any():
+                lost += 1
+                continue
+            here.append(nrmse(x[t], p[t], corners))
+            if t and numbers[t] == numbers[t - 1] + 1 and not np.isnan(x[t - 1]).any():
+                moves.append(stability(x[t - 1 : t + 1], p[t - 1 : t + 1], [True, True], corners))
+        errors += here
+        steps += moves
+        per_video += [np.mean(here)] if here else []
+        steps_per_video += [np.mean(moves)] if moves else []
+    frames = len(errors) + lost
+    return {
+        "nrmse": np.mean(errors),
+        "stability": np.mean(steps),
+        "nrmse_of_videos": np.mean(per_video),
+        "stability_of_videos": np.mean(steps_per_video),
+        "lost": 100 * lost / frames,
+        "auc": auc(errors + [math.inf] * lost, limit),
+        "failure_rate": 100 * (lost + sum(e > limit for e in errors)) / frames,
+        "frames": frames,
+    }
 
 
 def motion(x, p, valid):
