@@ -11,12 +11,12 @@ averaging.
 Paper:    says no time; its network is the preset paper, 53 GFLOP a crop of 256 pixels.
 Command:  python experiments/bench/network.py --out runs/network --threads 1 --batch 8 --rounds 9 --only network
 Cost:     a minute with programs compiled before, some minutes without.
-Figures:  one of two x86 cores, Python 3.11.7, jax 0.10.2, torch 2.13.0 (CPU, eager, channels-last), preset small, 8 crops,
-          float32. The same weights give maps that differ by 1.4e-6 at most. Inference: JAX 4.35 ms a crop (4.32 to 4.55),
-          PyTorch 6.16 (5.82 to 6.49), so JAX is 1.42 times as fast. Training step: JAX 26.7 ms (26.6 to 26.9), PyTorch
-          22.4 (21.7 to 22.8), so JAX is 0.84 times as fast, a loss. With GLIBC_TUNABLES=glibc.malloc.hugetlb=1 for both
-          (beside the first): 22.8 and 20.0 ms, 0.88. Not measured: two threads, the other presets, the whole path,
-          torch.compile, bfloat16, a GPU.
+Figures:  one of two x86 cores, Python 3.11.7, jax 0.10.2, torch 2.13.0 (CPU, eager, channels-last), preset small,
+          8 crops, float32. The same weights give maps that differ by 1.4e-6 at most. Inference: JAX 4.35 ms a crop
+          (4.32 to 4.55), PyTorch 6.16 (5.82 to 6.49), so JAX is 1.42 times as fast. Training step: JAX 26.7 ms (26.6 to
+          26.9), PyTorch 22.4 (21.7 to 22.8), so JAX is 0.84 times as fast, a loss. With
+          GLIBC_TUNABLES=glibc.malloc.hugetlb=1 for both (beside the first): 22.8 and 20.0 ms, 0.88. Not measured: two
+          threads, the other presets, the whole path, torch.compile, bfloat16, a GPU.
 """
 
 import os
