@@ -179,3 +179,13 @@ def test_a_device_that_is_not_there_leaves_nothing_behind(tmp_path):
         assert last.startswith("fhr-jax: error: JAX_PLATFORMS=nonsense: no such device here (")
         assert "Traceback" not in result.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]
+
+
+def test_compiled_programs_are_kept_unless_the_user_says_where(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for said, expected in ((None, str(tmp_path / "fhr_jax" / "programs")), ("elsewhere", "elsewhere"), ("", "")):
+        monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
+        if said is not None:
+            monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", said)
+        cli._keep_programs()
+        assert os.environ["JAX_COMPILATION_CACHE_DIR"] == expected
