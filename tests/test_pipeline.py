@@ -78,7 +78,7 @@ def test_mirror_averaging_keeps_no_second_copy_of_the_maps(net, loss):
 
     def temporary(mirror):
         arguments = (net.variables, None, crops, CONFIG, loss, mirror, "least_squares")
-        return pipeline._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
+        return pipeline.predicting._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
 
     maps = 4 * 16 * CONFIG.heatmap**2 * 68
     assert temporary(True) <= temporary(False) + 1.5 * maps + 2 * crops.nbytes
@@ -98,9 +98,9 @@ def test_mirror_averaging_makes_mirror_images_agree(net, crops, loss):
 
 def test_predict_compiles_once_and_gives_each_crop_its_own(net, crops):
     together = pipeline.predict(net, crops)
-    before = pipeline._predict._cache_size()
+    before = pipeline.predicting._predict._cache_size()
     again = pipeline.predict(net, crops[::-1])
-    assert pipeline._predict._cache_size() == before
+    assert pipeline.predicting._predict._cache_size() == before
     np.testing.assert_allclose(together.points, again.points[::-1], atol=1e-3)
 
 
@@ -142,7 +142,7 @@ def read_pattern(net, crops, **options):
 
 @pytest.fixture
 def reader(monkeypatch, net):
-    monkeypatch.setattr(pipeline, "predict", read_pattern)
+    monkeypatch.setattr(pipeline.predicting, "predict", read_pattern)
     return net._replace(config=CONFIG._replace(crop=64))
 
 
@@ -236,13 +236,13 @@ def test_align_video_takes_one_frame_at_a_time(reader):
 
 def test_a_calibrated_net_tells_the_stabilizer_whom_to_trust(reader, monkeypatch):
     told = []
-    step = pipeline._step
+    step = pipeline.following._step
 
     def listen(params, state, points, **options):
         told.append(options["confidence"])
         return step(params, state, points, **options)
 
-    monkeypatch.setattr(pipeline, "_step", listen)
+    monkeypatch.setattr(pipeline.following, "_step", listen)
     images = [pattern(p, s) for p, s in zip(*moving(3), strict=True)]
     box = (20, 30, 60, 60)
     list(pipeline.align_video(reader, images, box=box))
@@ -264,13 +264,13 @@ def test_a_slipping_chin_does_not_drag_the_crop(real_data):
     shapes = np.load(real_data / "300w_shapes" / "train_3148.npz")["points"][::40].astype(np.float32)
     off, moved = [], []
     for points in shapes:
-        square = pipeline._square(points)
+        square = pipeline.around(points)
         low, high = points.min(axis=0), points.max(axis=0)
         side = 1.3 * (high - low).max()
         off.append([square.side / side - 1, *(square.centre - (low + high) / 2) / side])
         slipped = points.copy()
         slipped[4:13] += 0.25 * (points[48:68].mean(axis=0) - points[36:48].mean(axis=0))
-        after = pipeline._square(slipped)
+        after = pipeline.around(slipped)
         moved.append([after.side / square.side - 1, *(after.centre - square.centre) / side])
     assert np.abs(np.median(off, axis=0)).max() < 0.02
     assert np.percentile(np.abs(off), 90, axis=0).max() < 0.12
@@ -279,7 +279,7 @@ def test_a_slipping_chin_does_not_drag_the_crop(real_data):
 
 def test_crop_squares_move_and_grow_with_the_face():
     points = np.random.default_rng(0).uniform(50, 90, (68, 2)).astype(np.float32)
-    square, other = pipeline._square(points), pipeline._square(3 * points + 7)
+    square, other = pipeline.around(points), pipeline.around(3 * points + 7)
     np.testing.assert_allclose(other.side, 3 * square.side, rtol=1e-5)
     np.testing.assert_allclose(other.centre, 3 * square.centre + 7, rtol=1e-5)
-    assert np.isfinite(pipeline._square(np.full((68, 2), 5, np.float32)).centre).all()
+    assert np.isfinite(pipeline.around(np.full((68, 2), 5, np.float32)).centre).all()
