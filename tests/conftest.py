@@ -19,7 +19,9 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The slow tests and the notebooks run what users run, fully optimized.
     """
-    jax.config.update("jax_compilation_cache_dir", str(config.cache.mkdir("jax_compilations")))
+    programs = str(config.cache.mkdir("jax_compilations"))
+    jax.config.update("jax_compilation_cache_dir", programs)
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs  # of commands that tests start: else they write into the home
     if config.option.markexpr == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start

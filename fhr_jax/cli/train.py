@@ -1,20 +1,24 @@
 """`fhr-jax train`: train a network on synthetic faces or on real ones; resume where it stopped."""
 
 import dataclasses
-from collections.abc import Generator
+import sys
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 import tyro
 
-from fhr_jax import log, memory
+from fhr_jax import log
 from fhr_jax.cli import cluster, signals
 from fhr_jax.errors import InputError
 from fhr_jax.files import alone, output_folder
 
 if TYPE_CHECKING:
+    from fhr_jax.data.examples import Examples, Prepare
+    from fhr_jax.hourglass import Config
     from fhr_jax.train.run import Plan
 
 _FREE = ("out", "workers", "save_every", "devices", "tensorboard", "dry_run", *cluster.OPTIONS)
@@ -94,7 +98,6 @@ class Train:
 def run(options: Train) -> None:
     """Train, showing progress; see `Train`."""
     _check(options)
-    memory.keep_freed()
     cluster.join(
         distributed=options.distributed,
         coordinator=options.coordinator,
@@ -102,12 +105,12 @@ def run(options: Train) -> None:
         process=options.process,
     )
     if options.dry_run:
-        _print_cost(options, _plan(options))
+        _print_cost(options)
         return
     folder = options.out
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
     _same_run(folder, fixed)
-    plan = _plan(options)
+    plan = _plan(options, _data(options))
     output_folder(folder)
     if cluster.first():
         with alone(folder):
@@ -159,7 +162,7 @@ def _advice(plan: "Plan") -> Generator[None]:
         ) from error
 
 
-def _print_cost(options: Train, plan: "Plan") -> None:
+def _print_cost(options: Train) -> None:
     import jax
     import jax.numpy as jnp
 
@@ -167,6 +170,9 @@ def _print_cost(options: Train, plan: "Plan") -> None:
     from fhr_jax.data import loader
     from fhr_jax.train.run import start
 
+    data = _data(options)
+    shapes_alone = data.held_out if options.data else partial(jax.eval_shape, data.held_out)
+    plan = _plan(options, data._replace(held_out=shapes_alone))
     made: list[Any] = []
 
     def state() -> Any:
@@ -178,12 +184,14 @@ def _print_cost(options: Train, plan: "Plan") -> None:
     batches = loader.batches(plan.source, batch=plan.recipe.batch, seed=plan.seed)
     batch = jax.eval_shape(lambda: next(batches))
     batches.close()
-    costs = train.cost(made[0], shapes, batch, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
+    parameters, forward = train.network_cost(shapes, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
+    print(f"{options.preset}: {parameters:,} parameters; {forward / 1e9:.2f} GFLOP a crop forward")
+    print("compiling an update, to count what it takes ...", file=sys.stderr)
+    costs = train.update_cost(made[0], shapes, batch)
     devices = 1 if plan.mesh is None else plan.mesh.devices.size
     images = plan.steps * plan.recipe.batch
     print(
-        f"{options.preset}: {costs.parameters:,} parameters; {costs.forward / 1e9:.2f} GFLOP a crop forward\n"
-        f"an update of {plan.recipe.batch} crops: {costs.update / 1e9:.1f} GFLOP on each of {devices} "
+        f"an update of {plan.recipe.batch} crops: {costs.operations / 1e9:.1f} GFLOP on each of {devices} "
         f"{jax.devices()[0].device_kind} device{'s' * (devices > 1)}, {costs.memory / 2**20:.0f} MiB of memory there\n"
         f"a checkpoint: {costs.state / 2**20:.0f} MiB\n"
         f"the run: {plan.steps:,} updates, {images:,} images of {len(plan.source):,} faces"
@@ -202,24 +210,19 @@ def _recipe(options: Train) -> Any:
     return RECIPES[options.recipe]._replace(**{name: value for name, value in given.items() if value is not None})
 
 
-def _plan(options: Train) -> "Plan":
-    import jax
-
-    from fhr_jax.hourglass import PRESETS
+def _plan(options: Train, data: "_Data") -> "Plan":
     from fhr_jax.train import face_mesh
     from fhr_jax.train.run import Plan
 
     recipe = _recipe(options)
     mesh = face_mesh(recipe.batch, options.devices)
-    data_key = jax.random.fold_in(jax.random.key(options.seed), 1)
-    data = _data(options, PRESETS[options.preset], data_key)
     return Plan(
         config=data.config,
         recipe=recipe,
         steps=options.steps,
         source=data.source,
         prepare=data.prepare,
-        held_out=data.held_out,
+        held_out=data.held_out(),
         seed=options.seed,
         rounded=options.conventional,
         validate_every=options.validate_every,
@@ -270,23 +273,28 @@ def _same_run(folder: Path, fixed: dict[str, Any]) -> None:
 class _Data(NamedTuple):
     """The network that goes with the data, the examples, their preparation, those held out, others to calibrate on."""
 
-    config: Any
+    config: "Config"
     source: Any
-    prepare: Any
-    held_out: Any
+    prepare: "Prepare"
+    held_out: Callable[[], "Examples"]
     others: Any = None
 
 
-def _data(options: Train, config: Any, key: Any) -> _Data:
+def _data(options: Train) -> _Data:
     import jax
 
     from fhr_jax import calibrate
     from fhr_jax.data import examples, loader
+    from fhr_jax.hourglass import PRESETS
 
+    config = PRESETS[options.preset]
+    key = jax.random.fold_in(jax.random.key(options.seed), 1)
     if options.data is not None:
         return _real(options, options.data, config)
     source = loader.Indices(options.held_out, 2**31 - 1)
-    held_out = examples.rendered_set(key, range(options.held_out), config.crop)
+
+    def held_out() -> Any:
+        return examples.rendered_set(key, range(options.held_out), config.crop)
 
     def others() -> Any:  # as they are trained on, but other people
         return calibrate.synthetic(jax.random.fold_in(key, 1), config.crop)
@@ -311,5 +319,5 @@ def _real(options: Train, name: str, config: Any) -> _Data:
         validate = held_out.some(others, options.held_out, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
     prepare = examples.photographed(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
-    held = examples.photographed_set(validate, config.crop, landmarks=faces.landmarks)
-    return _Data(config._replace(landmarks=faces.landmarks), source, prepare, held)
+    validation = partial(examples.photographed_set, validate, config.crop, landmarks=faces.landmarks)
+    return _Data(config._replace(landmarks=faces.landmarks), source, prepare, validation)

@@ -3,10 +3,10 @@
 A batch comes from a Grain iterator (`data.loader`); `Prepare` turns it into crops and landmarks on the device,
 with the random key of its step, so that a run that resumes at a step repeats exactly what would have been.
 Files follow the run: `recipe` (loss, optimizer, schedule), `mesh` (the devices that share a batch), `state`,
-`update`, `loop`, and `cost` (what an update costs, without making one).
+`update`, `loop`, and `cost` (what a network and an update cost, without training).
 """
 
-from fhr_jax.train.cost import Cost, cost
+from fhr_jax.train.cost import Cost, network_cost, update_cost
 from fhr_jax.train.loop import NotFinite, fit
 from fhr_jax.train.mesh import everywhere, face_mesh, spread
 from fhr_jax.train.recipe import PAPER, QUICK, RECIPES, Recipe, optimizer, paper_optimizer, quick_optimizer
@@ -25,16 +25,17 @@ __all__ = [
     "Recipe",
     "State",
     "Update",
-    "cost",
     "everywhere",
     "face_mesh",
     "fit",
     "init",
     "make_update",
     "net",
+    "network_cost",
     "optimizer",
     "paper_optimizer",
     "quick_optimizer",
     "spread",
     "targets",
+    "update_cost",
 ]

@@ -11,37 +11,35 @@ from fhr_jax.train.state import Batch, State, Update
 
 
 class Cost(NamedTuple):
-    """Of a network and an update.
+    """Of an update.
 
     Attributes:
-        parameters: numbers that are learned.
-        forward: floating-point operations of the network for one crop; a product and its sum are two.
-        update: the same of a whole update of one batch, its pictures made or degraded on the device included.
+        operations: on floating-point numbers, for one batch on one device, its pictures made or degraded there
+            included; a product and its sum are two.
         state: bytes of parameters, statistics and optimizer.
         memory: bytes on each device while it updates: state twice (before and after), batch, and everything between.
     """
 
-    parameters: int
-    forward: float
-    update: float
+    operations: float
     state: int
     memory: int
 
 
-def cost(update: Update, state: State, batch: Batch, config: Config, *, dtype: Any = jnp.float32) -> Cost:
-    """Compile an update and ask the compiler; `state` and `batch` may be shapes (`jax.eval_shape`)."""
-    leaves = jax.tree.leaves(state.params)
+def network_cost(state: State, config: Config, *, dtype: Any = jnp.float32) -> tuple[int, float]:
+    """The parameters of a network, and its operations for one crop; compiles nothing. `state` may be shapes."""
     variables = {"params": state.params, "batch_stats": state.batch_stats}
     crop = jax.ShapeDtypeStruct((1, config.crop, config.crop, 3), jnp.float32)
-    network = hourglass.Hourglass(config, dtype)
-    forward = jax.jit(network.apply).lower(variables, crop).cost_analysis()
+    forward = jax.jit(hourglass.Hourglass(config, dtype).apply).lower(variables, crop).cost_analysis()
+    return sum(leaf.size for leaf in jax.tree.leaves(state.params)), _operations(forward)
+
+
+def update_cost(update: Update, state: State, batch: Batch) -> Cost:
+    """Compile an update and ask the compiler; `state` and `batch` may be shapes (`jax.eval_shape`)."""
     compiled = jax.jit(update).lower(state, batch).compile()
     memory: Any = compiled.memory_analysis()
     used = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     return Cost(
-        parameters=sum(leaf.size for leaf in leaves),
-        forward=_operations(forward),
-        update=_operations(compiled.cost_analysis()),
+        operations=_operations(compiled.cost_analysis()),
         state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
         memory=used - memory.alias_size_in_bytes,
     )
