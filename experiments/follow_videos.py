@@ -1,0 +1,188 @@
+"""Are faces kept through whole videos, and how steady are they: for videos of which no truth is known.
+
+Each face is followed as `fhr-jax track` does. Every so many frames the box of the landmarks is held against the nearest
+box of OpenCV's cascade, which sees that frame alone: below an IoU of one half, or with no landmarks where the cascade
+sees a face, the face counts as lost. The cascade errs too, and it starts the track, so look at the sheets. Steadiness
+is the mean of |x(t+1) - 2 x(t) + x(t-1)| in percent of the inter-ocular distance, of the landmarks as found and as
+stabilized; what the stabilizer costs is its delay against the zero-phase smoothing of what was found.
+
+Paper:    Fig. 1 and its supplementary videos show such tracks; it measures none without truth.
+Command:  python experiments/follow_videos.py VIDEO ... --out runs/follow
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from jaxtyping import Float
+from tqdm import tqdm
+
+from fhr_jax import metrics, npz, pipeline, plots, weights
+from fhr_jax.data import video
+from fhr_jax.data.detector import Detector, cascade
+from fhr_jax.errors import InputError
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.stabilizer.reference import steadiness
+from fhr_jax.weights import Net
+
+OVERLAP = 0.5
+"""IoU of the two boxes below which the face is lost."""
+PICTURES = 12
+"""Frames of each video on its sheet."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Follow the faces of videos, and measure without truth."""
+
+    videos: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO")]
+    """Any files that FFmpeg reads, of one face each."""
+    out: Path
+    """Folder for summary.json, tracks/NAME.npz and NAME.png."""
+    net: Path | None = None
+    """A net that `fhr-jax train` wrote; default: the one that ships."""
+    every: int = 25
+    """Frames from one question to the cascade to the next."""
+
+
+def follow(net: Net, path: Path, every: int) -> dict[str, np.ndarray]:
+    """Landmarks of each frame, raw and stabilized, and of every so many the nearest box of the cascade (or NaN)."""
+    look = cascade()
+    seen: list[np.ndarray] = []
+    images = (frame.image for frame in video.frames(path))
+    columns: dict[str, list[Any]] = {"landmarks": [], "raw": [], "confidence": []}
+
+    def watched() -> Any:
+        for number, image in enumerate(images):
+            if number % every == 0:
+                seen.append(_boxes(look, image))
+            yield image
+
+    faces = pipeline.align_video(net, watched())
+    for face in tqdm(faces, total=video.info(path).frames, unit="frame", desc=path.name):
+        for name, value in (("landmarks", face.points), ("raw", face.raw), ("confidence", face.confidence)):
+            columns[name].append(value)
+    tracks = {name: np.stack(values) for name, values in columns.items()}
+    boxes = [_nearest(found, points) for found, points in zip(seen, tracks["landmarks"][::every], strict=True)]
+    return tracks | {"boxes": np.stack(boxes)}
+
+
+def _boxes(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "n 4"]:
+    return np.asarray(detector(image), np.float64).reshape(-1, 4)
+
+
+def _nearest(boxes: Float[np.ndarray, "n 4"], points: Float[np.ndarray, "m 2"]) -> Float[np.ndarray, "4"]:
+    """The box that overlaps most with the landmarks, the first if there are none of these, NaN without a box."""
+    if not len(boxes):
+        return np.full(4, np.nan)
+    return max(boxes, key=lambda box: overlap(points, box))
+
+
+def overlap(points: Float[np.ndarray, "m 2"], box: Float[np.ndarray, "4"]) -> float:
+    """IoU of the box of landmarks with another (x, y, width, height); 0 where there are no landmarks."""
+    if not np.isfinite(points).all():
+        return 0.0
+    x, y, width, height = pipeline.box_of(points)
+    ours, theirs = np.array([x, y, x + width, y + height]), np.concatenate([box[:2], box[:2] + box[2:]])
+    sides = np.minimum(ours[2:], theirs[2:]) - np.maximum(ours[:2], theirs[:2])
+    common = float(np.prod(np.maximum(sides, 0)))
+    return common / (width * height + float(np.prod(box[2:])) - common)
+
+
+def measure(tracks: dict[str, np.ndarray], every: int) -> dict[str, Any]:
+    """The numbers of one video."""
+    boxes, asked = tracks["boxes"], tracks["landmarks"][::every]
+    known = np.isfinite(boxes).all(axis=1)
+    ious = np.array([overlap(points, box) for points, box in zip(asked[known], boxes[known], strict=True)])
+    found = np.asarray(np.isfinite(tracks["landmarks"]).all(axis=(1, 2)))
+    row: dict[str, Any] = {
+        "frames": len(found),
+        "without_a_face": float(1 - found.mean()),
+        "asked": len(asked),
+        "cascade_sees_a_face": int(known.sum()),
+        "lost": float((ious < OVERLAP).mean()) if known.any() else None,
+        "median_iou": float(np.median(ious)) if known.any() else None,
+        "bend_raw": bend(tracks["raw"]),
+        "bend_stabilized": bend(tracks["landmarks"]),
+    }
+    if len(found) >= 13 and (found[2:] & found[1:-1] & found[:-2]).any():
+        judged = steadiness(_filled(tracks["landmarks"]), _filled(tracks["raw"]), found)
+        row |= {"bend_ratio": judged.bend, "delay": judged.delay}
+    return row
+
+
+def _filled(track: Float[np.ndarray, "t m 2"]) -> Float[np.ndarray, "t m 2"]:
+    """Frames without a face as the last one with; they are not judged."""
+    known = np.isfinite(track).all(axis=(1, 2))
+    last = np.maximum.accumulate(np.where(known, np.arange(len(track)), known.argmax()))
+    return track[last].astype(np.float64)
+
+
+def bend(track: Float[np.ndarray, "t m 2"]) -> float | None:
+    """Mean length of second differences, in percent of the inter-ocular distance; None without three frames."""
+    lengths = np.linalg.norm(track[2:] - 2 * track[1:-1] + track[:-2], axis=-1).mean(axis=-1)
+    shares = 100 * lengths / np.asarray(metrics.interocular(track[1:-1]))
+    return float(np.nanmean(shares)) if np.isfinite(shares).any() else None
+
+
+def sheet(path: Path, tracks: dict[str, np.ndarray], out: Path) -> None:
+    """Frames at even distances, with the stabilized landmarks, cut about the face where there is one."""
+    shown = np.unique(np.linspace(0, len(tracks["landmarks"]) - 1, PICTURES).round().astype(int)).tolist()
+    images, points, titles = [], [], []
+    for number, frame in enumerate(video.frames(path)):
+        if number in shown:
+            image, landmarks = cut(frame.image, tracks["landmarks"][number])
+            images.append(image)
+            points.append(landmarks)
+            titles.append(f"frame {number}")
+    plots.faces(images, np.stack(points), out, titles=titles)
+
+
+def cut(image: np.ndarray, points: Float[np.ndarray, "m 2"]) -> tuple[np.ndarray, Float[np.ndarray, "m 2"]]:
+    """The part of an image about a face, and the landmarks in it; the whole image where there is none."""
+    if not np.isfinite(points).all():
+        return image, points
+    x, y, width, height = pipeline.box_of(points)
+    centre, half = np.array([x + width / 2, y + height / 2]), 0.8 * max(width, height)
+    low = np.maximum(np.floor(centre - half), 0).astype(int)
+    right, bottom = np.ceil(centre + half).astype(int).tolist()
+    return image[low[1] : bottom, low[0] : right], points - low
+
+
+def main(options: Options) -> dict[str, Any]:
+    """Follow what was not followed yet, measure, print, write."""
+    if not options.videos:
+        raise InputError("no VIDEO given")
+    if options.every < 1:
+        raise InputError(f"--every is {options.every}, expected at least 1")
+    names = [path.stem for path in options.videos]
+    if len(set(names)) < len(names):
+        raise InputError("two videos have the same name; results are named by it")
+    net = weights.load(options.net)
+    folder = output_folder(options.out)
+    kept = output_folder(folder / "tracks")
+    rows: dict[str, dict[str, Any]] = {}
+    for path in options.videos:
+        stored = kept / f"{path.stem}.npz"
+        if not stored.exists():
+            npz.write(stored, follow(net, path, options.every))
+        tracks = npz.read(stored)
+        rows[path.stem] = measure(tracks, options.every)
+        sheet(path, tracks, folder / f"{path.stem}.png")
+        print(f"{path.stem}: " + ", ".join(f"{name} {_short(value)}" for name, value in rows[path.stem].items()))
+    summary = {"every": options.every, "videos": rows}
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _short(value: float | None) -> str:
+    return "none" if value is None else f"{value:.4g}"
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None
