@@ -26,7 +26,6 @@ Figures:  two x86 cores, jax 0.10.2, `--steps 400 --seeds 0`: 6,400 faces a net,
           (0.3 of the mean, after eight times as many steps).
 """
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -37,7 +36,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import augment, evaluate, train, weights
+from fhr_jax import augment, evaluate, log, train, weights
 from fhr_jax.data import examples, faces, loader
 from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
@@ -142,7 +141,9 @@ def main(options: Options) -> dict[str, Any]:
             raise InputError(f"--variants: {variant!r}, expected some of {', '.join(VARIANTS)}")
     open_dataset(options.photographs)
     output_folder(options.out)
-    same_run(options)
+    fixed = {"preset": options.preset, "steps": options.steps}
+    log.same_run(options.out, fixed)
+    log.write_config(options.out, fixed)
     results: dict[str, list[dict[str, Any]]] = {variant: [] for variant in options.variants}
     for seed in options.seeds:
         learn(options, seed, list(options.variants))
@@ -161,18 +162,6 @@ def main(options: Options) -> dict[str, Any]:
     summary = {"steps": options.steps, "seeds": list(options.seeds), "jax": jax.__version__, "results": results}
     write_json(options.out / "summary.json", summary)
     return summary
-
-
-def same_run(options: Options) -> None:
-    """Nets in a folder all had as many steps.
-
-    Raises:
-        InputError: the folder holds nets of another run.
-    """
-    path, fixed = options.out / "config.json", {"preset": options.preset, "steps": options.steps}
-    if path.exists() and json.loads(path.read_text()) != fixed:
-        raise InputError(f"{options.out}: holds nets with {path.read_text().strip()}, not {fixed}; name another --out")
-    write_json(path, fixed)
 
 
 if __name__ == "__main__":

@@ -2,9 +2,10 @@
 
 For every seed two nets of one architecture learn from the same start, batches and number of updates: one from heatmaps
 whose centres are rounded to whole pixels, one from those with fractions. Both are then read by every decoder, on the
-same faces. Every net and every reading is kept in --out as it is made, and the same command goes on from there; two
-commands with other --seeds can share one --out, and one with all of them then makes the tables. `figure4_averages.py`
-draws the maps of these nets.
+same faces, in the mean of the heatmaps of each crop and its mirror image, as the authors do (`pipeline.predict` takes
+that of the logarithms, of nets trained by cross-entropy). Every net and every reading is kept in --out as it is made,
+and the same command goes on from there; two commands with other --seeds can share one --out, and one with all of them
+then makes the tables. `figure4_averages.py` draws the maps of these nets.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), 600 images of
           300W: NRMSE 4.07 % (conventional, argmax) and 3.80 % (fractional, Eq. 4), AUC 50.9 and 55.9 %, failures 2.33
@@ -48,7 +49,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import evaluate, heatmap, log, metrics, npz, plots, train, weights
+from fhr_jax import crop, evaluate, heatmap, log, metrics, npz, plots, train, weights
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.records import open_dataset
 from fhr_jax.demo import regression
@@ -117,7 +118,10 @@ class Faces(NamedTuple):
 def main(options: Options) -> dict[str, Any]:
     """Train and read what is missing, print the tables, write them and the pictures."""
     output_folder(options.out)
-    same_run(options)
+    free = ("out", "directory", "test_splits", "seeds", "workers")
+    fixed = {name: value for name, value in asdict(options).items() if name not in free}
+    log.same_run(options.out, fixed)
+    log.write_config(options.out, fixed)
     sets = dict(judged_on(options))
     learn(options)
     results = {name: judge(options, name, faces) for name, faces in sets.items()}
@@ -129,21 +133,6 @@ def main(options: Options) -> dict[str, Any]:
     }
     write_json(options.out / "summary.json", summary)
     return summary
-
-
-def same_run(options: Options) -> None:
-    """Nets in a folder are of one run.
-
-    Raises:
-        InputError: the folder holds those of another one.
-    """
-    free = ("out", "directory", "test_splits", "seeds", "workers")
-    fixed = {name: value for name, value in asdict(options).items() if name not in free}
-    earlier = log.read_config(options.out)
-    if earlier is not None and earlier != fixed:
-        different = ", ".join(f"{name} = {value}" for name, value in earlier.items() if fixed.get(name) != value)
-        raise InputError(f"{options.out}: holds nets with {different}; resume with the same, or name another --out")
-    log.write_config(options.out, fixed)
 
 
 def learn(options: Options) -> None:
@@ -217,7 +206,7 @@ def photographed_faces(options: Options, split: str, size: int) -> Faces:
     source = crops.Crops(records, size=size, margin=1.0)
     seen = [source[i] for i in tqdm(range(len(source)), desc=f"read {split}", delay=1)]
     images, affines, points = (np.stack([face[key] for face in seen]) for key in ("image", "affine", "points"))
-    return Faces(images, affines, regression.to_pictures(affines, points))
+    return Faces(images, affines, crop.to_image(affines, points))
 
 
 def rendered_faces(number: int, size: int) -> Faces:
@@ -240,7 +229,7 @@ def read(options: Options, name: str, faces: Faces, target: str, seed: int) -> d
                 parts.append(np.asarray(heatmap.decode(maps, sigma=net.config.sigma, method=method)))
         scale = net.config.crop / net.config.heatmap
         in_crops = {method: (np.concatenate(parts) + 0.5) * scale - 0.5 for method, parts in found.items()}
-        npz.write(path, {method: regression.to_pictures(faces.affines, p) for method, p in in_crops.items()})
+        npz.write(path, {method: crop.to_image(faces.affines, p) for method, p in in_crops.items()})
     return npz.read(path)
 
 

@@ -12,17 +12,17 @@ Expected: on 300W's private set, trained on its 3148 faces: NRMSE 3.80 %, AUC 55
 A run that was stopped goes on; the folder is like that of `fhr-jax train`.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import augment
+from fhr_jax import augment, log
 from fhr_jax.data import crops, examples, held_out, loader
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.records import Records, open_dataset
 from fhr_jax.errors import InputError
 from fhr_jax.files import alone, output_folder
 from fhr_jax.hourglass import Config
@@ -31,8 +31,10 @@ from fhr_jax.train.run import Plan, Progress, run
 
 CONFIG = Config(crop=256, heatmap=128, stacks=4, features=128, units=2, sigma=3.0, depth=4, landmarks=68)
 RECIPE = Recipe(loss="squared", method="rmsprop", rate=2.5e-4, schedule="constant", clip=None, batch=6)
-ZOOM, TURN, TURN_CHANCE, FLIP_CHANCE = 0.12, 10.0, 0.4, 0.25
-"""Scale 2^(0.12 n), 10 n degrees for 40 % of the faces, a quarter mirrored; n normal, clipped to [-2, 2]."""
+MOVES: dict[str, Any] = {"zoom": 0.12, "turn": 10.0, "turn_chance": 0.4, "shift": 0.0}
+"""Scale 2^(0.12 n), 10 n degrees for 40 % of the faces; n normal, clipped to [-2, 2]."""
+FLIP_CHANCE = 0.25
+"""A quarter is mirrored; of synthetic faces, which are symmetric in all that they may be, half."""
 EPOCH = 3148
 """Images of 300W's training set."""
 
@@ -71,8 +73,17 @@ def data(options: Options, config: Config) -> Data:
     """Photographs, or synthetic faces; moved as the paper's were, and not degraded."""
     if options.data is None:
         key = jax.random.key(options.seed)
-        prepare = examples.rendered(key, config.crop, options=augment.OFF)
+        prepare = examples.rendered(key, config.crop, options=augment.OFF, **MOVES)
         return Data(loader.Indices(64, 2**31 - 1), prepare, examples.rendered_set(key, range(64), config.crop))
+    source, validate = photographs(options, config)
+    prepare = examples.photographed(config.crop, options=augment.OFF, flip_chance=FLIP_CHANCE, **MOVES)
+    return Data(source, prepare, examples.photographed_set(validate, config.crop))
+
+
+def photographs(options: Options, config: Config) -> tuple[crops.Crops, Records]:
+    """Those to learn from, cut out with a margin, and those to validate with."""
+    if options.data is None:
+        raise InputError("--data names no photographs")
     records = open_dataset(options.data, directory=options.directory, split=options.split)
     if options.validate_on is None:
         learn, validate = held_out.hold_out(records, 64, seed=options.seed, name=options.data)
@@ -80,28 +91,25 @@ def data(options: Options, config: Config) -> Data:
         learn = records
         others = open_dataset(options.data, directory=options.directory, split=options.validate_on)
         validate = held_out.some(others, 64, seed=options.seed)
-    source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=config.landmarks)
-    prepare = examples.photographed(
-        config.crop,
-        options=augment.OFF,
-        zoom=ZOOM,
-        turn=TURN,
-        turn_chance=TURN_CHANCE,
-        shift=0.0,
-        flip_chance=FLIP_CHANCE,
-    )
-    return Data(source, prepare, examples.photographed_set(validate, config.crop))
+    return crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=config.landmarks), validate
 
 
 def main(options: Options, config: Config = CONFIG) -> Path:
     """Train, and return the file of the net."""
-    faces = data(options, config)
+    return train(options, config, RECIPE, data(options, config))
+
+
+def train(options: Options, config: Config, recipe: Recipe, faces: Data) -> Path:
+    """Train a network with a recipe, for so many epochs, or go on; returns the file of the net."""
+    fixed = {name: value for name, value in asdict(options).items() if name not in ("out", "directory", "workers")}
+    log.same_run(output_folder(options.out), fixed)
+    log.write_config(options.out, fixed)
     number = EPOCH if options.data is None else len(faces.source)
-    mesh = face_mesh(RECIPE.batch, None if RECIPE.batch % jax.device_count() == 0 else 1)
+    mesh = face_mesh(recipe.batch, None if recipe.batch % jax.device_count() == 0 else 1)
     plan = Plan(
         config=config,
-        recipe=RECIPE,
-        steps=max(1, options.epochs * number // RECIPE.batch),
+        recipe=recipe,
+        steps=max(1, options.epochs * number // recipe.batch),
         source=faces.source,
         prepare=faces.prepare,
         held_out=faces.held_out,
@@ -109,11 +117,11 @@ def main(options: Options, config: Config = CONFIG) -> Path:
         workers=options.workers if options.data is not None else 0,
         mesh=mesh if mesh.devices.size > 1 else None,
     )
-    with alone(output_folder(options.out)), tqdm(total=plan.steps, unit="step") as bar:
+    with alone(options.out), tqdm(total=plan.steps, unit="step") as bar:
 
         def report(progress: Progress) -> None:
             bar.update(progress.step - bar.n)
-            bar.set_postfix(images=f"{progress.images_per_second:.1f}/s", nrmse=progress.nrmse)
+            bar.set_postfix(images_per_second=progress.images_per_second, nrmse=progress.nrmse)
 
         run(options.out, plan, report=report)
     return options.out / "net.npz"

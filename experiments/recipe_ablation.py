@@ -17,7 +17,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import evaluate, plots
+from fhr_jax import evaluate, log, plots, weights
 from fhr_jax.data import examples, loader
 from fhr_jax.data.records import open_dataset
 from fhr_jax.errors import InputError
@@ -89,12 +89,10 @@ def learn(options: Options, name: str, seed: int, held_out: examples.Examples) -
 
 
 def measure(folder: Path, photographs: Path | None, held_out: examples.Examples) -> dict[str, float]:
-    """Errors of a net, and the seconds that it took."""
-    from fhr_jax import log, weights
-
+    """Errors of a net, and how many images a second it learned from, as its last process saw it."""
     net = weights.load(folder / "net.npz")
     row = {"synthetic": evaluate.validate(net, held_out)}
-    row["images_per_second"] = float(log.read_metrics(folder)[-1]["images_per_second"])
+    row["images_per_second"] = float(log.read_metrics(folder)[-1].get("images_per_second", np.nan))
     if photographs is not None:
         errors = evaluate.errors(evaluate.predict_records(net, open_dataset(photographs)))
         row |= {"photographs": float(errors.mean()), "photographs_median": float(np.median(errors))}
@@ -107,6 +105,9 @@ def main(options: Options) -> dict[str, Any]:
         if name not in CHANGES:
             raise InputError(f"--rows: {name!r}, expected some of {', '.join(CHANGES)}")
     output_folder(options.out)
+    fixed = {"preset": options.preset, "images": options.images}
+    log.same_run(options.out, fixed)
+    log.write_config(options.out, fixed)
     config = PRESETS[options.preset]
     results: dict[str, list[dict[str, float]]] = {name: [] for name in options.rows}
     for seed in options.seeds:

@@ -35,7 +35,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import log, metrics, npz, pipeline, plots, stabilizer, weights
+from fhr_jax import crop, log, metrics, npz, pipeline, plots, stabilizer, weights
 from fhr_jax.data import boxes, loader
 from fhr_jax.data.crops import Crops
 from fhr_jax.data.held_out import Subset
@@ -115,7 +115,10 @@ def main(options: Options) -> dict[str, Any]:
     nets = Nets(net, params, None if options.conventional_net is None else weights.load(options.conventional_net))
     opened = {(name, split): open_frames(options, name, split) for name in options.data for split in SPLITS[name]}
     output_folder(options.out)
-    same_run(options)
+    names = ("crops", "boxes", "net", "params", "conventional_net", "frames")
+    fixed = {name: value if value is None else str(value) for name in names for value in [getattr(options, name)]}
+    log.same_run(options.out, fixed)
+    log.write_config(options.out, fixed)
     tables: dict[str, Any] = {}
     for (name, split), (records, boxed) in opened.items():
         paths = list(follow(options, nets, records, boxed, split))
@@ -139,19 +142,6 @@ def open_frames(options: Options, name: str, split: str) -> tuple[Frames, Record
     if not isinstance(records, Frames):
         raise InputError(f"{name}: expected single frames of videos, as `fhr-jax data build {name}` makes them")
     return records, boxes.choose(records, options.boxes)
-
-
-def same_run(options: Options) -> None:
-    """Tracks in a folder are of one net and one way to crop.
-
-    Raises:
-        InputError: the folder holds those of another run.
-    """
-    names = ("crops", "boxes", "net", "params", "conventional_net", "frames")
-    fixed = {name: value if value is None else str(value) for name in names for value in [getattr(options, name)]}
-    if (earlier := log.read_config(options.out)) not in (None, fixed):
-        raise InputError(f"{options.out}: holds tracks with {earlier}, not {fixed}; name another --out")
-    log.write_config(options.out, fixed)
 
 
 def follow(options: Options, nets: Nets, records: Frames, boxed: Records, split: str) -> Iterator[Path]:
@@ -192,11 +182,10 @@ def in_crops(net: Net, records: Records, methods: tuple[Method, ...]) -> dict[Me
     """Landmarks of every frame, cropped by its box, by each decoder."""
     source, found = Crops(records, size=net.config.crop, margin=1.0), {method: [] for method in methods}
     for batch in loader.once(source, batch=pipeline.BATCH, process_index=0, process_count=1):
-        affine, valid = batch["affine"].astype(np.float64), batch["valid"]
+        valid = batch["valid"]
         for method in methods:
             points = np.asarray(pipeline.predict_all(net, batch["image"], method=method).points)
-            points = (points - affine[:, None, :, 2]) / affine[:, None, [0, 1], [0, 1]]
-            found[method].append(points[valid].astype(np.float32))
+            found[method].append(crop.to_image(batch["affine"], points)[valid].astype(np.float32))
     return {method: np.concatenate(parts) for method, parts in found.items()}
 
 

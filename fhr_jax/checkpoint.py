@@ -1,7 +1,12 @@
 """Checkpoints of a run through Orbax: training state and position in the data, saved and restored together."""
 
+import os
+import re
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, runtime_checkable
+from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
 import orbax.checkpoint as ocp
@@ -41,8 +46,30 @@ def save(checkpoints: ocp.CheckpointManager, step: int, state: Any, data: Resuma
     checkpoints.save(step, args=content)
 
 
+_SAID = re.compile(r"os_error_code='(\d+)'")
+
+
+@contextmanager
+def disk_trouble_told(folder: Path) -> Generator[None]:
+    """Around all saving, which goes on in the background and fails later: a full disk raises OSError, as elsewhere.
+
+    Orbax's writer puts the number of the system's error into the text of a ValueError.
+    """
+    try:
+        yield
+    except ValueError as error:
+        said = _SAID.search(str(error))
+        if said is None:
+            raise
+        number = int(said[1])
+        raise OSError(number, os.strerror(number), str(folder)) from error
+
+
 def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *, like: Any = None) -> Tree:
     """The state of the latest checkpoint, in the structure of `state`; `data` is moved to its position.
+
+    One that cannot be read (files cut short by a failing disk) is told of and put aside as `STEP.broken`; then the one
+    before counts.
 
     Args:
         checkpoints: where it lies.
@@ -51,11 +78,11 @@ def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *,
         like: shapes in the same structure, with the places (`sharding`) where arrays go; by default one device.
 
     Raises:
-        InputError: the checkpoint holds other arrays than `state` (another preset, or another optimizer), or the
-            position is one in other data.
+        InputError: the checkpoint holds other arrays than `state` (another preset, or another optimizer), the
+            position is one in other data, or no checkpoint can be read.
     """
-    step = checkpoints.latest_step()
-    if step is None:
+    steps = sorted(checkpoints.all_steps(), reverse=True)
+    if not steps:
         raise InputError(f"{checkpoints.directory}: no checkpoint there")
     leaves, structure = jax.tree.flatten(state)
     wanted = leaves if like is None else jax.tree.leaves(like)
@@ -63,17 +90,36 @@ def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *,
         str(i): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=None if like is None else leaf.sharding)
         for i, leaf in enumerate(wanted)
     }
-    content = ocp.args.Composite(state=ocp.args.StandardRestore(template), data=ocp.args.JsonRestore())
-    try:
-        # Compared before: a restore that Orbax refuses half-way leaves threads behind.
-        fits = _stored(checkpoints.directory / str(step) / "state") == _arrays(template)
-        restored = checkpoints.restore(step, args=content) if fits else None
-    except (ValueError, KeyError, OSError) as error:
-        raise InputError(f"{checkpoints.directory}: checkpoint {step} is broken") from error
-    if restored is None:
+    for step in steps:
+        try:
+            restored = _read(checkpoints, step, template)
+        except InputError:
+            raise
+        except Exception as error:  # Orbax and TensorStore say what they read of a broken file in many ways
+            trouble = f"{checkpoints.directory}: checkpoint {step} is broken"
+            if step == steps[-1] or jax.process_count() > 1:  # processes may not see the same
+                raise InputError(f"{trouble}; put the folder aside to go on without it") from error
+            print(f"{trouble}; going on from the one before", file=sys.stderr)
+            (Path(checkpoints.directory) / str(step)).rename(Path(checkpoints.directory) / f"{step}.broken")
+            checkpoints.reload()
+            continue
+        data.set_state(restored.data)
+        return jax.tree.unflatten(structure, [restored.state[str(i)] for i in range(len(leaves))])
+    raise AssertionError("one of the steps is the last")
+
+
+class _Restored(NamedTuple):
+    state: dict[str, Any]
+    data: Any
+
+
+def _read(checkpoints: ocp.CheckpointManager, step: int, template: dict[str, Any]) -> _Restored:
+    # Compared before: a restore that Orbax refuses half-way leaves threads behind.
+    if _stored(checkpoints.directory / str(step) / "state") != _arrays(template):
         raise InputError(f"{checkpoints.directory}: checkpoint {step} was made with another preset or optimizer")
-    data.set_state(restored["data"])
-    return jax.tree.unflatten(structure, [restored["state"][str(i)] for i in range(len(leaves))])
+    content = ocp.args.Composite(state=ocp.args.StandardRestore(template), data=ocp.args.JsonRestore())
+    restored = checkpoints.restore(step, args=content)
+    return _Restored(restored["state"], restored["data"])
 
 
 Arrays = dict[str, tuple[tuple[int, ...], str]]

@@ -89,6 +89,15 @@ def extract(
     return cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA) if samples > 1 else sampled
 
 
+def to_image(affines: Float[np.ndarray, "n 2 3"], points: Float[np.ndarray, "n m 2"]) -> Float[np.ndarray, "n m 2"]:
+    """Points of upright crops (N, M, 2) in the pixels of their images, in float64: images may be large.
+
+    `affines` (N, 2, 3) take pixels of the images to pixels of the crops.
+    """
+    affines = np.asarray(affines, np.float64)
+    return (points - affines[:, None, :, 2]) / affines[:, None, [0, 1], [0, 1]]
+
+
 def _finer(image: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The image with about the pixels of the crop, where the map makes it grow; and the map from there."""
     import cv2

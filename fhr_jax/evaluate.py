@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fhr_jax import metrics, npz, pipeline
+from fhr_jax import crop, metrics, npz, pipeline
 from fhr_jax.data.crops import Crops
 from fhr_jax.data.examples import Examples
 from fhr_jax.data.records import Identity, Records, encoded, identity
@@ -124,8 +124,8 @@ def predict_records(
         for batch in batches:
             found, valid = np.asarray(pipeline.predict_all(net, batch["image"], **options).points), batch["valid"]
             identities += [identity({key: batch[key][i] for key in Identity._fields}) for i in np.flatnonzero(valid)]
-            predictions.append(_of_seven(_to_image(batch["affine"], found)[valid], compared))
-            truth.append(_of_seven(_to_image(batch["affine"], batch["points"])[valid], compared))
+            predictions.append(_of_seven(crop.to_image(batch["affine"], found)[valid], compared))
+            truth.append(_of_seven(crop.to_image(batch["affine"], batch["points"])[valid], compared))
             report(int(valid.sum()))
     names = tuple(f"{dataset}/{file}" + f" frame {k}" * (k > 0) for dataset, file, k in identities)
     results = Predictions(names, np.concatenate(predictions), np.concatenate(truth), tuple(identities))
@@ -181,12 +181,6 @@ def write_table(
 def _of_seven(points: Float[np.ndarray, "b m 2"], number: int) -> Float[np.ndarray, "b k 2"]:
     """The points, or the seven of them that can be compared if only so many are wanted."""
     return points[:, np.array(SEVEN_OF_68)] if number < points.shape[1] else points
-
-
-def _to_image(affine: Float[np.ndarray, "b 2 3"], points: Float[np.ndarray, "b m 2"]) -> Float[np.ndarray, "b m 2"]:
-    """From pixels of crops, which are not turned, to those of their images."""
-    affine = affine.astype(np.float64)
-    return (points - affine[:, None, :, 2]) / affine[:, None, [0, 1], [0, 1]]
 
 
 def _check(path: str | os.PathLike[str], results: Predictions) -> None:

@@ -34,6 +34,7 @@ def write(
     *,
     mirror: bool = True,
     method: Method = "least_squares",
+    dtype: Any = jnp.float32,
     maps: bool = False,
     platforms: Sequence[str] = PLATFORMS,
 ) -> None:
@@ -44,6 +45,7 @@ def write(
         net: the net.
         mirror: average the heatmaps with those of the mirrored crops, as for `pipeline.predict`.
         method: of `heatmap.decode`.
+        dtype: of the network's computation, as for `pipeline.predict`.
         maps: also maps.stablehlo, the heatmaps from which landmarks are decoded.
         platforms: what programs are lowered for: "cpu", "cuda", "rocm", "tpu".
 
@@ -54,12 +56,15 @@ def write(
     with atomic_folder(folder) as inner:
         arrays = weights.named_arrays(net, folder)
         tensors.write(inner / exported.PARAMS, arrays)
-        programs = {"net": _landmarks(net, mirror, method)} | ({"maps": _maps(net, mirror)} if maps else {})
+        programs = {"net": _landmarks(net, mirror, method, dtype)} | (
+            {"maps": _maps(net, mirror, dtype)} if maps else {}
+        )
         for name, program in programs.items():
             shapes = {key: jax.ShapeDtypeStruct(array.shape, array.dtype) for key, array in arrays.items()}
             made = _export(program, shapes, net.config.crop, platforms)
             (inner / exported.program_file(name)).write_bytes(made.serialize())
-        header = _header(net, mirror, method, list(programs), list(platforms))
+        how = {"mirror": mirror, "method": method, "dtype": jnp.dtype(dtype).name}
+        header = _header(net, how, list(programs), list(platforms))
         (inner / exported.HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
 
 
@@ -68,28 +73,30 @@ def _export(program: Program, shapes: Any, side: int, platforms: Sequence[str]) 
     return jax_export.export(jax.jit(program), platforms=platforms)(shapes, crops)
 
 
-def _landmarks(net: Net, mirror: bool, method: Method) -> Program:
+def _landmarks(net: Net, mirror: bool, method: Method, dtype: Any) -> Program:
     def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
-        return pipeline.predict(weights.filled(net, params), crops, mirror=mirror, method=method)._asdict()
+        return pipeline.predict(weights.filled(net, params), crops, mirror=mirror, method=method, dtype=dtype)._asdict()
 
     return program
 
 
-def _maps(net: Net, mirror: bool) -> Program:
+def _maps(net: Net, mirror: bool, dtype: Any) -> Program:
     def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
-        return {"maps": pipeline.heatmaps(weights.filled(net, params), crops, mirror=mirror)}
+        return {"maps": pipeline.heatmaps(weights.filled(net, params), crops, mirror=mirror, dtype=dtype)}
 
     return program
 
 
-def _header(net: Net, mirror: bool, method: Method, programs: list[str], platforms: list[str]) -> dict[str, Any]:
+def _header(net: Net, how: dict[str, Any], programs: list[str], platforms: list[str]) -> dict[str, Any]:
     config = net.config
     side, landmarks = config.crop, config.landmarks
+    calibrated = net.calibration is not None and how["mirror"] and how["method"] == pipeline.CALIBRATED
     outputs = {
         "points": f"(batch, {landmarks}, 2): x to the right, y down, in pixels of the crop; pixel centres lie at "
         "integers from 0",
         "confidence": f"(batch, {landmarks}): how sure the net is of a landmark, in [0, 1]",
-        "covariance": f"(batch, {landmarks}, 2, 2): in square pixels of the crop, order (x, y)",
+        "covariance": f"(batch, {landmarks}, 2, 2): in square pixels of the crop, order (x, y); "
+        + ("of the error, as calibrated" if calibrated else "the spread of the peak, not calibrated"),
         "maps": f"(batch, {config.heatmap}, {config.heatmap}, {landmarks}): map pixel u lies at "
         f"(u + 1/2) * {side // config.heatmap} - 1/2 of the crop",
     }
@@ -106,8 +113,8 @@ def _header(net: Net, mirror: bool, method: Method, programs: list[str], platfor
             "crop": f"upright, square, {pipeline.CROP_SCALE} times as wide as the longer side of the landmarks' box",
         },
         "outputs": {name: outputs[name] for name in (*pipeline.Prediction._fields, *programs) if name in outputs},
-        "mirror": mirror,
-        "method": method,
+        "calibrated": calibrated,
+        **how,
         "programs": {name: exported.program_file(name) for name in programs},
         "platforms": platforms,
         "written_with": {name: version(name) for name in ("fhr-jax", "jax", "jaxlib", "flax", "safetensors")},

@@ -1,5 +1,6 @@
 """Writing files and folders whole or not at all: to a temporary neighbour, then renamed."""
 
+import errno
 import json
 import os
 import shutil
@@ -111,8 +112,11 @@ def alone(folder: Path) -> Generator[None]:
     with (folder / ".lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
+        except BlockingIOError as error:
             raise InputError(f"{folder}: another process is at work there") from error
+        except OSError as error:
+            if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
+                raise
         yield
 
 

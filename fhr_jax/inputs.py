@@ -9,6 +9,9 @@ from jax.core import Tracer
 
 from fhr_jax.errors import InputError
 
+HIGHEST = 4.0
+"""Crops that were sharpened, or whose contrast was raised, go somewhat beyond [0, 1]; bytes go to 255."""
+
 
 def check_crops(crops: Any, side: int, *, or_bytes: bool = False) -> None:
     """Crops for a net: floating-point numbers (B, side, side, 3), all finite, or bytes; B may be 0.
@@ -16,7 +19,7 @@ def check_crops(crops: Any, side: int, *, or_bytes: bool = False) -> None:
     Inside a transformation (jit, grad, vmap) there are no numbers yet: only shape and type are looked at.
 
     Raises:
-        InputError: they are something else.
+        InputError: they are something else, or numbers so far from [0, 1] that they are bytes.
     """
     if not isinstance(crops, np.ndarray | jax.Array):
         raise InputError(f"crops: a {type(crops).__name__}, expected an array (B, {side}, {side}, 3)")
@@ -28,9 +31,13 @@ def check_crops(crops: Any, side: int, *, or_bytes: bool = False) -> None:
         raise InputError(f"crops of {crops.dtype}, expected floating-point numbers in [0, 1]: divide bytes by 255")
     if isinstance(crops, Tracer):
         return
-    finite = np.isfinite(crops).all(axis=(1, 2, 3)) if isinstance(crops, np.ndarray) else np.asarray(_finite(crops))
-    if not finite.all():
+    if not len(crops):
+        return
+    finite, highest = _looked_at(np, crops) if isinstance(crops, np.ndarray) else _looked_at_there(crops)
+    if not (finite := np.asarray(finite)).all():
         raise InputError(f"crops: crop {finite.argmin()} holds NaN or infinity, expected values in [0, 1]")
+    if highest > HIGHEST:
+        raise InputError(f"crops: values as far from 0 as {float(highest):g}, expected [0, 1]: divide bytes by 255")
 
 
 def check_image(image: Any, name: str = "image") -> None:
@@ -57,6 +64,8 @@ def _kind(image: np.ndarray) -> str:
     return "with alpha, " if image.ndim == 3 and image.shape[2] == 4 else ""
 
 
-@jax.jit
-def _finite(crops: jax.Array) -> jax.Array:
-    return jnp.isfinite(crops).all(axis=(1, 2, 3))
+def _looked_at(library: Any, crops: Any) -> tuple[Any, Any]:
+    return library.isfinite(crops).all(axis=(1, 2, 3)), abs(crops).max()
+
+
+_looked_at_there = jax.jit(lambda crops: _looked_at(jnp, crops))

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,23 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     if not isinstance(config, dict):
         raise InputError(f"{path}: expected a JSON object with the options of a run")
     return config
+
+
+def same_run(folder: Path, options: Mapping[str, Any], *, may_change: Sequence[str] = ()) -> None:
+    """Whether the run in `folder`, if there is one, was made with these options, as JSON has them.
+
+    Raises:
+        InputError: it was made with others, apart from those that may change.
+    """
+    earlier = read_config(folder)
+    if earlier is None:
+        return
+    for name, value in json.loads(json.dumps(options)).items():
+        if name not in may_change and earlier.get(name) != value:
+            raise InputError(
+                f"{folder}: holds a run with {name} = {earlier.get(name)}, not {value}; "
+                "resume it with the same options, or name another --out"
+            )
 
 
 def append_metrics(folder: Path, metrics: dict[str, float | int]) -> None:

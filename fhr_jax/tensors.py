@@ -6,11 +6,14 @@ from pathlib import Path
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
+from safetensors.numpy import save
 
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 from fhr_jax.npz import MAX_BYTES
+
+_OF_TORCH = 'in PyTorch: safetensors.torch.save_file(state_dict, "net.safetensors")'
+"""How a file of PyTorch, which would have to be unpickled, becomes one of these."""
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
@@ -33,7 +36,8 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except SafetensorError as error:
-        raise InputError(f"{path}: not a .safetensors file, or cut off ({error})") from error
+        advice = _OF_TORCH if Path(path).suffix in (".pth", ".pt", ".tar", ".bin", ".ckpt") else str(error)
+        raise InputError(f"{path}: not a .safetensors file, or cut off ({advice})") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path}: numbers of a type that cannot be read here ({error})") from error
 
@@ -47,4 +51,4 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Non
     # The library copies memory as it lies, so it must lie in order.
     ordered = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     with atomic_file(path) as temporary:
-        save_file(ordered, temporary)
+        temporary.write_bytes(save(ordered))  # `save_file` would leave it readable by its owner alone

@@ -118,6 +118,8 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
         InputError: the file cannot be read, holds no net, or its arrays are not those of its configuration.
     """
     path = Path(path) if path is not None else DEFAULT
+    if path.is_dir() and not (path / exported.HEADER).exists() and (path / "config.json").exists():
+        raise InputError(f"{path}: the folder of a run; expected its net.npz, or best.npz while it goes on")
     if path.is_dir():
         entry = np.array(json.dumps(exported.header(path)))
         arrays = tensors.read(path / exported.PARAMS)

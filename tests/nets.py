@@ -31,7 +31,7 @@ def random_net(config: Config = TINY, *, loss: str = "squared") -> Net:
 def shared_programs():
     """Runs of `fhr-jax train` share the programs of nets of one shape: compiling them takes longest of all.
 
-    They must have the same options but for where the data lies and how it is read.
+    They must have the same options but for where the data lies and how it is read. Yields what is shared.
     """
     make_update, init, kept = run.make_update, run.init, {}
 
@@ -42,14 +42,13 @@ def shared_programs():
 
     def start(key, config, optimizer, **options):
         if ("start", config) not in kept:
-            # Put on the device as a restored state is: another placing would be another program.
-            kept["start", config] = jax.device_put(init(key, config, optimizer, **options), jax.devices()[0])
+            kept["start", config] = init(key, config, optimizer, **options)
         return kept["start", config]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "make_update", update)
         patch.setattr(run, "init", start)
-        yield
+        yield kept
 
 
 @contextmanager

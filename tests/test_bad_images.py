@@ -45,6 +45,8 @@ CROPS = {
     "alpha": (np.concatenate([GOOD, GOOD[..., :1]], axis=-1), "crops of shape (3, 32, 32, 4)"),
     "bytes": ((255 * GOOD).astype(np.uint8), "crops of uint8, expected floating-point numbers in [0, 1]"),
     "16 bits": ((65535 * GOOD).astype(np.uint16), "crops of uint16, expected floating-point numbers"),
+    "bytes as numbers": (255 * GOOD, "values as far from 0 as 127.5, expected [0, 1]: divide bytes by 255"),
+    "far below zero, there": (jnp.asarray(GOOD - 9), "values as far from 0 as 8.5"),
     "a list": (GOOD.tolist(), "crops: a list, expected an array (B, 32, 32, 3)"),
 }
 
@@ -89,7 +91,7 @@ def test_bad_images_are_told_in_one_line(case):
 
 CALLS = """
 import numpy as np
-from fhr_jax import pipeline
+from fhr_jax import heatmap, pipeline
 from fhr_jax.errors import InputError
 from tests.nets import random_net
 
@@ -100,6 +102,9 @@ for call in (
     lambda: pipeline.predict_all(net, np.where(np.arange(40).reshape(-1, 1, 1, 1) == 33, np.nan, np.ones((32, 32, 3)))),
     lambda: pipeline.align_image(net, image[..., 0], (0, 0, 20, 20)),
     lambda: list(pipeline.align_video(net, [image[..., :1]], box=(0, 0, 20, 20), detector=len)),
+    lambda: pipeline.align_image(net, image, (0, 10, 10)),
+    lambda: pipeline.align_image(net, image, (5000, 5000, 10, 10)),
+    lambda: heatmap.decode([[[1.0]]]),
 ):
     try:
         call()
@@ -119,6 +124,9 @@ def test_the_functions_check_what_they_are_given():
         "crops: crop 33 holds NaN",
         "image: gray, uint8",
         "frame 0: gray, uint8",
+        "box of 3 numbers, expected x,y,width,height",
+        "box 5000,5000,10,10: outside the image of 50 x 40 pixels",
+        "heatmap.decode: a list, expected an array of maps",
     )
     for line, message in zip(lines, expected, strict=True):
         assert line.startswith(message)

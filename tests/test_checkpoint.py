@@ -1,5 +1,9 @@
 """Checkpoints: state and data come back together, and a foreign one is refused."""
 
+import errno
+import os
+import shutil
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -75,6 +79,73 @@ def test_a_checkpoint_of_version_0_1_is_refused(tmp_path, state):
         checkpoints.wait_until_finished()
     with checkpoint.manager(tmp_path) as checkpoints, pytest.raises(InputError, match="checkpoint 1 is broken"):
         checkpoint.restore(checkpoints, state, _iterator())
+
+
+def test_a_checkpoint_cut_short_anywhere_gives_way_to_the_one_before(tmp_path, state, capsys):
+    """Every file of the latest halved, emptied or gone: what comes back is whole, and nothing is deleted."""
+    older, newer = state, jax.tree.map(lambda leaf: leaf + 1, state)
+    with checkpoint.manager(tmp_path / "whole") as checkpoints:
+        for step, each in ((1, older), (2, newer)):
+            checkpoint.save(checkpoints, step, each, _iterator())
+        checkpoints.wait_until_finished()
+    files = [path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole" / "2").rglob("*") if path.is_file()]
+    stepped_back = 0
+    for number, (file, keep) in enumerate((file, keep) for file in files for keep in (0.5, 0.0, None)):
+        folder = tmp_path / str(number)
+        shutil.copytree(tmp_path / "whole", folder)
+        if keep is None:
+            (folder / file).unlink()
+        else:
+            os.truncate(folder / file, int(keep * (folder / file).stat().st_size))
+        with checkpoint.manager(folder) as checkpoints:
+            found = checkpoint.restore(checkpoints, jax.tree.map(jnp.zeros_like, state), _iterator())
+            back = (folder / "2.broken").exists()
+            jax.tree.map(np.testing.assert_array_equal, found, older if back else newer)
+            if back:
+                stepped_back += 1
+                assert "checkpoint 2 is broken; going on from the one before" in capsys.readouterr().err
+                checkpoint.save(checkpoints, 2, newer, _iterator())  # its place is free again
+                checkpoints.wait_until_finished()
+                assert sorted(checkpoints.all_steps()) == [1, 2]
+        shutil.rmtree(folder)
+    assert stepped_back >= 3
+
+
+def test_where_all_are_cut_short_it_is_said(tmp_path, state):
+    with checkpoint.manager(tmp_path) as checkpoints:
+        checkpoint.save(checkpoints, 1, state, _iterator())
+        checkpoints.wait_until_finished()
+    for path in (tmp_path / "1" / "state").rglob("*"):
+        if path.is_file():
+            os.truncate(path, 0)
+    with checkpoint.manager(tmp_path) as checkpoints, pytest.raises(InputError, match="checkpoint 1 is broken; put"):
+        checkpoint.restore(checkpoints, state, _iterator())
+
+
+def test_a_disk_that_is_full_is_told_as_the_system_does(tmp_path):
+    """A limit on the size of files is met where a full disk is: in the background, while arrays are written."""
+    resource = pytest.importorskip("resource")
+    state = {"noise": jax.random.bits(jax.random.key(0), (300_000,))}  # cannot be compressed
+    with checkpoint.manager(tmp_path) as checkpoints:
+        checkpoint.save(checkpoints, 1, {"noise": state["noise"][:10]}, _iterator())
+        checkpoints.wait_until_finished()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        with (
+            pytest.raises(OSError, match="too large") as raised,
+            checkpoint.disk_trouble_told(tmp_path),
+            checkpoint.manager(tmp_path) as checkpoints,
+        ):
+            checkpoint.save(checkpoints, 2, state, _iterator())
+            checkpoints.wait_until_finished()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path))
+    with checkpoint.manager(tmp_path) as checkpoints:
+        assert checkpoints.all_steps() == [1]
+    with pytest.raises(ValueError, match="another"), checkpoint.disk_trouble_told(tmp_path):
+        raise ValueError("another trouble")
 
 
 def test_an_empty_folder_is_named(tmp_path, state):

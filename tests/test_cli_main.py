@@ -96,6 +96,12 @@ def fake_command(monkeypatch, error):
     ("error", "code", "message"),
     [
         (InputError("x.pts: bad"), 2, "fhr-jax: error: x.pts: bad\n"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"),
+            2,
+            "of the device: take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu\n",
+        ),
+        (MemoryError(), 2, "out of memory: take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu\n"),
         (KeyboardInterrupt(), 130, "fhr-jax: interrupted\n"),
         (ModuleNotFoundError("no cv2", name="cv2"), 2, 'pip install "fhr-jax[video]"\n'),
     ],
@@ -189,3 +195,14 @@ def test_compiled_programs_are_kept_unless_the_user_says_where(monkeypatch, tmp_
             monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", said)
         cli._keep_programs()
         assert os.environ["JAX_COMPILATION_CACHE_DIR"] == expected
+
+
+def test_a_user_without_a_home_keeps_no_programs(monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    for name in ("XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(cli.Path, "home", homeless)
+    cli._keep_programs()
+    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ

@@ -39,8 +39,8 @@ def _command(photographs, out, *more):
 
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once():
-    with shared_programs():
-        yield
+    with shared_programs() as programs:
+        yield programs
 
 
 @pytest.fixture(scope="module")
@@ -58,13 +58,23 @@ def test_a_run_leaves_its_options_metrics_and_net(through):
     assert weights.load(through / "net.npz").config.crop == 32
 
 
-def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path):
+def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path, compiled_once):
     with stopped_after(3):
         assert cli.main(_command(photographs, tmp_path / "run")) == 130
     assert not (tmp_path / "run" / "net.npz").exists()
     assert cli.main(_command(photographs, tmp_path / "run")) == 0
     for name, array in np.load(through / "net.npz", allow_pickle=False).items():
         np.testing.assert_array_equal(np.load(tmp_path / "run" / "net.npz")[name], array)
+    updates = [program for (what, _), program in compiled_once.items() if what == "update"]
+    assert [update._cache_size() for update in updates] == [1]  # a restored state is no other program
+
+
+def test_the_learning_rate_may_be_lowered_when_a_run_goes_on(photographs, tmp_path):
+    out = tmp_path / "run"
+    with stopped_after(2):
+        assert cli.main(_command(photographs, out)) == 130
+    assert cli.main(_command(photographs, out, "--learning-rate", "1e-4")) == 0
+    assert log.read_config(out)["learning_rate"] == 1e-4
 
 
 @pytest.mark.parametrize(
@@ -177,7 +187,7 @@ def test_no_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(run, "fit", exhausted)
     assert cli.main(_command(photographs, tmp_path / "run")) == 2
-    assert "no memory for batches of 2: take a smaller --batch" in capsys.readouterr().err
+    assert "out of memory of the device: take a smaller --batch" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Outputs are whole or absent."""
 
+import errno
 import json
 import os
 
@@ -66,6 +67,23 @@ def test_config_comes_back_and_a_broken_one_is_named(tmp_path):
     (tmp_path / log.CONFIG).write_text(json.dumps([1]))
     with pytest.raises(InputError, match="config"):
         log.read_config(tmp_path)
+
+
+def test_file_systems_without_locks_let_everybody_in(tmp_path, monkeypatch):
+    fcntl = pytest.importorskip("fcntl")
+
+    def without(number):
+        def flock(*_):
+            raise OSError(number, os.strerror(number))
+
+        return flock
+
+    monkeypatch.setattr(fcntl, "flock", without(errno.ENOLCK))
+    with files.alone(tmp_path):
+        pass
+    monkeypatch.setattr(fcntl, "flock", without(errno.EIO))
+    with pytest.raises(OSError, match="Input/output"), files.alone(tmp_path):
+        pass
 
 
 def test_a_folder_is_for_one_process_at_a_time(tmp_path):

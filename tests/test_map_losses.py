@@ -40,6 +40,14 @@ def test_finite_where_the_landmark_lies_outside_the_map(loss, slow):
     assert np.isfinite(gradient).all()
 
 
+@pytest.mark.parametrize("mass", [1e-3, 0.4, 30.0])
+def test_a_landmark_of_which_little_lies_on_the_map_counts_as_much(mass):
+    predictions, target = _maps()
+    target = target / target.sum(axis=(1, 2), keepdims=True)
+    whole = losses.cross_entropy(predictions, target)
+    np.testing.assert_allclose(losses.cross_entropy(predictions, mass * target), whole, rtol=1e-5)
+
+
 def test_squared_error_is_zero_at_the_target():
     _, target = _maps()
     assert losses.squared_error(jnp.stack([target, target]), target) == 0

@@ -71,13 +71,29 @@ def test_a_calibrated_net_tells_the_covariance_of_its_errors(net, crops):
     np.testing.assert_array_equal(told.points, pipeline.predict(net, crops).points)
 
 
+@pytest.mark.parametrize("other", [{"mirror": False}, {"method": "two_sided"}])
+def test_used_otherwise_than_it_was_calibrated_a_net_tells_the_spread_of_its_peaks(net, crops, other):
+    calibrated = net._replace(calibration=some_calibration())
+    expected = pipeline.predict(net, crops, **other).covariance
+    np.testing.assert_array_equal(pipeline.predict(calibrated, crops, **other).covariance, expected)
+
+
+def test_a_net_computes_in_bfloat16_and_answers_in_float32(net, crops):
+    exact, fast = pipeline.predict(net, crops), pipeline.predict(net, crops, dtype=jnp.bfloat16)
+    assert all(leaf.dtype == jnp.float32 for leaf in fast)
+    apart = np.linalg.norm(exact.points - fast.points, axis=-1)
+    assert 0 < np.median(apart) < 2
+    text = str(jax.make_jaxpr(lambda c: pipeline.predict(net, c, dtype=jnp.bfloat16))(crops))
+    assert text.count("bf16") > 10
+
+
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
 def test_mirror_averaging_keeps_no_second_copy_of_the_maps(net, loss):
     """Beside what the net needs for one view: the sum of the maps, and the mirrored pictures."""
     crops = jnp.zeros((16, CONFIG.crop, CONFIG.crop, 3))
 
     def temporary(mirror):
-        arguments = (net.variables, None, crops, CONFIG, loss, mirror, "least_squares")
+        arguments = (net.variables, None, crops, CONFIG, loss, mirror, "least_squares", jnp.dtype("float32"))
         return pipeline.predicting._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
 
     maps = 4 * 16 * CONFIG.heatmap**2 * 68

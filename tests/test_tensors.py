@@ -57,6 +57,19 @@ def test_bad_files_give_one_line(tmp_path, case):
     assert "\n" not in str(caught.value)
 
 
+def test_a_checkpoint_of_pytorch_is_told_how_to_become_one(tmp_path):
+    path = tmp_path / "net.pth"
+    path.write_bytes(b"PK\x03\x04 whatever")
+    with pytest.raises(InputError, match=r"in PyTorch: safetensors.torch.save_file"):
+        tensors.read(path)
+
+
+def test_others_may_read_what_is_written(tmp_path):
+    tensors.write(tmp_path / "a.safetensors", {"a": np.zeros(3)})
+    (tmp_path / "b").touch()
+    assert (tmp_path / "a.safetensors").stat().st_mode == (tmp_path / "b").stat().st_mode
+
+
 def test_files_that_are_missing_or_too_large(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         tensors.read(tmp_path / "none.safetensors")

@@ -85,6 +85,39 @@ def test_one_update_is_the_optimizers_step_on_the_loss_of_the_whole_batch(start)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4, rtol=1e-3), after.params, expected)
 
 
+def test_every_step_draws_anew(update, start):
+    """The same batch and parameters at another step see other noise."""
+    batch = next(_batches())
+    losses = [float(update(start._replace(step=jnp.int32(step)), batch)[1].loss) for step in (0, 1, 0)]
+    assert losses[0] != losses[1]
+    assert losses[0] == losses[2]
+
+
+def test_what_a_network_and_an_update_cost(update, start):
+    parameters, forward = train.network_cost(start, CONFIG)
+    assert parameters == sum(np.size(leaf) for leaf in jax.tree.leaves(start.params))
+    variables = {"params": start.params, "batch_stats": start.batch_stats}
+    jaxpr = jax.make_jaxpr(hourglass.Hourglass(CONFIG).apply)(variables, jnp.zeros((1, 32, 32, 3)))
+    products = _products(jaxpr.jaxpr)
+    assert products < forward < 1.3 * products  # the rest is normalizing and pooling
+    costs = train.update_cost(update, start, next(_batches()))
+    size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(start))
+    assert costs.state == size
+    assert 2 * size < costs.memory < 2 * size + 2**26
+    assert 2.5 * 4 * products < costs.operations < 4 * 4 * products  # four crops, forward and backward
+
+
+def _products(jaxpr):
+    """Operations of the products of matrices and of the convolutions, counted by hand from their shapes."""
+    total = 0
+    for equation in jaxpr.eqns:
+        total += sum(_products(inner.jaxpr) for inner in equation.params.values() if hasattr(inner, "jaxpr"))
+        if equation.primitive.name in ("conv_general_dilated", "dot_general"):
+            out, kernel = equation.outvars[0].aval, equation.invars[1].aval
+            total += 2 * out.size * kernel.size // kernel.shape[-1]
+    return total
+
+
 def test_targets_lie_where_the_half_pixel_rule_puts_them():
     points = jnp.array([[[7.5, 0.5], [20.0, 31.0], [3.3, 9.7]]])
     decoded = heatmap.decode(train.targets(points, CONFIG), sigma=CONFIG.sigma)

@@ -134,20 +134,22 @@ def test_the_net_is_the_moving_average(plan, through):
     jax.tree.map(close, (net.variables["params"], net.variables["batch_stats"]), average)
 
 
-def test_a_loss_that_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan, through, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("field", "said"), [("loss", "loss nan"), ("gradient_norm", "norm of the gradient nan")])
+def test_what_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan, through, tmp_path, monkeypatch, field, said):
     update, state = running.start(plan)
 
     def poisoned(state, batch):
         after, metrics = update(state, batch)
-        return after, metrics._replace(loss=jnp.where(state.step == 4, jnp.nan, metrics.loss))
+        return after, metrics._replace(**{field: jnp.where(state.step == 4, jnp.nan, getattr(metrics, field))})
 
     with monkeypatch.context() as patch:
         patch.setattr(running, "start", lambda _: (poisoned, state))
         with pytest.raises(
-            InputError, match=r"loss nan at step 5; .* that of step 4, .* failed_00000005.npz"
+            InputError, match=rf"{said}.* at step 5; .* that of step 4, .* failed_00000005.npz"
         ) as raised:
             run(tmp_path, plan)
-    assert "learning rate" in str(raised.value)
+    assert "--learning-rate" in str(raised.value)
+    assert log.read_metrics(tmp_path) == [] or log.read_metrics(tmp_path)[-1]["step"] <= 4
     kept = np.load(tmp_path / "failed_00000005.npz", allow_pickle=False)
     _, step_key = jax.random.split(jax.random.key(plan.seed))
     again = plan.prepare(jax.random.fold_in(step_key, 4), {"index": kept["batch_index"]})
@@ -156,12 +158,40 @@ def test_a_loss_that_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan,
     _same(run(tmp_path, plan), through)  # the poison was not in the data
 
 
-def test_progress_counts_images_of_this_process_alone(plan, tmp_path):
+def test_images_a_second_are_those_after_the_first_update_of_this_process(plan, tmp_path, monkeypatch):
+    """One second an update, 100 for the first, which is compiled, and 10 for a validation."""
+    update, state = running.start(plan)
+    clock = {"now": 0.0, "next": 100.0}
+    validate = running.evaluate.validate
+
+    def timed(state, batch):
+        clock["now"] += clock["next"]
+        clock["next"] = 1.0
+        return update(state, batch)
+
+    def slow(*arguments, **options):
+        clock["now"] += 10.0
+        return validate(*arguments, **options)
+
     seen: list[Progress] = []
-    with pytest.raises(Stopped):
-        run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
-    assert seen[-1].images_per_second > 0
-    assert seen[-1].nrmse is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(running, "start", lambda _: (timed, state))
+        patch.setattr(running.evaluate, "validate", slow)
+        patch.setattr(running.time, "monotonic", lambda: clock["now"])
+        with pytest.raises(Stopped):
+            run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
+        clock["next"] = 100.0
+        run(tmp_path, plan, report=seen.append)
+    assert [progress.step for progress in seen] == [1, 2, 4, 5, 6]  # asked to stop after the report of the third
+    assert [progress.images_per_second for progress in seen] == [None, 2.0, None, 2.0, 2.0]
+    assert [progress.nrmse is None for progress in seen] == [True, False, False, False, False]
+
+
+def test_conventional_nets_are_validated_by_their_own_decoder(plan, tmp_path, monkeypatch):
+    asked = []
+    monkeypatch.setattr(running.evaluate, "validate", lambda *_, **options: asked.append(options) or 1.0)
+    run(tmp_path, plan._replace(rounded=True))
+    assert asked == [{"conventional": True}] * 3
 
 
 def test_values_go_to_a_writer_too(plan, through, tmp_path):

@@ -96,6 +96,12 @@ def test_bad_files_name_what_was_expected(net, tmp_path, case):
     assert "\n" not in str(caught.value)
 
 
+def test_the_folder_of_a_run_is_told_apart(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(InputError, match=r"the folder of a run; expected its net.npz"):
+        weights.load(tmp_path)
+
+
 def test_nets_that_are_not_finite_are_not_written(net, tmp_path):
     spoiled = net._replace(variables=jax.tree.map(lambda a: a + 1e6, net.variables))
     with pytest.raises(InputError, match="not finite in float16"):

@@ -15,17 +15,18 @@ Figures:  2 x86 cores, other jobs running beside, Python 3.11.7, jax 0.10.2, num
 import platform
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
 import cv2
 import jax
 import jax.numpy as jnp
 import numpy as np
+import tyro
 
 from fhr_jax import heatmap
 
 SIGMA, SIZE, LANDMARKS = 3.0, (128, 128), 68
-ROUNDS = 400
 
 
 def dark_numpy(maps: np.ndarray, sigma: float) -> np.ndarray:
@@ -64,7 +65,15 @@ def contestants(maps: jax.Array) -> dict[str, Callable[[], object]]:
     return synchronised | {"DARK in NumPy and OpenCV": partial(dark_numpy, host, SIGMA)}
 
 
-def main() -> None:
+@dataclass(frozen=True)
+class Options:
+    """Measure the decoders; every row is a ratio to one maximum over the maps."""
+
+    rounds: int = 400
+    """Calls of each."""
+
+
+def main(options: Options) -> None:
     """Print one line a contestant: median, quartiles, ratio to the maximum."""
     rng = np.random.default_rng(0)
     points = jnp.asarray(rng.uniform(4, 123, size=(LANDMARKS, 2)), jnp.float32)
@@ -74,14 +83,16 @@ def main() -> None:
     peer = np.abs(dark_numpy(np.asarray(maps), SIGMA) - heatmap.decode(maps, sigma=SIGMA, method="dark")).max()
     for call in calls.values():
         call()
-    times = {name: np.zeros(ROUNDS) for name in calls}
-    for i in range(ROUNDS):
+    times = {name: np.zeros(options.rounds) for name in calls}
+    for i in range(options.rounds):
         for name in rng.permutation(list(calls)):  # whoever came before leaves the cache as it is
             began = time.perf_counter()
             calls[name]()
             times[name][i] = time.perf_counter() - began
     print(f"{jax.devices()[0].device_kind}, jax {jax.__version__}, numpy {np.__version__}, OpenCV {cv2.__version__},")
-    print(f"Python {platform.python_version()}; {ROUNDS} rounds; our DARK and the peer's agree to {peer:.0e} px")
+    print(
+        f"Python {platform.python_version()}; {options.rounds} rounds; our DARK and the peer's agree to {peer:.0e} px"
+    )
     base = np.median(times["max"])
     for name, series in times.items():
         low, median, high = 1e3 * np.quantile(series, [0.25, 0.5, 0.75])
@@ -89,4 +100,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(tyro.cli(Options))

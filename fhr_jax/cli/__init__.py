@@ -65,11 +65,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Stopped as stopped:
         print(f"fhr-jax: {stopped}", file=sys.stderr)
         return stopped.code
-    except (RuntimeError, AssertionError):
-        missing = _missing_device()
-        if missing is None:
+    except (RuntimeError, AssertionError, MemoryError) as error:
+        trouble = _out_of_memory(error, arguments[0]) or _missing_device()
+        if trouble is None:
             raise
-        return _refuse(missing)
+        return _refuse(trouble)
     except KeyboardInterrupt:
         print("fhr-jax: interrupted", file=sys.stderr)
         return INTERRUPTED
@@ -115,9 +115,30 @@ def _keep_programs() -> None:
     """Compiled programs are kept for the next run, unless JAX_COMPILATION_CACHE_DIR names another place or is empty."""
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
-    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    try:
+        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    except RuntimeError:  # a user without a home, as in some containers
+        return
     # Read by JAX when it is imported, which `fhr-jax --help` does not wait for; processes that are started have it too.
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(home) / "fhr_jax" / "programs")
+
+
+_LESS_MEMORY = {
+    "train": "take a smaller --batch, --dtype bfloat16, more --devices or a smaller --preset (fhr-jax train --dry-run "
+    "tells what each needs)",
+    "fit": "give it fewer or shorter tracks, or --covariance diagonal",
+    "demo": "run it on the CPU: JAX_PLATFORMS=cpu",
+}
+"""What to change where a device, or the host, has no more memory."""
+
+
+def _out_of_memory(error: BaseException, name: str) -> str | None:
+    said = str(error)
+    device = "RESOURCE_EXHAUSTED" in said or "out of memory" in said.lower()
+    if not device and not isinstance(error, MemoryError):
+        return None
+    advice = _LESS_MEMORY.get(name, "take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu")
+    return f"out of memory{' of the device' if device else ''}: {advice}"
 
 
 def _missing_device() -> str | None:

@@ -30,7 +30,7 @@ class Import:
     loss: Literal["squared", "cross_entropy"] | None = None
     """What it was trained with: squared, its maps are heatmaps; cross_entropy, they are logits."""
     mean: Annotated[tuple[float, float, float], tyro.conf.arg(metavar="R G B")] = (0.5, 0.5, 0.5)
-    """What was subtracted from its images, whose values lay in [0, 1]; 0 0 0 if nothing was."""
+    """What was subtracted from its images, whose values lay in [0, 1], before it or inside it; 0 0 0 if nothing was."""
     std: Annotated[tuple[float, float, float], tyro.conf.arg(metavar="R G B")] = (1.0, 1.0, 1.0)
     """What they were divided by then."""
     sigma: float | None = None
@@ -60,4 +60,9 @@ def run(options: Import) -> None:
         net = torch_weights.load(options.input, config, loss=options.loss, mean=options.mean, std=options.std)
     weights.save(options.out, net)
     config = net.config
+    if not options.input.is_dir():
+        mean, std = (" ".join(f"{value:g}" for value in values) for values in (options.mean, options.std))
+        print(f"taken to expect images in [0, 1] less {mean}, over {std} (--mean, --std)")
+    if net.calibration is None:
+        print("not calibrated: its covariances are the spread of the peaks")
     print(f"{options.out}: {config.stacks} stacks of {config.features} features, {config.landmarks} landmarks")

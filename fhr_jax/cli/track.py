@@ -23,8 +23,9 @@ class Track:
     The face is found by itself, the largest one first; where it is lost, it is looked for again. The folder of --out
     gets overlay.mp4 (every frame, landmarks drawn), landmarks.csv (the columns of OpenFace) and landmarks.npz
     (`landmarks` (T, 68, 2) steadied and `raw` as the net found them, in pixels that count from 0; `confidence`;
-    `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels; `time` in seconds). Frames without a face are
-    NaN. A video without any face is an error, and nothing is written.
+    `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels, or of a net that is not calibrated the spread
+    of its peaks; `time` in seconds). Frames without a face are NaN. A video without any face is an error, and nothing
+    is written.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """

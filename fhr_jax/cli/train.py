@@ -2,8 +2,8 @@
 
 import dataclasses
 import sys
-from collections.abc import Callable, Generator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import closing, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _FREE = ("out", "workers", "save_every", "devices", "tensorboard", "dry_run", *cluster.OPTIONS)
 """Options that a resumed run may change: they do not touch what is learned."""
+_LOWERED = ("learning_rate",)
+"""It may change too: else a run whose loss became infinite could not be saved."""
 
 
 @dataclass(frozen=True)
@@ -56,13 +58,14 @@ class Train:
     boxes: Annotated[str, tyro.conf.arg(metavar="truth|jitter|FILE")] = "truth"
     """Boxes to crop by: those of the landmarks, the same moved at random, or a detector's file (README)."""
     steps: int = 2000
-    """Number of updates."""
-    recipe: Literal["quick", "paper"] = "quick"
-    """quick: cross-entropy and Adam. paper: squared error and RMSprop, as the authors; slow to start."""
+    """Number of updates; the learning rate falls over them, so that a finished run cannot be made longer."""
+    recipe: Literal["quick", "modern", "paper"] = "quick"
+    """quick: cross-entropy and Adam. modern: for long runs on GPU or TPU, AdamW, averages, bfloat16. paper: squared
+    error and RMSprop, as the authors; slow to start."""
     batch: int | None = None
-    """Images an update, those of all devices together; default 16, or 6 with the paper's recipe."""
+    """Images an update, those of all devices together; default 16, 64 with the modern recipe, 6 with the paper's."""
     learning_rate: float | None = None
-    """The highest; default 2e-3, or 2.5e-4 with the paper's recipe."""
+    """The highest; default 2e-3, or 2.5e-4 with the paper's recipe. It may change when a run goes on."""
     average: float | None = None
     """Decay of a moving average of the parameters, such as 0.999, which then becomes the net; default 0: none."""
     dtype: Literal["float32", "bfloat16"] | None = None
@@ -109,7 +112,7 @@ def run(options: Train) -> None:
         return
     folder = options.out
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
-    _same_run(folder, fixed)
+    log.same_run(folder, fixed, may_change=_LOWERED)
     plan = _plan(options, _data(options))
     output_folder(folder)
     if cluster.first():
@@ -123,43 +126,35 @@ def run(options: Train) -> None:
 def _train(options: Train, plan: "Plan") -> None:
     from tqdm import tqdm
 
+    from fhr_jax import calibrate
     from fhr_jax.train.run import Progress, Stopped, run
 
     folder, main = options.out, cluster.first()
     bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset}", disable=not main)
+    bar.set_postfix_str("compiling, minutes at first; then it is kept")
     board = log.tensorboard(folder / "tensorboard") if options.tensorboard and main else nullcontext(None)
 
     def report(progress: Progress) -> None:
-        if not bar.n:
-            bar.initial = progress.first
-            bar.n = progress.first
+        if progress.step == progress.first + 1:  # the first update was compiled, and is no guide to the others
+            bar.initial = bar.n = progress.step
+            bar.unpause()
         bar.update(progress.step - bar.n)
         error = "" if progress.nrmse is None else f", NRMSE {progress.nrmse:.2f} %"
-        bar.set_postfix_str(f"{progress.images_per_second:.1f} images/s{error}", refresh=False)
+        speed = "" if progress.images_per_second is None else f"{progress.images_per_second:.1f} images/s"
+        bar.set_postfix_str(speed + error, refresh=False)
 
-    with bar, board as writer, signals.asked_to_stop() as asked, _advice(plan):
+    with bar, board as writer, signals.asked_to_stop() as asked:
         try:
-            run(folder, plan, report=report, stop=asked, writer=writer)
+            net = run(folder, plan, report=report, stop=asked, writer=writer)
         except Stopped as stopped:
             raise signals.Stopped(f"{folder}: {stopped}; the same command goes on", asked.number) from None
     if main:
         print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
-
-
-@contextmanager
-def _advice(plan: "Plan") -> Generator[None]:
-    """Say which option helps where the device has no more memory."""
-    import jax
-
-    try:
-        yield
-    except jax.errors.JaxRuntimeError as error:
-        if "RESOURCE_EXHAUSTED" not in str(error) and "out of memory" not in str(error).lower():
-            raise
-        raise InputError(
-            f"the device has no memory for batches of {plan.recipe.batch}: take a smaller --batch, --dtype bfloat16, "
-            "more --devices or a smaller --preset (fhr-jax train --dry-run tells what each needs)"
-        ) from error
+        if net.calibration is None:
+            there = len(plan.held_out.images)
+            print(
+                f"not calibrated, covariances are spreads of peaks: {there} faces held out, {calibrate.FEWEST} needed"
+            )
 
 
 def _print_cost(options: Train) -> None:
@@ -168,6 +163,7 @@ def _print_cost(options: Train) -> None:
 
     from fhr_jax import train
     from fhr_jax.data import loader
+    from fhr_jax.train.mesh import placed
     from fhr_jax.train.run import start
 
     data = _data(options)
@@ -180,10 +176,10 @@ def _print_cost(options: Train) -> None:
         made.append(update)
         return begun
 
-    shapes = jax.eval_shape(state)
-    batches = loader.batches(plan.source, batch=plan.recipe.batch, seed=plan.seed)
-    batch = jax.eval_shape(lambda: next(batches))
-    batches.close()
+    shapes = placed(jax.eval_shape(state), plan.mesh)
+    sharding = None if plan.mesh is None else train.spread(plan.mesh)
+    with closing(loader.batches(plan.source, batch=plan.recipe.batch, seed=plan.seed, sharding=sharding)) as batches:
+        batch = next(batches)
     parameters, forward = train.network_cost(shapes, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
     print(f"{options.preset}: {parameters:,} parameters; {forward / 1e9:.2f} GFLOP a crop forward")
     print("compiling an update, to count what it takes ...", file=sys.stderr)
@@ -256,18 +252,6 @@ def _check(options: Train) -> None:
 
 def _as_json(options: Train) -> dict[str, Any]:
     return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(options).items()}
-
-
-def _same_run(folder: Path, fixed: dict[str, Any]) -> None:
-    earlier = log.read_config(folder)
-    if earlier is None:
-        return
-    for name in fixed:
-        if earlier.get(name) != fixed[name]:
-            raise InputError(
-                f"{folder}: holds a run with {name} = {earlier.get(name)}, not {fixed[name]}; "
-                "resume it with the same options, or name another --out"
-            )
 
 
 class _Data(NamedTuple):

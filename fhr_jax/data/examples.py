@@ -51,6 +51,7 @@ def rendered(
     *,
     change: Callable[[faces.Face], faces.Face] | None = None,
     options: augment.Photometric | None = None,
+    **moves: float,
 ) -> Prepare:
     """Batches {"index": (B,)} to synthetic faces: face number i is the same at every visit, its jitter is not.
 
@@ -59,13 +60,14 @@ def rendered(
         size: side of the crops, in pixels.
         change: applied to every face before it is framed, such as one of `faces.WITHOUT`.
         options: of `augment.photometric`.
+        **moves: options of `augment.similarity`, but `flip_chance`: half of the faces are mirrored when sampled.
     """
     degrade = jax.jit(jax.vmap(partial(augment.photometric, options=options)))
 
     def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
         index = jnp.asarray(batch["index"])
         jitter_key, photometric_key = jax.random.split(step_key)
-        people = _jittered(key, jax.random.split(jitter_key, index.shape[0]), index, size, change)
+        people = _jittered(key, jax.random.split(jitter_key, index.shape[0]), index, size, change, tuple(moves.items()))
         picture = render(people, size=size)
         return Examples(degrade(jax.random.split(photometric_key, index.shape[0]), picture.image), picture.points)
 
@@ -117,16 +119,17 @@ def _inner(stored: int, size: int) -> Affine:
     return geometry.square_crop(jnp.full(2, (stored - 1) / 2), stored / MARGIN, size)
 
 
-@partial(jax.jit, static_argnames=("size", "change"))
+@partial(jax.jit, static_argnames=("size", "change", "moves"))
 def _jittered(
     key: PRNGKeyArray,
     keys: Key[Array, " b"],
     index: UInt32[Array, " b"],
     size: int,
     change: Callable[[faces.Face], faces.Face] | None,
+    moves: tuple[tuple[str, float], ...],
 ) -> faces.Face:
     def one(step_key: PRNGKeyArray, i: UInt32[Array, ""]) -> faces.Face:
-        affine, _ = augment.similarity(step_key, size=size)  # `sample` mirrors half of the faces itself
+        affine, _ = augment.similarity(step_key, size=size, **dict(moves))  # `sample` mirrors half of the faces itself
         face = faces.sample(jax.random.fold_in(key, i))
         return faces.fill(face if change is None else change(face), jitter=_jitter(affine, size))
 

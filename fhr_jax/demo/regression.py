@@ -127,12 +127,6 @@ def cut(data: Faces, size: int) -> Cut:
     return Cut(np.stack([crop.extract(p, a, size) for p, a in zip(data.pictures, affines, strict=True)]), affines)
 
 
-def to_pictures(affines: Float[np.ndarray, "n 2 3"], points: Float[np.ndarray, "n m 2"]) -> Float[np.ndarray, "n m 2"]:
-    """From pixels of crops, which are not turned, to those of their pictures; in float64, for large pictures."""
-    affines = affines.astype(np.float64)
-    return (points - affines[:, None, :, 2]) / affines[:, None, [0, 1], [0, 1]]
-
-
 def maps(net: Net, crops: UInt8[np.ndarray, "n s s 3"], *, mirror: bool = True) -> Iterator[tuple[slice, Heatmaps]]:
     """The heatmaps of crops, `pipeline.BATCH` or fewer at a time, and of which crops they are.
 
@@ -154,7 +148,7 @@ def evaluate(nets: dict[str, Net], data: Faces) -> dict[str, Scores]:
     scores = {}
     for name, (network, method) in DECODERS.items():
         found = pipeline.predict_all(nets[network], images, method=method).points
-        predictions = to_pictures(affines, np.asarray(found))
+        predictions = crop.to_image(affines, np.asarray(found))
         nrmse = metrics.nrmse(predictions, data.points)
         scores[name] = Scores(
             predictions,

@@ -22,6 +22,7 @@ from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from fhr_jax.errors import InputError
@@ -81,6 +82,8 @@ def check(heatmaps: Array, sigma: float, function: str) -> None:
     """Raise InputError where `heatmaps` or `sigma` cannot be decoded."""
     if not sigma > 0:
         raise InputError(f"heatmap.{function}: sigma {sigma} must be positive, in heatmap pixels")
+    if not isinstance(heatmaps, np.ndarray | jax.Array):
+        raise InputError(f"heatmap.{function}: a {type(heatmaps).__name__}, expected an array of maps (..., H, W, M)")
     if heatmaps.ndim < 3 or 0 in heatmaps.shape[-3:-1]:
         raise InputError(f"heatmap.{function}: expected maps (..., H, W, M) with pixels, got {heatmaps.shape}")
 

@@ -5,11 +5,12 @@ face through frames, one at a time.
 """
 
 from fhr_jax.pipeline.following import MAX_GROWTH, MIN_CONFIDENCE, Face, align_image, align_video
-from fhr_jax.pipeline.predicting import BATCH, MARKUPS, Prediction, heatmaps, predict, predict_all
+from fhr_jax.pipeline.predicting import BATCH, CALIBRATED, MARKUPS, Prediction, heatmaps, predict, predict_all
 from fhr_jax.pipeline.square import CROP_SCALE, Box, Square, around, box_of
 
 __all__ = [
     "BATCH",
+    "CALIBRATED",
     "CROP_SCALE",
     "MARKUPS",
     "MAX_GROWTH",

@@ -50,12 +50,18 @@ def align_image(net: Net, image: Image, box: Box, *, passes: int = 1, mirror: bo
         mirror: as for `predict`.
 
     Raises:
-        InputError: the box is empty or not finite, or the image is no array of RGB bytes.
+        InputError: the box is empty, not finite or outside the image, or the image is no array of RGB bytes.
     """
     inputs.check_image(image)
+    if len(box) != 4:
+        raise InputError(f"box of {len(box)} numbers, expected x,y,width,height")
     x, y, width, height = (float(value) for value in box)
     if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
         raise InputError(f"box {x:g},{y:g},{width:g},{height:g}: expected x,y,width,height with a positive size")
+    if x + width < 0 or y + height < 0 or x > image.shape[1] or y > image.shape[0]:
+        raise InputError(
+            f"box {x:g},{y:g},{width:g},{height:g}: outside the image of {image.shape[1]} x {image.shape[0]}"
+        )
     centre = np.array([x + width / 2, y + height / 2])
     face = _look(net, image, Square(centre, CROP_SCALE * max(width, height)), mirror)
     for _ in range(passes - 1):

@@ -17,6 +17,8 @@ from fhr_jax.weights import Net
 
 MARKUPS = {markup.size: markup for markup in (FACE68, FACE7)}
 """Of nets, by their number of landmarks: the pairs to exchange in mirrored pictures."""
+CALIBRATED: Method = "least_squares"
+"""The decoder with which nets are calibrated."""
 
 
 class Prediction(NamedTuple):
@@ -26,7 +28,7 @@ class Prediction(NamedTuple):
         points: landmarks (B, M, 2) in crop pixels.
         confidence: height of their peaks (B, M) in [0, 1], about 1 where the net is sure.
         covariance: (B, M, 2, 2) in square crop pixels, order (x, y): of the error of each landmark if the net is
-            calibrated (`Net.calibration`) and used as it was (mirrored, default decoder); else the spread of its peak.
+            calibrated (`Net.calibration`) and used as it was then (`mirror`, `CALIBRATED`); else the peak's spread.
     """
 
     points: Float[Array, "b m 2"]
@@ -35,7 +37,12 @@ class Prediction(NamedTuple):
 
 
 def predict(
-    net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True, method: Method = "least_squares"
+    net: Net,
+    crops: Float[Array, "b s s 3"],
+    *,
+    mirror: bool = True,
+    method: Method = CALIBRATED,
+    dtype: Any = jnp.float32,
 ) -> Prediction:
     """Crops with values in [0, 1] to landmarks.
 
@@ -45,6 +52,8 @@ def predict(
         mirror: average the heatmaps with those of the mirrored crops, as the authors do; of nets trained by
             cross-entropy the logarithms of the probabilities.
         method: of `heatmap.decode`.
+        dtype: of the network's computation; `jnp.bfloat16` is faster on GPU and TPU. Maps and what is read from them
+            are float32.
 
     Raises:
         InputError: crops of another size or type, or with NaN; or `mirror` for a number of landmarks without a known
@@ -55,9 +64,10 @@ def predict(
     if mirror and net.config.landmarks not in MARKUPS:
         raise InputError(f"mirror averaging of {net.config.landmarks} landmarks: known for 68 and 7; pass mirror=False")
     if crops.shape[0] == 0:
-        one = predict(net, jnp.zeros((1, side, side, 3)), mirror=mirror, method=method)
+        one = predict(net, jnp.zeros((1, side, side, 3)), mirror=mirror, method=method, dtype=dtype)
         return jax.tree.map(lambda leaf: leaf[:0], one)
-    return _predict(net.variables, net.calibration, crops, net.config, net.loss, mirror, method)
+    calibration = net.calibration if mirror and method == CALIBRATED else None
+    return _predict(net.variables, calibration, crops, net.config, net.loss, mirror, method, jnp.dtype(dtype))
 
 
 BATCH = 16
@@ -75,18 +85,20 @@ def predict_all(net: Net, crops: Float[Array, "n s s 3"] | UInt8[np.ndarray, "n 
     return Prediction(*(jnp.concatenate(leaves)[:number] for leaves in zip(*parts, strict=True)))
 
 
-def heatmaps(net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True) -> Float[Array, "b h w m"]:
+def heatmaps(
+    net: Net, crops: Float[Array, "b s s 3"], *, mirror: bool = True, dtype: Any = jnp.float32
+) -> Float[Array, "b h w m"]:
     """The maps of the net without negative values; of logits the probabilities, 1 being the peak of a Gaussian.
 
     Not compiled by itself; arguments as for `predict`.
     """
-    seen = _seen(net.variables, crops, net.config, mirror)
+    seen = _seen(net.variables, crops, net.config, mirror, dtype)
     if net.loss == "squared":
         return jnp.maximum(seen.maps, 0)
     return 2 * jnp.pi * net.config.sigma**2 * jnp.exp(seen.maps - seen.normalizer[:, None, None, :])
 
 
-@partial(jax.jit, static_argnums=(3, 4, 5, 6))
+@partial(jax.jit, static_argnums=(3, 4, 5, 6, 7))
 def _predict(
     variables: Any,
     calibration: Calibration | None,
@@ -95,8 +107,9 @@ def _predict(
     loss: str,
     mirror: bool,
     method: Method,
+    dtype: Any,
 ) -> Prediction:
-    seen = _seen(variables, crops, config, mirror)
+    seen = _seen(variables, crops, config, mirror, dtype)
     if loss == "squared":
         maps, logits = jnp.maximum(seen.maps, 0), False  # after the average, as the authors do
         height = maps.max(axis=(1, 2))
@@ -125,11 +138,11 @@ class _Seen(NamedTuple):
     normalizer: Float[Array, "b m"]
 
 
-def _seen(variables: Any, crops: Array, config: Config, mirror: bool) -> _Seen:
+def _seen(variables: Any, crops: Array, config: Config, mirror: bool, dtype: Any) -> _Seen:
     """The net on the crops; with `mirror` on their mirror images first, one after the other to save memory."""
 
     def look(images: Array) -> _Seen:
-        maps = jnp.asarray(Hourglass(config).apply(variables, images))[-1]
+        maps = jnp.asarray(Hourglass(config, dtype).apply(variables, images))[-1]
         return _Seen(maps, jax.nn.logsumexp(maps, axis=(1, 2)))
 
     if not mirror:

@@ -9,12 +9,13 @@ Files follow the run: `recipe` (loss, optimizer, schedule), `mesh` (the devices 
 from fhr_jax.train.cost import Cost, network_cost, update_cost
 from fhr_jax.train.loop import NotFinite, fit
 from fhr_jax.train.mesh import everywhere, face_mesh, spread
-from fhr_jax.train.recipe import PAPER, QUICK, RECIPES, Recipe, optimizer, paper_optimizer, quick_optimizer
+from fhr_jax.train.recipe import MODERN, PAPER, QUICK, RECIPES, Recipe, optimizer, paper_optimizer, quick_optimizer
 from fhr_jax.train.state import Batch, Metrics, State, Update, init, net
 from fhr_jax.train.update import LOSSES, make_update, targets
 
 __all__ = [
     "LOSSES",
+    "MODERN",
     "PAPER",
     "QUICK",
     "RECIPES",

@@ -34,8 +34,12 @@ def network_cost(state: State, config: Config, *, dtype: Any = jnp.float32) -> t
 
 
 def update_cost(update: Update, state: State, batch: Batch) -> Cost:
-    """Compile an update and ask the compiler; `state` and `batch` may be shapes (`jax.eval_shape`)."""
-    compiled = jax.jit(update).lower(state, batch).compile()
+    """Compile an update and ask the compiler; `state` and `batch` may be shapes.
+
+    Where these say where arrays go (`placed`), it is the program that a run takes, compiled for it beforehand.
+    """
+    jitted: Any = update
+    compiled = jitted.lower(state, batch).compile()
     memory: Any = compiled.memory_analysis()
     used = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     return Cost(

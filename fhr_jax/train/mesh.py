@@ -3,7 +3,7 @@
 from typing import Any, TypeVar
 
 import jax
-from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec, Sharding, SingleDeviceSharding
 
 from fhr_jax.errors import InputError
 
@@ -36,9 +36,12 @@ def spread(mesh: Mesh) -> NamedSharding:
     return NamedSharding(mesh, PartitionSpec(AXIS))
 
 
-def everywhere(mesh: Mesh) -> NamedSharding:
-    """Where parameters lie: whole on each device."""
-    return NamedSharding(mesh, PartitionSpec())
+def everywhere(mesh: Mesh | None) -> Sharding:
+    """Where parameters lie: whole on each device; without a mesh on the first of this process.
+
+    That one is named too: a fresh state whose place is left to JAX would be another program than a restored one.
+    """
+    return SingleDeviceSharding(jax.local_devices()[0]) if mesh is None else NamedSharding(mesh, PartitionSpec())
 
 
 def constrained(tree: Tree, mesh: Mesh | None) -> Tree:
@@ -50,8 +53,7 @@ def placed(tree: Any, mesh: Mesh | None) -> Any:
     """Shapes and types with the places where arrays go, for restoring them."""
 
     def one(leaf: Any) -> jax.ShapeDtypeStruct:
-        sharding = None if mesh is None else everywhere(mesh)
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=everywhere(mesh))
 
     return jax.tree.map(one, tree)
 

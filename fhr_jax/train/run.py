@@ -70,11 +70,14 @@ class Plan(NamedTuple):
 
 
 class Progress(NamedTuple):
-    """How far a run is: its step, those that an earlier process made, images a second, and NRMSE in percent."""
+    """How far a run is: its step, those that an earlier process made, images a second, and NRMSE in percent.
+
+    Images a second are those since this process's first update, which is compiled, without validation.
+    """
 
     step: int
     first: int
-    images_per_second: float
+    images_per_second: float | None
     nrmse: float | None
 
 
@@ -126,7 +129,8 @@ def run(
 
     Raises:
         Stopped: `stop` said so.
-        InputError: the folder holds another run, or its loss became infinite or NaN.
+        InputError: the folder holds another run, or its loss or gradient became infinite or NaN.
+        OSError: the disk is full; the last checkpoint is whole.
     """
     batches = loader.batches(
         plan.source,
@@ -137,6 +141,7 @@ def run(
     )
     update, state = start(plan)
     with (
+        checkpoint.disk_trouble_told(folder),
         closing(batches),
         checkpoint.manager(folder / "checkpoints") as latest,
         checkpoint.manager(folder / "best", keep=1) as best,
@@ -175,24 +180,28 @@ class _Keeper:
         self._folder, self._plan, self._latest, self._best, self._batches = folder, plan, latest, best, batches
         self._report, self._stop, self._writer = report, stop, writer
         self._first, self._began, self._nrmse = first, time.monotonic(), None
+        self._compiled, self._paused = self._began, 0.0
         self._main = jax.process_index() == 0
         if self._main:
             # Lines of updates that a kill threw away come again.
             log.cut_metrics(folder, first)
-        earlier = [line["nrmse"] for line in log.read_metrics(folder) if "nrmse" in line] if first else []
+        # Other processes may read before those lines are cut.
+        lines = [line for line in log.read_metrics(folder) if line["step"] <= first]
+        earlier = [line["nrmse"] for line in lines if "nrmse" in line]
         self._lowest = float(min(earlier, default=np.inf))
 
     def __call__(self, state: State, metrics: Metrics) -> None:
         plan, step = self._plan, int(state.step)
+        if step == self._first + 1:
+            self._compiled = time.monotonic()
         last = step == plan.steps
         stopping = not last and self._all_stop(step)
         line: dict[str, float | int] = {}
         if step % LOG_EVERY == 0 or last:
             line = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient_norm)}
-            line |= {
-                "seconds": round(time.monotonic() - self._began, 3),
-                "images_per_second": round(self._speed(step), 2),
-            }
+            line["seconds"] = round(time.monotonic() - self._began, 3)
+            if (speed := self._speed(step)) is not None:
+                line["images_per_second"] = round(speed, 2)
         if step % plan.validate_every == 0 or last:
             line["nrmse"] = self._validate(state)
         if line and self._main:
@@ -206,14 +215,24 @@ class _Keeper:
             self._latest.wait_until_finished()
             raise Stopped(step)
 
-    def _speed(self, step: int) -> float:
-        return (step - self._first) * self._plan.recipe.batch / max(time.monotonic() - self._began, 1e-9)
+    def _speed(self, step: int) -> float | None:
+        updates = step - self._first - 1
+        seconds = time.monotonic() - self._compiled - self._paused
+        return updates * self._plan.recipe.batch / max(seconds, 1e-9) if updates else None
 
     def _validate(self, state: State) -> float:
+        began = time.monotonic()
+        try:
+            return self._validated(state)
+        finally:
+            self._paused += time.monotonic() - began
+
+    def _validated(self, state: State) -> float:
         trained = net(state, self._plan.config, loss=self._plan.recipe.loss)
         error = evaluate.validate(trained, self._plan.held_out, conventional=self._plan.rounded)
         if jax.process_count() > 1:  # one opinion, or they would part ways
-            error = float(multihost_utils.broadcast_one_to_all(np.float32(error)))
+            told = multihost_utils.broadcast_one_to_all(np.array([error, self._lowest], np.float32))
+            error, self._lowest = (float(value) for value in told)
         if error < self._lowest:
             self._lowest = error
             step = int(state.step)
@@ -236,16 +255,14 @@ class _Keeper:
 def _keep_bad_batch(folder: Path, plan: Plan, error: NotFinite, latest: ocp.CheckpointManager) -> str:
     """Write what the update saw; returns what to tell."""
     kept = latest.latest_step()
-    advice = "lower the learning rate, or look at the batch"
-    said = f"{folder}: loss {error.loss} at step {error.step}; the last checkpoint is that of step {kept or 0}"
-    if jax.process_count() > 1:
-        return f"{said}; {advice}"
-    _, step_key = jax.random.split(jax.random.key(plan.seed))
-    seen = plan.prepare(jax.random.fold_in(step_key, error.state.step), error.batch)
+    batch = multihost_utils.process_allgather(error.batch, tiled=True) if jax.process_count() > 1 else error.batch
     path = folder / f"failed_{error.step:08d}.npz"
-    arrays = {name: np.asarray(value) for name, value in error.batch.items()} if isinstance(error.batch, dict) else {}
-    npz.write(
-        path,
-        {f"batch_{k}": v for k, v in arrays.items()} | {"images": np.asarray(seen[0]), "points": np.asarray(seen[1])},
+    if jax.process_index() == 0:
+        _, step_key = jax.random.split(jax.random.key(plan.seed))
+        seen = plan.prepare(jax.random.fold_in(step_key, int(error.state.step)), batch)
+        arrays = {f"batch_{k}": np.asarray(v) for k, v in batch.items()} if isinstance(batch, dict) else {}
+        npz.write(path, arrays | {"images": np.asarray(seen[0]), "points": np.asarray(seen[1])})
+    return (
+        f"{folder}: {error.what} at step {error.step}; the last checkpoint is that of step {kept or 0}, the batch is "
+        f"in {path.name}; look at it, or lower --learning-rate, which may change when a run goes on"
     )
-    return f"{said}, the batch is in {path.name}; {advice}"

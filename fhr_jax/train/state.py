@@ -53,7 +53,7 @@ def init(
     average: bool = False,
     mesh: Mesh | None = None,
 ) -> State:
-    """A network with random parameters, at step 0, whole on every device of the mesh."""
+    """A network with random parameters, at step 0, whole on every device of the mesh, or on the first without one."""
 
     def make(key: jax.Array) -> State:
         variables = hourglass.init(key, config)
@@ -61,7 +61,9 @@ def init(
         averages = (params, batch_stats) if average else None
         return State(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), averages)
 
-    return make(key) if mesh is None else jax.jit(make, out_shardings=everywhere(mesh))(key)
+    if mesh is None:
+        return jax.device_put(make(key), everywhere(None))
+    return jax.jit(make, out_shardings=everywhere(mesh))(key)
 
 
 def net(state: State, config: Config, *, loss: str) -> Net:
