@@ -125,7 +125,7 @@ def test_the_functions_check_what_they_are_given():
         "image: gray, uint8",
         "frame 0: gray, uint8",
         "box of 3 numbers, expected x,y,width,height",
-        "box 5000,5000,10,10: outside the image of 50 x 40 pixels",
+        "box 5000,5000,10,10: outside the image of 50 x 40",
         "heatmap.decode: a list, expected an array of maps",
     )
     for line, message in zip(lines, expected, strict=True):

@@ -81,6 +81,8 @@ def test_a_checkpoint_of_version_0_1_is_refused(tmp_path, state):
         checkpoint.restore(checkpoints, state, _iterator())
 
 
+# TensorStore goes on reading other arrays for a moment after Orbax has given up.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_checkpoint_cut_short_anywhere_gives_way_to_the_one_before(tmp_path, state, capsys):
     """Every file of the latest halved, emptied or gone: what comes back is whole, and nothing is deleted."""
     older, newer = state, jax.tree.map(lambda leaf: leaf + 1, state)
@@ -111,6 +113,8 @@ def test_a_checkpoint_cut_short_anywhere_gives_way_to_the_one_before(tmp_path, s
     assert stepped_back >= 3
 
 
+# TensorStore goes on reading other arrays for a moment after Orbax has given up.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_where_all_are_cut_short_it_is_said(tmp_path, state):
     with checkpoint.manager(tmp_path) as checkpoints:
         checkpoint.save(checkpoints, 1, state, _iterator())

@@ -92,16 +92,15 @@ def fake_command(monkeypatch, error):
     monkeypatch.setattr(cli, "_options", lambda *_: 1)
 
 
+LESS = "take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu\n"
+
+
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
         (InputError("x.pts: bad"), 2, "fhr-jax: error: x.pts: bad\n"),
-        (
-            RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"),
-            2,
-            "of the device: take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu\n",
-        ),
-        (MemoryError(), 2, "out of memory: take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu\n"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"), 2, f"out of memory of the device: {LESS}"),
+        (MemoryError(), 2, f"out of memory: {LESS}"),
         (KeyboardInterrupt(), 130, "fhr-jax: interrupted\n"),
         (ModuleNotFoundError("no cv2", name="cv2"), 2, 'pip install "fhr-jax[video]"\n'),
     ],

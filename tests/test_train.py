@@ -99,7 +99,7 @@ def test_what_a_network_and_an_update_cost(update, start):
     variables = {"params": start.params, "batch_stats": start.batch_stats}
     jaxpr = jax.make_jaxpr(hourglass.Hourglass(CONFIG).apply)(variables, jnp.zeros((1, 32, 32, 3)))
     products = _products(jaxpr.jaxpr)
-    assert products < forward < 1.3 * products  # the rest is normalizing and pooling
+    assert 0.9 * products < forward < 1.3 * products  # less what falls on padding; normalizing and pooling
     costs = train.update_cost(update, start, next(_batches()))
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(start))
     assert costs.state == size
