@@ -92,7 +92,7 @@ def measure(folder: Path, photographs: Path | None, held_out: examples.Examples)
     """Errors of a net, and how many images a second it learned from, as its last process saw it."""
     net = weights.load(folder / "net.npz")
     row = {"synthetic": evaluate.validate(net, held_out)}
-    row["images_per_second"] = float(log.read_metrics(folder)[-1].get("images_per_second", np.nan))
+    row["images_per_second"] = float(log.read_metrics(folder)[-1].get("images_per_second", 0.0))
     if photographs is not None:
         errors = evaluate.errors(evaluate.predict_records(net, open_dataset(photographs)))
         row |= {"photographs": float(errors.mean()), "photographs_median": float(np.median(errors))}

@@ -319,17 +319,39 @@ def test_the_papers_configuration(tmp_path, contact_faces):
     options = module.Options(out=tmp_path / "run", data=str(contact_faces), epochs=1, workers=0)
     net = weights.load(module.main(options, TINY))
     assert (net.config, net.loss) == (TINY, "squared")
+    with pytest.raises(InputError, match="holds a run with epochs = 1, not 2"):
+        module.main(dataclasses.replace(options, epochs=2), TINY)
 
 
-def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces):
+def test_the_modern_configuration(contact_faces, monkeypatch):
+    from fhr_jax.hourglass import PAPER, TINY
+    from fhr_jax.train import recipe
+
+    monkeypatch.syspath_prepend(FOLDER)  # as for a script, beside which `paper` lies
+    module = load("modern")
+    assert module.CONFIG == PAPER
+    assert module.RECIPE == recipe.MODERN
+    made = []
+    monkeypatch.setattr(module.paper, "train", lambda *arguments: made.append(arguments))
+    options = module.paper.Options(out=contact_faces, data=str(contact_faces))
+    module.main(options, TINY)
+    ((_, config, chosen, faces),) = made
+    assert (config, chosen, len(faces.source)) == (TINY, recipe.MODERN, 8)
+    assert faces.held_out.images.shape == (64, 32, 32, 3)
+
+
+def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkeypatch):
     from fhr_jax.train import QUICK
 
     module = load("recipe_ablation")
+    # Rendering, which has tests of its own, takes longest to compile.
+    monkeypatch.setattr(module.examples, "rendered", lambda key, size: _noise)
+    monkeypatch.setattr(module.examples, "rendered_set", lambda key, indices, size: _noise(key, {"index": indices}))
     made = module.recipes()
     assert made["the paper's"] == module.PAPER
     assert made["+ clipped gradients"] == QUICK
     rows = ("the paper's", "+ averaged parameters")
-    options = {"photographs": contact_faces, "preset": "tiny", "images": 16, "rows": rows}
+    options = {"photographs": contact_faces, "preset": "tiny", "images": 32, "rows": rows}
     summary, pictures = run("recipe_ablation", tmp_path / "out", **options)
     assert tuple(summary["results"]) == rows
     assert set(summary["results"][rows[0]][0]) >= {"synthetic", "photographs", "images_per_second"}
@@ -340,6 +362,17 @@ def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces):
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/net.npz")} == nets
     with pytest.raises(InputError, match="--rows"):
         module.main(module.Options(out=tmp_path, rows=("+ magic",)))
+    with pytest.raises(InputError, match="holds a run with images = 32, not 48"):
+        run("recipe_ablation", tmp_path / "out", **options | {"images": 48})
+
+
+def _noise(key, batch):
+    from jax import random
+
+    from fhr_jax.data.examples import Examples
+
+    number = len(batch["index"])
+    return Examples(random.uniform(key, (number, 32, 32, 3)), random.uniform(key, (number, 68, 2), maxval=31.0))
 
 
 @pytest.fixture(scope="module")
