@@ -389,6 +389,25 @@ def contact_faces(tmp_path_factory):
     return folder
 
 
+def test_weaknesses(tmp_path):
+    from fhr_jax import weights
+    from tests.nets import random_net
+
+    weights.save(tmp_path / "net.npz", random_net(loss="cross_entropy"))
+    summary, pictures = run("weaknesses", tmp_path / "out", net=tmp_path / "net.npz", number=48)
+    rows = summary["groups"]
+    assert pictures == ["weaknesses.png"]
+    assert rows["all"]["mean"] > 20  # that net knows nothing
+    by_yaw = [rows[name]["share"] for name in ("turned by less than 15 degrees", "15 to 30")]
+    assert 0.5 < sum(by_yaw) < 1
+    assert rows["darkest third of skins"]["share"] == pytest.approx(1 / 3, abs=0.03)
+    told = load("weaknesses").row(np.array([2.0, 4.0, 9.0]))
+    assert (told["mean"], told["median"], told["missed"]) == (5, 4, pytest.approx(100 / 3))
+    assert told["error"] == pytest.approx(np.sqrt(13 / 3))
+    with pytest.raises(InputError, match="--number is 1"):
+        run("weaknesses", tmp_path / "out", number=1)
+
+
 def test_decoder_study(tmp_path, monkeypatch):
     module = load("decoder_study")
     few = {name: (label, dict(list(cases.items())[-2:])) for name, (label, cases) in module.SWEEPS.items()}

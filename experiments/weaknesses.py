@@ -1,0 +1,143 @@
+"""On which faces is a net weaker: its error by group of synthetic faces, of which everything is known.
+
+Crops are clean and lie as a detector's would; every group is compared with all faces. The inter-ocular distance that
+errors are divided by is that of the picture, so that a turned head counts more.
+
+Paper:    none of it.
+Command:  python experiments/weaknesses.py --out runs/weaknesses
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from jaxtyping import Bool, Float
+from tqdm import tqdm
+
+from fhr_jax import metrics, pipeline, plots, weights
+from fhr_jax.data import examples, faces
+from fhr_jax.errors import InputError
+from fhr_jax.files import output_folder, write_json
+
+FAILED = 8.0
+"""Percent above which a face counts as missed."""
+JAW, LEFT_LID, RIGHT_LID = 0, 4, 5
+"""Places in `Face.expression`."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Measure a net by groups of synthetic faces."""
+
+    out: Path
+    """Folder for summary.json and weaknesses.png."""
+    net: Path | None = None
+    """A net that `fhr-jax train` wrote; default: the one that ships."""
+    number: int = 2048
+    """Faces."""
+    seed: int = 1000
+    """Of the faces; training with the same seed draws others."""
+
+
+class Seen(NamedTuple):
+    """Faces with what was found on them: landmarks (N, 68, 2) true and found in crop pixels, and which are visible."""
+
+    face: faces.Face
+    truth: Float[np.ndarray, "n 68 2"]
+    found: Float[np.ndarray, "n 68 2"]
+    visible: Bool[np.ndarray, "n 68"]
+
+
+def look(options: Options) -> Seen:
+    """Render, and find the landmarks."""
+    net = weights.load(options.net)
+    drawn = jax.jit(jax.vmap(lambda key: faces.fill(faces.sample(key))))
+    parts = []
+    key = jax.random.key(options.seed)
+    for start in tqdm(range(0, options.number, examples.BATCH), desc="faces", unit="batch"):
+        people = drawn(jax.random.split(jax.random.fold_in(key, start), examples.BATCH))
+        seen = examples.render(people, size=net.config.crop)
+        found = pipeline.predict(net, seen.image).points
+        parts.append((people, seen.points, found, seen.visible))
+    return Seen(*jax.tree.map(lambda *leaves: np.concatenate(leaves)[: options.number], *parts))
+
+
+def groups(face: faces.Face, visible: Bool[np.ndarray, "n 68"]) -> dict[str, Bool[np.ndarray, " n"]]:
+    """Which faces belong to each group."""
+    yaw, pitch, roll = (np.degrees(face.pose[:, i]) for i in range(3))
+    looks, turned = face.appearance, np.abs(yaw)
+    glasses = looks.glasses.amount > 0.5
+    tone = looks.skin.colour @ np.array([0.2126, 0.7152, 0.0722])
+    darker, lighter = np.quantile(tone, [1 / 3, 2 / 3])
+    made: Mapping[str, Any] = {
+        "turned by less than 15 degrees": turned < 15,
+        "15 to 30": (turned >= 15) & (turned < 30),
+        "30 to 45": (turned >= 30) & (turned < 45),
+        "45 and more": turned >= 45,
+        "head bowed by more than 12": pitch > 12,
+        "head raised by more than 12": pitch < -12,
+        "tilted by more than 15": np.abs(roll) > 15,
+        "darkest third of skins": tone < darker,
+        "lightest third": tone > lighter,
+        "oldest quarter": looks.skin.age > np.quantile(looks.skin.age, 0.75),
+        "beard": (looks.beard.amount > 0.5) & (looks.beard.chin > 0.4),
+        "glasses": glasses & (looks.glasses.tint < 0.6),
+        "dark glasses": glasses & (looks.glasses.tint >= 0.6),
+        "something in front": looks.occluder.amount > 0.5,
+        "mouth open": face.expression[:, JAW] > 0.5,
+        "eyes closed": np.minimum(face.expression[:, LEFT_LID], face.expression[:, RIGHT_LID]) > 0.7,
+        "light mostly from one side": looks.scene.ambient < np.quantile(looks.scene.ambient, 0.25),
+        "a fifth or more hidden": (~visible).mean(axis=1) >= 0.2,
+    }
+    return {name: np.asarray(chosen) for name, chosen in made.items()}
+
+
+def main(options: Options) -> dict[str, Any]:
+    """Measure, print, write."""
+    if options.number < 2:
+        raise InputError(f"--number is {options.number}, expected at least 2")
+    folder = output_folder(options.out)
+    seen = look(options)
+    errors = np.asarray(metrics.nrmse(jnp.asarray(seen.found), jnp.asarray(seen.truth)))
+    rows = {"all": row(errors)}
+    for name, chosen in groups(seen.face, seen.visible).items():
+        if chosen.sum() >= 2:
+            rows[name] = row(errors[chosen]) | {"share": float(chosen.mean())}
+    distances = np.linalg.norm(seen.found - seen.truth, axis=-1)
+    pixels = {"visible": float(distances[seen.visible].mean()), "hidden": float(distances[~seen.visible].mean())}
+    for name, values in rows.items():
+        print(f"{name:32} {values['mean']:6.2f} +- {values['error']:.2f} %  median {values['median']:5.2f}  "
+              f"missed {values['missed']:5.1f} %  of all {100 * values['share']:5.1f} %")  # fmt: skip
+    print(f"pixels of the crop: visible landmarks {pixels['visible']:.2f}, hidden ones {pixels['hidden']:.2f}")
+    plots.bars(
+        {name: (values["mean"], values["error"]) for name, values in rows.items()},
+        folder / "weaknesses.png",
+        label="NRMSE, % of the inter-ocular distance",
+        strong=["all"],
+    )
+    summary = {"faces": len(errors), "groups": rows, "pixels": pixels}
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def row(errors: Float[np.ndarray, " n"]) -> dict[str, float]:
+    """Mean with its standard error, median, and the percentage of faces missed."""
+    return {
+        "mean": float(errors.mean()),
+        "error": float(errors.std(ddof=1) / np.sqrt(len(errors))),
+        "median": float(np.median(errors)),
+        "missed": float(100 * (errors > FAILED).mean()),
+        "share": 1.0,
+    }
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None
