@@ -111,7 +111,10 @@ class _Scale(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Stacked hourglass of a `Config`; `dtype` is that of the computation, parameters stay float32."""
+    """Stacked hourglass of a `Config`; `dtype` is that of the computation, parameters stay float32.
+
+    It has gradients (reverse mode, once); pooling and normalization, whose gradients are our own, have no forward mode.
+    """
 
     config: Config
     dtype: Any = jnp.float32

@@ -408,6 +408,24 @@ def test_weaknesses(tmp_path):
         run("weaknesses", tmp_path / "out", number=1)
 
 
+def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
+    from fhr_jax import evaluate, weights
+    from fhr_jax.data.records import open_dataset
+    from tests.nets import random_net
+
+    net = random_net(loss="cross_entropy")
+    weights.save(tmp_path / "net.npz", net)
+    module = load("decoders_on_a_net")
+    monkeypatch.setattr(module.heatmap, "METHODS", ("argmax", "least_squares"))
+    options = {"net": tmp_path / "net.npz", "photographs": contact_faces, "faces": 8}
+    summary, pictures = run("decoders_on_a_net", tmp_path / "out", **options)
+    rows = summary["nrmse"]
+    expected = evaluate.errors(evaluate.predict_records(net, open_dataset(contact_faces), method="argmax")).mean()
+    assert rows["argmax"]["photographs"] == pytest.approx(expected, rel=1e-5)
+    assert rows["argmax"]["clean"] != rows["least_squares"]["clean"]
+    assert pictures == ["decoders_clean.png", "decoders_degraded.png", "decoders_photographs.png"]
+
+
 def test_decoder_study(tmp_path, monkeypatch):
     module = load("decoder_study")
     few = {name: (label, dict(list(cases.items())[-2:])) for name, (label, cases) in module.SWEEPS.items()}

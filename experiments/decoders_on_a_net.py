@@ -1,0 +1,80 @@
+"""How well every decoder reads the maps of a net: photographs, clean synthetic faces, and degraded ones.
+
+Paper:    decodes by Eq. 4 (`fractional`) what its network puts out, and the conventional maps by their maximum.
+Command:  python experiments/decoders_on_a_net.py --out runs/decoders --photographs DIR
+Figures:  docs/decoders.md, "On a net".
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from fhr_jax import calibrate, evaluate, heatmap, metrics, pipeline, plots, weights
+from fhr_jax.data import examples
+from fhr_jax.data.records import Records, open_dataset
+from fhr_jax.errors import InputError
+from fhr_jax.files import output_folder, write_json
+from fhr_jax.weights import Net
+
+
+@dataclass(frozen=True)
+class Options:
+    """Read the maps of a net by every decoder."""
+
+    out: Path
+    """Folder for summary.json and decoders.png."""
+    net: Path | None = None
+    """A net that `fhr-jax train` wrote; default: the one that ships."""
+    photographs: Path | None = None
+    """Folder of photographs with .pts files."""
+    faces: int = 512
+    """Synthetic faces, clean; and twice as many degraded as in training."""
+    seed: int = 2000
+    """Of the faces; training with the same seed draws others."""
+
+
+def main(options: Options) -> dict[str, Any]:
+    """Measure, print, write."""
+    if options.faces < 1:
+        raise InputError(f"--faces is {options.faces}, expected at least 1")
+    net, folder = weights.load(options.net), output_folder(options.out)
+    clean_key, degraded_key = jax.random.split(jax.random.key(options.seed))
+    side = net.config.crop
+    clean = examples.rendered_set(clean_key, range(options.faces), side)
+    parts = list(calibrate.synthetic(degraded_key, side, faces=2 * options.faces))
+    degraded = examples.Examples(*(jnp.concatenate(leaves) for leaves in zip(*parts, strict=True)))
+    photographs = None if options.photographs is None else open_dataset(options.photographs)
+    rows: dict[str, dict[str, float]] = {}
+    for method in tqdm(heatmap.METHODS, desc="decoders"):
+        row = {} if photographs is None else {"photographs": _photographs(net, photographs, method)}
+        for name, faces in (("clean", clean), ("degraded", degraded)):
+            found = pipeline.predict_all(net, faces.images, method=method).points
+            row[name] = float(np.mean(metrics.nrmse(found, faces.points)))
+        rows[method] = row
+    columns = list(rows[heatmap.METHODS[0]])
+    print(f"{'NRMSE %':16}" + "".join(f"{column:>14}" for column in columns))
+    for method, row in rows.items():
+        print(f"{method:16}" + "".join(f"{value:14.3f}" for value in row.values()))
+    for column in columns:
+        values = {method: (row[column], 0.0) for method, row in rows.items()}
+        plots.bars(values, folder / f"decoders_{column}.png", label=f"NRMSE %, {column}", strong=[pipeline.CALIBRATED])
+    summary = {"faces": options.faces, "nrmse": rows}
+    write_json(folder / "summary.json", summary)
+    return summary
+
+
+def _photographs(net: Net, records: Records, method: str) -> float:
+    return float(evaluate.errors(evaluate.predict_records(net, records, method=method)).mean())
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None
