@@ -6,7 +6,7 @@ is printed), the same crops and targets, the same processors. A training step is
 targets, backward and Adam (fused on both sides). Float32 is TF32 on GPUs on both sides; bfloat16 is autocast there and
 `dtype` here. Medians (and quartiles) of several calls after a warm-up, synchronised, the contestants taking turns in
 random order: compare ratios. The path counts from bytes on the host to landmarks on the host, with and without mirror
-averaging.
+averaging. First calls are timed by themselves: they compile, unless JAX_COMPILATION_CACHE_DIR has the programs.
 
 Paper:    says no time; its network is the preset paper, 53 GFLOP a crop of 256 pixels.
 Command:  python experiments/bench/network.py --out runs/network --threads 1 --batch 8 --rounds 9 --only network
@@ -194,9 +194,18 @@ def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
     theirs, their_target = peer.images(crops), torch.from_numpy(weights.copy()).to(peer.device)
     ours, images = Ours(peer.net(), options), jnp.asarray(crops)
     there = peer.infer(peer.network, theirs).float().permute(0, 1, 3, 4, 2).cpu().numpy()
-    apart = float(np.abs(there - np.asarray(ours.infer(images))).max())
-    first = [float(peer.update(peer.network, theirs, their_target)), float(ours.update(images, target))]
+    began = time.perf_counter()
+    here = np.asarray(ours.infer(images))
+    between = time.perf_counter()
+    our_first = float(ours.update(images, target))
+    compiling = {"inference": between - began, "training step": time.perf_counter() - between}
+    apart, first = (
+        float(np.abs(there - here).max()),
+        [float(peer.update(peer.network, theirs, their_target)), our_first],
+    )
     print(f"maps differ by {apart:.1e} at most (their spread is {there.std():.2g}); first losses {first}", flush=True)
+    said = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in compiling.items())
+    print(f"first calls of JAX, which compile: {said}", flush=True)
 
     ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"PyTorch": peer.network}
     if options.compile:
@@ -206,6 +215,7 @@ def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
     training: dict[str, Callable[[], Any]] = {"JAX": partial(ours.update, images, target)}
     training |= {name: partial(peer.update, way, theirs, their_target) for name, way in ways.items()}
     result: dict[str, Any] = {"maps_differ": apart, "maps_spread": float(there.std()), "first_losses": first}
+    result["first_calls_s"] = compiling
     for name, calls in (("inference", inference), ("training step", training)):
         seconds = measure(calls, options.rounds, name)
         ms = {key: [1e3 * value / options.batch for value in values] for key, values in seconds.items()}
