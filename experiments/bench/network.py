@@ -199,10 +199,8 @@ def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
     between = time.perf_counter()
     our_first = float(ours.update(images, target))
     compiling = {"inference": between - began, "training step": time.perf_counter() - between}
-    apart, first = (
-        float(np.abs(there - here).max()),
-        [float(peer.update(peer.network, theirs, their_target)), our_first],
-    )
+    first = [float(peer.update(peer.network, theirs, their_target)), our_first]
+    apart = float(np.abs(there - here).max())
     print(f"maps differ by {apart:.1e} at most (their spread is {there.std():.2g}); first losses {first}", flush=True)
     said = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in compiling.items())
     print(f"first calls of JAX, which compile: {said}", flush=True)
