@@ -90,27 +90,32 @@ def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *,
         str(i): jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=None if like is None else leaf.sharding)
         for i, leaf in enumerate(wanted)
     }
-    for step in steps:
-        try:
-            restored = _read(checkpoints, step, template)
-        except InputError:
-            raise
-        except Exception as error:  # Orbax and TensorStore say what they read of a broken file in many ways
-            trouble = f"{checkpoints.directory}: checkpoint {step} is broken"
-            if step == steps[-1] or jax.process_count() > 1:  # processes may not see the same
-                raise InputError(f"{trouble}; put the folder aside to go on without it") from error
-            print(f"{trouble}; going on from the one before", file=sys.stderr)
-            (Path(checkpoints.directory) / str(step)).rename(Path(checkpoints.directory) / f"{step}.broken")
-            checkpoints.reload()
-            continue
-        data.set_state(restored.data)
-        return jax.tree.unflatten(structure, [restored.state[str(i)] for i in range(len(leaves))])
-    raise AssertionError("one of the steps is the last")
+    restored = _latest(checkpoints, steps, template)
+    data.set_state(restored.data)
+    return jax.tree.unflatten(structure, [restored.state[str(i)] for i in range(len(leaves))])
 
 
 class _Restored(NamedTuple):
     state: dict[str, Any]
     data: Any
+
+
+def _latest(checkpoints: ocp.CheckpointManager, steps: list[int], template: dict[str, Any]) -> _Restored:
+    """The first of these checkpoints that can be read."""
+    step, *older = steps
+    try:
+        return _read(checkpoints, step, template)
+    except InputError:
+        raise
+    except Exception as error:  # Orbax and TensorStore say what they read of a broken file in many ways
+        folder = Path(checkpoints.directory)
+        trouble = f"{folder}: checkpoint {step} is broken"
+        if not older or jax.process_count() > 1:  # processes may not see the same
+            raise InputError(f"{trouble}; put the folder {step} aside to go on without it") from error
+        print(f"{trouble}; going on from the one before", file=sys.stderr)
+        (folder / str(step)).rename(folder / f"{step}.broken")
+        checkpoints.reload()
+    return _latest(checkpoints, older, template)
 
 
 def _read(checkpoints: ocp.CheckpointManager, step: int, template: dict[str, Any]) -> _Restored:
