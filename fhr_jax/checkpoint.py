@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
 import orbax.checkpoint as ocp
+from absl import logging
 
 from fhr_jax.errors import InputError
 
@@ -53,8 +54,11 @@ _SAID = re.compile(r"os_error_code='(\d+)'")
 def disk_trouble_told(folder: Path) -> Generator[None]:
     """Around all saving, which goes on in the background and fails later: a full disk raises OSError, as elsewhere.
 
-    Orbax's writer puts the number of the system's error into the text of a ValueError.
+    Orbax's writer puts the number of the system's error into the text of a ValueError. What it raises it also logs,
+    four times with all its frames: that is left out.
     """
+    said_before = logging.get_verbosity()
+    logging.set_verbosity(logging.FATAL)
     try:
         yield
     except ValueError as error:
@@ -63,6 +67,8 @@ def disk_trouble_told(folder: Path) -> Generator[None]:
             raise
         number = int(said[1])
         raise OSError(number, os.strerror(number), str(folder)) from error
+    finally:
+        logging.set_verbosity(said_before)
 
 
 def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *, like: Any = None) -> Tree:
