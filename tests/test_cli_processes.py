@@ -44,8 +44,8 @@ def _start(command, out, processes):
 
 
 def _ended(running):
-    codes = [process.wait(timeout=600) for process in running]
-    return codes, running[0].stderr.read().decode()[-2000:]
+    said = [process.communicate(timeout=600)[1].decode()[-2000:] for process in running]
+    return [process.returncode for process in running], said
 
 
 @pytest.mark.slow
@@ -68,8 +68,8 @@ def test_two_processes_stop_together_and_go_on(command, tmp_path):
     steps = [line["step"] for line in log.read_metrics(together)]
     assert steps == [line["step"] for line in log.read_metrics(alone)]
     first, second = ({line["step"]: line for line in log.read_metrics(out)} for out in (together, alone))
-    # In float32 sums in another order part slowly: equal to 1e-5 in float64 is what test_mesh.py says.
-    assert first[6]["nrmse"] == pytest.approx(second[6]["nrmse"], rel=0.02)
-    assert first[STEPS]["loss"] == pytest.approx(second[STEPS]["loss"], rel=0.02)
+    # In float32 sums in another order part slowly: equal to 1e-5 in float64 is what test_mesh.py says. Where the peaks of
+    # maps of a few updates lie, chance decides.
+    assert first[STEPS]["loss"] == pytest.approx(second[STEPS]["loss"], rel=5e-3)
     assert weights.load(together / "net.npz").config == weights.load(alone / "net.npz").config
     assert json.loads((together / "config.json").read_text()) == json.loads((alone / "config.json").read_text())

@@ -10,12 +10,12 @@ class Stopped(Exception):
     """A command ended early because it was asked to, with what it had done saved.
 
     Attributes:
-        code: its exit code, 128 and the number of the signal.
+        code: its exit code, 128 and the number of the signal, which another process of the run may have got: SIGTERM.
     """
 
     def __init__(self, message: str, number: int):
         super().__init__(message)
-        self.code = 128 + number
+        self.code = 128 + (number or signal.SIGTERM)
 
 
 class Asked:
