@@ -68,8 +68,7 @@ def test_two_processes_stop_together_and_go_on(command, tmp_path):
     steps = [line["step"] for line in log.read_metrics(together)]
     assert steps == [line["step"] for line in log.read_metrics(alone)]
     first, second = ({line["step"]: line for line in log.read_metrics(out)} for out in (together, alone))
-    # In float32 sums in another order part slowly: equal to 1e-5 in float64 is what test_mesh.py says. Where the peaks of
-    # maps of a few updates lie, chance decides.
+    # In float32 sums in another order part slowly; test_mesh.py says how equal they are in float64.
     assert first[STEPS]["loss"] == pytest.approx(second[STEPS]["loss"], rel=5e-3)
     assert weights.load(together / "net.npz").config == weights.load(alone / "net.npz").config
     assert json.loads((together / "config.json").read_text()) == json.loads((alone / "config.json").read_text())
