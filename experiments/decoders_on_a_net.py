@@ -51,13 +51,15 @@ def main(options: Options) -> dict[str, Any]:
     degraded = examples.Examples(*(jnp.concatenate(leaves) for leaves in zip(*parts, strict=True)))
     photographs = None if options.photographs is None else open_dataset(options.photographs)
     rows: dict[str, dict[str, float]] = {}
-    for method in tqdm(heatmap.METHODS, desc="decoders"):
+    # `unguarded` clamps values, which logits have none of.
+    methods = [method for method in heatmap.METHODS if net.loss == "squared" or method != "unguarded"]
+    for method in tqdm(methods, desc="decoders"):
         row = {} if photographs is None else {"photographs": _photographs(net, photographs, method)}
         for name, faces in (("clean", clean), ("degraded", degraded)):
             found = pipeline.predict_all(net, faces.images, method=method).points
             row[name] = float(np.mean(metrics.nrmse(found, faces.points)))
         rows[method] = row
-    columns = list(rows[heatmap.METHODS[0]])
+    columns = list(rows[methods[0]])
     print(f"{'NRMSE %':16}" + "".join(f"{column:>14}" for column in columns))
     for method, row in rows.items():
         print(f"{method:16}" + "".join(f"{value:14.3f}" for value in row.values()))
