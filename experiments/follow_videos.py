@@ -8,6 +8,9 @@ stabilized; what the stabilizer costs is its delay against the zero-phase smooth
 
 Paper:    Fig. 1 and its supplementary videos show such tracks; it measures none without truth.
 Command:  python experiments/follow_videos.py VIDEO ... --out runs/follow
+Cost:     40 ms of an x86 core a frame.
+Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. Talking Face, 4800 frames: lost in none of 192, second
+          difference 0.58 % as found and 0.33 % stabilized, no delay.
 """
 
 from dataclasses import dataclass

@@ -6,6 +6,10 @@ Each row keeps the changes of the rows above it. Measured on held-out synthetic 
 is given: NRMSE in percent. Every net is kept, and a run that was stopped goes on.
 
 Paper:    its recipe is the first row; the others are ours.
+Cost:     ten minutes of one x86 core a net of the preset small.
+Figures:  --preset small, 9600 images, seed 0, jax 0.10.2 (held-out synthetic faces; nine photographs, mean and median):
+          the paper's 29.4 %; 46.2, 45.8 %. + cross-entropy 5.1 %; 9.0, 8.1 %. + batch of 16 6.1 %; 9.7, 7.6 %. The rows
+          that follow were not run.
 """
 
 from dataclasses import dataclass
