@@ -6,8 +6,8 @@ errors are divided by is that of the picture, so that a turned head counts more.
 Paper:    none of it.
 Command:  python experiments/weaknesses.py --out runs/weaknesses
 Cost:     two minutes of one x86 core.
-Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. 2.14 % of all faces, 5.53 % of those turned by 45 degrees
-          and more, 3.46 % where a fifth of the landmarks is hidden.
+Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. 2.14 % of all faces, 5.53 % of those turned by 45
+          degrees and more, 3.46 % where a fifth of the landmarks is hidden.
 """
 
 from collections.abc import Mapping
