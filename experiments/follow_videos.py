@@ -6,9 +6,9 @@ sees a face, the face counts as lost. The cascade errs too, and it starts the tr
 is the mean of |x(t+1) - 2 x(t) + x(t-1)| in percent of the inter-ocular distance, of the landmarks as found and as
 stabilized; what the stabilizer costs is its delay against the zero-phase smoothing of what was found.
 
-Paper:    Fig. 1 and its supplementary videos show such tracks; it measures none without truth.
+Paper:    measures videos with truth alone (`tables456_videos.py`).
 Command:  python experiments/follow_videos.py VIDEO ... --out runs/follow
-Cost:     40 ms of an x86 core a frame.
+Cost:     30 to 50 ms of an x86 core a frame.
 Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. Talking Face, 4800 frames: lost in none of 192, second
           difference 0.58 % as found and 0.33 % stabilized, no delay.
 """

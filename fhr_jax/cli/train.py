@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _FREE = ("out", "workers", "save_every", "devices", "tensorboard", "dry_run", *cluster.OPTIONS)
 """Options that a resumed run may change: they do not touch what is learned."""
 _LOWERED = ("learning_rate",)
-"""It may change too: else a run whose loss became infinite could not be saved."""
+"""It may change too: else a run whose loss became infinite could not go on from its last checkpoint."""
 
 
 @dataclass(frozen=True)
