@@ -54,12 +54,12 @@ def shared_programs():
 @contextmanager
 def stopped_after(steps: int):
     """Runs of `fhr-jax train` are interrupted, as by Ctrl-C, once they have made so many steps."""
-    whole = run.fit
+    whole = run.updates
 
-    def stopped(update, state, batches, *, steps: int, callback, at=steps):
-        whole(update, state, batches, steps=at, callback=callback)
+    def stopped(update, state, batches, *, steps: int, at=steps):
+        yield from whole(update, state, batches, steps=at)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "fit", stopped)
+        patch.setattr(run, "updates", stopped)
         yield

@@ -132,18 +132,16 @@ def test_a_folder_without_photographs_is_named(tmp_path, capsys):
 
 
 def test_asked_to_end_by_a_cluster_it_saves_and_goes_on(photographs, through, tmp_path, capsys, monkeypatch):
-    whole = run.fit
+    whole = run.updates
 
-    def interrupted(update, state, batches, *, steps, callback):
-        def also(state, metrics):
-            if int(state.step) == 3:
+    def interrupted(*arguments, **options):
+        for made in whole(*arguments, **options):
+            if made.step == 3:
                 os.kill(os.getpid(), signal.SIGTERM)
-            callback(state, metrics)
-
-        return whole(update, state, batches, steps=steps, callback=also)
+            yield made
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "fit", interrupted)
+        patch.setattr(run, "updates", interrupted)
         assert cli.main(_command(photographs, tmp_path / "run")) == 128 + signal.SIGTERM
     assert "stopped and saved at step 3; the same command goes on" in capsys.readouterr().err
     assert cli.main(_command(photographs, tmp_path / "run")) == 0
@@ -185,7 +183,7 @@ def test_no_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
     def exhausted(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
 
-    monkeypatch.setattr(run, "fit", exhausted)
+    monkeypatch.setattr(run, "updates", exhausted)
     assert cli.main(_command(photographs, tmp_path / "run")) == 2
     assert "out of memory of the device: take a smaller --batch" in capsys.readouterr().err.splitlines()[-1]
 

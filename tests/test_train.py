@@ -138,6 +138,43 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_state(start)
     assert seen == [1, 2]
 
 
+def test_an_update_is_checked_while_the_next_one_runs():
+    """If every update waited, device and host would work in turn."""
+    done = []
+
+    class Loss:
+        def __init__(self, step, value):
+            self.step, self.value = step, value
+
+        def __float__(self):
+            done.append(("checked", self.step))
+            return self.value
+
+    def update(state, batch):
+        step = state.step + 1
+        done.append(("begun", step))
+        return state._replace(step=step), train.Metrics(Loss(step, np.nan if batch == 3 else 1.0), 1.0)
+
+    start, drawn = train.State(0, None, None, None), iter(range(1, 9))
+    with pytest.raises(train.NotFinite, match=r"loss nan.*at step 3") as raised:
+        for made in train.updates(update, start, drawn, steps=8):
+            done.append(("given", made.step))
+    assert (raised.value.step, raised.value.state.step, raised.value.batch) == (3, 2, 3)
+    first = [("begun", 1), ("given", 1), ("begun", 2), ("checked", 1), ("given", 2), ("begun", 3), ("checked", 2)]
+    assert done == [*first, ("given", 3), ("begun", 4), ("checked", 3)]
+    assert next(drawn) == 5
+
+
+def test_the_last_update_is_checked_too():
+    def update(state, batch):
+        return state._replace(step=state.step + 1), train.Metrics(
+            np.float32(1), np.float32(np.inf if batch == 2 else 1)
+        )
+
+    with pytest.raises(train.NotFinite, match="norm of the gradient inf at step 2"):
+        train.fit(update, train.State(0, None, None, None), iter([1, 2]), steps=2)
+
+
 def test_the_papers_optimizer_divides_by_the_root_of_the_running_square():
     optimizer = train.paper_optimizer()
     gradient = {"w": jnp.array([2.0, -0.5])}

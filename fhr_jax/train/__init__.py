@@ -1,4 +1,4 @@
-"""Training of the hourglass: `init`, one jitted `update`, and the loop `fit` around them.
+"""Training of the hourglass: `init`, one jitted `update`, and the loop around them, `fit` or `updates`.
 
 A batch comes from a Grain iterator (`data.loader`); `Prepare` turns it into crops and landmarks on the device,
 with the random key of its step, so that a run that resumes at a step repeats exactly what would have been.
@@ -7,7 +7,7 @@ Files follow the run: `recipe` (loss, optimizer, schedule), `mesh` (the devices 
 """
 
 from fhr_jax.train.cost import Cost, network_cost, update_cost
-from fhr_jax.train.loop import NotFinite, fit
+from fhr_jax.train.loop import Made, NotFinite, fit, updates
 from fhr_jax.train.mesh import everywhere, face_mesh, spread
 from fhr_jax.train.recipe import MODERN, PAPER, QUICK, RECIPES, Recipe, optimizer, paper_optimizer, quick_optimizer
 from fhr_jax.train.state import Batch, Metrics, State, Update, init, net
@@ -21,6 +21,7 @@ __all__ = [
     "RECIPES",
     "Batch",
     "Cost",
+    "Made",
     "Metrics",
     "NotFinite",
     "Recipe",
@@ -39,4 +40,5 @@ __all__ = [
     "spread",
     "targets",
     "update_cost",
+    "updates",
 ]

@@ -1,8 +1,9 @@
-"""The loop around the update."""
+"""The loop around the update, which keeps the device busy: an update is checked while the next one runs."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
-import jax.numpy as jnp
+import numpy as np
 
 from fhr_jax.train.state import Batch, Metrics, State, Update
 
@@ -22,6 +23,52 @@ class NotFinite(FloatingPointError):
         self.step, self.what, self.state, self.batch = step, what, state, batch
 
 
+class Made(NamedTuple):
+    """One update that was handed to the device, and may still run there.
+
+    Attributes:
+        step: its number, from 1.
+        before: the state that it changes.
+        batch: that it is made with.
+        state: after it.
+        metrics: of it.
+    """
+
+    step: int
+    before: State
+    batch: Batch
+    state: State
+    metrics: Metrics
+
+    def check(self) -> None:
+        """Wait for it; `NotFinite` if its loss or the norm of its gradient is not finite."""
+        loss, norm = float(self.metrics.loss), float(self.metrics.gradient_norm)
+        if not np.isfinite(loss + norm):
+            said = f"loss {loss:g}, norm of the gradient {norm:g}"
+            raise NotFinite(self.step, said, self.before, self.batch)
+
+
+def updates(update: Update, state: State, batches: Iterator[Batch], *, steps: int) -> Iterator[Made]:
+    """Update until `state.step` reaches `steps`; each update is checked after the next one is begun.
+
+    Who keeps a state, or shows it, calls its `check` first: else it may be what an update made of NaN. A batch is drawn
+    only when the next update is asked for, so that the position of `batches` is that of the update just given.
+
+    Raises:
+        NotFinite: a loss or the norm of its gradient is no longer finite.
+    """
+    earlier: Made | None = None
+    for step in range(int(state.step) + 1, steps + 1):
+        batch = next(batches)
+        made = Made(step, state, batch, *update(state, batch))
+        if earlier is not None:
+            earlier.check()
+        yield made
+        earlier, state = made, made.state
+    if earlier is not None:
+        earlier.check()
+
+
 def fit(
     update: Update,
     state: State,
@@ -30,19 +77,15 @@ def fit(
     steps: int,
     callback: Callable[[State, Metrics], None] | None = None,
 ) -> State:
-    """Update until `state.step` reaches `steps`; `callback` sees the state after each of them.
+    """Update until `state.step` reaches `steps`; `callback` sees the state after each of them, once it is checked.
 
     Raises:
         NotFinite: a loss or the norm of its gradient is no longer finite; it holds the state before that update, and
             the batch.
     """
-    for step in range(int(state.step), steps):
-        batch = next(batches)
-        after, metrics = update(state, batch)
-        if not jnp.isfinite(metrics.loss + metrics.gradient_norm):
-            named = {"loss": float(metrics.loss), "norm of the gradient": float(metrics.gradient_norm)}
-            raise NotFinite(step + 1, ", ".join(f"{name} {value:g}" for name, value in named.items()), state, batch)
-        state = after
+    for made in updates(update, state, batches, steps=steps):
+        state = made.state
         if callback is not None:
-            callback(state, metrics)
+            made.check()
+            callback(state, made.metrics)
     return state

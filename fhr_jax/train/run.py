@@ -22,10 +22,10 @@ from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples, Prepare
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import Config
-from fhr_jax.train.loop import NotFinite, fit
+from fhr_jax.train.loop import Made, NotFinite, updates
 from fhr_jax.train.mesh import placed, spread
 from fhr_jax.train.recipe import Recipe, optimizer
-from fhr_jax.train.state import Metrics, State, Update, init, net
+from fhr_jax.train.state import State, Update, init, net
 from fhr_jax.train.update import make_update
 from fhr_jax.weights import Net
 
@@ -150,7 +150,9 @@ def run(
             state = checkpoint.restore(latest, state, batches, like=placed(state, plan.mesh))
         keeper = _Keeper(folder, plan, latest, best, batches, int(state.step), report, stop, writer)
         try:
-            state = fit(update, state, batches, steps=plan.steps, callback=keeper)
+            for made in updates(update, state, batches, steps=plan.steps):
+                keeper(made)
+                state = made.state
         except NotFinite as error:
             raise InputError(_keep_bad_batch(folder, plan, error, latest)) from error
         latest.wait_until_finished()
@@ -163,7 +165,7 @@ def run(
 
 
 class _Keeper:
-    """What is done after every update."""
+    """What is done after every update; the device goes on meanwhile, unless the state is to be looked at."""
 
     def __init__(
         self,
@@ -190,25 +192,31 @@ class _Keeper:
         earlier = [line["nrmse"] for line in lines if "nrmse" in line]
         self._lowest = float(min(earlier, default=np.inf))
 
-    def __call__(self, state: State, metrics: Metrics) -> None:
-        plan, step = self._plan, int(state.step)
-        if step == self._first + 1:
-            self._compiled = time.monotonic()
-        last = step == plan.steps
+    def __call__(self, made: Made) -> None:
+        plan, step, state, metrics = self._plan, made.step, made.state, made.metrics
+        first, last = step == self._first + 1, step == plan.steps
         stopping = not last and self._all_stop(step)
+        logged, validated, saved = (
+            step % every == 0 or last for every in (LOG_EVERY, plan.validate_every, plan.save_every)
+        )
+        saved |= stopping
+        if first or logged or validated or saved:
+            made.check()
+        if first:
+            self._compiled = time.monotonic()
         line: dict[str, float | int] = {}
-        if step % LOG_EVERY == 0 or last:
+        if logged:
             line = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient_norm)}
             line["seconds"] = round(time.monotonic() - self._began, 3)
             if (speed := self._speed(step)) is not None:
                 line["images_per_second"] = round(speed, 2)
-        if step % plan.validate_every == 0 or last:
+        if validated:
             line["nrmse"] = self._validate(state)
         if line and self._main:
             log.append_metrics(self._folder, {"step": step} | line)
             if self._writer is not None:
                 self._writer(step, line)
-        if step % plan.save_every == 0 or last or stopping:
+        if saved:
             checkpoint.save(self._latest, step, state, self._batches)
         self._report(Progress(step, self._first, self._speed(step), self._nrmse))
         if stopping:
