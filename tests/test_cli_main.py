@@ -92,15 +92,12 @@ def fake_command(monkeypatch, error):
     monkeypatch.setattr(cli, "_options", lambda *_: 1)
 
 
-LESS = "take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu\n"
-
-
 @pytest.mark.parametrize(
     ("error", "code", "message"),
     [
         (InputError("x.pts: bad"), 2, "fhr-jax: error: x.pts: bad\n"),
-        (RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"), 2, f"out of memory of the device: {LESS}"),
-        (MemoryError(), 2, f"out of memory: {LESS}"),
+        (RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"), 2, "out of memory of the device: run it on the CPU: JAX_PLATFORMS=cpu\n"),
+        (MemoryError(), 2, "out of memory: close other programs\n"),
         (KeyboardInterrupt(), 130, "fhr-jax: interrupted\n"),
         (ModuleNotFoundError("no cv2", name="cv2"), 2, 'pip install "fhr-jax[video]"\n'),
     ],
@@ -109,6 +106,16 @@ def test_exit_codes(monkeypatch, capsys, error, code, message):
     fake_command(monkeypatch, error)
     assert cli.main(["do"]) == code
     assert capsys.readouterr().err.endswith(message)
+
+
+@pytest.mark.parametrize(("name", "option"), [("track", "--net"), ("smooth", "--covariance"), ("data build", "--processes")])
+def test_advice_on_memory_names_an_option_that_the_command_has(monkeypatch, capsys, name, option):
+    said = subprocess.run([*PROGRAM, *name.split(), "--help"], capture_output=True, text=True, timeout=60).stdout
+    assert option in said
+    fake_command(monkeypatch, MemoryError())
+    monkeypatch.setattr(cli, "COMMANDS", {name.split()[0]: cli.Command("do", "Options", "")})
+    assert cli.main(name.split()) == 2
+    assert option in capsys.readouterr().err
 
 
 def test_defects_of_the_program_are_not_hidden(monkeypatch):

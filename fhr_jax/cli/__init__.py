@@ -127,9 +127,14 @@ _LESS_MEMORY = {
     "train": "take a smaller --batch, --dtype bfloat16, more --devices or a smaller --preset (fhr-jax train --dry-run "
     "tells what each needs)",
     "fit": "give it fewer or shorter tracks, or --covariance diagonal",
-    "demo": "run it on the CPU: JAX_PLATFORMS=cpu",
+    "smooth": "give it a shorter file, or --covariance diagonal",
+    "data": "take fewer --processes",
+    "track": "take a smaller --net",
+    "evaluate": "take a smaller --net",
+    "export": "take a smaller --net",
 }
 """What to change where a device, or the host, has no more memory."""
+_ELSEWHERE = "run it on the CPU: JAX_PLATFORMS=cpu"
 
 
 def _out_of_memory(error: BaseException, name: str) -> str | None:
@@ -137,8 +142,9 @@ def _out_of_memory(error: BaseException, name: str) -> str | None:
     device = "RESOURCE_EXHAUSTED" in said or "out of memory" in said.lower()
     if not device and not isinstance(error, MemoryError):
         return None
-    advice = _LESS_MEMORY.get(name, "take a smaller --net, or run it on the CPU: JAX_PLATFORMS=cpu")
-    return f"out of memory{' of the device' if device else ''}: {advice}"
+    advice = [_LESS_MEMORY[name]] if name in _LESS_MEMORY else []
+    advice += [_ELSEWHERE] if device and name != "train" else []
+    return f"out of memory{' of the device' if device else ''}: {', or '.join(advice) or 'close other programs'}"
 
 
 def _missing_device() -> str | None:
