@@ -14,6 +14,10 @@ settings.register_profile("fhr_jax", derandomize=True, deadline=None, max_exampl
 settings.load_profile("fhr_jax")
 
 
+OLD_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
+"""XLA's older way to write loops for a CPU: it compiles twice as fast, programs that run about as fast."""
+
+
 def pytest_configure(config: pytest.Config) -> None:
     """Share what is compiled between processes and with the next run; compile in haste, which takes the longest.
 
@@ -25,6 +29,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.option.markexpr == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
+        if jax.__version_info__ < (0, 12):  # later ones end the process for a flag that they do not know
+            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {OLD_EMITTERS}".strip()
 
 
 MAPPINGS = 30_000

@@ -96,7 +96,11 @@ def fake_command(monkeypatch, error):
     ("error", "code", "message"),
     [
         (InputError("x.pts: bad"), 2, "fhr-jax: error: x.pts: bad\n"),
-        (RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"), 2, "out of memory of the device: run it on the CPU: JAX_PLATFORMS=cpu\n"),
+        (
+            RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"),
+            2,
+            "out of memory of the device: run it on the CPU: JAX_PLATFORMS=cpu\n",
+        ),
         (MemoryError(), 2, "out of memory: close other programs\n"),
         (KeyboardInterrupt(), 130, "fhr-jax: interrupted\n"),
         (ModuleNotFoundError("no cv2", name="cv2"), 2, 'pip install "fhr-jax[video]"\n'),
@@ -108,7 +112,9 @@ def test_exit_codes(monkeypatch, capsys, error, code, message):
     assert capsys.readouterr().err.endswith(message)
 
 
-@pytest.mark.parametrize(("name", "option"), [("track", "--net"), ("smooth", "--covariance"), ("data build", "--processes")])
+@pytest.mark.parametrize(
+    ("name", "option"), [("track", "--net"), ("smooth", "--covariance"), ("data build", "--processes")]
+)
 def test_advice_on_memory_names_an_option_that_the_command_has(monkeypatch, capsys, name, option):
     said = subprocess.run([*PROGRAM, *name.split(), "--help"], capture_output=True, text=True, timeout=60).stdout
     assert option in said

@@ -1,6 +1,5 @@
 """Devices that share a batch, in one process and in two, learn what one device would."""
 
-import os
 import socket
 import subprocess
 import sys
@@ -11,14 +10,12 @@ import pytest
 
 from fhr_jax import train
 from fhr_jax.errors import InputError
+from tests.devices import environment
 
 
 def _start(out, *more, devices=1):
-    environment = os.environ | {
-        "JAX_PLATFORMS": "cpu",
-        "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
-    }
-    return subprocess.Popen([sys.executable, "-m", "tests.shared_batch", str(out), *more], env=environment)
+    command = [sys.executable, "-m", "tests.shared_batch", str(out), *more]
+    return subprocess.Popen(command, env=environment(devices))
 
 
 @pytest.fixture(scope="module")

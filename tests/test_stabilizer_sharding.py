@@ -1,12 +1,13 @@
 """Videos spread over devices: the loss, its gradient and the fits are those of one device."""
 
 import json
-import os
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+
+from tests.devices import environment
 
 SCRIPT = """
 import json
@@ -49,8 +50,9 @@ print(json.dumps(results))
 
 @pytest.fixture(scope="module")
 def results():
-    environment = os.environ | {"XLA_FLAGS": "--xla_force_host_platform_device_count=4", "JAX_PLATFORMS": "cpu"}
-    done = subprocess.run([sys.executable, "-c", SCRIPT], env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env=environment(4), capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
