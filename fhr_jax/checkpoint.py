@@ -1,14 +1,17 @@
 """Checkpoints of a run through Orbax: training state and position in the data, saved and restored together."""
 
+import json
 import os
 import re
 import sys
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
+import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
 
@@ -40,9 +43,11 @@ def save(checkpoints: ocp.CheckpointManager, step: int, state: Any, data: Resuma
     """Save a pytree of arrays and the position in the data under the number `step`."""
     # Leaves are stored by position: Orbax restores tuples inside optimizer states as lists otherwise.
     leaves = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    position = data.get_state()
     content = ocp.args.Composite(
         state=ocp.args.StandardSave(leaves),
-        data=ocp.args.JsonSave(data.get_state()),
+        data=ocp.args.JsonSave(position),
+        sums=ocp.args.JsonSave(_sums(leaves, position)),
     )
     checkpoints.save(step, args=content)
 
@@ -74,8 +79,8 @@ def disk_trouble_told(folder: Path) -> Generator[None]:
 def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *, like: Any = None) -> Tree:
     """The state of the latest checkpoint, in the structure of `state`; `data` is moved to its position.
 
-    One that cannot be read (files cut short by a failing disk) is told of and put aside as `STEP.broken`; then the one
-    before counts.
+    One that cannot be read, or whose sums are not those that were saved (a failing disk), is told of and put aside as
+    `STEP.broken`; then the one before counts.
 
     Args:
         checkpoints: where it lies.
@@ -128,9 +133,26 @@ def _read(checkpoints: ocp.CheckpointManager, step: int, template: dict[str, Any
     # Compared before: a restore that Orbax refuses half-way leaves threads behind.
     if _stored(checkpoints.directory / str(step) / "state") != _arrays(template):
         raise InputError(f"{checkpoints.directory}: checkpoint {step} was made with another preset or optimizer")
-    content = ocp.args.Composite(state=ocp.args.StandardRestore(template), data=ocp.args.JsonRestore())
-    restored = checkpoints.restore(step, args=content)
-    return _Restored(restored["state"], restored["data"])
+    items: dict[str, Any] = {"state": ocp.args.StandardRestore(template), "data": ocp.args.JsonRestore()}
+    if (checkpoints.directory / str(step) / "sums").exists():  # older ones have none
+        items["sums"] = ocp.args.JsonRestore()
+    restored = checkpoints.restore(step, args=ocp.args.Composite(**items))
+    read = _Restored(restored["state"], restored["data"])
+    if "sums" in items and restored["sums"] != _sums(*read):
+        raise ValueError("the sums are not those that were saved")
+    return read
+
+
+def _sums(leaves: dict[str, Any], data: Any) -> dict[str, int]:
+    """CRC-32 of every array and of the position: TensorStore does not see a wrong byte in the values of an array."""
+    sums = {name: zlib.crc32(_bytes(leaf)) for name, leaf in leaves.items()}
+    return sums | {"data": zlib.crc32(json.dumps(data, sort_keys=True).encode())}
+
+
+def _bytes(leaf: Any) -> bytes:
+    # Every device has the whole of it; other processes' copies cannot be read here.
+    here = leaf if getattr(leaf, "is_fully_addressable", True) else leaf.addressable_data(0)
+    return np.asarray(here).tobytes()
 
 
 Arrays = dict[str, tuple[tuple[int, ...], str]]

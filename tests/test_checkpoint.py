@@ -117,6 +117,53 @@ def test_a_checkpoint_cut_short_anywhere_gives_way_to_the_one_before(tmp_path, s
 
 # TensorStore goes on reading other arrays for a moment after Orbax has given up.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_wrong_byte_anywhere_is_seen(tmp_path, capsys):
+    """What comes back is what was saved, be it the latest or the one before."""
+    values = np.random.default_rng(0).normal(size=(2, 500)).astype(np.float32)
+    older, newer = {"weights": jnp.asarray(values[0])}, {"weights": jnp.asarray(values[1])}
+    with checkpoint.manager(tmp_path / "whole") as checkpoints:
+        for step, each in ((1, older), (2, newer)):
+            checkpoint.save(checkpoints, step, each, _iterator())
+        checkpoints.wait_until_finished()
+    files = [path.relative_to(tmp_path / "whole") for path in (tmp_path / "whole" / "2").rglob("*") if path.is_file()]
+    largest = max(files, key=lambda file: (tmp_path / "whole" / file).stat().st_size)
+    stepped_back = []
+    for number, (file, share) in enumerate((file, share) for file in files for share in (0.3, 0.6, 0.9)):
+        folder = tmp_path / str(number)
+        shutil.copytree(tmp_path / "whole", folder)
+        content = bytearray((folder / file).read_bytes())
+        if not content:
+            continue
+        content[int(share * len(content))] ^= 1
+        (folder / file).write_bytes(content)
+        with checkpoint.manager(folder) as checkpoints:
+            found = checkpoint.restore(checkpoints, jax.tree.map(jnp.zeros_like, older), _iterator())
+        back = (folder / "2.broken").exists()
+        np.testing.assert_array_equal(
+            found["weights"], (older if back else newer)["weights"], err_msg=f"{file} {share}"
+        )
+        stepped_back += [file] if back else []
+        shutil.rmtree(folder)
+    assert stepped_back.count(largest) >= 2
+    assert "checkpoint 2 is broken" in capsys.readouterr().err
+    gc.collect()
+
+
+def test_a_checkpoint_without_sums_is_read(tmp_path, state):
+    import orbax.checkpoint as ocp
+
+    leaves = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    position = ocp.args.JsonSave(_iterator().get_state())
+    with checkpoint.manager(tmp_path) as checkpoints:
+        checkpoints.save(1, args=ocp.args.Composite(state=ocp.args.StandardSave(leaves), data=position))
+        checkpoints.wait_until_finished()
+    with checkpoint.manager(tmp_path) as checkpoints:
+        restored = checkpoint.restore(checkpoints, jax.tree.map(jnp.zeros_like, state), _iterator())
+    jax.tree.map(np.testing.assert_array_equal, restored, state)
+
+
+# TensorStore goes on reading other arrays for a moment after Orbax has given up.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_where_all_are_cut_short_it_is_said(tmp_path, state):
     with checkpoint.manager(tmp_path) as checkpoints:
         checkpoint.save(checkpoints, 1, state, _iterator())
