@@ -2,6 +2,7 @@
 
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -40,28 +41,46 @@ def _lines(folder):
     return [{k: v for k, v in line.items() if "second" not in k} for line in log.read_metrics(folder)]
 
 
+def _shown(said):
+    """The step that the progress bar shows; None before there is one."""
+    steps = re.findall(rf"(\d+)/{STEPS} ".encode(), said.read_bytes()[-2000:])
+    return int(steps[-1]) if steps else None
+
+
+def _saved(out):
+    return max((int(path.name) for path in (out / "checkpoints").glob("*") if path.name.isdigit()), default=0)
+
+
+def _wait_to_kill(process, said, saved, moments):
+    """Until a moment of the start of Python and the restoring, or of the updates, or of what comes after the last."""
+    if moments.random() < 0.25:
+        time.sleep(moments.uniform(0, 6))
+        return
+    step = moments.randint(saved + 1, min(saved + 60, STEPS))
+    while process.poll() is None and (_shown(said) or 0) < step:
+        time.sleep(0.005)
+    time.sleep(moments.uniform(0, 0.1))  # between two updates, or in a save
+
+
 @pytest.mark.slow
 def test_twenty_kills(command, tmp_path):
-    programs = tmp_path / "programs"
+    programs, said = tmp_path / "programs", tmp_path / "said"
     through = _start(command, tmp_path / "through", programs)
     assert through.wait(timeout=900) == 0
-    began = time.monotonic()
-    assert _start(command, tmp_path / "again", programs).wait(timeout=900) == 0
-    whole = time.monotonic() - began  # with programs that are compiled
-    moments, killed, out = random.Random(0), 0, tmp_path / "killed"
-    for kill in range(KILLS):
+    moments, killed, started, out = random.Random(0), 0, 0, tmp_path / "killed"
+    while killed < KILLS:
+        started += 1
+        assert started <= 2 * KILLS
         process = _start(command, out, programs)
-        # Anywhere from the start of Python to some way into the updates that are left; some fall into a save.
-        time.sleep(moments.uniform(0.1, 1.0) * whole)
-        process.send_signal(signal.SIGTERM if kill % 5 == 4 else signal.SIGKILL)
-        code = process.wait(timeout=120)
+        _wait_to_kill(process, said, _saved(out), moments)
+        process.send_signal(signal.SIGTERM if killed % 5 == 4 else signal.SIGKILL)
+        code = process.wait(timeout=300)
         stopped = (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM, 0)
-        assert code in stopped, (tmp_path / "said").read_text()[-2000:]
+        assert code in stopped, said.read_text()[-2000:]
         killed += code != 0
         if code == 0:  # it was done before: begin again, with the kills that are left
             _same(tmp_path / "through", out)
-            out = tmp_path / f"killed{kill}"
-    assert killed >= KILLS // 2
+            out = tmp_path / f"killed{started}"
     assert _start(command, out, programs).wait(timeout=900) == 0
     _same(tmp_path / "through", out)
 
