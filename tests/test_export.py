@@ -71,10 +71,10 @@ def test_another_process_without_the_network_finds_the_same(net, folder, crops, 
         here = pipeline.predict(net, jnp.asarray(crops[:number]))
         with np.load(tmp_path / f"{way}_{number}.npz") as there:
             np.testing.assert_allclose(there["points"], here.points, rtol=0, atol=1e-4)
-            np.testing.assert_allclose(there["confidence"], here.confidence, rtol=0, atol=1e-5)
+            np.testing.assert_allclose(there["confidence"], here.confidence, rtol=0, atol=1e-4)
             if way == "exported":
                 maps = jax.jit(lambda images: pipeline.heatmaps(net, images))(jnp.asarray(crops))
-                np.testing.assert_allclose(there["maps"], maps, rtol=0, atol=1e-5)
+                np.testing.assert_allclose(there["maps"], maps, rtol=0, atol=1e-4)
 
 
 def test_programs_are_for_every_platform_and_call_nothing_outside(folder):
