@@ -52,7 +52,10 @@ def _saved(out):
 
 
 def _wait_to_kill(process, said, saved, moments):
-    """Until a moment of the start of Python and the restoring, or of the updates, or of what comes after the last."""
+    """Until a moment of the start of Python and the restoring, of the updates, or of what comes after the last; one that has no update left to make ends."""
+    if saved == STEPS:
+        process.wait(timeout=900)
+        return
     if moments.random() < 0.25:
         time.sleep(moments.uniform(0, 6))
         return
