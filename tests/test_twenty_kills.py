@@ -52,7 +52,7 @@ def _saved(out):
 
 
 def _wait_to_kill(process, said, saved, moments):
-    """Until a moment of the start of Python and the restoring, of the updates, or of what comes after the last; one that has no update left to make ends."""
+    """Until some moment of the start, of the updates or after them; until the end, if there are none left to make."""
     if saved == STEPS:
         process.wait(timeout=900)
         return
