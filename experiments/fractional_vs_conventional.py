@@ -33,9 +33,8 @@ Figures:  the default (600 updates of `small`, three seeds, 300 synthetic faces)
           AUC 34.3 and 43.2 %, failures 10.4 and 8.1 % for the paper's CHR and FHR: FHR takes 13 % off the error (the
           paper: 7 %). Its gain grows with the face as the paper found: 0.21, 0.31, 0.46, 0.72, 1.25 px; that of
           soft_argmax 0.32, 0.48, 0.73, 1.12, 1.89 px. Most of it is the decoder's: read in one way, fractional targets
-          gain 0.02 to 0.12, about as much as seeds differ, and Eq. 4 gains 0.12 +- 0.07 on the old quarter shift.
-          After 160 updates, with twice the error, the gains on the argmax were the same but for a fifth: Eq. 4
-          0.57 +- 0.10 (9.50 to 8.93 %), soft_argmax 1.32 +- 0.07.
+          gain 0.01 to 0.11, about as much as seeds differ, and Eq. 4 gains 0.12 +- 0.07 on the old quarter shift.
+          After 160 updates (CHR 9.50, FHR 8.93 %) Eq. 4 gained 0.57 +- 0.10 on the argmax, soft_argmax 1.32 +- 0.07.
 """
 
 from collections.abc import Iterator
