@@ -80,7 +80,7 @@ def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *,
     """The state of the latest checkpoint, in the structure of `state`; `data` is moved to its position.
 
     One that cannot be read, or whose sums are not those that were saved (a failing disk), is told of and put aside as
-    `STEP.broken`; then the one before counts.
+    `STEP.broken`; then the one before counts. With several processes, or where none is older, that is an error.
 
     Args:
         checkpoints: where it lies.
@@ -124,29 +124,43 @@ def _latest(checkpoints: ocp.CheckpointManager, steps: list[int], template: dict
         if not older or jax.process_count() > 1:  # processes may not see the same
             raise InputError(f"{trouble}; put the folder {step} aside to go on without it") from error
         print(f"{trouble}; going on from the one before", file=sys.stderr)
-        (folder / str(step)).rename(folder / f"{step}.broken")
+        (folder / str(step)).rename(_free(folder / f"{step}.broken"))
         checkpoints.reload()
     return _latest(checkpoints, older, template)
 
 
+def _free(path: Path) -> Path:
+    """This path, or with the first number after it, that nothing has: a failing disk may break a step again."""
+    number = 1
+    while (free := path if number == 1 else path.with_name(f"{path.name}{number}")).exists():
+        number += 1
+    return free
+
+
 def _read(checkpoints: ocp.CheckpointManager, step: int, template: dict[str, Any]) -> _Restored:
+    sums = checkpoints.restore(step, args=ocp.args.Composite(sums=ocp.args.JsonRestore()))["sums"]
     # Compared before: a restore that Orbax refuses half-way leaves threads behind.
-    if _stored(checkpoints.directory / str(step) / "state") != _arrays(template):
+    if (stored := _stored(checkpoints.directory / str(step) / "state")) != _arrays(template):
+        if _described(stored) != sums["arrays"]:
+            raise ValueError("its shapes are not those that were saved")
         raise InputError(f"{checkpoints.directory}: checkpoint {step} was made with another preset or optimizer")
-    items: dict[str, Any] = {"state": ocp.args.StandardRestore(template), "data": ocp.args.JsonRestore()}
-    if (checkpoints.directory / str(step) / "sums").exists():  # older ones have none
-        items["sums"] = ocp.args.JsonRestore()
-    restored = checkpoints.restore(step, args=ocp.args.Composite(**items))
+    content = ocp.args.Composite(state=ocp.args.StandardRestore(template), data=ocp.args.JsonRestore())
+    restored = checkpoints.restore(step, args=content)
     read = _Restored(restored["state"], restored["data"])
-    if "sums" in items and restored["sums"] != _sums(*read):
+    if sums["values"] != _sums(*read)["values"]:
         raise ValueError("the sums are not those that were saved")
     return read
 
 
-def _sums(leaves: dict[str, Any], data: Any) -> dict[str, int]:
+def _sums(leaves: dict[str, Any], data: Any) -> dict[str, Any]:
     """CRC-32 of every array and of the position: TensorStore does not see a wrong byte in the values of an array."""
     sums = {name: zlib.crc32(_bytes(leaf)) for name, leaf in leaves.items()}
-    return sums | {"data": zlib.crc32(json.dumps(data, sort_keys=True).encode())}
+    position = zlib.crc32(json.dumps(data, sort_keys=True).encode())
+    return {"arrays": _described(_arrays(leaves)), "values": sums | {"data": position}}
+
+
+def _described(arrays: "Arrays") -> int:
+    return zlib.crc32(json.dumps(arrays, sort_keys=True).encode())
 
 
 def _bytes(leaf: Any) -> bytes:

@@ -165,6 +165,17 @@ def test_an_update_is_checked_while_the_next_one_runs():
     assert next(drawn) == 5
 
 
+def test_batches_that_end_are_told_after_what_went_wrong_before():
+    def update(state, batch):
+        return state._replace(step=state.step + 1), train.Metrics(np.float32(batch), np.float32(1))
+
+    start = train.State(0, None, None, None)
+    with pytest.raises(ValueError, match="ended before update 3 of 4"):
+        train.fit(update, start, iter([1.0, 2.0]), steps=4)
+    with pytest.raises(train.NotFinite, match="at step 2"):
+        train.fit(update, start, iter([1.0, np.nan]), steps=4)
+
+
 def test_the_last_update_is_checked_too():
     def update(state, batch):
         return state._replace(step=state.step + 1), train.Metrics(

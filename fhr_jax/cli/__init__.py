@@ -126,8 +126,8 @@ def _keep_programs() -> None:
 _LESS_MEMORY = {
     "train": "take a smaller --batch, --dtype bfloat16, more --devices or a smaller --preset (fhr-jax train --dry-run "
     "tells what each needs)",
-    "fit": "give it fewer or shorter tracks, or --covariance diagonal",
-    "smooth": "give it a shorter file, or --covariance diagonal",
+    "fit": "give it fewer or shorter tracks, and leave out --covariance full",
+    "smooth": "give it a shorter file, and leave out --covariance full",
     "data": "take fewer --processes",
     "track": "take a smaller --net",
     "evaluate": "take a smaller --net",

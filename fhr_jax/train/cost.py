@@ -17,7 +17,8 @@ class Cost(NamedTuple):
         operations: on floating-point numbers, for one batch on one device, its pictures made or degraded there
             included; a product and its sum are two.
         state: bytes of parameters, statistics and optimizer.
-        memory: bytes on each device while it updates: state twice (before and after), batch, and everything between.
+        memory: bytes on each device while it updates: state and batch before, state after, and everything between; and
+            state and batch of the update before, which is checked meanwhile.
     """
 
     operations: float
@@ -41,7 +42,7 @@ def update_cost(update: Update, state: State, batch: Batch) -> Cost:
     jitted: Any = update
     compiled = jitted.lower(state, batch).compile()
     memory: Any = compiled.memory_analysis()
-    used = memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
+    used = 2 * memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     return Cost(
         operations=_operations(compiled.cost_analysis()),
         state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),

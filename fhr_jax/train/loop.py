@@ -56,10 +56,18 @@ def updates(update: Update, state: State, batches: Iterator[Batch], *, steps: in
 
     Raises:
         NotFinite: a loss or the norm of its gradient is no longer finite.
+        ValueError: the batches ended before.
     """
     earlier: Made | None = None
     for step in range(int(state.step) + 1, steps + 1):
-        batch = next(batches)
+        try:
+            batch = next(batches)
+        except Exception as error:
+            if earlier is not None:
+                earlier.check()  # of two troubles the earlier one is told
+            if isinstance(error, StopIteration):
+                raise ValueError(f"the batches ended before update {step} of {steps}") from None
+            raise
         made = Made(step, state, batch, *update(state, batch))
         if earlier is not None:
             earlier.check()

@@ -200,15 +200,17 @@ class _Keeper:
             step % every == 0 or last for every in (LOG_EVERY, plan.validate_every, plan.save_every)
         )
         saved |= stopping
-        if first or logged or validated or saved:
+        checked = first or logged or validated or saved
+        if checked:
             made.check()
+        done = step if checked else step - 1  # the one before was checked when this one had begun
         if first:
             self._compiled = time.monotonic()
         line: dict[str, float | int] = {}
         if logged:
             line = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient_norm)}
             line["seconds"] = round(time.monotonic() - self._began, 3)
-            if (speed := self._speed(step)) is not None:
+            if (speed := self._speed(done)) is not None:
                 line["images_per_second"] = round(speed, 2)
         if validated:
             line["nrmse"] = self._validate(state)
@@ -218,15 +220,15 @@ class _Keeper:
                 self._writer(step, line)
         if saved:
             checkpoint.save(self._latest, step, state, self._batches)
-        self._report(Progress(step, self._first, self._speed(step), self._nrmse))
+        self._report(Progress(step, self._first, self._speed(done), self._nrmse))
         if stopping:
             self._latest.wait_until_finished()
             raise Stopped(step)
 
-    def _speed(self, step: int) -> float | None:
-        updates = step - self._first - 1
+    def _speed(self, done: int) -> float | None:
+        updates = done - self._first - 1
         seconds = time.monotonic() - self._compiled - self._paused
-        return updates * self._plan.recipe.batch / max(seconds, 1e-9) if updates else None
+        return updates * self._plan.recipe.batch / max(seconds, 1e-9) if updates > 0 else None
 
     def _validate(self, state: State) -> float:
         began = time.monotonic()
