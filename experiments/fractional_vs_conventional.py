@@ -8,8 +8,8 @@ and the same command goes on from there; two commands with other --seeds can sha
 then makes the tables. `figure4_averages.py` draws the maps of these nets.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), 600 images of
-          300W: NRMSE 4.07 % (conventional, argmax) and 3.80 % (fractional, Eq. 4), AUC 50.9 and 55.9 %, failures 2.33
-          and 1.33 %; the gap in pixels grows from 0.24 to 1.00 with the size of the face.
+          300W: NRMSE 4.07 % (conventional, argmax: CHR) and 3.80 % (fractional, Eq. 4: FHR), AUC 50.9 and 55.9 %,
+          failures 2.33 and 1.33 %; the gap in pixels grows from 0.24 to 1.00 with the size of the face.
 Command:  python experiments/fractional_vs_conventional.py --out runs/regression
           python experiments/fractional_vs_conventional.py --out runs/300w --data face300w --directory datasets
               --preset paper --recipe paper --steps 50000
