@@ -26,17 +26,17 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import tracks as synthetic
-from fhr_jax.data.study import Study, fit_models
+from fhr_jax.benchmark import baselines
+from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
+from fhr_jax.benchmark.scores import run_all
+from fhr_jax.data.synthetic import tracks as synthetic
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.metrics import opening
-from fhr_jax.metrics.opening import NEAR
-from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.judge import run_all
+from fhr_jax.metrics import eyelid_lip_opening
+from fhr_jax.metrics.eyelid_lip_opening import NEAR
 
 
 @dataclass(frozen=True)
-class Options(Study):
+class Options(BenchmarkOptions):
     """Measure what is left of blinks and speech."""
 
     clips: int = 24
@@ -50,9 +50,9 @@ def methods(options: Options, seed: int) -> dict[str, Callable[[jax.Array], jax.
     train, _ = options.videos(seed)
     found: dict[str, Any] = {}
     # Raw is held where it is missing.
-    for family in (tuning.RAW, *(family for family in tuning.BASELINES if family.name in options.baselines)):
-        settings = tuning.tune(family, train, starts=2, evaluations=100).settings
-        found[family.name] = partial(tuning.smooth, family, settings)
+    for family in (baselines.RAW, *(family for family in baselines.BASELINES if family.name in options.baselines)):
+        settings = baselines.tune(family, train, starts=2, evaluations=100).settings
+        found[family.name] = partial(baselines.smooth, family, settings)
     models = fit_models(options, seed, train)
     models["default_params()"] = stabilizer.default_params()
     return found | {name: partial(run_all, params) for name, params in models.items()}
@@ -62,8 +62,8 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], 
     """Shares and delays by method, and the mean opening of the lids around a blink."""
     made = synthetic.batch(jax.random.key(5000 + seed), options.clips, options.frames)
     truth = np.asarray(made.truth)
-    lids, lips = opening.lids(truth), opening.lips(truth)
-    places = [(i, t) for i, row in enumerate(lids) for t in opening.blinks(row)]
+    lids, lips = eyelid_lip_opening.lids(truth), eyelid_lip_opening.lips(truth)
+    places = [(i, t) for i, row in enumerate(lids) for t in eyelid_lip_opening.blinks(row)]
     places = [(i, t) for i, t in places if 2 * NEAR <= t < options.frames - 2 * NEAR]
     if not places:
         raise SystemExit("no blink in the clips, expected more clips or frames")
@@ -74,10 +74,10 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], 
     rows, curves = {}, {"truth": around(lids)}
     for name, method in methods(options, seed).items():
         output = np.asarray(method(made.observed))
-        shut = opening.followed(opening.lids(output), lids, opening.near_blinks(lids))
-        talk = opening.followed(opening.lips(output), lips)
+        shut = eyelid_lip_opening.followed(eyelid_lip_opening.lids(output), lids, eyelid_lip_opening.near_blinks(lids))
+        talk = eyelid_lip_opening.followed(eyelid_lip_opening.lips(output), lips)
         rows[name] = {"lids": shut.share, "lids_delay": shut.delay, "lips": talk.share, "lips_delay": talk.delay}
-        curves[name] = around(opening.lids(output))
+        curves[name] = around(eyelid_lip_opening.lids(output))
         print(f"seed {seed}  {name:18}", "  ".join(f"{k} {v:.2f}" for k, v in rows[name].items()), flush=True)
     return rows, curves
 

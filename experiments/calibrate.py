@@ -24,8 +24,8 @@ import tyro
 from fhr_jax import calibrate, geometry, losses, metrics, pipeline, plots, stabilizer, weights
 from fhr_jax.data import faces
 from fhr_jax.data.examples import photographed_set
-from fhr_jax.data.film import film
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.synthetic.render_clip import render_clip
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.weights import Net
@@ -75,7 +75,7 @@ def on_clips(net: Net, key: jax.Array, options: Options) -> dict[str, Any]:
     rows: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in told}
     for i in range(options.clips):
         clip_key, film_key = jax.random.split(jax.random.fold_in(key, i))
-        shot = film(film_key, faces.clip(clip_key, options.frames), size=256)
+        shot = render_clip(film_key, faces.clip(clip_key, options.frames), size=256)
         images = np.asarray(np.round(255 * np.asarray(shot.images)), np.uint8)
         truth = np.asarray(shot.points)
         scale = CROP / float(geometry.landmark_square(jnp.asarray(truth[0]))[1])

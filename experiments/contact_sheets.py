@@ -15,7 +15,7 @@ from jaxtyping import UInt8
 
 from fhr_jax import augment, overlay
 from fhr_jax.data import examples, faces
-from fhr_jax.data.film import film
+from fhr_jax.data.synthetic.render_clip import render_clip
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder
 
@@ -78,7 +78,7 @@ def clip_sheet(options: Options) -> np.ndarray:
             scale=clip.view.scale * view.scale / first.view.scale,
         )
         clip = jax.tree.map(lambda leaf: leaf[::EVERY], clip._replace(view=move))
-        seen = film(camera_key, clip, size=options.size)
+        seen = render_clip(camera_key, clip, size=options.size)
         rows += [
             sheet(np.asarray(seen.images), None, options.columns),
             sheet(np.asarray(seen.images), np.asarray(seen.points), options.columns),

@@ -17,7 +17,8 @@ from tqdm import tqdm
 
 from fhr_jax import calibrate, evaluate, heatmap, metrics, pipeline, plots, weights
 from fhr_jax.data import examples
-from fhr_jax.data.records import Records, open_dataset
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import Records
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.weights import Net

@@ -38,13 +38,13 @@ from tqdm import tqdm
 
 from fhr_jax import augment, evaluate, log, train, weights
 from fhr_jax.data import examples, faces, loader
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS
 
 FULL, DEGRADATION = "full", "degradation"
-VARIANTS = (FULL, DEGRADATION, *faces.WITHOUT)
+VARIANTS = (FULL, DEGRADATION, *faces.ABLATIONS)
 REGIONS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
 
 
@@ -70,14 +70,14 @@ class Options:
 
 def make_prepare(key: jax.Array, size: int) -> examples.Prepare:
     """Batches {"index": (B,), "variant": ()} to examples: one compiled program for all variants."""
-    changes = [lambda face: face, lambda face: face, *faces.WITHOUT.values()]
+    changes = [lambda face: face, lambda face: face, *faces.ABLATIONS.values()]
 
     def prepare(step_key: jax.Array, batch: Any) -> examples.Examples:
         variant = batch["variant"]
         off = variant == VARIANTS.index(DEGRADATION)
         options = jax.tree.map(lambda on, none: jnp.where(off, none, on), augment.Photometric(), augment.OFF)
 
-        def change(face: faces.Face) -> faces.Face:
+        def change(face: faces.SyntheticFace) -> faces.SyntheticFace:
             return jax.lax.switch(variant, changes, face)
 
         return examples.rendered(key, size, change=change, options=options)(step_key, batch)

@@ -22,15 +22,15 @@ import numpy as np
 import tyro
 
 from fhr_jax import metrics, plots, stabilizer
-from fhr_jax.data.study import PAPER, RECOMMENDED, Study, fit_model, fit_models
+from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.scores import run_all, score
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer.judge import judge, run_all
 
 LATE = "paper's model, lambda_2 = 0"
 
 
 @dataclass(frozen=True)
-class Options(Study):
+class Options(BenchmarkOptions):
     """Measure motion landmark by landmark."""
 
     window: int = 80
@@ -47,7 +47,7 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Vi
     found = {}
     for name, track in tracks.items():
         moved = metrics.motion(track, test.truth, mask=test.mask)
-        found[name] = [np.asarray(jnp.nanmean(part, axis=0)) for part in moved] + [judge(track, test).delay]
+        found[name] = [np.asarray(jnp.nanmean(part, axis=0)) for part in moved] + [score(track, test).delay]
     return found, test, {name: np.asarray(track) for name, track in tracks.items()}
 
 

@@ -88,7 +88,7 @@ def read_errors(options: Options, net: str, truth: np.ndarray) -> np.ndarray:
     return evaluate.errors(evaluate.Predictions((), readings["argmax"], truth))
 
 
-def averages(nets: Sequence[weights.Net], faces: dict[str, np.ndarray], radius: int) -> dict[str, heatmap.Average]:
+def averages(nets: Sequence[weights.Net], faces: dict[str, np.ndarray], radius: int) -> dict[str, heatmap.MeanHeatmap]:
     """The maps of all nets for all faces, laid over each other."""
     config, affines, total = nets[0].config, faces["affines"], {}
     in_crop = faces["truth"] * affines[:, None, [0, 1], [0, 1]] + affines[:, None, :, 2]
@@ -97,7 +97,7 @@ def averages(nets: Sequence[weights.Net], faces: dict[str, np.ndarray], radius: 
         for part, maps in regression.maps(net, faces["images"], mirror=False):
             found = heatmap.decode(maps, sigma=config.sigma, method="two_sided")
             for centre, points in ((TRUTH, truth[part]), (FOUND, found)):
-                seen = heatmap.average(maps, points, radius=radius)
+                seen = heatmap.mean_heatmap(maps, points, radius=radius)
                 total[centre] = total[centre].plus(seen) if centre in total else seen
     return total
 

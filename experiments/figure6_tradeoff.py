@@ -32,34 +32,36 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data.study import PAPER, RECOMMENDED, Study, fit_model, fit_models
+from fhr_jax.benchmark import baselines
+from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.scores import Score, run_all, score
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
-from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.judge import Score, judge, run_all
 
 MILLISECONDS = 1000 / 30
 """Of a frame."""
 
 
 @dataclass(frozen=True)
-class Options(Study):
+class Options(BenchmarkOptions):
     """Sweep lambda_1."""
 
     lambdas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     """Of the smooth term, ascending, 1 among them."""
-    baselines: tuple[str, ...] = tuple(family.name for family in tuning.BASELINES)
+    baselines: tuple[str, ...] = tuple(family.name for family in baselines.BASELINES)
     """Names of those to tune."""
 
 
-def settings(family: tuning.Family, videos: stabilizer.Videos, lambdas: tuple[float, ...]) -> list[dict[str, Any]]:
+def settings(
+    family: baselines.BaselineFilter, videos: stabilizer.Videos, lambdas: tuple[float, ...]
+) -> list[dict[str, Any]]:
     """The best settings of a baseline at each lambda_1."""
     if family.ranges:
-        return [tuning.tune(family, videos, lambda1=value, starts=2, evaluations=100).settings for value in lambdas]
+        return [baselines.tune(family, videos, lambda1=value, starts=2, evaluations=100).settings for value in lambdas]
     # Nothing but windows to choose: the terms of the loss are the same for all lambdas.
     terms = []
     for choice in family.choices:
-        output = tuning.smooth(family, choice, videos.observed)
+        output = baselines.smooth(family, choice, videos.observed)
         terms.append(stabilization(output, videos.truth, mask=videos.mask))
     losses = [[float(t.euclidean + 10 * t.delay + value * t.smooth) for t in terms] for value in lambdas]
     return [dict(family.choices[int(np.argmin(row))]) for row in losses]
@@ -85,13 +87,13 @@ def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[
 def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
     """Scores of each method at each lambda_1; raw once."""
     train, test = options.videos(seed)
-    scores = {"raw": [judge(test.observed, test)]}
+    scores = {"raw": [score(test.observed, test)]}
     for name, found in sweep_models(options, seed, train).items():
-        scores[name] = [judge(run_all(found[value], test.observed), test, lambda1=value) for value in options.lambdas]
-    for family in tuning.BASELINES:
+        scores[name] = [score(run_all(found[value], test.observed), test, lambda1=value) for value in options.lambdas]
+    for family in baselines.BASELINES:
         if family.name in options.baselines:
             scores[family.name] = [
-                judge(tuning.smooth(family, chosen, test.observed), test, lambda1=value)
+                score(baselines.smooth(family, chosen, test.observed), test, lambda1=value)
                 for value, chosen in zip(options.lambdas, settings(family, train, options.lambdas), strict=True)
             ]
             print(f"seed {seed}: tuned {family.name}", flush=True)

@@ -32,11 +32,11 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import courses, track_noise
-from fhr_jax.data.study import Study, fit_models
+from fhr_jax.benchmark import baselines, motion_patterns
+from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
+from fhr_jax.benchmark.scores import run_all, score
+from fhr_jax.data.synthetic import detector_noise
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.judge import judge, run_all
 
 LIVELY = "test videos, the quarter of the frames that moves most"
 BEFORE = 10
@@ -44,7 +44,7 @@ BEFORE = 10
 
 
 @dataclass(frozen=True)
-class Options(Study):
+class Options(BenchmarkOptions):
     """Compare with the second-order filter."""
 
     draws: int = 24
@@ -55,14 +55,16 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], di
     """Scores by part and method; the outputs for the first observation of the course."""
     train, test = options.videos(seed)
     methods: dict[str, Callable[[jax.Array], jax.Array]] = {"raw": lambda observed: observed}
-    for family in (tuning.SECOND_ORDER, tuning.ONE_EURO):
-        methods[family.name] = partial(tuning.smooth, family, tuning.tune(family, train, evaluations=100).settings)
+    for family in (baselines.SECOND_ORDER, baselines.ONE_EURO):
+        methods[family.name] = partial(
+            baselines.smooth, family, baselines.tune(family, train, evaluations=100).settings
+        )
     models = fit_models(options, seed, train)
     methods |= {name: partial(run_all, params) for name, params in models.items()}
 
-    made = courses.course()
+    made = motion_patterns.motion_pattern()
     keys = jax.random.split(jax.random.key(1000 + seed), options.draws)
-    seen = jax.vmap(lambda key: track_noise.observe(key, made.truth, track_noise.Noise()))(keys)
+    seen = jax.vmap(lambda key: detector_noise.observe(key, made.truth, detector_noise.DetectorNoise()))(keys)
     known = stabilizer.as_videos(seen, jnp.broadcast_to(made.truth[None], seen.shape))
     speed = jnp.linalg.norm(jnp.diff(test.truth, axis=1, prepend=test.truth[:, :1]), axis=-1).mean(axis=-1)
     lively = test._replace(mask=test.mask & (speed >= jnp.quantile(speed[test.mask], 0.75)))
@@ -74,8 +76,8 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], di
         tracks[name] = np.asarray(output[0])
         for part, frames in made.parts.items():
             inside = jnp.zeros(known.mask.shape, bool).at[:, frames].set(True)
-            scores[part][name] = judge(output, known._replace(mask=inside))
-        scores[LIVELY][name] = judge(method(test.observed), lively)
+            scores[part][name] = score(output, known._replace(mask=inside))
+        scores[LIVELY][name] = score(method(test.observed), lively)
     return scores, tracks
 
 
@@ -97,7 +99,7 @@ def main(options: Options) -> None:
             print(f"  {name:16}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
     config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
     write_json(folder / "summary.json", {"options": config, "parts": summary})
-    made, tracks = courses.course(), results[0][1]
+    made, tracks = motion_patterns.motion_pattern(), results[0][1]
     for part, frames in made.parts.items():
         shown = (frames.start - BEFORE, frames.stop)
         name = part.replace(" ", "_")

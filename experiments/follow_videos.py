@@ -23,11 +23,11 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from fhr_jax import metrics, npz, pipeline, plots, weights
-from fhr_jax.data import video
-from fhr_jax.data.detector import Detector, cascade
+from fhr_jax.benchmark.steadiness import steadiness
+from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer.reference import steadiness
+from fhr_jax.pipeline.face_detector import Detector, cascade
 from fhr_jax.weights import Net
 
 OVERLAP = 0.5

@@ -52,7 +52,7 @@ from tqdm import tqdm
 
 from fhr_jax import crop, evaluate, heatmap, log, metrics, npz, plots, train, weights
 from fhr_jax.data import crops, examples, loader
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.demo import regression
 from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.errors import InputError
@@ -155,7 +155,7 @@ def learn(options: Options) -> None:
         marked = ({**numbers, **marks} for numbers in batches)
         with closing(batches), tqdm(total=options.steps, desc=f"{target}, seed {seed}", unit="step") as bar:
 
-            def tell(state: train.State, told: train.Metrics, bar: tqdm = bar) -> None:
+            def tell(state: train.TrainState, told: train.Metrics, bar: tqdm = bar) -> None:
                 bar.set_postfix_str(f"loss {float(told.loss):.3g}", refresh=False)
                 bar.update()
 
@@ -168,7 +168,7 @@ def net_path(options: Options, seed: int, target: str) -> Path:
     return options.out / f"{target}_{seed}.npz"
 
 
-def learned_from(options: Options, config: Config) -> tuple[loader.Source, examples.Prepare]:
+def learned_from(options: Options, config: Config) -> tuple[loader.IndexedSource, examples.Prepare]:
     """Synthetic faces, others for every seed, or the photographs; landmarks rounded for the conventional net."""
 
     def rendered(key: jax.Array, batch: Any) -> examples.Examples:

@@ -43,10 +43,10 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import protocol, tracks
+from fhr_jax.benchmark import compare_fits, protocol
+from fhr_jax.data.synthetic import tracks
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.markup import SEVEN_OF_68
-from fhr_jax.stabilizer import compare
 
 POINTS = {2: (30,), 14: SEVEN_OF_68, 136: tuple(range(68))}
 """Landmarks for each D: the tip of the nose, the 7, all."""
@@ -67,10 +67,10 @@ class Options:
     """Seconds of the processor instead of the wall, for machines that are busy with something else."""
     dims: tuple[int, ...] = (2, 14, 136)
     """D, some of 2, 14, 136."""
-    methods: tuple[str, ...] = tuple(compare.METHODS)
+    methods: tuple[str, ...] = tuple(compare_fits.METHODS)
     """Names from `stabilizer.compare.METHODS`."""
     source: str = "tracks"
-    """"tracks": synthetic; "300vw": the published predictions, see `fhr_jax.data.protocol`; or a folder."""
+    """"tracks": synthetic; "300vw": the published predictions, see `fhr_jax.benchmark.protocol`; or a folder."""
     videos: int = 12
     """Synthetic clips."""
     frames: int = 400
@@ -91,7 +91,7 @@ def main(options: Options) -> None:
         fits: dict[str, stabilizer.Fit] = {}
         for name in options.methods:
             clock = time.process_time if options.processor_time else time.perf_counter
-            fits |= stabilizer.compare_fits(some, seconds=options.seconds, methods=(name,), clock=clock)
+            fits |= compare_fits.compare_fits(some, seconds=options.seconds, methods=(name,), clock=clock)
             _tell(name, fits[name])
         summary["fits"][str(size)] = _summary(fits)
         write_json(folder / "summary.json", summary)
@@ -125,7 +125,9 @@ def _summary(fits: dict[str, stabilizer.Fit]) -> dict:
     lowest = {name: fit.history.loss[-1] for name, fit in fits.items()}
     winner = min(lowest, key=lowest.__getitem__)
     near = lowest[winner] * (1 + ALIKE)
-    tied = [lowest[name] for name in (compare.TIED, compare.STARTS, compare.TIED_COOLED) if name in lowest]
+    tied = [
+        lowest[name] for name in (compare_fits.TIED, compare_fits.STARTS, compare_fits.TIED_COOLED) if name in lowest
+    ]
     return {
         "winner": winner,
         "best": lowest,

@@ -5,7 +5,7 @@ what that takes off is its noise. The synthetic clips are cropped frame by frame
 are those of `data.protocol`: real tracks with transplanted noise, synthetic ones with their exact truth. They depend
 much on which videos a seed draws, more than anything else that is compared here.
 
-Paper:    none; the constants of `fhr_jax.data.tracks` and `track_noise` rest on this.
+Paper:    none; the constants of `fhr_jax.data.synthetic.tracks` and `track_noise` rest on this.
 Command:  FHR_JAX_DATA=folder python experiments/match_tracks.py --out runs/match_tracks
 Cost:     about eight minutes on 2 busy cores; with --seeds 0 two.
 Figures:  with the synthetic tracks of 083f3dc (heads and draws have changed a little since).
@@ -27,15 +27,15 @@ import numpy as np
 import tyro
 from scipy.signal import welch
 
-from fhr_jax.data import protocol, tracks
+from fhr_jax.benchmark import baselines, protocol
 from fhr_jax.data.faces import motion
+from fhr_jax.data.synthetic import tracks
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
-from fhr_jax.plots.canvas import dress, figure, legend, looks, save
-from fhr_jax.stabilizer import tuning
+from fhr_jax.plots.canvas import figure, legend, save, series_styles, style_axes
 
 REGIONS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
-FILTERS = (tuning.RAW, tuning.ONE_EURO, tuning.ALPHA_BETA)
+FILTERS = (baselines.RAW, baselines.ONE_EURO, baselines.ALPHA_BETA)
 PIECE = 128
 """Frames of a piece of which a power spectrum is taken."""
 
@@ -139,15 +139,15 @@ def statistics(parts: list[Part]) -> Iterator[tuple[str, float]]:
         yield f"track, power from {low:g} to {high:g} Hz, rms^2 / Hz", float(np.median(power[:, inside].mean(axis=1)))
 
 
-def judged(source: str | list[protocol.Source], seeds: int) -> dict[str, dict[str, list[float]]]:
+def judged(source: str | list[protocol.TrackSource], seeds: int) -> dict[str, dict[str, list[float]]]:
     """Losses of each filter, tuned on the training videos of each seed, there and on the test videos."""
     losses: dict[str, dict[str, list[float]]] = {family.name: {"train": [], "test": []} for family in FILTERS}
     for seed in range(seeds):
         split = protocol.make(seed, source=source)
         train, test = protocol.batch(split.train), protocol.batch(split.test)
         for family in FILTERS:
-            tuned = tuning.tune(family, train)
-            output = tuning.smooth(family, tuned.settings, test.observed)
+            tuned = baselines.tune(family, train)
+            output = baselines.smooth(family, tuned.settings, test.observed)
             losses[family.name]["train"].append(tuned.loss)
             losses[family.name]["test"].append(float(stabilization(output, test.truth, mask=test.mask).total))
     for name, values in losses.items():
@@ -211,7 +211,7 @@ def _spectra(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
 def _draw(parts: dict[str, list[Part]], path: Path) -> None:
     canvas = figure(7.0, 4.2)
     axes = canvas.subplots()
-    for (name, videos), look in zip(parts.items(), looks(parts).values(), strict=True):
+    for (name, videos), look in zip(parts.items(), series_styles(parts).values(), strict=True):
         frequency, power = _spectra(videos)
         low, middle, high = np.percentile(power[:, 1:], [20, 50, 80], axis=0)
         axes.fill_between(frequency[1:], low, high, color=look.colour, alpha=0.2, linewidth=0)
@@ -219,7 +219,9 @@ def _draw(parts: dict[str, list[Part]], path: Path) -> None:
             frequency[1:], middle, color=look.colour, linestyle=look.dashes, label=f"{name}, median and 20 to 80 %"
         )
     axes.set_yscale("log")
-    dress(axes, x="Hz", y="power of the track, noise rms² / Hz", title="synthetic tracks against published predictions")
+    style_axes(
+        axes, x="Hz", y="power of the track, noise rms² / Hz", title="synthetic tracks against published predictions"
+    )
     legend(canvas, axes)
     save(canvas, path)
 

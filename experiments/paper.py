@@ -21,13 +21,16 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import augment, log
-from fhr_jax.data import crops, examples, held_out, loader
-from fhr_jax.data.records import Records, open_dataset
+from fhr_jax.data import crops, examples, loader
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import Records
+from fhr_jax.data.sources import holdout
 from fhr_jax.errors import InputError
-from fhr_jax.files import alone, output_folder
+from fhr_jax.files import folder_lock, output_folder
 from fhr_jax.hourglass import Config
-from fhr_jax.train import Recipe, face_mesh
-from fhr_jax.train.run import Plan, Progress, run
+from fhr_jax.sharding import device_mesh
+from fhr_jax.train import Recipe
+from fhr_jax.train.run import Progress, TrainPlan, run
 
 CONFIG = Config(crop=256, heatmap=128, stacks=4, features=128, units=2, sigma=3.0, depth=4, landmarks=68)
 RECIPE = Recipe(loss="squared", method="rmsprop", rate=2.5e-4, schedule="constant", clip=None, batch=6)
@@ -64,7 +67,7 @@ class Options:
 class Data(NamedTuple):
     """What a plan needs of the data."""
 
-    source: loader.Source
+    source: loader.IndexedSource
     prepare: examples.Prepare
     held_out: examples.Examples
 
@@ -86,11 +89,11 @@ def photographs(options: Options, config: Config) -> tuple[crops.Crops, Records]
         raise InputError("--data names no photographs")
     records = open_dataset(options.data, directory=options.directory, split=options.split)
     if options.validate_on is None:
-        learn, validate = held_out.hold_out(records, 64, seed=options.seed, name=options.data)
+        learn, validate = holdout.split_holdout(records, 64, seed=options.seed, name=options.data)
     else:
         learn = records
         others = open_dataset(options.data, directory=options.directory, split=options.validate_on)
-        validate = held_out.some(others, 64, seed=options.seed)
+        validate = holdout.some(others, 64, seed=options.seed)
     return crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=config.landmarks), validate
 
 
@@ -105,8 +108,8 @@ def train(options: Options, config: Config, recipe: Recipe, faces: Data) -> Path
     log.same_run(output_folder(options.out), fixed)
     log.write_config(options.out, fixed)
     number = EPOCH if options.data is None else len(faces.source)
-    mesh = face_mesh(recipe.batch, None if recipe.batch % jax.device_count() == 0 else 1)
-    plan = Plan(
+    mesh = device_mesh(None if recipe.batch % jax.device_count() == 0 else 1, batch=recipe.batch)
+    plan = TrainPlan(
         config=config,
         recipe=recipe,
         steps=max(1, options.epochs * number // recipe.batch),
@@ -117,7 +120,7 @@ def train(options: Options, config: Config, recipe: Recipe, faces: Data) -> Path
         workers=options.workers if options.data is not None else 0,
         mesh=mesh if mesh.devices.size > 1 else None,
     )
-    with alone(options.out), tqdm(total=plan.steps, unit="step") as bar:
+    with folder_lock(options.out), tqdm(total=plan.steps, unit="step") as bar:
 
         def report(progress: Progress) -> None:
             bar.update(progress.step - bar.n)

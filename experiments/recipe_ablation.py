@@ -34,12 +34,12 @@ from tqdm import tqdm
 
 from fhr_jax import evaluate, log, plots, weights
 from fhr_jax.data import examples, loader
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
-from fhr_jax.files import alone, output_folder, write_json
+from fhr_jax.files import folder_lock, output_folder, write_json
 from fhr_jax.hourglass import PRESETS
 from fhr_jax.train import PAPER, Recipe
-from fhr_jax.train.run import Plan, run
+from fhr_jax.train.run import TrainPlan, run
 
 CHANGES: dict[str, dict[str, Any]] = {
     "the paper's": {},
@@ -86,7 +86,7 @@ def learn(options: Options, name: str, seed: int, held_out: examples.Examples) -
     config, recipe = PRESETS[options.preset], recipes()[name]
     folder = options.out / f"{list(CHANGES).index(name)}_seed{seed}"
     steps = max(1, options.images // recipe.batch)
-    plan = Plan(
+    plan = TrainPlan(
         config=config,
         recipe=recipe,
         steps=steps,
@@ -98,7 +98,7 @@ def learn(options: Options, name: str, seed: int, held_out: examples.Examples) -
         save_every=max(1, steps // 8),
     )
     if not (folder / "net.npz").exists():
-        with alone(output_folder(folder)), tqdm(total=steps, desc=f"{name}, seed {seed}") as bar:
+        with folder_lock(output_folder(folder)), tqdm(total=steps, desc=f"{name}, seed {seed}") as bar:
             run(folder, plan, report=lambda progress: bar.update(progress.step - bar.n))
     return folder
 

@@ -32,7 +32,7 @@ from fhr_jax.data import faces
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.markup import FACE68
-from fhr_jax.plots.canvas import dress, figure, legend, looks, save
+from fhr_jax.plots.canvas import figure, legend, save, series_styles, style_axes
 
 Shapes = Float[np.ndarray, "n 68 2"]
 
@@ -150,7 +150,7 @@ def plot(found: Comparison, path: Path) -> None:
     """Both means with circles of their spread, and what is left against the number of components."""
     canvas = figure(11.0, 5.6)
     left, right = canvas.subplots(1, 2)
-    rows = zip(found.means, found.spreads, looks(["synthetic", "real"]).items(), strict=True)
+    rows = zip(found.means, found.spreads, series_styles(["synthetic", "real"]).items(), strict=True)
     for mean, spread, (name, look) in rows:
         for number, edge in enumerate(FACE68.edges):
             left.plot(*mean[list(edge)].T, color=look.colour, linewidth=1, label=None if number else name)
@@ -158,11 +158,11 @@ def plot(found: Comparison, path: Path) -> None:
             left.add_patch(Circle(tuple(point), radius, fill=False, color=look.colour, linewidth=0.7))
     left.invert_yaxis()
     left.set_aspect("equal")
-    dress(left, x="inter-ocular distances", y="inter-ocular distances", title="means, circles of the spread")
-    for values, look in zip((found.error, found.own), looks(["synthetic", "real"]).values(), strict=True):
+    style_axes(left, x="inter-ocular distances", y="inter-ocular distances", title="means, circles of the spread")
+    for values, look in zip((found.error, found.own), series_styles(["synthetic", "real"]).values(), strict=True):
         right.plot(found.components, 100 * values, color=look.colour, marker=look.marker)
     right.set_ylim(bottom=0)
-    dress(right, x="components", y="% of the inter-ocular distance", title="left of real shapes")
+    style_axes(right, x="components", y="% of the inter-ocular distance", title="left of real shapes")
     legend(canvas, left)
     save(canvas, path)
 

@@ -1,6 +1,6 @@
 """What each ingredient of the stabilizer brings: held-out loss of baselines, the paper's model and those beyond it.
 
-Everything is tuned or fitted on the training videos of `fhr_jax.data.protocol` by the same loss (lambdas 1, 10, 1) and
+Everything is tuned or fitted on the training videos of `benchmark.protocol` by the same loss (lambdas 1, 10, 1) and
 judged on its test videos. Baselines: a grid and a simplex. The paper's model and the ingredients added to it: cooled
 L-BFGS from the paper's start. Those with a network: Adam, once from a start read off the videos, and once
 (recommended) from the parameters that ship, which were fitted on synthetic tracks.
@@ -34,11 +34,12 @@ import numpy as np
 import tyro
 
 from fhr_jax import markup, plots, stabilizer
-from fhr_jax.data.study import PAPER, RECOMMENDED, Study, kept
+from fhr_jax.benchmark import baselines
+from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, kept
+from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer import switch, tuning
-from fhr_jax.stabilizer.gradient import COOLING
-from fhr_jax.stabilizer.judge import Score, judge, over_seeds, run_all
+from fhr_jax.stabilizer.extensions import responsibilities
+from fhr_jax.stabilizer.fit.gradient import ANNEALING
 
 REGIONS = (markup.JAW, sum(markup.BROWS, ()), markup.NOSE_BRIDGE + markup.NOSE_BASE, sum(markup.EYES, ()))
 TARGET = 0.80
@@ -46,7 +47,7 @@ SHIPPED = "default_params(), not fitted"
 
 
 @dataclass(frozen=True)
-class Options(Study):
+class Options(BenchmarkOptions):
     """Compare the ingredients of the stabilizer."""
 
     only: tuple[str, ...] = ()
@@ -55,22 +56,24 @@ class Options(Study):
 
 def starts(key: jax.Array, videos: stabilizer.Videos) -> dict[str, stabilizer.Params]:
     """Where the fit of each model begins, ingredient by ingredient."""
-    paper, size = stabilizer.paper_start(videos), videos.truth[0, 0].size
+    paper, size = stabilizer.paper_init(videos), videos.truth[0, 0].size
     half = jnp.full(2, 0.5)
-    moving = paper._replace(motion=stabilizer.Motion(half, half, half))
+    moving = paper._replace(velocity=stabilizer.Velocity(half, half, half))
     region = np.full(size // 2, len(REGIONS))
     for number, points in enumerate(REGIONS):
         region[list(points)] = number
-    each, third = stabilizer.Switch(jnp.ones(())), jnp.full(3, 0.5)
-    three = stabilizer.paper_start(videos, components=3)
+    each, third = stabilizer.Responsibilities(jnp.ones(())), jnp.full(3, 0.5)
+    three = stabilizer.paper_init(videos, components=3)
     return {
         PAPER: paper,
         "+ motion": moving,
-        "+ motion, temperature": moving._replace(switch=switch.together(size, 10.0)),
-        "+ motion, by region": moving._replace(switch=switch.by_region(paper.basis, region)),
-        "+ motion, by direction": moving._replace(switch=each),
-        "+ motion, by direction, K = 3": three._replace(switch=each, motion=stabilizer.Motion(third, third, third)),
-        "+ motion, by direction, network": stabilizer.extended_start(key, videos),
+        "+ motion, temperature": moving._replace(responsibilities=responsibilities.single_group(size, 10.0)),
+        "+ motion, by region": moving._replace(responsibilities=responsibilities.by_region(paper.basis, region)),
+        "+ motion, by direction": moving._replace(responsibilities=each),
+        "+ motion, by direction, K = 3": three._replace(
+            responsibilities=each, velocity=stabilizer.Velocity(third, third, third)
+        ),
+        "+ motion, by direction, network": stabilizer.extended_init(key, videos),
         RECOMMENDED: stabilizer.default_params(),
     }
 
@@ -81,14 +84,14 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, f
     scores, seen = {}, {}
 
     def note(name: str, output: jax.Array, loss: float) -> None:
-        scores[name], seen[name] = judge(output, test), loss
+        scores[name], seen[name] = score(output, test), loss
         print(f"seed {seed}  {name:42} {loss:7.1f} seen {scores[name].loss:7.1f} held out", flush=True)
 
-    for family in (tuning.RAW, *tuning.BASELINES, *tuning.REFERENCES):
+    for family in (baselines.RAW, *baselines.BASELINES, *baselines.REFERENCES):
         if options.only and family.name not in options.only:
             continue
-        tuned = tuning.tune(family, train)
-        note(family.name, tuning.smooth(family, tuned.settings, test.observed), tuned.loss)
+        tuned = baselines.tune(family, train)
+        note(family.name, baselines.smooth(family, tuned.settings, test.observed), tuned.loss)
     key = jax.random.key(seed)
     for name, start in starts(key, train).items():
         if options.only and name not in options.only:
@@ -96,21 +99,21 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, f
 
         def fit(start: stabilizer.Params = start) -> stabilizer.Params:
             if start.recurrent is None:
-                return stabilizer.fit_gradient(train, start=start, temperatures=COOLING, steps=options.steps).params
+                return stabilizer.fit_gradient(train, start=start, temperatures=ANNEALING, steps=options.steps).params
             return stabilizer.fit_recommended(train, start=start, steps=options.steps).params
 
         params = kept(options.fits or options.out, name, seed, fit)
-        note(name, run_all(params, test.observed), judge(run_all(params, train.observed), train).loss)
+        note(name, run_all(params, test.observed), score(run_all(params, train.observed), train).loss)
     if SHIPPED in options.only or not options.only:
         params = stabilizer.default_params()
-        note(SHIPPED, run_all(params, test.observed), judge(run_all(params, train.observed), train).loss)
+        note(SHIPPED, run_all(params, test.observed), score(run_all(params, train.observed), train).loss)
     return scores, seen
 
 
 def report(options: Options, results: list[tuple[dict[str, Score], dict[str, float]]]) -> None:
     """Print the table of these seeds, write it and the plot."""
-    causal = [family.name for family in tuning.BASELINES if family.name in results[0][0]]
-    limits = [family.name for family in tuning.REFERENCES if family.name in results[0][0]]
+    causal = [family.name for family in baselines.BASELINES if family.name in results[0][0]]
+    limits = [family.name for family in baselines.REFERENCES if family.name in results[0][0]]
     table: dict[str, dict[str, dict[str, Any]]] = {}
     for name in results[0][0]:
         # A ratio to the best baseline of the same seed: seeds differ in how hard they are.

@@ -23,9 +23,9 @@ from typing import Any
 import tyro
 
 from fhr_jax import plots
-from fhr_jax.data.study import Study, fit_model, fit_models
+from fhr_jax.benchmark.options import BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer.judge import Score, judge, over_seeds, run_all
 
 WHOLE = "whole loss"
 LOSSES: dict[str, dict[str, Any]] = {
@@ -37,7 +37,7 @@ LOSSES: dict[str, dict[str, Any]] = {
 
 
 @dataclass(frozen=True)
-class Options(Study):
+class Options(BenchmarkOptions):
     """Fit with and without the terms of the loss."""
 
 
@@ -45,13 +45,13 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
     """Scores by "model: loss"."""
     train, test = options.videos(seed)
     whole = fit_models(options, seed, train)
-    scores, steps = {"raw": judge(test.observed, test)}, max(options.steps // 3, 1)
+    scores, steps = {"raw": score(test.observed, test)}, max(options.steps // 3, 1)
     for name, weights in LOSSES.items():
         for model, params in whole.items():
             if weights:
                 params = fit_model(model, train, start=params, steps=steps, **weights).params
-            score = scores[f"{model}: {name}"] = judge(run_all(params, test.observed), test)
-            print(f"seed {seed}  {model}: {name}  NRMSE {score.nrmse:.3f}  stability {score.stability:.3f}", flush=True)
+            found = scores[f"{model}: {name}"] = score(run_all(params, test.observed), test)
+            print(f"seed {seed}  {model}: {name}  NRMSE {found.nrmse:.3f}  stability {found.stability:.3f}", flush=True)
     return scores
 
 

@@ -36,10 +36,12 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import crop, log, metrics, npz, pipeline, plots, stabilizer, weights
-from fhr_jax.data import boxes, loader
+from fhr_jax.data import loader
 from fhr_jax.data.crops import Crops
-from fhr_jax.data.held_out import Subset
-from fhr_jax.data.records import Frames, Records, Run, encoded, open_dataset
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import FrameRun, Frames, Records, encoded
+from fhr_jax.data.sources import boxes
+from fhr_jax.data.sources.holdout import Subset
 from fhr_jax.errors import InputError
 from fhr_jax.evaluate import LIMIT
 from fhr_jax.files import output_folder, write_json
@@ -158,7 +160,7 @@ def follow(options: Options, nets: Nets, records: Frames, boxed: Records, split:
             yield path
 
 
-def tracks(options: Options, nets: Nets, records: Records, boxed: Records, run: Run) -> dict[str, np.ndarray]:
+def tracks(options: Options, nets: Nets, records: Records, boxed: Records, run: FrameRun) -> dict[str, np.ndarray]:
     """The number of each frame, its true landmarks, and those of every row, in image pixels."""
     here = [encoded(records, i) for i in range(run.start, run.stop)]
     result = {"frame": np.array([each["frame"] for each in here]), "truth": np.stack([each["points"] for each in here])}

@@ -50,7 +50,7 @@ class Options:
 class Seen(NamedTuple):
     """Faces with what was found on them: landmarks (N, 68, 2) true and found in crop pixels, and which are visible."""
 
-    face: faces.Face
+    face: faces.SyntheticFace
     truth: Float[np.ndarray, "n 68 2"]
     found: Float[np.ndarray, "n 68 2"]
     visible: Bool[np.ndarray, "n 68"]
@@ -70,7 +70,7 @@ def look(options: Options) -> Seen:
     return Seen(*jax.tree.map(lambda *leaves: np.concatenate(leaves)[: options.number], *parts))
 
 
-def groups(face: faces.Face, visible: Bool[np.ndarray, "n 68"]) -> dict[str, Bool[np.ndarray, " n"]]:
+def groups(face: faces.SyntheticFace, visible: Bool[np.ndarray, "n 68"]) -> dict[str, Bool[np.ndarray, " n"]]:
     """Which faces belong to each group."""
     yaw, pitch, roll = (np.degrees(face.pose[:, i]) for i in range(3))
     looks, turned = face.appearance, np.abs(yaw)

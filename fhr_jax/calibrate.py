@@ -104,7 +104,7 @@ def fit(seen: Seen) -> Calibration:
     start = np.concatenate([[np.log(max(mean_square, 1e-6) / 2), 1.0, 0.1, 1.0, 1.0], np.zeros(landmarks)])
     found = scipy.optimize.minimize(in_double, start, jac=True, method="L-BFGS-B", options={"maxiter": 500})
     result = numbers(jnp.asarray(found.x, jnp.float32))
-    variance = calibration.variance(heatmap.calibrate(result, spread))
+    variance = calibration.variance(heatmap.error_covariance(result, spread))
     return result._replace(typical=jnp.median(variance))
 
 
@@ -119,7 +119,7 @@ def reliability(
 ) -> Reliability:
     """Compare predictions with errors on faces that were not fitted on."""
     spread, errors = jnp.asarray(seen.spread), jnp.asarray(seen.errors)
-    covariance = heatmap.calibrate(fitted, spread)
+    covariance = heatmap.error_covariance(fitted, spread)
     variance = np.asarray(calibration.variance(covariance), np.float64).ravel()
     distance = np.asarray(calibration.squared_distance(covariance, errors)).ravel()
     square = (np.asarray(errors, np.float64) ** 2).mean(axis=-1).ravel()

@@ -98,7 +98,7 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
 
 
 @contextmanager
-def alone(folder: Path) -> Generator[None]:
+def folder_lock(folder: Path) -> Generator[None]:
     """Keep other processes that ask for the same out of a folder; where the system has no locks, nobody.
 
     Raises:

@@ -6,11 +6,15 @@ because the default is TF32 or bf16 on accelerators and loses pixels at image sc
 """
 
 import jax.numpy as jnp
+import numpy as np
 from jax.lax import Precision
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Float32
 
 from fhr_jax.markup import Markup
 from fhr_jax.types import Affine, Points, Size
+
+CROP_SCALE = 1.3
+"""Side of the square crop over the longer side of the landmarks' box."""
 
 
 def apply(affine: Affine, points: Points) -> Points:
@@ -62,7 +66,7 @@ def similarity(
 
 
 def landmark_square(
-    points: Float[Array, "m 2"], *, scale: Float[Array, ""] | float = 1.3
+    points: Float[Array, "m 2"], *, scale: Float[Array, ""] | float = CROP_SCALE
 ) -> tuple[Float[Array, "2"], Float[Array, ""]]:
     """Centre (2,) and side () of the square crop of a face: the box of its landmarks, `scale` x its longer side."""
     low, high = points.min(axis=0), points.max(axis=0)
@@ -77,3 +81,9 @@ def mirror(points: Points, *, width: int, markup: Markup) -> Points:
 
 def _row(vector: Float[Array, "2"], points: Points) -> Array:
     return vector.reshape((1,) * (points.ndim - 1) + (2,))
+
+
+def box_of(points: Float[np.ndarray, "*t m 2"]) -> Float32[np.ndarray, "*t 4"]:
+    """The box (x, y, width, height) of landmarks."""
+    low, high = points.min(axis=-2), points.max(axis=-2)
+    return np.concatenate([low, high - low], axis=-1).astype(np.float32)

@@ -7,7 +7,7 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 """Parameters of glibc's `mallopt`, from its malloc.h."""
 
 
-def keep_freed() -> bool:
+def tune_malloc() -> bool:
     """Tell the system's allocator to keep what is freed, for the rest of this process.
 
     An update on a CPU asks for hundreds of megabytes, in one block, and frees it again. glibc gives blocks of that size

@@ -12,6 +12,9 @@
   nowhere else.
 """
 
+from collections.abc import Sequence
+
+import numpy as np
 from jaxtyping import Array, Float
 
 Points = Float[Array, "*batch m 2"]
@@ -28,3 +31,7 @@ Affine = Float[Array, "2 3"]
 
 Size = tuple[int, int]
 """(height, width) in pixels."""
+
+
+Box = Sequence[float | int] | np.ndarray
+"""(x, y, width, height) in image pixels: the smallest and largest coordinates of landmarks, as pixel centres."""

@@ -94,7 +94,7 @@ print("logits:", heatmap.decode(narrow, sigma=0.07, logits=True)[0], "(truth 4.3
 net = weights.load()
 spread = jnp.stack([k * jnp.eye(2) for k in (1.0, 1.2, 1.5, 2.0)])[:, None]
 landmarks = {"tip of the nose": 30, "corner of an eye": 36, "corner of the mouth": 48, "chin": 8}
-table = heatmap.calibrate(net.calibration, jnp.broadcast_to(spread, (4, 68, 2, 2)))
+table = heatmap.error_covariance(net.calibration, jnp.broadcast_to(spread, (4, 68, 2, 2)))
 print("standard deviation in crop pixels, for a peak 1, 1.2, 1.5 and 2 times as wide (in variance) as the target")
 for name, m in landmarks.items():
     print(f"{name:20}", np.round(np.sqrt(np.asarray(table[:, m, 0, 0])), 2))

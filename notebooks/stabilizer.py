@@ -24,8 +24,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from fhr_jax import filters, losses, metrics, stabilizer
-from fhr_jax.data import tracks
-from fhr_jax.data.track_noise import Noise
+from fhr_jax.data.synthetic import tracks
+from fhr_jax.data.synthetic.detector_noise import DetectorNoise
 
 # %% [markdown]
 # ## 1. What it does
@@ -34,7 +34,7 @@ from fhr_jax.data.track_noise import Noise
 # network. Here is the height of an upper lid. The filter sees one frame after the other, never the next one.
 
 # %%
-clip = tracks.sample(jax.random.key(3), 150, noise=Noise(level=1.2))
+clip = tracks.sample(jax.random.key(3), 150, noise=DetectorNoise(level=1.2))
 params = stabilizer.default_params()
 steady = stabilizer.run(params, clip.observed)
 
@@ -98,9 +98,9 @@ print(f"mouth, never observed: off by {farthest(slice(70, 80), slice(48, 68)):.1
 # %%
 train, test = (
     stabilizer.as_videos(made.observed, made.truth)
-    for made in (tracks.batch(jax.random.key(seed), 6, 150, noise=Noise(level=1.2)) for seed in (0, 1))
+    for made in (tracks.batch(jax.random.key(seed), 6, 150, noise=DetectorNoise(level=1.2)) for seed in (0, 1))
 )
-start = stabilizer.paper_start(train)
+start = stabilizer.paper_init(train)
 tied = stabilizer.fit_simplex(train, start=start, tied=True, evaluations=10_000, seconds=6)
 fits = {
     "L-BFGS, 412 numbers": stabilizer.fit_gradient(train, start=start, steps=1000, seconds=6),

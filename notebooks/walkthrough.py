@@ -24,7 +24,8 @@ import numpy as np
 from matplotlib import pyplot as plt
 
 from fhr_jax import filters, heatmap, hourglass, losses, metrics, pipeline, stabilizer, train, weights
-from fhr_jax.data import examples, faces, loader, tracks
+from fhr_jax.data import examples, faces, loader
+from fhr_jax.data.synthetic import tracks
 
 # %% [markdown]
 # ## 1. The fraction of a pixel

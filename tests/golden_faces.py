@@ -15,7 +15,7 @@ PATH = Path(__file__).parent / "golden" / "faces.png"
 SIZE, NUMBER = 64, 8
 
 
-def people() -> faces.Face:
+def people() -> faces.SyntheticFace:
     """The faces."""
     keys = jax.random.split(jax.random.key(0), NUMBER)
     return jax.jit(jax.vmap(lambda key: faces.fill(faces.sample(key))))(keys)

@@ -31,7 +31,7 @@ class Noise:
 
 
 def start():
-    return train.State(jnp.zeros((), jnp.int32), jnp.zeros(()), {}, {})
+    return train.TrainState(jnp.zeros((), jnp.int32), jnp.zeros(()), {}, {})
 
 
 def batches(workers):

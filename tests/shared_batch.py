@@ -45,8 +45,8 @@ def main(out, address=None, number=0):
     if address is not None:
         jax.distributed.initialize(address, 2, int(number))
     jax.config.update("jax_enable_x64", True)
-    mesh = train.face_mesh(BATCH) if len(jax.devices()) > 1 else None
-    sharding = None if mesh is None else train.spread(mesh)
+    mesh = device_mesh(batch=BATCH) if len(jax.devices()) > 1 else None
+    sharding = None if mesh is None else spread_sharding(mesh)
     batches = loader.batches(loader.Indices(0, 50), batch=BATCH, seed=3, sharding=sharding)
     method = optax.sgd(0.005, momentum=0.9)
     update = train.make_update(CONFIG, method, prepare, jax.random.key(1), average=0.99, dtype=jnp.float64, mesh=mesh)

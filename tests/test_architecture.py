@@ -7,13 +7,14 @@ from pathlib import Path
 import fhr_jax
 
 LAYERS = (
-    ("types", "markup", "errors", "files", "memory", "npz", "tensors"),
+    ("types", "markup", "errors", "files", "memory", "npz", "tensors", "sharding"),
     ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs"),
     ("crop", "augment", "stabilizer", "exported", "weights"),
     ("data", "pipeline", "torch_weights"),
     ("checkpoint", "export", "log", "plots", "overlay"),
     ("train", "evaluate", "calibrate"),
-    ("demo", "report"),
+    ("benchmark",),
+    ("demo",),
     ("cli",),
 )
 ORDER = {name: level for level, names in enumerate(LAYERS) for name in names}

@@ -27,7 +27,7 @@ def test_sums_and_numbers_agree_with_loops_over_all_pixels():
     maps = rng.normal(size=(2, 9, 7, 3)).astype(np.float32)
     centres = (rng.uniform(size=(2, 3, 2)) * [9, 11] - 1.5).astype(np.float32)  # some outside
     centres[1, 2] = np.nan
-    ours = heatmap.average(jnp.asarray(maps), jnp.asarray(centres), radius=3, per_pixel=2)
+    ours = heatmap.mean_heatmap(jnp.asarray(maps), jnp.asarray(centres), radius=3, per_pixel=2)
     total, number = oracle.average(maps, centres, 3, 2)
     np.testing.assert_allclose(ours.total, total, atol=1e-5)
     np.testing.assert_array_equal(ours.number, number)
@@ -38,7 +38,7 @@ def test_sums_and_numbers_agree_with_loops_over_all_pixels():
 
 def test_gaussians_at_fractions_of_a_pixel_average_to_the_gaussian():
     maps, centres = drawn()
-    found = heatmap.average(maps, jnp.asarray(centres), radius=4, per_pixel=4).mean
+    found = heatmap.mean_heatmap(maps, jnp.asarray(centres), radius=4, per_pixel=4).mean
     expected = np.exp(-places(4, 4) / (2 * SIGMA**2))
     assert np.isfinite(found).all()
     # A cell is the mean over its width of a quarter of a pixel.
@@ -49,7 +49,7 @@ def test_gaussians_at_fractions_of_a_pixel_average_to_the_gaussian():
 def test_rounded_targets_average_to_stairs():
     """What lies at u from the true landmark lies at u rounded to whole pixels from the rounded one."""
     maps, centres = drawn(20_000, rounded=True)
-    found = heatmap.average(maps, jnp.asarray(centres), radius=3, per_pixel=4).mean
+    found = heatmap.mean_heatmap(maps, jnp.asarray(centres), radius=3, per_pixel=4).mean
     steps = np.arange(-12, 13) / 4
     clear = steps % 1 != 0.5  # cells that no edge of a stair goes through
     profile = np.exp(-(np.round(steps) ** 2) / (2 * SIGMA**2))
@@ -59,7 +59,7 @@ def test_rounded_targets_average_to_stairs():
 
 def test_where_nothing_falls_the_mean_is_nan():
     maps = jnp.ones((1, 9, 9, 1))
-    found = heatmap.average(maps, jnp.full((1, 1, 2), 4.0), radius=2, per_pixel=2).mean
+    found = heatmap.mean_heatmap(maps, jnp.full((1, 1, 2), 4.0), radius=2, per_pixel=2).mean
     assert np.isfinite(found[::2, ::2]).all()
     assert np.isnan(found[1::2]).all()
     assert np.isnan(found[:, 1::2]).all()
@@ -68,4 +68,4 @@ def test_where_nothing_falls_the_mean_is_nan():
 @pytest.mark.parametrize(("radius", "per_pixel", "number"), [(0, 4, 1), (3, 0, 1), (3, 4, 2)])
 def test_wrong_arguments(radius, per_pixel, number):
     with pytest.raises(InputError, match=r"heatmap\.average"):
-        heatmap.average(jnp.ones((1, 9, 9, 2)), jnp.zeros((number, 2, 2)), radius=radius, per_pixel=per_pixel)
+        heatmap.mean_heatmap(jnp.ones((1, 9, 9, 2)), jnp.zeros((number, 2, 2)), radius=radius, per_pixel=per_pixel)

@@ -71,7 +71,7 @@ def test_the_covariance_is_that_of_errors_drawn_from_the_model():
     shape = (40_000, LANDMARKS, 2, 1)
     errors = (root @ (rng.normal(size=shape) / np.sqrt(rng.chisquare(9, size=(*shape[:2], 1, 1)) / 9)))[..., 0]
     measured = np.einsum("nmi,nmj->mij", errors, errors) / len(errors)
-    ours = np.asarray(heatmap.calibrate(truth, jnp.asarray(many.spread[:1])))[0]
+    ours = np.asarray(heatmap.error_covariance(truth, jnp.asarray(many.spread[:1])))[0]
     np.testing.assert_allclose(ours, measured, atol=0.04 * np.trace(measured, axis1=-2, axis2=-1).max())
 
 
@@ -102,10 +102,10 @@ def test_ellipses_hold_the_share_that_they_say(share):
 def test_any_spread_gives_a_covariance(first, second, angle, bend):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     spread = np.broadcast_to(turn @ np.diag([first, second]) @ turn.T, (LANDMARKS, 2, 2))
-    covariance = heatmap.calibrate(numbers(bend=bend), jnp.asarray(spread, jnp.float32))
+    covariance = heatmap.error_covariance(numbers(bend=bend), jnp.asarray(spread, jnp.float32))
     assert np.isfinite(covariance).all()
     assert (np.linalg.eigvalsh(np.asarray(covariance, np.float64)) > 0).all()
-    trust = np.asarray(heatmap.trust(numbers(), covariance))
+    trust = np.asarray(heatmap.confidence_weights(numbers(), covariance))
     assert (trust > 0).all()
     assert (trust <= 1).all()
 
@@ -114,18 +114,22 @@ def test_gradients_are_right_and_finite_where_the_peak_is_round():
     with jax.enable_x64(True):
         spread = jnp.asarray(spreads(3), jnp.float64) + jnp.asarray([[0.3, 0.1], [0.1, 0.0]])[None, None]
         given = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), numbers())
-        check_grads(lambda c: heatmap.calibrate(given, jnp.asarray(c)), (spread,), order=1, modes=("rev",), rtol=1e-4)
+        check_grads(
+            lambda c: heatmap.error_covariance(given, jnp.asarray(c)), (spread,), order=1, modes=("rev",), rtol=1e-4
+        )
     for round_peak in (1.0, 2.5):
         spread = jnp.broadcast_to(round_peak * jnp.eye(2), (LANDMARKS, 2, 2))
-        gradient = jax.grad(lambda c: heatmap.calibrate(numbers(), c).sum())(spread)
+        gradient = jax.grad(lambda c: heatmap.error_covariance(numbers(), c).sum())(spread)
         assert np.isfinite(gradient).all()
 
 
 def test_trust_falls_with_the_predicted_deviation():
     one = numbers(typical=2.0)
     covariance = jnp.stack([k * jnp.eye(2) for k in (0.5, 2.0, 8.0, 200.0)])
-    np.testing.assert_allclose(heatmap.trust(one, covariance), [1, 1, 0.5, 0.1], rtol=1e-5)
-    np.testing.assert_allclose(heatmap.trust(one, covariance[None])[0], heatmap.trust(one, covariance))
+    np.testing.assert_allclose(heatmap.confidence_weights(one, covariance), [1, 1, 0.5, 0.1], rtol=1e-5)
+    np.testing.assert_allclose(
+        heatmap.confidence_weights(one, covariance[None])[0], heatmap.confidence_weights(one, covariance)
+    )
 
 
 # The fit

@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from fhr_jax import cli, npz, pipeline, weights
-from fhr_jax.data import pts
-from fhr_jax.data.datasets import left_out
+from fhr_jax.data import skipped
+from fhr_jax.data.io import pts
 from tests.nets import random_net
 from tests.test_evaluate import write
 from tests.test_pipeline import SHAPE, pattern, read_pattern
@@ -114,7 +114,7 @@ def test_a_bad_photograph_is_left_out_and_told(tmp_path, photographs, net, capsy
     out = tmp_path / "out"
     assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
     assert f"left out: d.png: {message}" in capsys.readouterr().out
-    assert message in dict(left_out.read(out))["d.png"]
+    assert message in dict(skipped.read(out))["d.png"]
     assert json.loads((out / "summary.json").read_text())["images"] == number - 1
 
 

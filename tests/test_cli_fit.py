@@ -36,7 +36,7 @@ def test_the_result_improves_on_the_start_and_smooth_takes_it(folder, tmp_path, 
     assert len(history["seconds"]) == len(history["evaluations"]) == len(history["loss"])
     params = stabilizer.load(out / "params.npz")
     assert params.noise.shape == (10,)
-    for part in (params.motion, params.recurrent, params.tail):
+    for part in (params.velocity, params.recurrent, params.outliers):
         assert (part is not None) == (model == "recommended")
     steady = tmp_path / "steady.npz"
     assert cli.main(["smooth", str(folder / "0.npz"), str(steady), "--params", str(out / "params.npz")]) == 0

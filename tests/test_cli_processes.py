@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import log, weights
-from fhr_jax.data import pts
+from fhr_jax.data.io import pts
 
 STEPS = 40
 

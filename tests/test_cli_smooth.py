@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, npz, stabilizer
-from fhr_jax.data import landmark_files, openface, pts
+from fhr_jax.data.io import landmark_files, openface, pts
 from tests.test_landmark_files import csv_text
 
 LANDMARKS = 4

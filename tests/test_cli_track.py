@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, npz, pipeline, weights
-from fhr_jax.data import openface, video
+from fhr_jax.data.io import openface, video
 from tests.nets import random_net
 from tests.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
 

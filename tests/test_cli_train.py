@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, log, weights
-from fhr_jax.data import pts
-from fhr_jax.files import alone
+from fhr_jax.data.io import pts
+from fhr_jax.files import folder_lock
 from fhr_jax.train import run
 from tests.nets import random_net, shared_programs, stopped_after
 
@@ -162,7 +162,7 @@ def test_a_dry_run_counts_and_leaves_nothing(photographs, tmp_path, capsys):
 def test_two_runs_at_once_are_refused(photographs, tmp_path, capsys):
     out = tmp_path / "run"
     out.mkdir()
-    with alone(out):
+    with folder_lock(out):
         assert cli.main(_command(photographs, out)) == 2
     assert "another process is at work there" in capsys.readouterr().err
 

@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from fhr_jax import crop, geometry, pipeline
-from fhr_jax.data import crops, images, pts
-from fhr_jax.data.datasets.tree import Pair
-from fhr_jax.data.folders import FolderPhotographs
-from fhr_jax.data.held_out import Subset
+from fhr_jax.data import crops
+from fhr_jax.data.io import images, pts
+from fhr_jax.data.io.file_tree import Pair
+from fhr_jax.data.sources.holdout import Subset
+from fhr_jax.data.sources.user_folder import FolderPhotographs
 from fhr_jax.errors import InputError
 
 
@@ -178,8 +179,8 @@ def test_reading_computes_nothing_with_jax(folder):
     """A worker that touched JAX would take memory of the accelerator. Here JAX has no device at all."""
     code = f"""
 from fhr_jax.data import crops
-from fhr_jax.data.datasets.tree import Pair
-from fhr_jax.data.folders import FolderPhotographs
+from fhr_jax.data.io.file_tree import Pair
+from fhr_jax.data.sources.user_folder import FolderPhotographs
 from pathlib import Path
 folder = Path({str(folder)!r})
 records = FolderPhotographs(folder, [Pair("plain.jpg", folder / "plain.jpg", folder / "plain.jpg.pts")])

@@ -5,20 +5,21 @@ import pytest
 from PIL import Image
 
 from fhr_jax import cli
-from fhr_jax.data.datasets import build, finish, leave_out, left_out
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data import skipped
+from fhr_jax.data.datasets.build.run import exclusions, finalize, run
+from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests import trees
 
 
 def built(name, tree, tmp_path, **options):
     """What is left out, as a dict, and the folder; every line is one line and names its file once."""
-    folder = build.build(name, tree, tmp_path / "out", **options)
-    found = left_out.read(folder)
+    folder = run.build(name, tree, tmp_path / "out", **options)
+    found = skipped.read(folder)
     for left in found:
         assert "\n" not in left.file + left.reason
         assert str(tmp_path) not in left.reason
-    assert finish.read_summary(folder)["left_out"] == len(found)
+    assert finalize.read_summary(folder)["left_out"] == len(found)
     return dict(found), folder
 
 
@@ -49,7 +50,7 @@ def test_broken_pts(tmp_path, damage, reason):
     assert said.startswith("100032540_1.PTS: ")
     assert reason in said
     assert len(open_dataset(folder, split="train")) == 6
-    assert finish.read_summary(folder)["splits"]["train"]["counted"] == 6
+    assert finalize.read_summary(folder)["splits"]["train"]["counted"] == 6
 
 
 def test_windows_line_ends_and_comments_are_fine(tmp_path):
@@ -132,7 +133,7 @@ def test_videos_that_cannot_be_read(tmp_path, vw):
     assert left == {"114": "no vid.avi in it", "999": "no video of this number in the splits of 300-VW"}
     with pytest.raises(InputError, match="no split 'train', it has scenario2, scenario3"):
         open_dataset(folder, split="train")
-    assert "train: 0 videos, 50 fewer than the 50 published" in finish.differences(finish.read_summary(folder))
+    assert "train: 0 videos, 50 fewer than the 50 published" in finalize.differences(finalize.read_summary(folder))
 
 
 @pytest.mark.parametrize("name", ["face300vw", "face300vw/clips2"])
@@ -171,14 +172,14 @@ def test_a_video_that_was_cut_off_gives_the_frames_that_are_left(tmp_path):
     for i in range(len(source)):
         trees.check(source[i])
     last = len(source) + 1  # cut in the middle, so it shows what the frame before did
-    assert left_out.read(folder) == [
+    assert skipped.read(folder) == [
         ("203/vid.avi", f"frame {last} is damaged"),
         ("203/vid.avi", f"ends after {last} frames, but there are annotations for {last + 1}-20"),
     ]
 
 
 def test_a_video_that_breaks_gives_the_frames_before(tmp_path, vw, monkeypatch):
-    from fhr_jax.data import video
+    from fhr_jax.data.io import video
 
     frames = video.frames
 
@@ -192,7 +193,7 @@ def test_a_video_that_breaks_gives_the_frames_before(tmp_path, vw, monkeypatch):
     left, folder = built("face300vw", tmp_path / "vw", tmp_path)
     assert len(open_dataset(folder, split="train")) == 6
     assert set(left) == {f"{name}/vid.avi" for name in trees.VIDEOS}
-    reasons = left_out.read(folder)
+    reasons = skipped.read(folder)
     assert ("410/vid.avi", "damaged after 3 frames (broken)") in reasons
     assert ("410/vid.avi", "ends after 3 frames, but there are annotations for 4-5") in reasons
 
@@ -243,12 +244,12 @@ def test_lists_that_cannot_be_read(tmp_path, line):
     path = tmp_path / "list.txt"
     path.write_text(f"001 1\n{line}\n")
     with pytest.raises(InputError, match=r"list.txt: line 2: "):
-        leave_out.read(path)
+        exclusions.read(path)
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="no text"):
-        leave_out.read(path)
+        exclusions.read(path)
     with pytest.raises(InputError, match="cannot be read"):
-        leave_out.read(tmp_path)
+        exclusions.read(tmp_path)
 
 
 def test_folders_of_nothing_of_the_kind(tmp_path, vw, capsys):
@@ -283,7 +284,7 @@ def test_a_tree_in_which_nothing_can_be_read(tmp_path):
     trees.write_pair(tmp_path / "tree" / "ibug", "one", 1)
     (tmp_path / "tree" / "ibug" / "one.pts").write_text("broken")
     with pytest.raises(InputError, match=r"nothing in it could be read; the first: ibug/one\.jpg: one\.pts: not a"):
-        build.build("face300w", tmp_path / "tree", tmp_path / "out")
+        run.build("face300w", tmp_path / "tree", tmp_path / "out")
     assert not list((tmp_path / "out").rglob("*.*"))
 
 
@@ -291,7 +292,7 @@ def test_places_that_cannot_be_written_to(tmp_path):
     tree = trees.tree_300w(tmp_path / "tree")
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot write there"):
-        build.build("face300w", tree, tmp_path / "file")
+        run.build("face300w", tree, tmp_path / "file")
 
 
 def test_names_as_left_out_csv_has_them_are_understood(tmp_path, vw):

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fhr_jax.cli.source import open_source
-from fhr_jax.data import boxes
-from fhr_jax.data.boxes import Jitter
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.sources import boxes
+from fhr_jax.data.sources.boxes import BoxJitter
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -33,12 +33,12 @@ def all_boxes(source):
 
 def test_jitter_depends_on_the_seed_and_the_number_alone(photos):
     truth = all_boxes(open_dataset(photos))
-    source = open_dataset(photos, boxes=Jitter(3, shift=0.1, scale=0.2))
+    source = open_dataset(photos, boxes=BoxJitter(3, shift=0.1, scale=0.2))
     moved = all_boxes(source)
     assert moved.dtype == np.float32
     np.testing.assert_array_equal(source[7]["box"], moved[7])
-    np.testing.assert_array_equal(all_boxes(open_dataset(photos, boxes=Jitter(3, shift=0.1, scale=0.2))), moved)
-    assert np.abs(all_boxes(open_dataset(photos, boxes=Jitter(4))) - moved).min(axis=0).max() > 0
+    np.testing.assert_array_equal(all_boxes(open_dataset(photos, boxes=BoxJitter(3, shift=0.1, scale=0.2))), moved)
+    assert np.abs(all_boxes(open_dataset(photos, boxes=BoxJitter(4))) - moved).min(axis=0).max() > 0
     shift = (moved[:, :2] + moved[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2) / truth[:, 2:]
     scale = moved[:, 2:] / truth[:, 2:]
     assert 0.08 < np.abs(shift).max() <= 0.1 + 1e-5
@@ -46,11 +46,11 @@ def test_jitter_depends_on_the_seed_and_the_number_alone(photos):
     assert scale.min() >= 1 / 1.2 - 1e-5
     assert 1.1 < scale.max() <= 1.2 + 1e-5
     np.testing.assert_allclose(scale[:, 0], scale[:, 1], rtol=1e-5)
-    np.testing.assert_array_equal(all_boxes(open_dataset(photos, boxes=Jitter(3, shift=0.0, scale=0.0))), truth)
+    np.testing.assert_array_equal(all_boxes(open_dataset(photos, boxes=BoxJitter(3, shift=0.0, scale=0.0))), truth)
 
 
 def test_all_frames_of_a_clip_move_alike(frames):
-    truth, moved = (open_dataset(frames, clip=4, boxes=b)[0]["box"] for b in ("truth", Jitter(1)))
+    truth, moved = (open_dataset(frames, clip=4, boxes=b)[0]["box"] for b in ("truth", BoxJitter(1)))
     assert moved.shape == (4, 4)
     shift = (moved[:, :2] + moved[:, 2:] / 2 - truth[:, :2] - truth[:, 2:] / 2) / truth[:, 2:]
     np.testing.assert_allclose(shift, np.broadcast_to(shift[:1], shift.shape), atol=1e-5)
@@ -105,7 +105,7 @@ def test_the_choice_of_boxes_reaches_the_commands(photos, tmp_path):
 
     truth = boxes("truth")
     np.testing.assert_array_equal(truth, all_boxes(open_dataset(photos)))
-    np.testing.assert_array_equal(boxes("jitter"), all_boxes(open_dataset(photos, boxes=Jitter(0))))
+    np.testing.assert_array_equal(boxes("jitter"), all_boxes(open_dataset(photos, boxes=BoxJitter(0))))
     assert np.abs(boxes("jitter", 1) - boxes("jitter")).max() > 1
     path = tmp_path / "boxes.csv"
     rows = [f"face {k}.jpg,0,{k},2,30,40" for k in range(1, 41)]

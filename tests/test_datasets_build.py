@@ -9,13 +9,16 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from fhr_jax.data import images, pts, records
-from fhr_jax.data.boxes import Jitter
-from fhr_jax.data.datasets import build, builders, face300vw, finish, left_out
-from fhr_jax.data.held_out import videos
-from fhr_jax.data.records import Identity, Run, open_dataset
-from fhr_jax.data.seven import comparable
-from fhr_jax.data.singles import singles
+from fhr_jax.data import records, skipped
+from fhr_jax.data.datasets import face300vw
+from fhr_jax.data.datasets.build.run import finalize, registry, run
+from fhr_jax.data.io import images, pts
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import FrameRun, Identity
+from fhr_jax.data.sources.boxes import BoxJitter
+from fhr_jax.data.sources.holdout import videos
+from fhr_jax.data.sources.single_frames import single_frames
+from fhr_jax.data.sources.talking_face_subset import talking_face_subset
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -27,10 +30,10 @@ def root(tmp_path_factory):
     trees.tree_300w(folder / "300W source")
     trees.tree_300vw(folder / "vw")
     trees.tree_talking_face(folder / "talking")
-    build.build("face300w", folder / "300W source", folder / "out")
-    build.build("face300vw", folder / "vw", folder / "out")
-    build.build("face300vw/clips4", folder / "vw", folder / "out")
-    build.build("talking_face", folder / "talking", folder / "out")
+    run.build("face300w", folder / "300W source", folder / "out")
+    run.build("face300vw", folder / "vw", folder / "out")
+    run.build("face300vw/clips4", folder / "vw", folder / "out")
+    run.build("talking_face", folder / "talking", folder / "out")
     return folder
 
 
@@ -75,7 +78,7 @@ def test_frames_of_videos(root):
     source = open_dataset("face300vw", directory=root / "out", split="train")
     expected = [Identity("face300vw", f"{v}/vid.avi", k) for v in ("001", "002") for k in range(1, trees.VIDEOS[v] + 1)]
     assert identities(source) == expected
-    assert source.runs == (Run(0, 9, "001/vid.avi"), Run(9, 15, source[9]["file"]))
+    assert source.runs == (FrameRun(0, 9, "001/vid.avi"), FrameRun(9, 15, source[9]["file"]))
     for i in range(len(source)):
         trees.check(source[i])
     for split, frames in (("scenario1", 7), ("scenario2", 5), ("scenario3", 5)):
@@ -110,7 +113,7 @@ def test_the_talking_face(root):
 
 def test_a_long_film_is_many_shards_and_clips_go_over_their_ends(root, tmp_path, monkeypatch):
     monkeypatch.setattr("fhr_jax.data.datasets.talking_face.SHARD", 3)
-    build.build("talking_face", root / "talking", tmp_path)
+    run.build("talking_face", root / "talking", tmp_path)
     assert len(list((tmp_path / "talking_face/videos/1.0.0").glob("*array_record*"))) == 3
     source = open_dataset("talking_face", directory=tmp_path, clip=7)
     assert identities(source) == [Identity("talking_face", "franck", 1)]
@@ -119,7 +122,7 @@ def test_a_long_film_is_many_shards_and_clips_go_over_their_ends(root, tmp_path,
 def test_sources_can_be_pickled_and_say_the_same_of_themselves(root):
     opened = [
         open_dataset("face300w", directory=root / "out", split="train"),
-        open_dataset("face300vw", directory=root / "out", split="train", clip=3, boxes=Jitter(1)),
+        open_dataset("face300vw", directory=root / "out", split="train", clip=3, boxes=BoxJitter(1)),
         open_dataset("face300vw/clips4", directory=root / "out", split="scenario1"),
         open_dataset("talking_face", directory=root / "out"),
     ]
@@ -138,7 +141,7 @@ def test_sources_can_be_pickled_and_say_the_same_of_themselves(root):
     [("face300w", "train"), ("face300vw", "scenario1"), ("face300vw/clips4", "train"), ("talking_face", "test")],
 )
 def test_pictures_need_not_be_decoded(root, name, split):
-    source = open_dataset(name, directory=root / "out", split=split, boxes=Jitter(1))
+    source = open_dataset(name, directory=root / "out", split=split, boxes=BoxJitter(1))
     for i in range(len(source)):
         whole, part = source[i], records.encoded(source, i)
         kind = part["image"]
@@ -154,8 +157,8 @@ def test_pictures_need_not_be_decoded(root, name, split):
 
 def test_clips_frame_by_frame(root):
     clips = open_dataset("face300vw/clips4", directory=root / "out", split="train")
-    frames, whole = singles(clips), open_dataset("face300vw", directory=root / "out", split="train")
-    assert singles(whole) is whole
+    frames, whole = single_frames(clips), open_dataset("face300vw", directory=root / "out", split="train")
+    assert single_frames(whole) is whole
     assert len(frames) == 12
     expected = [*range(8), *range(9, 13)]  # the ninth frame of the first video is in no clip
     assert identities(frames) == [records.identity(whole[i]) for i in expected]
@@ -167,17 +170,17 @@ def test_clips_frame_by_frame(root):
 
 def test_seven_points_of_the_talking_face(root):
     source = open_dataset("talking_face", directory=root / "out")
-    seven = comparable(source)
+    seven = talking_face_subset(source)
     for record in (seven[2], records.encoded(seven, 2)):
         np.testing.assert_array_equal(record["points"], source[2]["points"][[27, 29, 34, 32, 67, 48, 54]])
         np.testing.assert_array_equal(record["box"], source[2]["box"])
-    assert comparable(seven) is seven
+    assert talking_face_subset(seven) is seven
     photographs = open_dataset("face300w", directory=root / "out", split="train")
-    assert comparable(photographs) is photographs
+    assert talking_face_subset(photographs) is photographs
 
 
 def test_shards_that_are_lost_or_damaged_are_told(root, tmp_path):
-    folder = build.build("talking_face", root / "talking", tmp_path)
+    folder = run.build("talking_face", root / "talking", tmp_path)
     (shard,) = folder.glob("*.array_record*")
     content = bytearray(shard.read_bytes())
     content[100:3000] = b"x" * 2900
@@ -203,10 +206,10 @@ def test_tfds_reads_what_was_built(root):
 
 def test_tfds_builds_it_too(root, tmp_path):
     for name, tree in (("face300w", "300W source"), ("face300vw/clips4", "vw"), ("face300vw", "vw")):
-        builder = builders.make_builder(name, tmp_path)
+        builder = registry.make_builder(name, tmp_path)
         config = tfds.download.DownloadConfig(manual_dir=root / tree)
         builder.download_and_prepare(download_config=config)
-        assert all("fill no clip" in left.reason for left in left_out.read(Path(builder.data_dir)))
+        assert all("fill no clip" in left.reason for left in skipped.read(Path(builder.data_dir)))
         ours = open_dataset(name, directory=root / "out", split="train")
         theirs = open_dataset(name, directory=tmp_path, split="train")
         assert set(identities(theirs)) == set(identities(ours))
@@ -224,7 +227,7 @@ def test_beam_reads_the_parts_where_it_is_wanted(root, tmp_path, monkeypatch):
     beam = Beam()
     beam.Create, beam.FlatMap = Create, lambda function: function
     monkeypatch.setitem(__import__("sys").modules, "apache_beam", beam)
-    builder = builders.make_builder("face300w", tmp_path)
+    builder = registry.make_builder("face300w", tmp_path)
     beamed = type(builder)(data_dir=tmp_path, beam=True)
     parts = [unit for unit in builder.locate(root / "300W source").units if unit.split == "train"]
     direct = dict(builder._generate_examples(parts))
@@ -233,17 +236,17 @@ def test_beam_reads_the_parts_where_it_is_wanted(root, tmp_path, monkeypatch):
 
 
 def test_counts_that_are_not_the_published_ones_are_told(root):
-    summary = finish.read_summary(root / "out" / "face300w" / "1.0.0")
+    summary = finalize.read_summary(root / "out" / "face300w" / "1.0.0")
     assert summary["splits"]["train"] == {"records": 7, "counted": 7, "published": 3148, "frames": 7}
     assert summary["splits"]["full"]["counted"] == 5
-    assert finish.differences(summary)[0] == "train: 7 photographs, 3141 fewer than the 3148 published"
-    assert len(finish.differences(summary)) == 5
-    videos = finish.read_summary(root / "out" / "face300vw" / "videos" / "1.0.0")
+    assert finalize.differences(summary)[0] == "train: 7 photographs, 3141 fewer than the 3148 published"
+    assert len(finalize.differences(summary)) == 5
+    videos = finalize.read_summary(root / "out" / "face300vw" / "videos" / "1.0.0")
     assert videos["splits"]["train"] == {"records": 2, "counted": 2, "published": 50, "frames": 15}
     complete = {"splits": {"train": {"counted": 50, "published": 50}}, "counted": "videos"}
-    assert finish.differences(complete) == []
+    assert finalize.differences(complete) == []
     more = {"splits": {"train": {"counted": 51, "published": 50}}, "counted": "videos"}
-    assert finish.differences(more) == ["train: 51 videos, 1 more than the 50 published"]
+    assert finalize.differences(more) == ["train: 51 videos, 1 more than the 50 published"]
 
 
 def test_published_numbers():
@@ -254,19 +257,19 @@ def test_published_numbers():
         "scenario3": 14,
     }
     assert len(face300vw.SPLIT_OF) == 114
-    published = builders.make_builder("face300w", "x").PUBLISHED
+    published = registry.make_builder("face300w", "x").PUBLISHED
     assert published == {"train": 3148, "common": 554, "challenging": 135, "full": 689, "private": 600}
 
 
 def test_the_same_again_is_done_and_another_is_refused(root, tmp_path):
     tree = trees.tree_300w(tmp_path / "tree")
-    folder = build.build("face300w", tree, tmp_path)
+    folder = run.build("face300w", tree, tmp_path)
     before = (folder / "dataset_info.json").stat().st_mtime_ns
-    assert build.build("face300w", tree, tmp_path) == folder
+    assert run.build("face300w", tree, tmp_path) == folder
     assert (folder / "dataset_info.json").stat().st_mtime_ns == before
     trees.write_pair(tree / "afw", "new_1", 99)
     with pytest.raises(InputError, match="other files or options"):
-        build.build("face300w", tree, tmp_path)
+        run.build("face300w", tree, tmp_path)
 
 
 def test_every_picture_is_stored_as_it_is_looked_at(tmp_path):
@@ -288,7 +291,7 @@ def test_every_picture_is_stored_as_it_is_looked_at(tmp_path):
 
     trees.write_pair(tree / "afw", "deep", 5, suffix=".png")
     cv2.imwrite(str(tree / "afw" / "deep.png"), image[..., ::-1].astype(np.uint16) * 257)
-    build.build("face300w", tree, tmp_path / "out")
+    run.build("face300w", tree, tmp_path / "out")
     source = open_dataset("face300w", directory=tmp_path / "out")
     assert len(source) == 5
     for i in range(5):
@@ -307,7 +310,7 @@ def test_everything_beside_the_records_is_text(root):
             "summary.json",
             "left_out.csv",
         }
-        left = left_out.read(folder)
+        left = skipped.read(folder)
         assert json.loads((folder / "summary.json").read_text())["left_out"] == len(left)
         assert all("fill no clip" in each.reason for each in left)
         assert not left or "clips" in folder.parent.name
@@ -327,9 +330,9 @@ def test_found_where_the_command_puts_it(root, tmp_path, monkeypatch):
 
 def test_the_same_names_of_other_files_are_other_data(root, tmp_path):
     tree = trees.tree_300w(tmp_path / "tree")
-    build.build("face300w", tree, tmp_path / "a")
+    run.build("face300w", tree, tmp_path / "a")
     trees.write_pts(tree / "afw" / "18489332_1.pts", trees.face(9)[1])
-    build.build("face300w", tree, tmp_path / "b")
+    run.build("face300w", tree, tmp_path / "b")
     one, other = (open_dataset("face300w", directory=tmp_path / name, split="train") for name in "ab")
     assert repr(one) != repr(other)
     assert repr(one) == repr(open_dataset("face300w", directory=tmp_path / "a", split="train"))
@@ -340,8 +343,8 @@ def test_videos_are_told_apart_without_reading_their_pictures(root, monkeypatch)
     clips = open_dataset("face300vw/clips4", directory=folder, split="train")
     expected = [clips[i]["file"] for i in range(len(clips))]
     assert list(clips.files) == expected
-    assert list(singles(clips).files) == [file for file in expected for _ in range(4)]
-    groups = videos(singles(clips))
+    assert list(single_frames(clips).files) == [file for file in expected for _ in range(4)]
+    groups = videos(single_frames(clips))
     assert sorted(i for group in groups for i in group) == list(range(4 * len(clips)))
     assert len(groups) == len(set(expected))
     frames = open_dataset("face300vw", directory=folder, split="train")

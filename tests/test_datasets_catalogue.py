@@ -9,8 +9,9 @@ import tensorflow_datasets as tfds
 from PIL import Image
 
 from fhr_jax.data.datasets import catalogue
-from fhr_jax.data.datasets.quiet import quiet
-from fhr_jax.data.records import Identity, identity, open_dataset
+from fhr_jax.data.datasets.silence_tfds import silence_tfds
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import Identity, identity
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -20,7 +21,7 @@ SIZE = (450, 450)
 
 def prepared(name, root, number=3, file_format="array_record"):
     """Examples written with the catalogue's features, as its own builder would; landmarks count from 1 there."""
-    with quiet():
+    with silence_tfds():
         builder = tfds.builder(name, data_dir=root, file_format=file_format)
     folder = builder.data_path
     folder.mkdir(parents=True)
@@ -64,7 +65,7 @@ def test_records(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_mocked_by_tfds(tmp_path, name):
-    with quiet(), tfds.testing.mock_data(num_examples=2):
+    with silence_tfds(), tfds.testing.mock_data(num_examples=2):
         builder = tfds.builder(name, data_dir=tmp_path, file_format="array_record")
         source = catalogue.adapt(builder, "train")
         assert len(source) == 2
@@ -75,7 +76,7 @@ def test_mocked_by_tfds(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_features_are_those_of_the_catalogue(tmp_path, name):
-    with quiet():
+    with silence_tfds():
         features = tfds.builder(name, data_dir=tmp_path).info.features
     assert features[catalogue.ADAPTERS[name].points].shape == (68, 2)
     assert features["image"].shape == (450, 450, 3)

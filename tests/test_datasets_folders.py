@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fhr_jax.data import pts, records
-from fhr_jax.data.datasets.units import LeftOut
-from fhr_jax.data.folders import open_folder
-from fhr_jax.data.images import read_image
-from fhr_jax.data.records import Identity, Run, encoded, open_dataset
+from fhr_jax.data import records
+from fhr_jax.data.io import pts
+from fhr_jax.data.io.images import read_image
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import FrameRun, Identity, encoded
+from fhr_jax.data.skipped import Skipped
+from fhr_jax.data.sources.user_folder import open_folder
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -47,7 +49,7 @@ def test_photographs(root):
 def test_video_files(root):
     source = open_dataset(root / "vw" / "300VW_Dataset_2015_12_14")
     assert len(source) == 35
-    assert source.runs == (Run(0, 30, "001/vid.avi"), Run(30, 35, "my video/vid.avi"))
+    assert source.runs == (FrameRun(0, 30, "001/vid.avi"), FrameRun(30, 35, "my video/vid.avi"))
     for i in (0, 1, 29, 4, 31, 2, 34):
         trees.check(source[i])
     assert records.identity(source[4]) == Identity("300VW_Dataset_2015_12_14", "001/vid.avi", 5)
@@ -59,7 +61,7 @@ def test_folders_of_frames(root):
     assert identities(source) == [
         Identity("frames", name, k) for name in ("a/1.jpg", "b b/img 8.jpg") for k in range(1, 6)
     ]
-    assert source.runs == (Run(0, 5, "a/1.jpg"), Run(5, 10, "b b/img 8.jpg"))
+    assert source.runs == (FrameRun(0, 5, "a/1.jpg"), FrameRun(5, 10, "b b/img 8.jpg"))
     for i in range(len(source)):
         trees.check(source[i])
 
@@ -102,7 +104,7 @@ def test_pictures_need_not_be_decoded(root, folder):
 
 
 def test_files_that_stay_alone_are_told(root):
-    assert open_dataset(root / "photos").left_out == (LeftOut("alone.png", "no .pts of its name"),)
+    assert open_dataset(root / "photos").left_out == (Skipped("alone.png", "no .pts of its name"),)
 
 
 def test_sources_can_be_pickled(root):
@@ -175,7 +177,7 @@ def test_frames_that_are_missing_make_a_gap(tmp_path):
         trees.write_pair(tmp_path / "a", f"f{k:04d}", k)
     source = open_dataset(tmp_path)
     assert [int(source[i]["frame"]) for i in range(5)] == [1, 2, 3, 7, 8]
-    assert source.runs == (Run(0, 3, "a/f0000.jpg"), Run(3, 5, "a/f0000.jpg"))
+    assert source.runs == (FrameRun(0, 3, "a/f0000.jpg"), FrameRun(3, 5, "a/f0000.jpg"))
     assert len(open_dataset(tmp_path, clip=2, stride=1)) == 3
     with pytest.raises(InputError, match="at most 3 frames follow one another"):
         open_dataset(tmp_path, clip=4)

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
-from fhr_jax.data.datasets import build, finish, left_out, parts
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data import skipped
+from fhr_jax.data.datasets.build.run import finalize, run, shards
+from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -40,13 +41,13 @@ def content(folder):
 
 def made(monkeypatch):
     """The parts that are made from now on."""
-    names, make_part = [], parts.make_part
+    names, make_part = [], shards.make_shard
 
     def watched(task):
         names.append(task.key)
         return make_part(task)
 
-    monkeypatch.setattr(parts, "make_part", watched)
+    monkeypatch.setattr(shards, "make_part", watched)
     return names
 
 
@@ -65,13 +66,13 @@ def stop_after(number):
 @pytest.mark.parametrize(("name", "tree", "total"), [("face300w", "w", 8), ("face300vw", "vw", 5)])
 def test_what_is_done_is_not_done_again(root, tmp_path, monkeypatch, name, tree, total):
     with pytest.raises(Stop):
-        build.build(name, root / tree, tmp_path / "a", report=stop_after(3))
+        run.build(name, root / tree, tmp_path / "a", report=stop_after(3))
     assert not list((tmp_path / "a").rglob("dataset_info.json"))
     names, seen = made(monkeypatch), []
-    folder = build.build(name, root / tree, tmp_path / "a", report=lambda done, *_: seen.append(done))
+    folder = run.build(name, root / tree, tmp_path / "a", report=lambda done, *_: seen.append(done))
     assert len(names) == total - 3
     assert seen == list(range(total + 1))
-    whole = build.build(name, root / tree, tmp_path / "b")
+    whole = run.build(name, root / tree, tmp_path / "b")
     assert content(folder) == content(whole)
     assert not list((tmp_path / "a").rglob(".*"))
 
@@ -80,12 +81,12 @@ def test_a_file_that_was_mended_meanwhile_is_read_again(tmp_path, monkeypatch):
     tree = trees.tree_300w(tmp_path / "tree")
     (tree / "afw" / "18489332_1.pts").write_text("broken")
     with pytest.raises(Stop):
-        build.build("face300w", tree, tmp_path / "out", report=stop_after(2))
+        run.build("face300w", tree, tmp_path / "out", report=stop_after(2))
     trees.write_pts(tree / "afw" / "18489332_1.pts", trees.face(1)[1])
     names = made(monkeypatch)
-    folder = build.build("face300w", tree, tmp_path / "out")
+    folder = run.build("face300w", tree, tmp_path / "out")
     assert len(names) == 7
-    assert left_out.read(folder) == []
+    assert skipped.read(folder) == []
     assert len(open_dataset("face300w", directory=tmp_path / "out", split="train")) == 7
 
 
@@ -95,10 +96,10 @@ def test_stopped_while_it_gives_out_the_names(root, tmp_path, monkeypatch):
 
     for function in ("_link", "_summary"):
         with monkeypatch.context() as patch, pytest.raises(Stop):
-            patch.setattr(finish, function, killed)
-            build.build("face300vw", root / "vw", tmp_path / "a")
+            patch.setattr(finalize, function, killed)
+            run.build("face300vw", root / "vw", tmp_path / "a")
     names = made(monkeypatch)
-    folder = build.build("face300vw", root / "vw", tmp_path / "a")
+    folder = run.build("face300vw", root / "vw", tmp_path / "a")
     assert names == []
     trees.check(open_dataset(folder, split="train")[3])
 
@@ -120,7 +121,7 @@ if __name__ == "__main__":
 def test_killed_with_processes_at_work(root, tmp_path, monkeypatch):
     (tmp_path / "killed.py").write_text(KILLED)
     command = [sys.executable, str(tmp_path / "killed.py"), str(root / "vw"), str(tmp_path / "out")]
-    environment = os.environ | {"PYTHONPATH": str(Path(build.__file__).parents[3])}
+    environment = os.environ | {"PYTHONPATH": str(Path(run.__file__).parents[3])}
     result = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=120, env=environment)
     assert result.returncode == -signal.SIGKILL
     workers = json.loads(result.stdout)
@@ -133,9 +134,9 @@ def test_killed_with_processes_at_work(root, tmp_path, monkeypatch):
     done = len(list((tmp_path / "out").rglob("parts/*.json")))
     assert done >= 2
     names = made(monkeypatch)
-    folder = build.build("face300vw", root / "vw", tmp_path / "out")
+    folder = run.build("face300vw", root / "vw", tmp_path / "out")
     assert len(names) == 5 - done
-    assert content(folder) == content(build.build("face300vw", root / "vw", tmp_path / "b"))
+    assert content(folder) == content(run.build("face300vw", root / "vw", tmp_path / "b"))
 
 
 def _runs(process):
@@ -146,14 +147,14 @@ def _runs(process):
 
 
 def test_processes_and_a_process_alone_make_the_same(root, tmp_path):
-    folder = build.build("face300vw/clips3", root / "vw", tmp_path / "a", processes=2)
-    assert content(folder) == content(build.build("face300vw/clips3", root / "vw", tmp_path / "b"))
+    folder = run.build("face300vw/clips3", root / "vw", tmp_path / "a", processes=2)
+    assert content(folder) == content(run.build("face300vw/clips3", root / "vw", tmp_path / "b"))
 
 
 def test_an_ended_process_gives_one_line(root, tmp_path, monkeypatch):
     class Future:
         def result(self):
-            raise parts.BrokenProcessPool("ended")
+            raise shards.BrokenProcessPool("ended")
 
     class Pool:
         def __init__(self, *_, **__):
@@ -165,19 +166,19 @@ def test_an_ended_process_gives_one_line(root, tmp_path, monkeypatch):
         def shutdown(self, **_):
             pass
 
-    monkeypatch.setattr(parts, "ProcessPoolExecutor", Pool)
-    monkeypatch.setattr(parts, "as_completed", list)
+    monkeypatch.setattr(shards, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(shards, "as_completed", list)
     with pytest.raises(InputError, match="the same command goes on"):
-        build.build("face300w", root / "w", tmp_path, processes=2)
+        run.build("face300w", root / "w", tmp_path, processes=2)
 
 
 def test_frames_of_a_video_that_is_left_out_now_do_not_stay(root, tmp_path):
     with pytest.raises(Stop):
-        build.build("face300vw", root / "vw", tmp_path / "out", report=stop_after(2))
+        run.build("face300vw", root / "vw", tmp_path / "out", report=stop_after(2))
     first = next((tmp_path / "out").rglob("frames/*")).name
     listed = tmp_path / "list.txt"
     listed.write_text(first)
-    folder = build.build("face300vw", root / "vw", tmp_path / "out", leave_out=listed)
+    folder = run.build("face300vw", root / "vw", tmp_path / "out", leave_out=listed)
     assert first not in [path.name for path in (folder / "frames").iterdir()]
     assert len(list((folder / "frames").iterdir())) == 4
 
@@ -187,15 +188,15 @@ def test_a_full_disk_gives_one_line_and_keeps_what_is_done(root, tmp_path, monke
         raise RuntimeError("write() failed: No space left on device; writing x\n\ntrace")
 
     with pytest.raises(Stop):
-        build.build("face300w", root / "w", tmp_path / "out", report=stop_after(3))
+        run.build("face300w", root / "w", tmp_path / "out", report=stop_after(3))
     with (
         monkeypatch.context() as patch,
         pytest.raises(InputError, match=r"cannot write there .*No space"),
     ):
         patch.setattr("tensorflow_datasets.core.ExampleWriter.write", write)
-        build.build("face300w", root / "w", tmp_path / "out")
+        run.build("face300w", root / "w", tmp_path / "out")
     names = made(monkeypatch)
-    build.build("face300w", root / "w", tmp_path / "out")
+    run.build("face300w", root / "w", tmp_path / "out")
     assert len(names) == 5
 
 
@@ -203,6 +204,6 @@ def test_two_builds_at_once(root, tmp_path):
     def again(done, *_):
         if done == 1:
             with pytest.raises(InputError, match="another process is at work there"):
-                build.build("face300w", root / "w", tmp_path / "out")
+                run.build("face300w", root / "w", tmp_path / "out")
 
-    build.build("face300w", root / "w", tmp_path / "out", report=again)
+    run.build("face300w", root / "w", tmp_path / "out", report=again)

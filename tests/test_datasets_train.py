@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, log, npz, weights
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
 from tests import trees
 from tests.nets import shared_programs, stopped_after
 

@@ -5,10 +5,10 @@ import numpy as np
 import pytest
 
 from fhr_jax import stabilizer
-from fhr_jax.data import tracks
-from fhr_jax.metrics import opening
-from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.judge import judge, run_all
+from fhr_jax.benchmark import baselines
+from fhr_jax.benchmark.scores import run_all, score
+from fhr_jax.data.synthetic import tracks
+from fhr_jax.metrics import eyelid_lip_opening
 
 
 @pytest.fixture(scope="module")
@@ -26,9 +26,9 @@ def outputs(clips):
 
 
 def test_four_fifths_of_the_loss_of_one_euro_tuned_on_these_very_clips(clips, outputs):
-    euro = tuning.tune(tuning.ONE_EURO, clips, starts=1, evaluations=40)
-    loss = judge(outputs["68 points"], clips).loss
-    assert loss < 0.8 * euro.loss < 0.8 * judge(clips.observed, clips).loss
+    euro = baselines.tune(baselines.ONE_EURO, clips, starts=1, evaluations=40)
+    loss = score(outputs["68 points"], clips).loss
+    assert loss < 0.8 * euro.loss < 0.8 * score(clips.observed, clips).loss
 
 
 @pytest.mark.parametrize("name", ["68 points", "any points"])
@@ -36,10 +36,10 @@ def test_blinks_and_speech_are_kept_and_not_late(clips, outputs, name):
     truth, output = np.asarray(clips.truth), np.asarray(outputs[name])
     if output.shape[2] == 67:  # the first point is one of the jaw
         output = np.concatenate([truth[:, :, :1], output], axis=2)
-    lids = opening.lids(truth)
-    assert sum(len(opening.blinks(row)) for row in lids) > 10
-    shut = opening.followed(opening.lids(output), lids, opening.near_blinks(lids))
-    talk = opening.followed(opening.lips(output), opening.lips(truth))
+    lids = eyelid_lip_opening.lids(truth)
+    assert sum(len(eyelid_lip_opening.blinks(row)) for row in lids) > 10
+    shut = eyelid_lip_opening.followed(eyelid_lip_opening.lids(output), lids, eyelid_lip_opening.near_blinks(lids))
+    talk = eyelid_lip_opening.followed(eyelid_lip_opening.lips(output), eyelid_lip_opening.lips(truth))
     assert min(shut.share, talk.share) >= 0.9
     assert max(shut.delay, talk.delay) <= 1
 

@@ -55,7 +55,7 @@ def test_tuning_finds_the_setting_of_lowest_loss():
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    plan = walk.Plan(config=TINY, steps=2, held_out=10, clips=3, frames=16, fit_seconds=0.3)
+    plan = walk.DemoPlan(config=TINY, steps=2, held_out=10, clips=3, frames=16, fit_seconds=0.3)
     told = []
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(regression, "SIDE", 60)

@@ -4,7 +4,7 @@ import pytest
 
 from fhr_jax import evaluate, npz, pipeline, weights
 from fhr_jax.data.examples import Examples
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests.nets import random_net
 

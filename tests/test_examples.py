@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from fhr_jax import augment, geometry, heatmap
-from fhr_jax.data import crops, examples, held_out, pts
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data import crops, examples
+from fhr_jax.data.io import pts
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.sources import holdout
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 
@@ -105,7 +107,7 @@ def test_held_out_photographs_are_others_than_those_trained_on(folder):
     records = open_dataset(folder)
 
     def files(number, seed):
-        parts = held_out.hold_out(records, number, seed=seed, name=folder)
+        parts = holdout.split_holdout(records, number, seed=seed, name=folder)
         return [[part[i]["file"] for i in range(len(part))] for part in parts]
 
     train_on, others = files(1, 0)
@@ -127,7 +129,7 @@ def test_whole_videos_are_held_out():
     videos = [[0, 1, 2, 9, 10], [3, 4, 5], [6, 7, 8], [11, 12, 13, 14, 15, 16]]  # the first with a gap
 
     def parts(number, together):
-        halves = held_out.hold_out(Numbers(range(17)), number, seed=1, name="videos", together=together)
+        halves = holdout.split_holdout(Numbers(range(17)), number, seed=1, name="videos", together=together)
         return [[part[i]["file"] for i in range(len(part))] for part in halves]
 
     for number in (2, 3, 4):
@@ -143,5 +145,5 @@ def test_whole_videos_are_held_out():
 
 
 def test_at_most_so_many_of_other_records():
-    some = held_out.some(Numbers(range(14)), 20, seed=1)
+    some = holdout.some(Numbers(range(14)), 20, seed=1)
     assert sorted(some[i]["file"] for i in range(len(some))) == list(range(14))

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from fhr_jax import npz
-from fhr_jax.data import video
+from fhr_jax.benchmark.steadiness import zero_phase
+from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.reference import zero_phase
 from tests import trees
 from tests.test_experiments import load
 

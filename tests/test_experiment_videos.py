@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, npz, weights
-from fhr_jax.data.records import open_dataset
+from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests import trees
 from tests.nets import random_net

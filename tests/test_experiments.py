@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import stabilizer
-from fhr_jax.data import study
+from fhr_jax.benchmark import options
 from fhr_jax.data.faces import anatomy
 from fhr_jax.errors import InputError
 
@@ -70,12 +70,12 @@ def fits(tmp_path_factory, source):
     """Parameters that the experiments read instead of fitting them: the paper's start and that of the extended."""
     import jax
 
-    from fhr_jax.data import protocol
+    from fhr_jax.benchmark import protocol
 
     folder = tmp_path_factory.mktemp("fits")
     videos = protocol.batch(protocol.make(0, source=source, frames=FRAMES).train)
-    stabilizer.save(folder / "paper_0.npz", stabilizer.paper_start(videos))
-    stabilizer.save(folder / "recommended_0.npz", stabilizer.extended_start(jax.random.key(0), videos))
+    stabilizer.save(folder / "paper_0.npz", stabilizer.paper_init(videos))
+    stabilizer.save(folder / "recommended_0.npz", stabilizer.extended_init(jax.random.key(0), videos))
     return folder
 
 
@@ -231,21 +231,21 @@ def seven():
 
 
 def test_fits_are_kept_and_read(seven, tmp_path):
-    options = study.Study(tmp_path, steps=1, fits=tmp_path)
-    made = study.fit_models(options, 3, seven)
+    chosen = options.BenchmarkOptions(tmp_path, steps=1, fits=tmp_path)
+    made = options.fit_models(chosen, 3, seven)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["paper_3.npz", "recommended_3.npz"]
-    assert made[study.PAPER].motion is None
-    assert made[study.RECOMMENDED].recurrent is not None
-    paper = stabilizer.paper_start(seven)
+    assert made[options.PAPER].velocity is None
+    assert made[options.RECOMMENDED].recurrent is not None
+    paper = stabilizer.paper_init(seven)
     stabilizer.save(tmp_path / "paper_3.npz", paper)
-    again = study.fit_models(options, 3, seven)
-    np.testing.assert_array_equal(again[study.PAPER].noise, paper.noise)
-    np.testing.assert_array_equal(again[study.RECOMMENDED].noise, made[study.RECOMMENDED].noise)
+    again = options.fit_models(chosen, 3, seven)
+    np.testing.assert_array_equal(again[options.PAPER].noise, paper.noise)
+    np.testing.assert_array_equal(again[options.RECOMMENDED].noise, made[options.RECOMMENDED].noise)
 
 
 def test_a_fit_goes_on_from_another(seven):
-    first = study.fit_model(study.PAPER, seven, steps=3)
-    later = study.fit_model(study.PAPER, seven, start=first.params, steps=2, lambda1=3.0)
+    first = options.fit_model(options.PAPER, seven, steps=3)
+    later = options.fit_model(options.PAPER, seven, start=first.params, steps=2, lambda1=3.0)
     assert later.history.loss[-1] < later.history.loss[0]
 
 
@@ -253,7 +253,7 @@ def test_the_recommended_fit_begins_with_what_ships_and_keeps_its_tail(seven):
     default = stabilizer.default_params(7)
     fit = stabilizer.fit_recommended(seven, steps=8)
     assert fit.history.loss[-1] < fit.history.loss[0]
-    assert fit.params.tail == default.tail
+    assert fit.params.outliers == default.outliers
     np.testing.assert_array_equal(fit.params.basis, stabilizer.motion_basis(seven.truth))
     begun = stabilizer.fit_recommended(seven, start=fit.params, steps=1).history.loss[0]
     np.testing.assert_allclose(begun, fit.history.loss[-1], rtol=1e-3)
@@ -288,7 +288,7 @@ def test_faces_ablation(tmp_path, capsys):
 def contact_photographs(folder):
     from PIL import Image
 
-    from fhr_jax.data import pts
+    from fhr_jax.data.io import pts
 
     folder.mkdir()
     rng = np.random.default_rng(0)
@@ -380,7 +380,7 @@ def contact_faces(tmp_path_factory):
     """A folder of some photographs with landmarks."""
     from PIL import Image
 
-    from fhr_jax.data import pts
+    from fhr_jax.data.io import pts
 
     folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
     for i in range(72):
@@ -410,7 +410,7 @@ def test_weaknesses(tmp_path):
 
 def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
     from fhr_jax import evaluate, weights
-    from fhr_jax.data.records import open_dataset
+    from fhr_jax.data.open_dataset import open_dataset
     from tests.nets import random_net
 
     net = random_net(loss="cross_entropy")

@@ -13,9 +13,9 @@ from PIL import Image
 from fhr_jax import geometry
 from fhr_jax.data import faces
 from fhr_jax.data.faces import anatomy, features, shape, silhouette
-from fhr_jax.data.faces.dice import Dice, roll
-from fhr_jax.data.faces.motion import blinks, wander
+from fhr_jax.data.faces.motion import blinks, smooth_noise
 from fhr_jax.data.faces.paint import Canvas
+from fhr_jax.data.faces.random_draws import RandomDraws, random_block
 from fhr_jax.data.faces.render import canvas_of
 from fhr_jax.markup import FACE68
 from tests import golden_faces
@@ -279,7 +279,7 @@ def test_fill_of_the_mirror_is_the_mirror_of_fill(people):
 @pytest.mark.parametrize("mirrored", [False, True])
 def test_jitter_is_a_similarity_of_the_crop(people, mirrored):
     people = faces.mirror(people) if mirrored else people
-    jitter = faces.Jitter(zoom=1.2, turn=0.3, shift=(0.05, -0.04))
+    jitter = faces.CameraJitter(zoom=1.2, turn=0.3, shift=(0.05, -0.04))
     at = np.asarray(points(jax.jit(jax.vmap(partial(faces.fill, jitter=jitter)))(people)), np.float64)
     straight = np.asarray(points(people), np.float64)
     cos, sin = 1.2 * np.cos(0.3), 1.2 * np.sin(0.3)
@@ -344,7 +344,7 @@ TOUCHED = {
 """What each switch may touch, below the face or its appearance."""
 
 
-@pytest.mark.parametrize("name", faces.WITHOUT)
+@pytest.mark.parametrize("name", faces.ABLATIONS)
 def test_every_ingredient_can_be_left_out(people, name):
     looks, one = people.appearance, jnp.ones(BATCH)
     looks = looks._replace(
@@ -357,7 +357,7 @@ def test_every_ingredient_can_be_left_out(people, name):
     )
     mouth_open = people.expression.at[:, 0].set(0.6)
     people = people._replace(appearance=looks, expression=mouth_open)
-    bare = faces.WITHOUT[name](people)
+    bare = faces.ABLATIONS[name](people)
     changed = set()
     for (path, leaf), other in zip(jax.tree.leaves_with_path(bare), jax.tree.leaves(people), strict=True):
         assert leaf.shape == other.shape
@@ -367,7 +367,7 @@ def test_every_ingredient_can_be_left_out(people, name):
     assert changed == set(TOUCHED[name])
     difference = np.abs(np.asarray(render(bare).image) - np.asarray(render(people).image)).mean(axis=(1, 2, 3))
     assert difference.max() > (1e-3 if name not in ("gaze", "teeth") else 2e-4)
-    again = faces.WITHOUT[name](bare)
+    again = faces.ABLATIONS[name](bare)
     if name != "pose":  # which is a third of what it was
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-6), again, bare)
 
@@ -471,28 +471,28 @@ def test_a_clip_may_have_one_frame():
 
 
 def test_wander_is_smooth_noise_of_unit_variance():
-    signal = np.asarray(roll(jax.random.key(0), lambda dice: wander(dice, 6000, 0.4, size=8)))
+    signal = np.asarray(random_block(jax.random.key(0), lambda dice: smooth_noise(dice, 6000, 0.4, size=8)))
     assert 0.8 < signal.std() < 1.2
     # Angular frequencies are |n| / 0.4 a second, n normal, so each derivative has the deviation 1 / 0.4 a second.
     assert abs(np.diff(signal, axis=0).std() * 30 * 0.4 - 1) < 0.3
 
 
 def test_blinks_close_and_open():
-    lids = np.asarray(roll(jax.random.key(2), lambda dice: blinks(dice, 600)))
+    lids = np.asarray(random_block(jax.random.key(2), lambda dice: blinks(dice, 600)))
     assert lids.max() > 0.55
     assert lids.min() == 0
     assert np.median(lids) == 0
 
 
 def test_dice_refuses_to_run_out():
-    dice = Dice(jax.random.key(0), uniforms=3)
+    dice = RandomDraws(jax.random.key(0), uniforms=3)
     dice.uniform(shape=(3,))
     with pytest.raises(ValueError, match="4 uniform draws from 3"):
         dice.chance(0.5)
 
 
 def test_dice_draws_the_given_distributions():
-    dice = Dice(jax.random.key(0), uniforms=10200, normals=10000)
+    dice = RandomDraws(jax.random.key(0), uniforms=10200, normals=10000)
     normal = np.asarray(dice.normal(2.0, 2.5, (10000,)))
     assert abs(normal.std() - 1.97) < 0.05
     assert np.abs(normal).max() <= 5.0

@@ -79,15 +79,19 @@ def test_file_systems_without_locks_let_everybody_in(tmp_path, monkeypatch):
         return flock
 
     monkeypatch.setattr(fcntl, "flock", without(errno.ENOLCK))
-    with files.alone(tmp_path):
+    with files.folder_lock(tmp_path):
         pass
     monkeypatch.setattr(fcntl, "flock", without(errno.EIO))
-    with pytest.raises(OSError, match="Input/output"), files.alone(tmp_path):
+    with pytest.raises(OSError, match="Input/output"), files.folder_lock(tmp_path):
         pass
 
 
 def test_a_folder_is_for_one_process_at_a_time(tmp_path):
-    with files.alone(tmp_path), pytest.raises(InputError, match="another process is at work"), files.alone(tmp_path):
+    with (
+        files.folder_lock(tmp_path),
+        pytest.raises(InputError, match="another process is at work"),
+        files.folder_lock(tmp_path),
+    ):
         pass
-    with files.alone(tmp_path):
+    with files.folder_lock(tmp_path):
         pass

@@ -7,7 +7,7 @@ import pytest
 
 from fhr_jax import augment
 from fhr_jax.data import examples, faces
-from fhr_jax.data.film import film
+from fhr_jax.data.synthetic.render_clip import render_clip
 
 SIZE, FRAMES = 64, 6
 
@@ -24,7 +24,7 @@ def still(clip):
 
 def test_without_faults_it_is_what_the_renderer_paints(clip):
     made, plain = (
-        film(jax.random.key(0), clip, size=SIZE, options=augment.OFF),
+        render_clip(jax.random.key(0), clip, size=SIZE, options=augment.OFF),
         examples.render_in_batches(clip, size=SIZE),
     )
     np.testing.assert_array_equal(made.images, plain.image)
@@ -34,21 +34,21 @@ def test_without_faults_it_is_what_the_renderer_paints(clip):
 
 def test_one_camera_and_noise_that_moves(still):
     options = augment.Photometric(noise_chance=1.0, noise=0.1, jpeg_chance=0.0, cutout_chance=1.0)
-    made = np.asarray(film(jax.random.key(1), still, size=SIZE, options=options).images)
+    made = np.asarray(render_clip(jax.random.key(1), still, size=SIZE, options=options).images)
     assert made.shape == (FRAMES, SIZE, SIZE, 3)
     assert made.min() >= 0
     assert made.max() <= 1
     between = np.abs(np.diff(made, axis=0)).mean(axis=(1, 2, 3))
     assert between.min() > 1e-4  # new noise in every frame
     # The blur, the colours and the cutout are the same: frames agree far better than two cameras do.
-    other = np.asarray(film(jax.random.key(2), still, size=SIZE, options=options).images)
+    other = np.asarray(render_clip(jax.random.key(2), still, size=SIZE, options=options).images)
     assert between.max() < 0.3 * np.abs(made - other).mean()
 
 
 def test_landmarks_do_not_depend_on_the_camera(clip):
-    one, other = (film(jax.random.key(seed), clip, size=SIZE) for seed in (1, 2))
+    one, other = (render_clip(jax.random.key(seed), clip, size=SIZE) for seed in (1, 2))
     np.testing.assert_array_equal(one.points, other.points)
-    same = film(jax.random.key(1), clip, size=SIZE)
+    same = render_clip(jax.random.key(1), clip, size=SIZE)
     np.testing.assert_array_equal(one.images, same.images)
 
 
@@ -59,7 +59,7 @@ def _loudness(images):
 def test_exposure_wanders_slowly(still):
     """Of a face at rest, without any other fault, only the brightness changes, and not by much."""
     options = augment.OFF._replace(cutout=0.1)  # whose chance is 0: not the film without faults
-    made = _loudness(film(jax.random.key(3), still, size=SIZE, options=options).images)
+    made = _loudness(render_clip(jax.random.key(3), still, size=SIZE, options=options).images)
     change = np.abs(np.diff(made)) / made[0]
     assert 1e-5 < change.max() < 0.02
 
@@ -69,7 +69,7 @@ def test_compression_works_on_what_each_frame_is(clip):
     options = augment.OFF._replace(jpeg_chance=1.0)
     plain = augment.OFF._replace(cutout=0.1)
     key = jax.random.key(4)
-    packed, free = (np.asarray(film(key, clip, size=SIZE, options=o).images) for o in (options, plain))
+    packed, free = (np.asarray(render_clip(key, clip, size=SIZE, options=o).images) for o in (options, plain))
     added = packed - free
     assert np.abs(added).mean() > 1e-3
     assert np.abs(np.diff(added, axis=0)).mean() > 0.3 * np.abs(added).mean()

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from fhr_jax import stabilizer
+from fhr_jax.benchmark import compare_fits
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import compare
 
 FILE = Path(__file__).parents[1] / "experiments" / "gradient_vs_simplex.py"
-METHODS = (compare.TIED, compare.SIMPLEX)
+METHODS = (compare_fits.TIED, compare_fits.SIMPLEX)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_it_says_when_each_reached_the_best_of_each_other(summary):
             assert (when is None) == (not lower.any())
             assert when is None or abs(when - history["seconds"][int(lower.argmax())]) < 1e-3
         assert found["seconds_to_the_best_of"][other][other] is not None
-    assert found["tied_optima"] == [found["best"][compare.TIED]]
+    assert found["tied_optima"] == [found["best"][compare_fits.TIED]]
 
 
 def test_unknown_methods_are_refused():

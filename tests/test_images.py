@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fhr_jax.data import images
-from fhr_jax.data.images import check_image, read_image
+from fhr_jax.data.io import images
+from fhr_jax.data.io.images import check_image, read_image
 from fhr_jax.errors import InputError
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import stabilizer
-from fhr_jax.stabilizer.judge import Score, judge, over_seeds, run_all
+from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,7 @@ def videos():
 
 
 def test_errors_are_means_of_videos_over_their_scored_frames(videos):
-    score = judge(videos.observed, videos)
+    found = score(videos.observed, videos)
     z, p = (np.asarray(part, np.float64) for part in videos[:2])
     expected = []
     for i, frames in enumerate((30, 25)):
@@ -29,26 +29,26 @@ def test_errors_are_means_of_videos_over_their_scored_frames(videos):
             distance = np.mean([np.linalg.norm(z[i, t, m] - p[i, t, m]) for m in range(68)])
             each.append(100 * distance / np.linalg.norm(p[i, t, 36] - p[i, t, 45]))
         expected.append(np.mean(each))
-    np.testing.assert_allclose(score.nrmse, np.mean(expected), rtol=1e-5)
-    assert abs(score.delay) < 0.5
-    np.testing.assert_allclose(score.loss, score.euclidean + 10 * score.late + score.smooth, rtol=1e-5)
-    other = judge(videos.observed, videos, lambda1=3.0, lambda2=0.0)
-    np.testing.assert_allclose(other.loss, score.euclidean + 3 * score.smooth, rtol=1e-5)
+    np.testing.assert_allclose(found.nrmse, np.mean(expected), rtol=1e-5)
+    assert abs(found.delay) < 0.5
+    np.testing.assert_allclose(found.loss, found.euclidean + 10 * found.late + found.smooth, rtol=1e-5)
+    other = score(videos.observed, videos, lambda1=3.0, lambda2=0.0)
+    np.testing.assert_allclose(other.loss, found.euclidean + 3 * found.smooth, rtol=1e-5)
 
 
 def test_what_is_not_scored_changes_nothing(videos):
     spoilt = jnp.asarray(np.where(np.asarray(videos.mask)[..., None, None], videos.observed, 1e6))
-    assert judge(spoilt, videos) == judge(videos.observed, videos)
+    assert score(spoilt, videos) == score(videos.observed, videos)
 
 
 def test_the_truth_is_without_fault(videos):
-    score = judge(videos.truth, videos)
-    np.testing.assert_allclose([score.euclidean, score.late, score.nrmse, score.stability], 0, atol=1e-6)
-    assert score.delay == 0
+    found = score(videos.truth, videos)
+    np.testing.assert_allclose([found.euclidean, found.late, found.nrmse, found.stability], 0, atol=1e-6)
+    assert found.delay == 0
 
 
 def test_runs_every_track_by_itself(videos):
-    params = stabilizer.paper_start(videos)
+    params = stabilizer.paper_init(videos)
     each = jnp.stack([stabilizer.run(params, track) for track in videos.observed])
     np.testing.assert_allclose(run_all(params, videos.observed), each, atol=1e-4)
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import npz
-from fhr_jax.data import landmark_files, openface, pts
+from fhr_jax.data.io import landmark_files, openface, pts
 from fhr_jax.errors import InputError
 
 

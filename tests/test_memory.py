@@ -40,7 +40,7 @@ def test_pages_are_not_cleared_again():
 
 def test_elsewhere_nothing_is_done(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
-    assert not memory.keep_freed()
+    assert not memory.tune_malloc()
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda _: object())
-    assert not memory.keep_freed()
+    assert not memory.tune_malloc()

@@ -8,7 +8,6 @@ import jax
 import numpy as np
 import pytest
 
-from fhr_jax import train
 from fhr_jax.errors import InputError
 from tests.devices import environment
 
@@ -50,8 +49,8 @@ def test_two_processes_learn_what_one_does(alone, tmp_path):
 
 def test_a_batch_must_have_equal_parts():
     devices = len(jax.devices())
-    assert train.face_mesh(6 * devices).devices.shape == (devices,)
+    assert sharding.device_mesh(batch=6 * devices).devices.shape == (devices,)
     with pytest.raises(InputError, match=f"{devices + 1} devices asked for; JAX sees {devices} "):
-        train.face_mesh(8, devices + 1)
+        sharding.device_mesh(devices + 1, batch=8)
     with pytest.raises(InputError, match="0 devices asked for"):
-        train.face_mesh(8, 0)
+        sharding.device_mesh(0, batch=8)

@@ -7,7 +7,7 @@ import pytest
 from scipy.optimize import minimize
 
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import nelder_mead
+from fhr_jax.stabilizer.fit import nelder_mead
 
 
 def rosenbrock(x):

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from fhr_jax.data import courses
+from fhr_jax.benchmark import motion_patterns
 from fhr_jax.data.faces import anatomy
-from fhr_jax.metrics import opening
+from fhr_jax.metrics import eyelid_lip_opening
 
 
 @pytest.fixture
@@ -16,33 +16,35 @@ def face():
 def test_a_lid_that_goes_down_closes_by_as_much(face):
     lower = face.copy()
     lower[:, [37, 38, 43, 44], 1] += 2.0
-    np.testing.assert_allclose(opening.lids(face) - opening.lids(lower), 2.0, atol=0.02)
-    np.testing.assert_allclose(opening.lips(face), opening.lips(lower))
+    np.testing.assert_allclose(eyelid_lip_opening.lids(face) - eyelid_lip_opening.lids(lower), 2.0, atol=0.02)
+    np.testing.assert_allclose(eyelid_lip_opening.lips(face), eyelid_lip_opening.lips(lower))
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 180])
 def test_openings_turn_and_grow_with_the_face(face, degrees):
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    for measured in (opening.lids, opening.lips):
+    for measured in (eyelid_lip_opening.lids, eyelid_lip_opening.lips):
         np.testing.assert_allclose(measured(3 * face @ turn.T + 7), 3 * measured(face), rtol=1e-9)
 
 
 def test_finds_the_blinks_of_the_course():
-    made = courses.course()
+    made = motion_patterns.motion_pattern()
     first = made.parts["turned head and blinks"].start
-    assert opening.blinks(opening.lids(np.asarray(made.truth))) == [first + at for at in (25, 40, 55)]
+    assert eyelid_lip_opening.blinks(eyelid_lip_opening.lids(np.asarray(made.truth))) == [
+        first + at for at in (25, 40, 55)
+    ]
 
 
 def test_an_output_that_is_smaller_and_late():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(3, 200)).cumsum(axis=1)
     late = np.stack([np.interp(np.arange(200) - 1.5, np.arange(200), row) for row in truth])
-    found = opening.followed(0.7 * late + 5, truth)
+    found = eyelid_lip_opening.followed(0.7 * late + 5, truth)
     np.testing.assert_allclose(found.share, 0.7, atol=0.01)
     np.testing.assert_allclose(found.delay, 1.5, atol=1e-9)
     # Noise that knows nothing of the truth takes nothing away.
-    noisy = opening.followed(truth + rng.normal(size=truth.shape), truth)
+    noisy = eyelid_lip_opening.followed(truth + rng.normal(size=truth.shape), truth)
     np.testing.assert_allclose(noisy.share, 1.0, atol=0.05)
     assert abs(noisy.delay) <= 0.2
 
@@ -52,12 +54,12 @@ def test_only_where_it_is_asked_for():
     output, where = truth.copy(), np.zeros((1, 200), bool)
     output[:, 100:] *= 0.5
     where[:, :80] = True
-    np.testing.assert_allclose(opening.followed(output, truth, where).share, 1.0, atol=0.02)
-    assert np.isnan(opening.followed(output, truth, np.zeros((1, 200), bool)).share)
+    np.testing.assert_allclose(eyelid_lip_opening.followed(output, truth, where).share, 1.0, atol=0.02)
+    assert np.isnan(eyelid_lip_opening.followed(output, truth, np.zeros((1, 200), bool)).share)
 
 
 def test_the_course_does_what_its_parts_say():
-    made = courses.course()
+    made = motion_patterns.motion_pattern()
     tip = np.asarray(made.truth)[:, 30, 0]
     step = np.diff(tip)
     at = made.parts

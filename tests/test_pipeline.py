@@ -66,7 +66,7 @@ def test_a_calibrated_net_tells_the_covariance_of_its_errors(net, crops):
     net = net._replace(loss="cross_entropy")
     spread = pipeline.predict(net, crops).covariance
     told = pipeline.predict(net._replace(calibration=some_calibration()), crops)
-    expected = heatmap.calibrate(some_calibration(), spread / (2 * CONFIG.sigma) ** 2)
+    expected = heatmap.error_covariance(some_calibration(), spread / (2 * CONFIG.sigma) ** 2)
     np.testing.assert_allclose(told.covariance, expected, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(told.points, pipeline.predict(net, crops).points)
 
@@ -280,13 +280,13 @@ def test_a_slipping_chin_does_not_drag_the_crop(real_data):
     shapes = np.load(real_data / "300w_shapes" / "train_3148.npz")["points"][::40].astype(np.float32)
     off, moved = [], []
     for points in shapes:
-        square = pipeline.around(points)
+        square = pipeline.region_from_landmarks(points)
         low, high = points.min(axis=0), points.max(axis=0)
         side = 1.3 * (high - low).max()
         off.append([square.side / side - 1, *(square.centre - (low + high) / 2) / side])
         slipped = points.copy()
         slipped[4:13] += 0.25 * (points[48:68].mean(axis=0) - points[36:48].mean(axis=0))
-        after = pipeline.around(slipped)
+        after = pipeline.region_from_landmarks(slipped)
         moved.append([after.side / square.side - 1, *(after.centre - square.centre) / side])
     assert np.abs(np.median(off, axis=0)).max() < 0.02
     assert np.percentile(np.abs(off), 90, axis=0).max() < 0.12
@@ -295,7 +295,7 @@ def test_a_slipping_chin_does_not_drag_the_crop(real_data):
 
 def test_crop_squares_move_and_grow_with_the_face():
     points = np.random.default_rng(0).uniform(50, 90, (68, 2)).astype(np.float32)
-    square, other = pipeline.around(points), pipeline.around(3 * points + 7)
+    square, other = pipeline.region_from_landmarks(points), pipeline.region_from_landmarks(3 * points + 7)
     np.testing.assert_allclose(other.side, 3 * square.side, rtol=1e-5)
     np.testing.assert_allclose(other.centre, 3 * square.centre + 7, rtol=1e-5)
-    assert np.isfinite(pipeline.around(np.full((68, 2), 5, np.float32)).centre).all()
+    assert np.isfinite(pipeline.region_from_landmarks(np.full((68, 2), 5, np.float32)).centre).all()

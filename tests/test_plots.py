@@ -11,7 +11,7 @@ from matplotlib.image import imread
 from fhr_jax import plots
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE7
-from fhr_jax.plots import accuracy, canvas, comparisons, courses, pictures
+from fhr_jax.plots import accuracy, canvas, comparisons, pictures, time_series
 
 
 def rng():
@@ -152,7 +152,7 @@ def test_the_axis_goes_on_where_most_errors_are_above_the_limit(monkeypatch):
 
 
 def test_trajectories_choose_the_landmark_and_axis_that_move_most(monkeypatch):
-    made = figures_of(courses, monkeypatch)
+    made = figures_of(time_series, monkeypatch)
     track = np.zeros((20, 68, 2))
     track[:, 31, 1] = np.arange(20)
     plots.trajectories(track, {"late": np.roll(track, 1, axis=0)}, "unused")
@@ -164,7 +164,7 @@ def test_trajectories_choose_the_landmark_and_axis_that_move_most(monkeypatch):
 
 
 def test_a_start_at_zero_seconds_is_visible_on_the_logarithmic_axis(monkeypatch):
-    made = figures_of(courses, monkeypatch)
+    made = figures_of(time_series, monkeypatch)
     plots.loss_history({"fit": (np.array([0.0, 0.5, 2.0]), np.array([9.0, 8.0, 7.0]))}, "unused")
     axes = made[0].axes[0]
     assert axes.get_xscale() == "log"
@@ -196,7 +196,7 @@ def test_averaged_maps_lie_where_they_were_averaged(monkeypatch):
 
 
 def test_looks_differ_for_as_many_series_as_a_figure_can_bear():
-    looks = canvas.looks(str(i) for i in range(20))
+    looks = canvas.series_styles(str(i) for i in range(20))
     assert len(set(looks.values())) == 20
 
 

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 
-from fhr_jax.data import protocol, tracks
+from fhr_jax.benchmark import protocol
+from fhr_jax.benchmark.steadiness import zero_phase
+from fhr_jax.data.synthetic import tracks
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.reference import zero_phase
 
 GROUPS = {"one": 6, "two": 4, "three": 3}
 POINTS = 5

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fhr_jax.data import pts
+from fhr_jax.data.io import pts
 from fhr_jax.errors import InputError
 
 GOOD = "version: 1\nn_points: 3\n{\n1 1\n2.5 3.25\n1e2 -4\n}\n"

@@ -9,7 +9,7 @@ import pytest
 from scipy.ndimage import median_filter
 
 from fhr_jax import stabilizer
-from fhr_jax.stabilizer.reference import steadiness
+from fhr_jax.benchmark.steadiness import steadiness
 
 
 @pytest.fixture(scope="module")

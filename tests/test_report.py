@@ -6,9 +6,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from fhr_jax import report
+from fhr_jax.demo import html
+from fhr_jax.demo.html import HtmlHeading, HtmlPicture, HtmlTable, HtmlText
 from fhr_jax.errors import InputError
-from fhr_jax.report import Heading, Picture, Table, Text
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -21,10 +21,10 @@ class Page(HTMLParser):
 
     VOID = ("meta", "img")
 
-    def __init__(self, html):
+    def __init__(self, page):
         super().__init__()
         self.open, self.tags, self.words = [], [], []
-        self.feed(html)
+        self.feed(page)
         assert not self.open
 
     def handle_starttag(self, tag, attrs):
@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
 def page_of(tmp_path, *sections, title="A run"):
     path = tmp_path / "report.html"
-    report.write(path, title, sections)
+    html.write(path, title, sections)
     return Page(path.read_text(encoding="utf-8"))
 
 
@@ -53,10 +53,10 @@ def test_shows_all_sections_in_order(tmp_path):
     (tmp_path / "one.png").write_bytes(PNG)
     page = page_of(
         tmp_path,
-        Text("First words."),
-        Heading("Accuracy"),
-        Table(["method", "NRMSE %"], [["ours", 3.8], ["theirs", "4.07"]], "Table 1"),
-        Picture(tmp_path / "one.png", "Errors."),
+        HtmlText("First words."),
+        HtmlHeading("Accuracy"),
+        HtmlTable(["method", "NRMSE %"], [["ours", 3.8], ["theirs", "4.07"]], "Table 1"),
+        HtmlPicture(tmp_path / "one.png", "Errors."),
     )
     assert page.words == [
         "A run",
@@ -73,7 +73,7 @@ def test_shows_all_sections_in_order(tmp_path):
 @pytest.mark.parametrize(("data", "kind"), [(PNG, "image/png"), (JPEG, "image/jpeg")])
 def test_embeds_pictures_byte_for_byte(tmp_path, data, kind):
     (tmp_path / "picture.bin").write_bytes(data)
-    (image,) = page_of(tmp_path, Picture(tmp_path / "picture.bin", "A face")).named("img")
+    (image,) = page_of(tmp_path, HtmlPicture(tmp_path / "picture.bin", "A face")).named("img")
     header, _, content = image["src"].partition(",")
     assert header == f"data:{kind};base64"
     assert base64.b64decode(content) == data
@@ -82,12 +82,12 @@ def test_embeds_pictures_byte_for_byte(tmp_path, data, kind):
 
 def test_needs_nothing_from_outside(tmp_path):
     (tmp_path / "one.png").write_bytes(PNG)
-    report.write(tmp_path / "r.html", "t", [Picture(tmp_path / "one.png"), Text("x")])
-    html = (tmp_path / "r.html").read_text(encoding="utf-8")
-    assert not re.search(r"https?://|<script|<link|@import|url\(", html)
-    assert str(tmp_path) not in html
-    assert "prefers-color-scheme: dark" in html
-    assert 'name="viewport"' in html
+    html.write(tmp_path / "r.html", "t", [HtmlPicture(tmp_path / "one.png"), HtmlText("x")])
+    page = (tmp_path / "r.html").read_text(encoding="utf-8")
+    assert not re.search(r"https?://|<script|<link|@import|url\(", page)
+    assert str(tmp_path) not in page
+    assert "prefers-color-scheme: dark" in page
+    assert 'name="viewport"' in page
 
 
 def test_escapes_everything(tmp_path):
@@ -95,10 +95,10 @@ def test_escapes_everything(tmp_path):
     (tmp_path / "one.png").write_bytes(PNG)
     page = page_of(
         tmp_path,
-        Heading(evil),
-        Text(evil),
-        Table([evil, evil], [[evil, evil]], evil),
-        Picture(tmp_path / "one.png", evil),
+        HtmlHeading(evil),
+        HtmlText(evil),
+        HtmlTable([evil, evil], [[evil, evil]], evil),
+        HtmlPicture(tmp_path / "one.png", evil),
         title=evil,
     )
     assert not page.named("script")
@@ -108,7 +108,7 @@ def test_escapes_everything(tmp_path):
 
 def test_no_caption_leaves_no_empty_tag(tmp_path):
     (tmp_path / "one.png").write_bytes(PNG)
-    page = page_of(tmp_path, Table(["a"], [["b"]]), Picture(tmp_path / "one.png"))
+    page = page_of(tmp_path, HtmlTable(["a"], [["b"]]), HtmlPicture(tmp_path / "one.png"))
     assert not page.named("caption")
     assert not page.named("figcaption")
     assert page.named("img")[0]["alt"] == "one"
@@ -117,20 +117,20 @@ def test_no_caption_leaves_no_empty_tag(tmp_path):
 @pytest.mark.parametrize(
     ("section", "message"),
     [
-        (Table(["a", "b"], [["1"]], "Sizes"), "Sizes.*1 cells.*2"),
-        (Picture("missing.png"), "missing.png"),
-        (Picture(__file__), "PNG or JPEG"),
+        (HtmlTable(["a", "b"], [["1"]], "Sizes"), "Sizes.*1 cells.*2"),
+        (HtmlPicture("missing.png"), "missing.png"),
+        (HtmlPicture(__file__), "PNG or JPEG"),
     ],
 )
 def test_bad_sections_are_named_and_nothing_is_written(tmp_path, section, message):
     with pytest.raises(InputError, match=message):
-        report.write(tmp_path / "report.html", "t", [section])
+        html.write(tmp_path / "report.html", "t", [section])
     assert not list(tmp_path.iterdir())
 
 
 def test_replaces_an_earlier_report_and_names_a_missing_folder(tmp_path):
-    report.write(tmp_path / "report.html", "old", [])
-    report.write(tmp_path / "report.html", "new", [])
+    html.write(tmp_path / "report.html", "old", [])
+    html.write(tmp_path / "report.html", "new", [])
     assert "<title>new</title>" in (tmp_path / "report.html").read_text(encoding="utf-8")
     with pytest.raises(InputError, match="nowhere"):
-        report.write(tmp_path / "nowhere" / "report.html", "t", [])
+        html.write(tmp_path / "nowhere" / "report.html", "t", [])

@@ -7,8 +7,8 @@ import pytest
 
 from fhr_jax import losses, stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.chunks import scan_chunks
-from fhr_jax.stabilizer.model import run_complete
+from fhr_jax.stabilizer.checkpointed_scan import checkpointed_scan
+from fhr_jax.stabilizer.filter import run_complete
 
 
 def _body(carry, x):
@@ -23,7 +23,7 @@ def test_any_length_gives_the_result_and_the_gradient_of_a_plain_scan(frames, ch
     inputs = {"a": jnp.linspace(-1, 1, frames), "b": jnp.cos(jnp.arange(frames, dtype=jnp.float32))}
 
     def result(scale, chunk):
-        carry, out = scan_chunks(_body, (scale, scale**2), inputs, chunk)
+        carry, out = checkpointed_scan(_body, (scale, scale**2), inputs, chunk)
         return carry, out
 
     def loss(scale, chunk):
@@ -37,7 +37,7 @@ def test_any_length_gives_the_result_and_the_gradient_of_a_plain_scan(frames, ch
 
 def test_a_chunk_without_frames_is_refused():
     with pytest.raises(InputError, match="chunk: 0"):
-        scan_chunks(_body, (0.0, 0.0), {"a": jnp.ones(3), "b": jnp.ones(3)}, 0)
+        checkpointed_scan(_body, (0.0, 0.0), {"a": jnp.ones(3), "b": jnp.ones(3)}, 0)
 
 
 def _loss(follow, params, track, truth, **options):

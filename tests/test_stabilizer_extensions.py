@@ -7,8 +7,8 @@ import pytest
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import recurrent as network
-from fhr_jax.stabilizer.switch import by_region, together
+from fhr_jax.stabilizer.extensions import recurrent as network
+from fhr_jax.stabilizer.extensions.responsibilities import by_region, single_group
 from tests.oracles import stabilizer as oracle
 from tests.tracks import COVARIANCES, as_dict, extended, in_faces, motion, params, recurrent, walk
 
@@ -25,7 +25,7 @@ def fields(part):
     return {name: np.asarray(value) for name, value in part._asdict().items()}
 
 
-PARTS = [(part, 2) for part in ("none", "motion", "direction", "groups", "recurrent", "all")]
+PARTS = [(part, 2) for part in ("none", "velocity", "direction", "groups", "recurrent", "all")]
 
 
 @pytest.mark.parametrize(("parts", "components"), [*PARTS, ("all", 1), ("all", 3)])
@@ -35,7 +35,7 @@ def test_agrees_with_the_equations_in_loops(parts, components):
     with jax.enable_x64(True):
         p = params(components=components, dtype=np.float64)
         ours, theirs = {}, {}
-        if parts in ("motion", "recurrent", "all"):
+        if parts in ("velocity", "recurrent", "all"):
             ours["motion"] = motion(components, np.float64)
             theirs["motion"] = fields(ours["motion"])
         if parts in ("recurrent", "all"):
@@ -43,7 +43,7 @@ def test_agrees_with_the_equations_in_loops(parts, components):
             theirs["recurrent"] = fields(ours["recurrent"])
         if parts in ("direction", "groups", "all"):
             one_hot = None if parts == "direction" else jnp.asarray(np.eye(3)[GROUPS])
-            ours["switch"] = stabilizer.Switch(jnp.asarray(1.7), one_hot)
+            ours["switch"] = stabilizer.Responsibilities(jnp.asarray(1.7), one_hot)
             theirs["switch"] = (1.7, np.arange(6) if parts == "direction" else GROUPS)
         dt = jnp.asarray(np.diff(times, prepend=-1.0))
         x = np.asarray(stabilizer.run(p._replace(**ours), jnp.asarray(z, jnp.float64), dt=dt))
@@ -56,23 +56,23 @@ def test_agrees_with_the_equations_in_loops(parts, components):
 # Each at its limit is the paper's model
 
 
-NO_MOTION = stabilizer.Motion(jnp.full(2, 0.6), jnp.zeros(2), jnp.zeros(2))
+NO_MOTION = stabilizer.Velocity(jnp.full(2, 0.6), jnp.zeros(2), jnp.zeros(2))
 
 
-CASES = [(part, "diagonal") for part in ("motion", "switch", "recurrent", "tail")]
+CASES = [(part, "diagonal") for part in ("velocity", "responsibilities", "recurrent", "outliers")]
 
 
-@pytest.mark.parametrize(("part", "covariance"), [*CASES, ("switch", "windowed"), ("tail", "full")])
+@pytest.mark.parametrize(("part", "covariance"), [*CASES, ("responsibilities", "windowed"), ("outliers", "full")])
 def test_an_extension_that_says_nothing_changes_nothing(part, covariance):
     nothing = {
-        "motion": {"motion": NO_MOTION},
-        "switch": {"switch": together(6, 1.0)},
-        "recurrent": {"motion": NO_MOTION, "recurrent": stabilizer.init_recurrent(jax.random.key(1), 2)},
-        "tail": {"tail": stabilizer.Tail(jnp.float32(1e9), jnp.float32(1.0))},
+        "velocity": {"velocity": NO_MOTION},
+        "responsibilities": {"responsibilities": single_group(6, 1.0)},
+        "recurrent": {"velocity": NO_MOTION, "recurrent": stabilizer.init_recurrent(jax.random.key(1), 2)},
+        "outliers": {"outliers": stabilizer.Outliers(jnp.float32(1e9), jnp.float32(1.0))},
     }[part]
     p, z = params(), gappy()
     z[30, 1] = np.nan
-    if part == "switch" and covariance != "diagonal":
+    if part == "responsibilities" and covariance != "diagonal":
         # By the variances alone: with them the diagonal, whose off-diagonal is dropped in the weights, is not whole.
         p = p._replace(beta=jnp.ones(2))
     dt = jnp.asarray(1 + 0.5 * np.sin(np.arange(60)), jnp.float32)
@@ -90,7 +90,7 @@ def ramp(frames=80, speed=2.0):
 @pytest.mark.parametrize("covariance", COVARIANCES)
 def test_leading_velocity_removes_the_lag_on_a_ramp(covariance):
     plain = params()._replace(gamma=jnp.float32(0.6), prior=jnp.ones((2, 6)))
-    ahead = plain._replace(motion=stabilizer.Motion(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2)))
+    ahead = plain._replace(velocity=stabilizer.Velocity(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2)))
     late, on_time = (ramp() - stabilizer.run(p, ramp(), covariance=covariance) for p in (plain, ahead))
     assert jnp.abs(late[60:]).min() > 0.1
     assert jnp.abs(on_time[60:]).max() < 1e-2
@@ -99,13 +99,13 @@ def test_leading_velocity_removes_the_lag_on_a_ramp(covariance):
 def test_in_a_gap_the_drift_goes_on_slower_and_slower():
     z = np.array(ramp(80))
     z[60:] = np.nan
-    p = params()._replace(motion=stabilizer.Motion(jnp.full(2, 0.8), jnp.ones(2), jnp.ones(2)))
+    p = params()._replace(velocity=stabilizer.Velocity(jnp.full(2, 0.8), jnp.ones(2), jnp.ones(2)))
     x = np.asarray(stabilizer.run(p, jnp.asarray(z)))
     steps = np.diff(x[58:, 0, 0])
     np.testing.assert_allclose(steps[1:4], 2.0 * 0.8 ** np.arange(3), rtol=2e-2)
     assert (np.diff(steps[1:]) < 1e-4).all()
     assert steps[-1] < 0.1
-    still = np.asarray(stabilizer.run(p._replace(motion=NO_MOTION), jnp.asarray(z)))
+    still = np.asarray(stabilizer.run(p._replace(velocity=NO_MOTION), jnp.asarray(z)))
     assert np.abs(np.diff(still[60:], axis=0)).max() < 1e-4
 
 
@@ -114,7 +114,7 @@ def test_in_a_gap_the_drift_goes_on_slower_and_slower():
 
 def test_a_high_temperature_leaves_the_weights_alpha():
     z = jnp.asarray(walk())
-    soft = params()._replace(switch=together(6, 1e9))
+    soft = params()._replace(responsibilities=single_group(6, 1e9))
     ones = [params()._replace(alpha=jnp.asarray(a)) for a in ([1 - 1e-7, 1e-7], [1e-7, 1 - 1e-7])]
     # With alpha a mean of two gains; both are between what the components do by themselves.
     x, both = stabilizer.run(soft, z[:2])[1], [stabilizer.run(p, z[:2])[1] for p in ones]
@@ -136,7 +136,7 @@ def test_by_region_puts_a_direction_where_its_energy_is():
 
 def test_groups_know_nothing_of_each_other():
     """With the identity as basis and points as groups, each point is filtered as if it were alone."""
-    p = params()._replace(basis=jnp.eye(6), switch=by_region(jnp.eye(6), np.arange(3)))
+    p = params()._replace(basis=jnp.eye(6), responsibilities=by_region(jnp.eye(6), np.arange(3)))
     z = jnp.asarray(walk())
     x = stabilizer.run(p, z)
     for j in range(3):
@@ -159,17 +159,17 @@ def test_a_track_turned_over_is_filtered_alike():
 def test_the_network_can_only_bend_the_noise_so_far():
     r = recurrent()._replace(last_bias=jnp.asarray([0.0, 0.0, 1e3, -1e3]))
     like = jnp.float32(0)
-    _, advice = network.advise(r, network.start(6, like), jnp.linspace(-1e6, 1e6, 6), jnp.ones(6))
+    _, advice = network.apply(r, network.init_state(6, like), jnp.linspace(-1e6, 1e6, 6), jnp.ones(6))
     np.testing.assert_allclose(advice.noise, np.exp([[network.LIMIT], [-network.LIMIT]]) * np.ones((2, 6)), rtol=1e-5)
 
 
 def test_the_network_sees_nothing_further_off_than_far():
-    r, memory = recurrent(), network.start(4, jnp.float32(0))
+    r, memory = recurrent(), network.init_state(4, jnp.float32(0))
     near = jnp.asarray([network.FAR, -network.FAR, 1.0, 0.0])
     further = jnp.asarray([1e4, -5.0, 1.0, 0.0])
-    seen = (network.advise(r, memory, near, near), network.advise(r, memory, further, further))
+    seen = (network.apply(r, memory, near, near), network.apply(r, memory, further, further))
     jax.tree.map(np.testing.assert_array_equal, *seen)
-    assert (seen[0][1].log_odds != network.advise(r, memory, near / 2, near)[1].log_odds).any()
+    assert (seen[0][1].log_odds != network.apply(r, memory, near / 2, near)[1].log_odds).any()
 
 
 def test_the_network_watches_each_direction_by_itself_and_the_mean_of_all():
@@ -177,10 +177,10 @@ def test_the_network_watches_each_direction_by_itself_and_the_mean_of_all():
     base = jnp.asarray([0.3, -1.0, 2.0, 0.1, 0.4, -0.2])
     # The same mean square, two directions exchanged: the advice of the rest is the same.
     swapped = base[jnp.asarray([1, 0, 2, 3, 4, 5])]
-    one, two = (network.advise(r, network.start(6, like), b, jnp.zeros(6))[1].log_odds for b in (base, swapped))
+    one, two = (network.apply(r, network.init_state(6, like), b, jnp.zeros(6))[1].log_odds for b in (base, swapped))
     np.testing.assert_allclose(one[:, 2:], two[:, 2:], rtol=1e-5)
     np.testing.assert_allclose(one[:, 0], two[:, 1], rtol=1e-5)
-    other = network.advise(r, network.start(6, like), base.at[0].set(5.0), jnp.zeros(6))[1].log_odds
+    other = network.apply(r, network.init_state(6, like), base.at[0].set(5.0), jnp.zeros(6))[1].log_odds
     assert jnp.abs(other[:, 2:] - one[:, 2:]).max() > 1e-3
 
 
@@ -189,6 +189,6 @@ def test_face_units_are_the_same_model():
     z = walk()
     off = z[0] - z[0].mean(axis=0)
     size = float(np.sqrt((off**2).sum(axis=-1).mean()))
-    p = params()._replace(motion=motion(), recurrent=recurrent(), switch=together(6, 2.0))
+    p = params()._replace(velocity=motion(), recurrent=recurrent(), responsibilities=single_group(6, 2.0))
     pixels, faces = (np.asarray(stabilizer.run(q, jnp.asarray(z))) for q in (p, in_faces(p, size)))
     np.testing.assert_allclose(faces, pixels, rtol=0, atol=2e-3)

@@ -10,10 +10,10 @@ import optax
 import pytest
 
 from fhr_jax import losses, stabilizer
+from fhr_jax.benchmark.steadiness import find_outliers, interpolate, steadiness, zero_phase
 from fhr_jax.cli import fit as command
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.problem import make_problem
-from fhr_jax.stabilizer.reference import interpolate, outliers, steadiness, zero_phase
+from fhr_jax.stabilizer.fit.objective import make_problem
 
 
 def pairs(number=3, points=2, seed=0):
@@ -32,7 +32,7 @@ def videos():
 
 
 def test_problem_is_the_loss_of_run_over_all_frames(videos):
-    start = stabilizer.paper_start(videos)
+    start = stabilizer.paper_init(videos)
     problem = make_problem(start, videos)
     outputs = [stabilizer.run(start, jnp.asarray(z, jnp.float32)) for z, _ in pairs()]
     longest = max(map(len, outputs))
@@ -43,14 +43,14 @@ def test_problem_is_the_loss_of_run_over_all_frames(videos):
 
 def test_missing_points_take_the_careful_path(videos):
     holes = videos._replace(observed=videos.observed.at[0, 20, 1].set(jnp.nan))
-    start = stabilizer.paper_start(holes)
+    start = stabilizer.paper_init(holes)
     loss = make_problem(start, holes).loss(make_problem(start, holes).start)
     assert jnp.isfinite(loss)
     assert abs(loss - make_problem(start, videos).loss(make_problem(start, videos).start)) < 0.2 * loss
 
 
 def test_tied_problem_has_seven_numbers_and_the_same_start(videos):
-    start = stabilizer.paper_start(videos)
+    start = stabilizer.paper_init(videos)
     free, tied = make_problem(start, videos), make_problem(start, videos, tied=True)
     assert (free.start.size, tied.start.size) == (4 + 3 * 4, 7)
     np.testing.assert_allclose(free.loss(free.start), tied.loss(tied.start), rtol=1e-5)
@@ -60,7 +60,7 @@ def test_tied_problem_has_seven_numbers_and_the_same_start(videos):
 
 
 def test_chunks_and_temperature_1_leave_the_loss_as_it_is(videos):
-    start = stabilizer.paper_start(videos)
+    start = stabilizer.paper_init(videos)
     problem = make_problem(start, videos)
     expected = problem.loss(problem.start)
     chunked = make_problem(start, videos, chunk=7)
@@ -71,12 +71,15 @@ def test_chunks_and_temperature_1_leave_the_loss_as_it_is(videos):
 
 
 def test_a_tied_problem_leaves_the_network_alone(videos):
-    start = stabilizer.extended_start(jax.random.key(0), videos)
+    start = stabilizer.extended_init(jax.random.key(0), videos)
     problem = make_problem(start, videos, tied=True)
     assert problem.start.size == 7 + 6 + 1
     moved = problem.expand(problem.start + 0.3)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5), moved.recurrent, start.recurrent)
-    for one, other in ((moved.motion, start.motion), (moved.switch.temperature, start.switch.temperature)):
+    for one, other in (
+        (moved.velocity, start.velocity),
+        (moved.responsibilities.temperature, start.responsibilities.temperature),
+    ):
         assert all((a != b).all() for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
     full = make_problem(start, videos)
     np.testing.assert_array_equal(full.ties.sum(axis=0), [1, 1, 1, 1, 4, 4, 4] + [1] * 7)
@@ -118,7 +121,7 @@ def test_fits_improve_on_the_start_and_tell_how(method, tied, videos):
     assert seen == list(zip(*history, strict=True))
     problem = make_problem(fit.params, videos)
     np.testing.assert_allclose(problem.loss(problem.start), history.loss[-1], rtol=1e-3)
-    start = stabilizer.paper_start(videos)
+    start = stabilizer.paper_init(videos)
     first = make_problem(start, videos)
     np.testing.assert_allclose(history.loss[0], first.loss(first.start), rtol=1e-4)
     np.testing.assert_array_equal(fit.params.basis, start.basis)
@@ -133,10 +136,10 @@ def test_fits_stop_in_time(videos):
 
 
 def test_gradient_fits_the_full_covariance_and_the_extensions(videos):
-    start = stabilizer.paper_start(videos)._replace(motion=stabilizer.Motion(*jnp.full((3, 2), 0.5)))
+    start = stabilizer.paper_init(videos)._replace(velocity=stabilizer.Velocity(*jnp.full((3, 2), 0.5)))
     fit = stabilizer.fit_gradient(videos, start=start, steps=5, covariance="full")
     assert fit.history.loss[-1] < fit.history.loss[0]
-    assert (fit.params.motion.decay != start.motion.decay).all()
+    assert (fit.params.velocity.decay != start.velocity.decay).all()
 
 
 def test_compare_fits(videos):
@@ -161,7 +164,7 @@ def test_reference_finds_and_bridges_thrown_points():
     thrown = track.copy()
     thrown[20, 3] += 500
     thrown[40, 1] = np.nan
-    found = outliers(thrown)
+    found = find_outliers(thrown)
     assert set(zip(*np.nonzero(found), strict=True)) == {(20, 3), (40, 1)}
     np.testing.assert_allclose(interpolate(thrown, found), track, atol=1e-9)
     np.testing.assert_allclose(zero_phase(thrown), track, atol=1e-6)
@@ -196,7 +199,7 @@ def test_command_fits_and_writes(tmp_path, capsys):
             predictions=z.astype(np.float32) + 30 * np.arange(2)[None, :, None],
             **{k: v + 30 * np.arange(2)[None, :, None] for k, v in extra.items()},
         )
-    command.run(command.Fit((folder,), out=tmp_path / "out", seconds=1.0))
+    command.run(command.FitOptions((folder,), out=tmp_path / "out", seconds=1.0))
     params = stabilizer.load(tmp_path / "out" / "params.npz")
     assert params.noise.shape == (4,)
     history = json.loads((tmp_path / "out" / "history.json").read_text())
@@ -217,7 +220,7 @@ def test_command_refuses_bad_input(tmp_path):
         ("none.npz", "none.npz"),
     ):
         with pytest.raises(InputError, match=message):
-            command.run(command.Fit((tmp_path / name,), out=tmp_path / "out"))
+            command.run(command.FitOptions((tmp_path / name,), out=tmp_path / "out"))
         assert not (tmp_path / "out").exists()
     with pytest.raises(InputError, match="seconds"):
-        command.run(dataclasses.replace(command.Fit(), seconds=0.0))
+        command.run(dataclasses.replace(command.FitOptions(), seconds=0.0))

@@ -42,7 +42,7 @@ def test_gradients(covariance, extension):
 
 
 def test_the_fast_path_has_the_gradient_of_the_careful_one():
-    p, z = extended("motion"), jnp.asarray(walk(12))
+    p, z = extended("velocity"), jnp.asarray(walk(12))
 
     @partial(jax.jit, static_argnums=0)
     @partial(jax.grad, argnums=1)
@@ -96,7 +96,7 @@ def test_finite_at_extreme_parameters(covariance):
 
 
 def test_under_jit_vmap_and_grad_missing_frames_of_one_track_harm_no_other():
-    p = extended("motion")
+    p = extended("velocity")
     tracks = np.stack([walk(12), walk(12, seed=1)])
     tracks[0, 5] = np.nan
 
@@ -115,7 +115,7 @@ def test_under_jit_vmap_and_grad_missing_frames_of_one_track_harm_no_other():
 
 
 def test_by_the_track_what_is_missing_has_no_slope_and_the_future_none_on_the_past():
-    p = extended("motion")
+    p = extended("velocity")
     z = walk(8)
     z[3] = np.nan
     z[5, 1] = np.nan

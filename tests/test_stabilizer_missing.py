@@ -10,7 +10,7 @@ from jaxtyping import TypeCheckError
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.common import common_motion
+from fhr_jax.stabilizer.extensions.common_motion import common_motion
 from tests.oracles import stabilizer as oracle
 from tests.tracks import COVARIANCES, as_dict, extended, params, walk
 
@@ -71,7 +71,7 @@ def test_mask_and_nan_and_zero_confidence_are_one(extension):
 
 def test_a_missing_point_moves_with_the_others():
     """Shifted, grown and turned about by its fellows while it is away."""
-    p = stabilizer.default_params(8)._replace(tail=None)
+    p = stabilizer.default_params(8)._replace(outliers=None)
     rng = np.random.default_rng(0)
     face = rng.normal(size=(8, 2)) * 40
     angle, size = 0.004 * np.arange(60), 1 + 0.003 * np.arange(60)
@@ -156,8 +156,8 @@ def test_confidence_beyond_its_range_and_nan_are_taken_for_the_nearest():
 def test_a_longer_step_forgets_more():
     p, z = params(), jnp.asarray(walk(6))
     state = after(p, z[:5])
-    weights = [float(stabilizer.step(p, state, z[5], dt=dt)[0].history.weight) for dt in (1.0, 2.0)]
-    np.testing.assert_allclose(weights[1], 0.7 * (1 + float(state.history.weight) * 0.7), rtol=1e-5)
+    weights = [float(stabilizer.step(p, state, z[5], dt=dt)[0].filter.weight) for dt in (1.0, 2.0)]
+    np.testing.assert_allclose(weights[1], 0.7 * (1 + float(state.filter.weight) * 0.7), rtol=1e-5)
     assert weights[1] < weights[0]
 
 
@@ -175,8 +175,8 @@ def test_at_uneven_times_a_ramp_is_followed_without_lag():
     rng = np.random.default_rng(0)
     dt = rng.uniform(0.3, 3.0, 80).astype(np.float32)
     place = np.cumsum(dt)[:, None, None] * np.array([2.0, -1.0], np.float32) + walk(1)[:1]
-    motion = stabilizer.Motion(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2))
-    p = params()._replace(motion=motion)
+    motion = stabilizer.Velocity(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2))
+    p = params()._replace(velocity=motion)
     x = stabilizer.run(p, jnp.asarray(place), dt=jnp.asarray(dt))
     assert np.abs(x - place)[40:].max() < 0.01
     even = stabilizer.run(p, jnp.asarray(place))

@@ -8,7 +8,7 @@ from jax.test_util import check_grads
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.mode import mixture_mode
+from fhr_jax.stabilizer.mixture_mode import mixture_mode
 from tests.oracles import stabilizer as oracle
 from tests.tracks import COVARIANCES
 

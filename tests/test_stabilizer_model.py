@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from fhr_jax import filters, stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import spread as spreads
+from fhr_jax.stabilizer import covariance as spreads
 from tests.oracles import stabilizer as oracle
 from tests.tracks import COVARIANCES, as_dict, extended, params, walk
 
@@ -126,8 +126,8 @@ def _run_and_factors(p, z, covariance):
     def frame(state, z):
         total = jnp.broadcast_to(p.noise[None], p.prior.shape) + p.beta[:, None] * p.prior
         share = 1 - p.beta
-        lifted = total if covariance == "diagonal" else spreads.lifted(state.history.spread, total, share)
-        a = share[:, None, None] * spreads.dense(state.history.spread)[None] + jax.vmap(jnp.diag)(lifted)
+        lifted = total if covariance == "diagonal" else spreads.floor_variances(state.filter.covariance, total, share)
+        a = share[:, None, None] * spreads.dense(state.filter.covariance)[None] + jax.vmap(jnp.diag)(lifted)
         state, x = stabilizer.step(p, state, z)
         return state, (x, a, jnp.isfinite(jnp.linalg.cholesky(a)).all())
 
@@ -187,7 +187,9 @@ def test_the_mode_of_a_frame_is_the_highest_point_of_the_mixture(covariance, com
 
 def test_the_mode_direction_by_direction_is_that_of_each_one():
     with jax.enable_x64(True):
-        p = params(2, 1, 3, dtype=np.float64)._replace(basis=jnp.eye(2), switch=stabilizer.Switch(jnp.asarray(1.0)))
+        p = params(2, 1, 3, dtype=np.float64)._replace(
+            basis=jnp.eye(2), responsibilities=stabilizer.Responsibilities(jnp.asarray(1.0))
+        )
         z = np.random.default_rng(2).normal(size=(8, 2, 1)) * 4
         x = np.asarray(stabilizer.run(p, jnp.asarray(z), estimate="mode"))[..., 0]
     for j in range(2):
@@ -204,7 +206,7 @@ def test_where_there_is_no_mode_the_errors_say_so():
     with pytest.raises(InputError, match="'mode' with groups of directions"):
         run(extended("groups"))
     with pytest.raises(InputError, match="'mode' with a switch, expected covariance 'diagonal'"):
-        run(extended("switch"), covariance="full")
+        run(extended("responsibilities"), covariance="full")
     with pytest.raises(InputError, match="3 components with covariance 'full', expected at most 2"):
         run(params(components=3), covariance="full")
 
@@ -212,7 +214,7 @@ def test_where_there_is_no_mode_the_errors_say_so():
 # The fast path, and bad input
 
 
-PATHS = [("diagonal", "recurrent"), ("diagonal", "none"), ("windowed", "switch"), ("full", "motion")]
+PATHS = [("diagonal", "recurrent"), ("diagonal", "none"), ("windowed", "responsibilities"), ("full", "velocity")]
 
 
 @pytest.mark.parametrize(("covariance", "extension"), PATHS)
@@ -233,10 +235,10 @@ def test_bad_input():
     with pytest.raises(InputError, match="6 directions, expected a multiple of the 4"):
         stabilizer.init_state(p, dims=4)
     with pytest.raises(InputError, match="with a heavy tail"):
-        stabilizer.run_complete(extended("tail"), z)
+        stabilizer.run_complete(extended("outliers"), z)
     with pytest.raises(InputError, match="window: 0"):
         stabilizer.run(p, z, covariance="windowed", window=0)
     with pytest.raises(InputError, match="recurrent without motion"):
-        stabilizer.run(extended("recurrent")._replace(motion=None), z)
+        stabilizer.run(extended("recurrent")._replace(velocity=None), z)
     with pytest.raises(InputError, match="chunk: 0"):
         stabilizer.run(p, z, chunk=0)

@@ -8,8 +8,8 @@ from jax.flatten_util import ravel_pytree
 
 from fhr_jax import npz, stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.params import as_arrays
-from fhr_jax.stabilizer.switch import together
+from fhr_jax.stabilizer.extensions.responsibilities import single_group
+from fhr_jax.stabilizer.params_io import as_arrays
 from tests.tracks import EXTENSIONS, extended
 
 
@@ -23,7 +23,7 @@ def test_init_is_the_paper_s_start():
     assert (p.gamma, *p.alpha, *p.beta) == (0.5, 0.5, 0.5, 0.5, 0.5)
     np.testing.assert_array_equal(p.noise, np.full(6, 2.0))
     np.testing.assert_allclose(p.prior, [np.full(6, 0.02), np.full(6, 20.0)], rtol=1e-6)
-    assert (p.motion, p.switch, p.recurrent, p.tail, p.face) == (None,) * 5
+    assert (p.velocity, p.responsibilities, p.recurrent, p.outliers, p.face) == (None,) * 5
     assert ravel_pytree(stabilizer.unconstrain(stabilizer.init_params(1.0, jnp.eye(136))))[0].size == 4 + 3 * 136
     with pytest.raises(InputError, match="components"):
         stabilizer.init_params(1.0, jnp.eye(6), components=0)
@@ -36,7 +36,11 @@ def test_constrain_undoes_unconstrain(extension):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6), stabilizer.constrain(free, p), p)
     # Basis, groups and units are no numbers that a fit may move.
     size = p.noise.size
-    fixed = size**2 + (p.face is not None) + (0 if p.switch is None or p.switch.groups is None else size)
+    fixed = (
+        size**2
+        + (p.face is not None)
+        + (0 if p.responsibilities is None or p.responsibilities.groups is None else size)
+    )
     leaves = sum(leaf.size for leaf in jax.tree.leaves(p))
     assert sum(leaf.size for leaf in jax.tree.leaves(free)) == leaves - fixed - 1  # alpha sums to 1
 
@@ -135,7 +139,7 @@ BAD = {
 
 @pytest.mark.parametrize("message", BAD)
 def test_bad_files(message, tmp_path):
-    arrays = as_arrays(extended("all")._replace(switch=together(6)))
+    arrays = as_arrays(extended("all")._replace(responsibilities=single_group(6)))
     BAD[message](arrays)
     npz.write(tmp_path / "p.npz", {k: np.asarray(v) for k, v in arrays.items()})
     with pytest.raises(InputError, match=message):

@@ -8,10 +8,10 @@ import pytest
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import gradient, simplex_starts, windows
-from fhr_jax.stabilizer.problem import make_problem
-from fhr_jax.stabilizer.saved import load_run, save_run
-from fhr_jax.stabilizer.solver import begin
+from fhr_jax.stabilizer.fit import gradient, minibatch, simplex_starts
+from fhr_jax.stabilizer.fit.checkpoint import load_fit, save_fit
+from fhr_jax.stabilizer.fit.loop import init_fit
+from fhr_jax.stabilizer.fit.objective import make_problem
 
 
 def pairs(number=3, frames=60, points=2, seed=0, noise=0.5):
@@ -35,7 +35,7 @@ FITS = {
         videos, steps=n, temperatures=(10.0, 3.0, 1.0), stage=3, **o
     ),
     "Adam": lambda videos, n, **o: stabilizer.fit_gradient(videos, steps=n, optimizer=optax.adam(0.1), **o),
-    "windows": lambda videos, n, **o: stabilizer.fit_windows(
+    "windows": lambda videos, n, **o: stabilizer.fit_minibatch(
         KEY, videos, steps=3 * n, inner=3, window=10, batch=4, **o
     ),
     "simplices": lambda videos, n, **o: stabilizer.fit_starts(KEY, videos, evaluations=30 * n, starts=3, **o),
@@ -46,8 +46,8 @@ FITS = {
 def test_a_resumed_fit_ends_where_an_undisturbed_one_does(name, videos, tmp_path):
     fit, kept = FITS[name], []
     whole = fit(videos, 12, keep=kept.append)
-    fit(videos, 5, keep=lambda run: save_run(tmp_path / "run.npz", run))
-    run = load_run(tmp_path / "run.npz", kept[0].solver)
+    fit(videos, 5, keep=lambda run: save_fit(tmp_path / "run.npz", run))
+    run = load_fit(tmp_path / "run.npz", kept[0].solver)
     assert len(run.losses) == 6
     resumed = fit(videos, 12, resume=run)
     jax.tree.map(np.testing.assert_array_equal, resumed.params, whole.params)
@@ -61,24 +61,24 @@ def test_a_resumed_fit_ends_where_an_undisturbed_one_does(name, videos, tmp_path
 def test_a_run_of_another_fit_is_refused(videos, tmp_path):
     kept = []
     FITS["Adam"](videos, 2, keep=kept.append)
-    save_run(tmp_path / "run.npz", kept[-1])
+    save_fit(tmp_path / "run.npz", kept[-1])
     wider = stabilizer.pad_videos(pairs(points=3))
     other = []
     FITS["Adam"](wider, 0, keep=other.append)
     for like in (other[0].solver, (jnp.zeros(3),)):
         with pytest.raises(InputError, match=r"run.npz: a run of another fit"):
-            load_run(tmp_path / "run.npz", like)
+            load_fit(tmp_path / "run.npz", like)
     with pytest.raises(InputError, match=r"none.npz"):
-        load_run(tmp_path / "none.npz", kept[0].solver)
+        load_fit(tmp_path / "none.npz", kept[0].solver)
 
 
 @pytest.mark.parametrize("name", ["L-BFGS", "Adam", "windows", "simplices"])
 def test_a_run_that_was_loaded_compiles_nothing_anew(name, videos, tmp_path, caplog):
-    problem = make_problem(stabilizer.paper_start(videos), videos)
+    problem = make_problem(stabilizer.paper_init(videos), videos)
     solver = SOLVERS[name](problem)
     state, _ = solver.update(solver.init(problem.start))
-    save_run(tmp_path / "run.npz", begin(problem, state))
-    loaded = load_run(tmp_path / "run.npz", solver.init(problem.start))
+    save_fit(tmp_path / "run.npz", init_fit(problem, state))
+    loaded = load_fit(tmp_path / "run.npz", solver.init(problem.start))
     with jax.log_compiles():
         solver.update(loaded.solver)
     large = ("Compiling jit(step)", "Compiling jit(iterate)", "Compiling jit(loss)")
@@ -87,8 +87,8 @@ def test_a_run_that_was_loaded_compiles_nothing_anew(name, videos, tmp_path, cap
 
 SOLVERS = {
     "L-BFGS": lambda problem: gradient.lbfgs(problem, temperatures=(10.0, 1.0), stage=2),
-    "Adam": lambda problem: gradient.descent(problem, optax.adam(0.1), temperatures=(10.0, 1.0), stage=2),
-    "windows": lambda problem: windows.stochastic(KEY, problem, optax.adam(0.1), window=9, warm=9, batch=4, inner=2),
+    "Adam": lambda problem: gradient.optax_descent(problem, optax.adam(0.1), temperatures=(10.0, 1.0), stage=2),
+    "windows": lambda problem: minibatch.stochastic(KEY, problem, optax.adam(0.1), window=9, warm=9, batch=4, inner=2),
     "simplices": lambda problem: simplex_starts.simplices(KEY, problem, starts=2, away=1.0, edge=1.0, tied=True),
 }
 
@@ -96,7 +96,7 @@ SOLVERS = {
 @pytest.mark.parametrize("name", SOLVERS)
 def test_an_iteration_is_compiled_once(name, videos):
     traced = 0
-    problem = make_problem(stabilizer.paper_start(videos), videos)
+    problem = make_problem(stabilizer.paper_init(videos), videos)
 
     def counted(*arguments):
         nonlocal traced

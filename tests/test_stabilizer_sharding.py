@@ -13,7 +13,7 @@ SCRIPT = """
 import json
 import jax, numpy as np
 from fhr_jax import stabilizer
-from fhr_jax.stabilizer.problem import make_problem
+from fhr_jax.stabilizer.fit.objective import make_problem
 
 assert len(jax.devices()) == 4
 rng = np.random.default_rng(0)
@@ -24,7 +24,7 @@ for frames in (60, 50, 40, 60, 30, 60):
 videos, held_out = stabilizer.pad_videos(pairs[:5]), stabilizer.pad_videos(pairs[5:])
 results = {}
 for devices in (None, 4):
-    mesh = stabilizer.video_mesh(devices) if devices else None
+    mesh = device_mesh(devices) if devices else None
     problem = make_problem(stabilizer.paper_start(videos), videos, mesh=mesh, held_out=held_out)
     if devices == 4:
         spread = problem.videos.observed.sharding

@@ -7,7 +7,7 @@ import pytest
 from jax.test_util import check_grads
 
 from fhr_jax import stabilizer
-from fhr_jax.stabilizer import tail as tails
+from fhr_jax.stabilizer.extensions import outliers as tails
 from tests.tracks import extended, in_faces, motion, params, tail, walk
 
 POINTS = 8
@@ -16,7 +16,7 @@ SIZE = 55.0
 
 
 def believing(**changes):
-    p = in_faces(params(POINTS), SIZE)._replace(basis=jnp.eye(2 * POINTS), tail=tail())
+    p = in_faces(params(POINTS), SIZE)._replace(basis=jnp.eye(2 * POINTS), outliers=tail())
     return p._replace(**changes)
 
 
@@ -37,7 +37,7 @@ def test_a_point_thrown_far_out_does_not_carry_the_landmark_away():
     z[30:33, 5] -= np.array([[500, 20], [300, 400], [-200, 700]])
     z[40:44, 1] += np.array([[100, 0], [0, 100], [-100, 0], [0, -100]])
     reference = run(clean)
-    assert np.abs(run(z, believing(tail=None)) - reference).max() > 100
+    assert np.abs(run(z, believing(outliers=None)) - reference).max() > 100
     assert np.abs(run(z) - reference).max() < 10
 
 
@@ -49,7 +49,7 @@ def test_a_throw_to_another_place_each_time_is_never_followed():
     assert np.abs(run(z) - run(clean)).max() < 10
 
 
-@pytest.mark.parametrize("extension", [{}, {"motion": motion()}])
+@pytest.mark.parametrize("extension", [{}, {"velocity": motion()}])
 def test_a_lasting_jump_is_followed_and_one_of_more_distance_later(extension):
     found = []
     for distance in (60, 240, 960):
@@ -108,8 +108,8 @@ def test_a_fast_face_is_no_cut_and_throws_nobody_out():
     step = jax.jit(stabilizer.step)
     for frame in jnp.asarray(z):
         state, _ = step(p, state, frame)
-        assert (np.asarray(state.doubt.width) == 1).all()
-    assert state.history.weight > 1.5  # gamma / (1 - gamma) = 2.3: the past is there
+        assert (np.asarray(state.outliers.width) == 1).all()
+    assert state.filter.weight > 1.5  # gamma / (1 - gamma) = 2.3: the past is there
 
 
 def test_a_point_that_starts_outside_comes_back():
@@ -134,7 +134,7 @@ def test_a_blink_passes():
     blink = np.interp(np.arange(60), [28, 30, 31, 34], [0, 1, 1, 0])[:, None] * np.array([0.0, 0.1 * SIZE])
     z[:, 1] += blink.astype(np.float32)
     z[:, 2] += blink.astype(np.float32)
-    assert np.abs(run(z) - run(z, believing(tail=None))).max() < 0.02 * 0.1 * SIZE
+    assert np.abs(run(z) - run(z, believing(outliers=None))).max() < 0.02 * 0.1 * SIZE
 
 
 def test_odds_without_end_are_no_tail():
@@ -142,20 +142,20 @@ def test_odds_without_end_are_no_tail():
     z[20, 3] += 400
     z[30:] += 300
     z[40, 2] = np.nan
-    endless = believing(tail=stabilizer.Tail(jnp.float32(1e9), jnp.float32(0.2)))
-    np.testing.assert_allclose(run(z, endless), run(z, believing(tail=None)), rtol=0, atol=2e-3)
+    endless = believing(outliers=stabilizer.Outliers(jnp.float32(1e9), jnp.float32(0.2)))
+    np.testing.assert_allclose(run(z, endless), run(z, believing(outliers=None)), rtol=0, atol=2e-3)
 
 
 def test_wider_reach_and_higher_odds_believe_more():
-    doubt = tails.start(POINTS, 2, jnp.float32(0))
+    doubt = tails.init_state(POINTS, 2, jnp.float32(0))
     points = jnp.asarray(walk(1, POINTS)[0])
     z = points.at[0, 0].add(0.7 * SIZE)
 
     @jax.jit
     def trust(odds, reach):
-        t = stabilizer.Tail(odds, reach)
+        t = stabilizer.Outliers(odds, reach)
         ones = jnp.ones(POINTS)
-        return tails.judge(t, doubt, z, points, ones, 0.001 * ones, jnp.float32(SIZE))[1]
+        return tails.detect(t, doubt, z, points, ones, 0.001 * ones, jnp.float32(SIZE))[1]
 
     by_odds = [float(trust(o, 0.2).trust[0]) for o in (1.0, 3.0, 5.0, 9.0)]
     by_reach = [float(trust(4.5, r).trust[0]) for r in (0.05, 0.1, 0.2, 0.4)]
@@ -170,13 +170,13 @@ def test_wider_reach_and_higher_odds_believe_more():
 
 def test_gradients_by_odds_and_reach():
     with jax.enable_x64(True):
-        p = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), believing(motion=motion()))
+        p = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), believing(velocity=motion()))
         z = np.array(walk(8, POINTS), np.float64)
         z[3, 2] += 0.6 * SIZE  # doubted, not refused for sure
         z[5, 4] = np.nan
 
         def total(odds, reach):
-            x = stabilizer.run(p._replace(tail=stabilizer.Tail(odds, reach)), jnp.asarray(z))
+            x = stabilizer.run(p._replace(outliers=stabilizer.Outliers(odds, reach)), jnp.asarray(z))
             return jnp.sum(jnp.sin(x / 5))
 
         values = (jnp.asarray(4.5), jnp.asarray(0.2))
@@ -190,8 +190,8 @@ def test_without_face_units_the_reach_is_in_pixels():
     z[30:, 2] += 90
     off = z[0] - z[0].mean(axis=0)
     size = float(np.sqrt((off**2).sum(axis=-1).mean()))
-    pixels = params(POINTS)._replace(basis=jnp.eye(2 * POINTS), tail=tail(reach=0.2 * size))
-    faces = in_faces(pixels, size)._replace(tail=tail())
+    pixels = params(POINTS)._replace(basis=jnp.eye(2 * POINTS), outliers=tail(scale=0.2 * size))
+    faces = in_faces(pixels, size)._replace(outliers=tail())
     np.testing.assert_allclose(run(z, pixels), run(z, faces), rtol=0, atol=5e-3)
 
 

@@ -8,8 +8,9 @@ import pytest
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.problem import in_face_units, make_problem
-from fhr_jax.stabilizer.windows import all_windows, window_loss
+from fhr_jax.stabilizer.fit.minibatch import all_minibatches, minibatch_loss
+from fhr_jax.stabilizer.fit.objective import make_problem
+from fhr_jax.stabilizer.units import in_face_units
 
 
 def pairs(seed=0, lengths=(90, 61, 40), points=2):
@@ -30,9 +31,9 @@ def videos():
 
 def summed(problem, videos, **sizes):
     """Loss and gradient of all windows together."""
-    windows = all_windows(videos, sizes["window"])
+    windows = all_minibatches(videos, sizes["window"])
     some = [jnp.asarray(column) for column in windows]
-    return jax.jit(jax.value_and_grad(lambda v: window_loss(problem, v, videos, *some, **sizes)))(problem.start)
+    return jax.jit(jax.value_and_grad(lambda v: minibatch_loss(problem, v, videos, *some, **sizes)))(problem.start)
 
 
 def whole(problem):
@@ -41,7 +42,7 @@ def whole(problem):
 
 @pytest.mark.parametrize(("window", "face"), [(7, False), (16, True), (100, False)])
 def test_all_windows_with_warm_up_have_the_gradient_of_the_whole(videos, window, face):
-    start = stabilizer.paper_start(videos)
+    start = stabilizer.paper_init(videos)
     start = in_face_units(start, 25.0) if face else start
     problem = make_problem(start, videos)
     loss, gradient = summed(problem, videos, window=window, warm=40)
@@ -52,7 +53,7 @@ def test_all_windows_with_warm_up_have_the_gradient_of_the_whole(videos, window,
 
 @pytest.mark.slow
 def test_cold_windows_are_biased(videos):
-    problem = make_problem(stabilizer.paper_start(videos), videos)
+    problem = make_problem(stabilizer.paper_init(videos), videos)
     slope = whole(problem)[1]
     biases = [np.linalg.norm(summed(problem, videos, window=8, warm=warm)[1] - slope) for warm in (0, 4, 40)]
     assert biases[0] > 0.2 * np.linalg.norm(slope)
@@ -63,9 +64,9 @@ def test_cold_windows_are_biased(videos):
 
 def test_the_step_on_average_is_that_of_the_whole(videos):
     """Stochastic descent at a tiny rate moves by the mean gradient."""
-    problem = make_problem(stabilizer.paper_start(videos), videos)
+    problem = make_problem(stabilizer.paper_init(videos), videos)
     slope = whole(problem)[1]
-    fit = stabilizer.fit_windows(
+    fit = stabilizer.fit_minibatch(
         jax.random.key(0), videos, optimizer=optax.sgd(1e-7), window=16, warm=40, batch=32, inner=100, steps=100
     )
     moved = make_problem(fit.params, videos).start - problem.start
@@ -74,7 +75,7 @@ def test_the_step_on_average_is_that_of_the_whole(videos):
 
 
 def test_padding_and_videos_without_a_scored_frame_change_nothing(videos):
-    problem = make_problem(stabilizer.paper_start(videos), videos)
+    problem = make_problem(stabilizer.paper_init(videos), videos)
     longer = jax.tree.map(lambda a: jnp.concatenate([a, jnp.repeat(a[:, -1:], 30, axis=1)], axis=1), videos)
     longer = longer._replace(mask=longer.mask.at[:, 90:].set(False))
     more = jax.tree.map(lambda a: jnp.concatenate([a, a[:1]]), longer)
@@ -87,7 +88,7 @@ def test_padding_and_videos_without_a_scored_frame_change_nothing(videos):
 
 def test_points_that_are_missing_at_the_start_of_a_window(videos):
     holes = videos._replace(observed=videos.observed.at[1, 14:20, 0].set(jnp.nan))
-    problem = make_problem(stabilizer.paper_start(holes), holes)
+    problem = make_problem(stabilizer.paper_init(holes), holes)
     loss, gradient = summed(problem, holes, window=16, warm=0)
     assert jnp.isfinite(loss)
     assert jnp.isfinite(gradient).all()
@@ -96,20 +97,20 @@ def test_points_that_are_missing_at_the_start_of_a_window(videos):
 def test_adam_on_windows_improves_and_says_how_much_it_saw(videos):
     seen = []
     options = {"window": 16, "warm": 16, "batch": 4, "inner": 5, "steps": 60}
-    fit = stabilizer.fit_windows(jax.random.key(0), videos, callback=lambda *now: seen.append(now), **options)
+    fit = stabilizer.fit_minibatch(jax.random.key(0), videos, callback=lambda *now: seen.append(now), **options)
     history = fit.history
     assert history.loss[-1] < 0.9 * history.loss[0]
     assert seen == list(zip(*history, strict=True))
     assert len(history.loss) == 13
     assert history.evaluations[-1] == round(1 + 12 * (1 + 5 * 4 * 32 / videos.mask.size))
-    again = stabilizer.fit_windows(jax.random.key(0), videos, **options)
-    other = stabilizer.fit_windows(jax.random.key(1), videos, **options)
+    again = stabilizer.fit_minibatch(jax.random.key(0), videos, **options)
+    other = stabilizer.fit_minibatch(jax.random.key(1), videos, **options)
     assert again.history.loss == history.loss
     assert other.history.loss != history.loss
 
 
 def test_bad_sizes_are_refused(videos):
     with pytest.raises(InputError, match="window: 0"):
-        stabilizer.fit_windows(jax.random.key(0), videos, window=0)
+        stabilizer.fit_minibatch(jax.random.key(0), videos, window=0)
     with pytest.raises(InputError, match="no scored frame"):
-        stabilizer.fit_windows(jax.random.key(0), videos._replace(mask=jnp.zeros_like(videos.mask)))
+        stabilizer.fit_minibatch(jax.random.key(0), videos._replace(mask=jnp.zeros_like(videos.mask)))

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 from scipy.stats import kurtosis
 
-from fhr_jax.data import protocol, tracks
+from fhr_jax.benchmark import protocol
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.track_noise import Noise, observe
+from fhr_jax.data.synthetic import tracks
+from fhr_jax.data.synthetic.detector_noise import DetectorNoise, observe
 
 
 # Settings are traced, so that one compiled function serves all tests; those of the mixing are not.
 @jax.jit
 def see(key, truth, settings):
-    return observe(key, truth, Noise(**settings))
+    return observe(key, truth, DetectorNoise(**settings))
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def clip():
     return jax.jit(tracks.sample, static_argnums=1)(jax.random.key(3), 400)
 
 
-PLAIN = {name: value for name, value in Noise()._asdict().items() if name not in ("shared", "near")}
+PLAIN = {name: value for name, value in DetectorNoise()._asdict().items() if name not in ("shared", "near")}
 
 
 def error(frames=3000, **settings):
@@ -58,7 +59,7 @@ def test_following_crop_keeps_the_box_of_every_frame():
 def test_noise_has_the_level_and_the_correlations_over_points_that_it_names():
     e = error(level=2.0)
     np.testing.assert_allclose(e.std(), 2.0, rtol=0.05)
-    for i, shared in enumerate(Noise().shared):
+    for i, shared in enumerate(DetectorNoise().shared):
         c = np.corrcoef(e[..., i].T)
         assert 0.85 < np.diagonal(c, 1)[:16].mean() < 0.98
         np.testing.assert_allclose(c[0, 16], shared, atol=0.06)
@@ -130,26 +131,26 @@ def begins(on):
 
 @pytest.mark.parametrize("frames", [1, 2])
 def test_short_tracks(frames):
-    noise = Noise(bias=0.2, flicker=0.01, missing=0.0)
+    noise = DetectorNoise(bias=0.2, flicker=0.01, missing=0.0)
     made = jax.jit(lambda key: tracks.sample(key, frames, noise=noise))(jax.random.key(0))
     assert made.observed.shape == (frames, 68, 2)
     assert np.isfinite(made.observed).all()
 
 
 def test_videos_differ_as_drawn():
-    drawn = jax.vmap(Noise.draw)(jax.random.split(jax.random.key(0), 2000))
+    drawn = jax.vmap(DetectorNoise.draw)(jax.random.split(jax.random.key(0), 2000))
     assert 0.25 < (drawn.missing > 0).mean() < 0.42
     low, middle, high = np.percentile(drawn.level, [10, 50, 90])
     assert 1.3 < middle / low < 2
     assert 1.2 < high / middle < 1.7
-    louder = Noise.draw(jax.random.key(1), 2.0).level / Noise.draw(jax.random.key(1), 1.0).level
+    louder = DetectorNoise.draw(jax.random.key(1), 2.0).level / DetectorNoise.draw(jax.random.key(1), 1.0).level
     assert 1.4 < louder < 1.8
     assert (drawn.flicker < 0.03).all()
-    assert Noise().lost == Noise.draw(jax.random.key(1)).lost == 0
+    assert DetectorNoise().lost == DetectorNoise.draw(jax.random.key(1)).lost == 0
 
 
 def test_without_faults_every_point_is_seen_and_none_is_thrown():
-    noise = Noise(lost=0.05, missing=0.2, bias=0.5)
+    noise = DetectorNoise(lost=0.05, missing=0.2, bias=0.5)
     faulty, made = (tracks.sample(jax.random.key(2), 300, noise=noise, faults=faults) for faults in (True, False))
     assert np.isnan(faulty.observed).any()
     assert np.nanmax(np.abs(faulty.observed - faulty.truth)) > 60
@@ -158,10 +159,10 @@ def test_without_faults_every_point_is_seen_and_none_is_thrown():
 
 def test_fine_motion_is_slow_and_follows_the_level():
     truth = jnp.broadcast_to(tracks.sample(jax.random.key(0), 1, faults=False).truth, (2000, 68, 2))
-    move = jax.jit(lambda key, truth: tracks.fine_motion(key, truth, Noise(level=1.5)))
+    move = jax.jit(lambda key, truth: tracks.fine_motion(key, truth, DetectorNoise(level=1.5)))
     fine = np.asarray(move(jax.random.key(1), truth))[10:-10]
     assert 0.3 * tracks.FINE * 1.5 < fine.std() < tracks.FINE * 1.5
     steps = np.diff(fine, axis=0)
     assert 0.6 < np.corrcoef(steps[1:].ravel(), steps[:-1].ravel())[0, 1] < 0.95
-    still = tracks.fine_motion(jax.random.key(1), truth, Noise(level=0.0))
+    still = tracks.fine_motion(jax.random.key(1), truth, DetectorNoise(level=0.0))
     np.testing.assert_allclose(still, 0, atol=1e-4)

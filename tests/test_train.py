@@ -94,13 +94,13 @@ def test_every_step_draws_anew(update, start):
 
 
 def test_what_a_network_and_an_update_cost(update, start):
-    parameters, forward = train.network_cost(start, CONFIG)
+    parameters, forward = train.network_flops_and_memory(start, CONFIG)
     assert parameters == sum(np.size(leaf) for leaf in jax.tree.leaves(start.params))
     variables = {"params": start.params, "batch_stats": start.batch_stats}
     jaxpr = jax.make_jaxpr(hourglass.Hourglass(CONFIG).apply)(variables, jnp.zeros((1, 32, 32, 3)))
     products = _products(jaxpr.jaxpr)
     assert 0.9 * products < forward < 1.3 * products  # less what falls on padding; normalizing and pooling
-    costs = train.update_cost(update, start, next(_batches()))
+    costs = train.update_flops_and_memory(update, start, next(_batches()))
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(start))
     assert costs.state == size
     assert 3 * size < costs.memory < 3 * size + 2**26
@@ -155,9 +155,9 @@ def test_an_update_is_checked_while_the_next_one_runs():
         done.append(("begun", step))
         return state._replace(step=step), train.Metrics(Loss(step, np.nan if batch == 3 else 1.0), 1.0)
 
-    start, drawn = train.State(0, None, None, None), iter(range(1, 9))
-    with pytest.raises(train.NotFinite, match=r"loss nan.*at step 3") as raised:
-        for made in train.updates(update, start, drawn, steps=8):
+    start, drawn = train.TrainState(0, None, None, None), iter(range(1, 9))
+    with pytest.raises(train.NonFiniteLoss, match=r"loss nan.*at step 3") as raised:
+        for made in train.train_steps(update, start, drawn, steps=8):
             done.append(("given", made.step))
     assert (raised.value.step, raised.value.state.step, raised.value.batch) == (3, 2, 3)
     first = [("begun", 1), ("given", 1), ("begun", 2), ("checked", 1), ("given", 2), ("begun", 3), ("checked", 2)]
@@ -169,10 +169,10 @@ def test_batches_that_end_are_told_after_what_went_wrong_before():
     def update(state, batch):
         return state._replace(step=state.step + 1), train.Metrics(np.float32(batch), np.float32(1))
 
-    start = train.State(0, None, None, None)
+    start = train.TrainState(0, None, None, None)
     with pytest.raises(ValueError, match="ended before update 3 of 4"):
         train.fit(update, start, iter([1.0, 2.0]), steps=4)
-    with pytest.raises(train.NotFinite, match="at step 2"):
+    with pytest.raises(train.NonFiniteLoss, match="at step 2"):
         train.fit(update, start, iter([1.0, np.nan]), steps=4)
 
 
@@ -182,8 +182,8 @@ def test_the_last_update_is_checked_too():
             np.float32(1), np.float32(np.inf if batch == 2 else 1)
         )
 
-    with pytest.raises(train.NotFinite, match="norm of the gradient inf at step 2"):
-        train.fit(update, train.State(0, None, None, None), iter([1, 2]), steps=2)
+    with pytest.raises(train.NonFiniteLoss, match="norm of the gradient inf at step 2"):
+        train.fit(update, train.TrainState(0, None, None, None), iter([1, 2]), steps=2)
 
 
 def test_the_papers_optimizer_divides_by_the_root_of_the_running_square():

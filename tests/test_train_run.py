@@ -15,7 +15,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.hourglass import TINY
 from fhr_jax.train import QUICK
 from fhr_jax.train import run as running
-from fhr_jax.train.run import Plan, Progress, Stopped, run
+from fhr_jax.train.run import Progress, TrainingStopped, TrainPlan, run
 
 CONFIG = TINY._replace(stacks=1, depth=1)
 STEPS = 6
@@ -38,7 +38,7 @@ def plan():
     held_out = _prepare(jax.random.key(9), {"index": jnp.arange(3)})
     recipe = QUICK._replace(batch=2, average=0.9)
     source = loader.Indices(0, 11)
-    return Plan(CONFIG, recipe, STEPS, source, _prepare, held_out, validate_every=2, save_every=2)
+    return TrainPlan(CONFIG, recipe, STEPS, source, _prepare, held_out, validate_every=2, save_every=2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -69,7 +69,7 @@ def _lines(folder):
 @pytest.mark.parametrize("step", [1, 2, 5])
 def test_a_run_that_is_asked_to_stop_is_saved_there_and_goes_on(plan, through, tmp_path, step):
     seen = []
-    with pytest.raises(Stopped, match=f"at step {step}"):
+    with pytest.raises(TrainingStopped, match=f"at step {step}"):
         run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == step - 1)
     assert not (tmp_path / "net.npz").exists()
     seen.clear()
@@ -111,7 +111,7 @@ def test_the_best_so_far_is_known_after_a_stop(plan, through, tmp_path, monkeypa
     errors = iter([3.0, 5.0, 4.0])
     monkeypatch.setattr(running.evaluate, "validate", lambda *_, **__: next(errors))
     seen = []
-    with pytest.raises(Stopped):
+    with pytest.raises(TrainingStopped):
         run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
     first = (tmp_path / "best.npz").read_bytes()
     run(tmp_path, plan)
@@ -178,7 +178,7 @@ def test_images_a_second_are_those_after_the_first_update_of_this_process(plan, 
         patch.setattr(running, "start", lambda _: (timed, state))
         patch.setattr(running.evaluate, "validate", slow)
         patch.setattr(running.time, "monotonic", lambda: clock["now"])
-        with pytest.raises(Stopped):
+        with pytest.raises(TrainingStopped):
             run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
         clock["next"] = 100.0
         run(tmp_path, plan, report=seen.append)

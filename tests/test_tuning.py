@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from fhr_jax import filters
+from fhr_jax.benchmark import baselines
+from fhr_jax.benchmark.baselines import BaselineFilter, smooth, tune
 from fhr_jax.errors import InputError
 from fhr_jax.losses import stabilization
-from fhr_jax.stabilizer import tuning
-from fhr_jax.stabilizer.tuning import Family, smooth, tune
-from fhr_jax.stabilizer.videos import Videos, pad_videos
+from fhr_jax.stabilizer.fit.tracks import Videos, pad_videos
 
 
 def loss_of(family, settings, videos, **weights):
@@ -37,7 +37,7 @@ def test_the_gain_of_a_random_walk_is_that_of_its_kalman_filter():
     noisy = truth + np.sqrt(r) * rng.normal(size=truth.shape)
     made = Videos(jnp.asarray(noisy, jnp.float32), jnp.asarray(truth, jnp.float32), jnp.arange(1500)[None] > 50)
     p = (q + np.sqrt(q**2 + 4 * q * r)) / 2
-    tuned = tune(tuning.FIRST_ORDER, made, lambda1=0.0, lambda2=0.0)
+    tuned = tune(baselines.FIRST_ORDER, made, lambda1=0.0, lambda2=0.0)
     np.testing.assert_allclose(tuned.settings["a"], p / (p + r), rtol=0.02)
     # The mean squared error is then the variance of the Kalman filter, for each of 80 coordinates.
     np.testing.assert_allclose(tuned.loss, 80 * p * r / (p + r), rtol=0.02)
@@ -45,29 +45,31 @@ def test_the_gain_of_a_random_walk_is_that_of_its_kalman_filter():
 
 @pytest.mark.parametrize("weights", [{}, {"lambda1": 0.3, "lambda2": 1.0, "lambda3": float("inf")}])
 def test_beats_a_dense_grid(weights, videos):
-    tuned = tune(tuning.SECOND_ORDER, videos, **weights)
+    tuned = tune(baselines.SECOND_ORDER, videos, **weights)
 
     @jax.jit
     def loss(a, c):
-        output = smooth(tuning.SECOND_ORDER, {"a": a, "c": c}, videos.observed)
+        output = smooth(baselines.SECOND_ORDER, {"a": a, "c": c}, videos.observed)
         return stabilization(output, videos.truth, mask=videos.mask, **weights).total
 
     grid = [loss(a, c) for a in np.linspace(0.05, 1, 12) for c in np.linspace(0.05, 1, 12)]
     assert tuned.loss <= 1.0005 * float(min(grid))
-    np.testing.assert_allclose(loss_of(tuning.SECOND_ORDER, tuned.settings, videos, **weights), tuned.loss, rtol=1e-4)
+    np.testing.assert_allclose(
+        loss_of(baselines.SECOND_ORDER, tuned.settings, videos, **weights), tuned.loss, rtol=1e-4
+    )
     assert tuned.evaluations > 144
 
 
 def test_equal_families_reach_the_same_loss(videos):
-    holt, gains = tune(tuning.SECOND_ORDER, videos), tune(tuning.ALPHA_BETA, videos)
+    holt, gains = tune(baselines.SECOND_ORDER, videos), tune(baselines.ALPHA_BETA, videos)
     np.testing.assert_allclose(holt.loss, gains.loss, rtol=2e-3)
     np.testing.assert_allclose(holt.settings["a"] * holt.settings["c"], gains.settings["b"], rtol=0.1)
 
 
 def test_windows_are_tried_one_by_one(videos):
-    few = tuning.MOVING_AVERAGE._replace(choices=tuning.MOVING_AVERAGE.choices[:6])
+    few = baselines.MOVING_AVERAGE._replace(choices=baselines.MOVING_AVERAGE.choices[:6])
     tuned = tune(few, videos)
-    losses = {n: loss_of(tuning.MOVING_AVERAGE, {"n": n}, videos) for n in (1, 2, 3, 4, 5, 6)}
+    losses = {n: loss_of(baselines.MOVING_AVERAGE, {"n": n}, videos) for n in (1, 2, 3, 4, 5, 6)}
     assert tuned.settings == {"n": min(losses, key=losses.__getitem__)}
     assert tuned.evaluations == 6
 
@@ -79,35 +81,35 @@ def test_compiles_once_for_all_settings(videos):
         builds.append(a)
         return lambda track: filters.run(filters.first_order(a), track)
 
-    tuned = tune(Family("counted", build, {"a": (0.1, 1.0, 5)}), videos)
+    tuned = tune(BaselineFilter("counted", build, {"a": (0.1, 1.0, 5)}), videos)
     assert len(builds) == 1
     assert tuned.evaluations > 10
 
 
 def test_masked_frames_change_nothing(videos):
-    first = tune(tuning.FIRST_ORDER, videos)
+    first = tune(baselines.FIRST_ORDER, videos)
     mask = np.asarray(videos.mask)
     garbage = jnp.where(jnp.asarray(mask)[:, :, None, None], videos.truth, 1e3)
-    assert tune(tuning.FIRST_ORDER, videos._replace(truth=garbage)) == first
+    assert tune(baselines.FIRST_ORDER, videos._replace(truth=garbage)) == first
 
 
 def test_settings_that_diverge_lose(videos):
-    wild = tuning.ALPHA_BETA._replace(ranges={"a": (0.5, 300.0, 4), "b": (0.1, 100.0, 3)})
+    wild = baselines.ALPHA_BETA._replace(ranges={"a": (0.5, 300.0, 4), "b": (0.1, 100.0, 3)})
     tuned = tune(wild, videos)
     assert tuned.settings["a"] < 2
     assert np.isfinite(tuned.loss)
-    nothing = Family("nothing", lambda a: lambda track: track * jnp.nan, {"a": (0.1, 1.0, 3)})
+    nothing = BaselineFilter("nothing", lambda a: lambda track: track * jnp.nan, {"a": (0.1, 1.0, 3)})
     with pytest.raises(InputError, match="nothing: no setting"):
         tune(nothing, videos)
 
 
 def test_every_family_smooths_tracks_with_gaps(videos):
     observed = videos.observed.at[:, 20:24].set(jnp.nan).at[:, 30, 1].set(jnp.nan)
-    for family in (tuning.RAW, *tuning.BASELINES, *tuning.REFERENCES):
+    for family in (baselines.RAW, *baselines.BASELINES, *baselines.REFERENCES):
         few = family._replace(
             ranges={name: (low, high, 2) for name, (low, high, _) in family.ranges.items()}, choices=family.choices[:3]
         )
         tuned = tune(few, videos._replace(observed=observed), starts=1, evaluations=5)
         assert np.isfinite(np.asarray(smooth(family, tuned.settings, observed))).all(), family.name
         assert 0 < tuned.loss < 1e4, family.name
-    assert [family.causal for family in tuning.REFERENCES] == [False, False]
+    assert [family.causal for family in baselines.REFERENCES] == [False, False]

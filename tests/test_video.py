@@ -4,7 +4,7 @@ import av
 import numpy as np
 import pytest
 
-from fhr_jax.data import video
+from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
 
 RATE = Fraction(25)

@@ -6,8 +6,8 @@ import av
 import numpy as np
 import pytest
 
-from fhr_jax.data import video
-from fhr_jax.data.video_frames import NEAR, VideoFrames
+from fhr_jax.data.io import video
+from fhr_jax.data.io.video_frames import NEAR, VideoFrames
 from fhr_jax.errors import InputError
 from tests import trees
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from fhr_jax import stabilizer
-from fhr_jax.stabilizer.switch import together
+from fhr_jax.stabilizer.extensions.responsibilities import single_group
 
 
 def walk(frames=60, points=3, dims=2, seed=0, noise=1.0):
@@ -40,7 +40,7 @@ def as_dict(p):
 def motion(components=2, dtype=np.float32):
     """Every component differently."""
     decay, lead, anchor = [0.6, 0.3, 0.8], [0.5, 1.1, 0.2], [0.3, 0.9, 0.0]
-    return stabilizer.Motion(*(jnp.asarray(v[:components], dtype) for v in (decay, lead, anchor)))
+    return stabilizer.Velocity(*(jnp.asarray(v[:components], dtype) for v in (decay, lead, anchor)))
 
 
 def recurrent(components=2, hidden=5, seed=0, dtype=np.float32):
@@ -58,9 +58,9 @@ def in_faces(p, size=40.0):
     return p._replace(face=jnp.ones_like(p.gamma), noise=p.noise / size**2, prior=p.prior / size**2)
 
 
-def tail(odds=4.5, reach=0.2):
+def tail(inlier_log_odds=4.5, scale=0.2):
     """In face units."""
-    return stabilizer.Tail(jnp.float32(odds), jnp.float32(reach))
+    return stabilizer.Outliers(jnp.float32(odds), jnp.float32(reach))
 
 
 def extended(name, points=3, dims=2, components=2):
@@ -68,16 +68,16 @@ def extended(name, points=3, dims=2, components=2):
     p = in_faces(params(points, dims, components))
     parts = {
         "none": {},
-        "motion": {"motion": motion(components)},
-        "switch": {"switch": stabilizer.Switch(jnp.float32(1.7))},
-        "groups": {"switch": together(points * dims, 2.0)},
-        "recurrent": {"motion": motion(components), "recurrent": recurrent(components)},
-        "tail": {"tail": tail()},
+        "velocity": {"velocity": motion(components)},
+        "responsibilities": {"responsibilities": stabilizer.Responsibilities(jnp.float32(1.7))},
+        "groups": {"responsibilities": single_group(points * dims, 2.0)},
+        "recurrent": {"velocity": motion(components), "recurrent": recurrent(components)},
+        "outliers": {"outliers": tail()},
     }
-    parts["all"] = parts["motion"] | parts["switch"] | parts["recurrent"] | parts["tail"]
+    parts["all"] = parts["velocity"] | parts["responsibilities"] | parts["recurrent"] | parts["outliers"]
     return p._replace(**parts[name])
 
 
-EXTENSIONS = ("none", "motion", "switch", "groups", "recurrent", "tail", "all")
+EXTENSIONS = ("none", "velocity", "responsibilities", "groups", "recurrent", "outliers", "all")
 
 COVARIANCES = ("diagonal", "windowed", "full")

@@ -37,7 +37,7 @@ def people():
 
 def _seen(face):
     """Nothing before it, and not turned far."""
-    face = faces.WITHOUT["pose"](faces.WITHOUT["occluder"](faces.WITHOUT["glasses"](face)))
+    face = faces.ABLATIONS["pose"](faces.ABLATIONS["occluder"](faces.ABLATIONS["glasses"](face)))
     return face._replace(identity=0.5 * face.identity)
 
 

@@ -40,8 +40,10 @@ import tyro
 from PIL import Image
 
 from fhr_jax import augment, train
-from fhr_jax.data import crops, examples, images, loader, prefetch, pts
-from fhr_jax.data.records import Records, encoded, open_dataset
+from fhr_jax.data import crops, examples, loader, prefetch
+from fhr_jax.data.io import images, pts
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import Records, encoded
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PAPER
 
@@ -168,7 +170,7 @@ def through(batches: Iterator[Any]) -> Iterator[Any]:
         yield made.images, encode(made.points)
 
 
-def runs(source: loader.Source, options: Options) -> dict[str, dict[str, float]]:
+def runs(source: loader.IndexedSource, options: Options) -> dict[str, dict[str, float]]:
     """Images a second by the number of workers."""
     found: dict[str, dict[str, float]] = {}
     for workers in options.workers:

@@ -17,6 +17,8 @@ Figures:  one x86 core, another job on the next one, Python 3.11.7, jax 0.10.2, 
 
 import os
 
+from fhr_jax.stabilizer.covariance import CovarianceKind
+
 # One core: XLA reads this when jax is first imported.
 os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
 
@@ -34,10 +36,10 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.data import tracks
+from fhr_jax.data.synthetic import tracks
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
-from fhr_jax.stabilizer.model import Covariance, run_turned
+from fhr_jax.stabilizer.filter import run_in_basis
 
 TARGETS = {
     "scan in the basis": 0.5,
@@ -123,7 +125,7 @@ def contestants(frames: int) -> tuple[dict[str, Callable[[], Any]], dict[str, in
     made = tracks.sample(jax.random.key(0), frames).observed
     host, short, params = np.asarray(made), made[: max(frames // 10, 2)], model()
     turned = jnp.asarray(host - host[:1]).reshape(frames, -1) @ params.basis
-    scan = jax.jit(run_turned)
+    scan = jax.jit(run_in_basis)
     calls = {
         "scan in the basis": partial(scan, params, turned),
         "diagonal": partial(stabilizer.run, params, made),
@@ -140,11 +142,13 @@ def contestants(frames: int) -> tuple[dict[str, Callable[[], Any]], dict[str, in
 def gradients(frames: int, rounds: int) -> dict[str, dict[str, float]]:
     """Cost of the loss and of the loss with its gradient (`both`), us a frame."""
     found = {}
-    kinds: tuple[Covariance, ...] = ("diagonal", "full")
+    kinds: tuple[CovarianceKind, ...] = ("diagonal", "full")
     for kind in kinds:
         made = tracks.sample(jax.random.key(1), frames if kind == "diagonal" else max(frames // 10, 3))
 
-        def loss(free: stabilizer.Free, observed: jax.Array, truth: jax.Array, kind: Covariance = kind) -> jax.Array:
+        def loss(
+            free: stabilizer.Free, observed: jax.Array, truth: jax.Array, kind: CovarianceKind = kind
+        ) -> jax.Array:
             params = stabilizer.constrain(free, model())
             return stabilization(stabilizer.run_complete(params, observed, covariance=kind), truth).total
 

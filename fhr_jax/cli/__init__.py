@@ -101,7 +101,7 @@ def _main(arguments: list[str]) -> int:
     if name not in COMMANDS:
         kind = "option" if name.startswith("-") else "command"
         raise InputError(f"unknown {kind} {name!r}, expected one of {', '.join(COMMANDS)}; see fhr-jax --help")
-    memory.keep_freed()
+    memory.tune_malloc()
     _keep_programs()
     command = COMMANDS[name]
     module = importlib.import_module(f"fhr_jax.cli.{command.module}")

@@ -5,7 +5,7 @@ from fhr_jax.errors import InputError
 OPTIONS = ("distributed", "coordinator", "processes", "process")
 
 
-def join(*, distributed: bool, coordinator: str | None, processes: int | None, process: int | None) -> None:
+def init_distributed(*, distributed: bool, coordinator: str | None, processes: int | None, process: int | None) -> None:
     """Find the other processes, if there are any; before anything is computed.
 
     Args:

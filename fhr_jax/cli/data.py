@@ -13,7 +13,7 @@ from tqdm import tqdm
 from fhr_jax import overlay
 from fhr_jax.cli.source import MOST_LINES, open_sound
 from fhr_jax.data import records
-from fhr_jax.data.datasets.units import LeftOut
+from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder
 
@@ -22,7 +22,7 @@ TILE = 224
 
 
 @dataclass(frozen=True)
-class Build:
+class BuildOptions:
     """Build a dataset from the folder that you have downloaded and unpacked.
 
     NAME is face300w, face300vw, face300vw/clips16 (or any number of frames) or talking_face. It goes to
@@ -46,7 +46,7 @@ class Build:
 
 
 @dataclass(frozen=True)
-class Show:
+class ShowOptions:
     """Draw faces of a dataset with their landmarks and boxes on one sheet.
 
     NAME is a dataset below --directory, or a folder: one that was built, or of your own images or videos with .pts.
@@ -67,39 +67,40 @@ class Show:
 
 
 @dataclass(frozen=True)
-class Data:
+class DataOptions:
     """Datasets of faces with landmarks: `build` makes one, `show` draws one.
 
     Example:  fhr-jax data build face300w --source downloads/300W --out datasets
     """
 
     action: tyro.conf.OmitSubcommandPrefixes[
-        Annotated[Build, tyro.conf.subcommand("build")] | Annotated[Show, tyro.conf.subcommand("show")]
+        Annotated[BuildOptions, tyro.conf.subcommand("build")] | Annotated[ShowOptions, tyro.conf.subcommand("show")]
     ]
 
 
-def run(options: Data) -> None:
+def run(options: DataOptions) -> None:
     """Build or show; see `Build` and `Show`."""
     action = options.action
-    _build(action) if isinstance(action, Build) else _show(action)
+    _build(action) if isinstance(action, BuildOptions) else _show(action)
 
 
-def _build(options: Build) -> None:
+def _build(options: BuildOptions) -> None:
     if options.processes < 1:
         raise InputError(f"--processes is {options.processes}, expected at least 1")
     if options.source is None:
-        from fhr_jax.data.datasets import builders
+        from fhr_jax.data.datasets.build import registry
 
-        instructions = builders.make_builder(options.name, options.out).MANUAL_DOWNLOAD_INSTRUCTIONS
+        instructions = registry.make_builder(options.name, options.out).MANUAL_DOWNLOAD_INSTRUCTIONS
         print("\n".join(line.removeprefix("    ") for line in instructions.strip("\n ").splitlines()))
         raise InputError(f"--source is missing: the folder with the data of {options.name}")
-    from fhr_jax.data.datasets import build, finish, left_out
+    from fhr_jax.data import skipped
+    from fhr_jax.data.datasets.build import finalize, run
 
     said = 0
     with contextlib.ExitStack() as stack:
         bars: list[tqdm] = []  # none where the build is refused
 
-        def report(done: int, total: int, files: tuple[LeftOut, ...]) -> None:
+        def report(done: int, total: int, files: tuple[Skipped, ...]) -> None:
             nonlocal said
             if not bars:
                 bars.append(stack.enter_context(tqdm(total=total, unit="part", desc=f"build {options.name}")))
@@ -109,7 +110,7 @@ def _build(options: Build) -> None:
                 if said <= MOST_LINES:
                     bars[0].write(f"left out: {left.file}: {left.reason}", file=sys.stderr)
 
-        folder = build.build(
+        folder = run.build(
             options.name,
             options.source,
             options.out,
@@ -117,17 +118,17 @@ def _build(options: Build) -> None:
             leave_out=options.leave_out,
             report=report,
         )
-    summary = finish.read_summary(folder)
+    summary = finalize.read_summary(folder)
     for split, count in summary["splits"].items():
         print(f"{split}: {count['records']} records of {count['frames']} images")
-    for line in finish.differences(summary):
+    for line in finalize.differences(summary):
         print(f"difference: {line}")
     if summary["left_out"]:
-        print(f"left out: {summary['left_out']}, listed with the reasons in {folder / left_out.NAME}")
+        print(f"left out: {summary['left_out']}, listed with the reasons in {folder / skipped.NAME}")
     print(folder)
 
 
-def _show(options: Show) -> None:
+def _show(options: ShowOptions) -> None:
     from PIL import Image
 
     if options.out.suffix.lower() not in (".png", ".jpg"):

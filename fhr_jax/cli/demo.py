@@ -7,7 +7,7 @@ from fhr_jax.files import output_folder
 
 
 @dataclass(frozen=True)
-class Demo:
+class DemoOptions:
     """See the whole method at work, in minutes and without any data.
 
     Renders synthetic faces, trains two small networks that differ in target and decoder alone, compares
@@ -26,7 +26,7 @@ class Demo:
     """Updates of each network; more make better networks and take longer."""
 
 
-def run(options: Demo) -> None:
+def run(options: DemoOptions) -> None:
     """Run the demo, showing progress; see `Demo`."""
     if options.steps < 1:
         from fhr_jax.errors import InputError
@@ -51,7 +51,7 @@ def run(options: Demo) -> None:
         bar.refresh()
 
     try:
-        figures = walk.run(folder, seed=options.seed, plan=walk.Plan(steps=options.steps), progress=progress)
+        figures = walk.run(folder, seed=options.seed, plan=walk.DemoPlan(steps=options.steps), progress=progress)
     finally:
         for bar in bars.values():
             bar.close()

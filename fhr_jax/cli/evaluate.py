@@ -11,8 +11,8 @@ from tqdm import tqdm
 
 from fhr_jax import evaluate, npz, overlay, pipeline, plots, weights
 from fhr_jax.cli.source import open_source
-from fhr_jax.data.datasets import left_out as left_out_file
-from fhr_jax.data.images import SUFFIXES
+from fhr_jax.data import skipped as left_out_file
+from fhr_jax.data.io.images import SUFFIXES
 from fhr_jax.data.records import Records
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
@@ -25,7 +25,7 @@ MOST_PICTURES = 100
 
 
 @dataclass(frozen=True)
-class Evaluate:
+class EvaluateOptions:
     """Measure how exact landmarks are, in percent of the distance between the outer eye corners (NRMSE).
 
     Either --predictions, an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and
@@ -63,7 +63,7 @@ class Evaluate:
     """With --images: how points are read from heatmaps; `fractional` is the paper's."""
 
 
-def run(options: Evaluate) -> None:
+def run(options: EvaluateOptions) -> None:
     """Measure, write the results, and print the summary."""
     if options.predictions is not None and options.images is None:
         _check(options)
@@ -91,7 +91,7 @@ def run(options: Evaluate) -> None:
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")
 
 
-def _check(options: Evaluate) -> None:
+def _check(options: EvaluateOptions) -> None:
     for field in dataclasses.fields(options):
         if field.name not in ("out", "predictions") and getattr(options, field.name) != field.default:
             raise InputError(f"--{field.name} goes with --images, not with --predictions")

@@ -10,7 +10,7 @@ from fhr_jax.heatmap import Method
 
 
 @dataclass(frozen=True)
-class Export:
+class ExportOptions:
     """Write a net for use without its code: parameters, what it is, and compiled-on-load programs.
 
     The folder of --out gets params.safetensors, net.json (shape, loss, conventions of input and output, versions) and
@@ -35,7 +35,7 @@ class Export:
     """Also write maps.stablehlo, the program of the maps alone."""
 
 
-def run(options: Export) -> None:
+def run(options: ExportOptions) -> None:
     """Write the folder and say what is in it."""
     from fhr_jax import export, weights
 

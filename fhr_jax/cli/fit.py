@@ -16,7 +16,7 @@ _Positional = tyro.conf.Positional
 
 
 @dataclass(frozen=True)
-class Fit:
+class FitOptions:
     """Fit the stabilizer to your landmarks; `fhr-jax smooth --params` then uses the result.
 
     TRACKS are .npz files, or folders of them, with `predictions` (T, M, 2) and, if you have it, `truth` (or
@@ -73,13 +73,13 @@ class Fit:
     """Of the synthetic tracks, of the tracks to hold out and of the windows."""
 
 
-def run(options: Fit) -> None:
+def run(options: FitOptions) -> None:
     """Read or make tracks, fit with a progress bar, write the parameters and the history."""
     _check(options)
     from fhr_jax import stabilizer
-    from fhr_jax.data import pairs as own
-    from fhr_jax.stabilizer.problem import FACE
-    from fhr_jax.stabilizer.saved import load_run
+    from fhr_jax.cli import fit_tracks as own
+    from fhr_jax.stabilizer.fit.checkpoint import load_fit
+    from fhr_jax.stabilizer.units import FACE_SIZE, face_size
 
     pairs, alone = own.read_pairs(options.tracks)
     if alone:
@@ -87,10 +87,10 @@ def run(options: Fit) -> None:
     pairs = pairs or _synthetic(options)
     if not options.keep_bias:
         pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
-    sizes = [own.face_size(truth) for _, truth in pairs]
+    sizes = [face_size(truth) for _, truth in pairs]
     if not options.track_units:
         # To the size of a face in the 256 crop, where the weights of the loss are meant.
-        pairs = [(z * (FACE / size), p * (FACE / size)) for (z, p), size in zip(pairs, sizes, strict=True)]
+        pairs = [(z * (FACE_SIZE / size), p * (FACE_SIZE / size)) for (z, p), size in zip(pairs, sizes, strict=True)]
     fitted, judging = own.divide(pairs, options.held_out, options.seed)
     videos = stabilizer.pad_videos(fitted)
     own.check_motion(np.asarray(videos.truth), np.asarray(videos.mask))
@@ -100,7 +100,7 @@ def run(options: Fit) -> None:
     earlier = None
     if options.resume:
         _same(options.out, config)
-        earlier = load_run(options.out / STATE, solver.init(problem.start))
+        earlier = load_fit(options.out / STATE, solver.init(problem.start))
     folder = output_folder(options.out)
     log.write_config(folder, config)
     if judging:
@@ -108,7 +108,7 @@ def run(options: Fit) -> None:
     print("compiling: half a minute at most on two cores, not counted in --seconds", flush=True)
     fit = _drive(options, problem, solver, folder, earlier)
 
-    stabilizer.save(folder / "params.npz", fit.params._replace(tail=start.tail))
+    stabilizer.save(folder / "params.npz", fit.params._replace(outliers=start.outliers))
     history = fit.history
     held_out = {} if fit.held_out is None else {"held_out": fit.held_out}
     write_json(folder / "history.json", {**history._asdict(), **held_out, "compile_seconds": fit.compile_seconds})
@@ -129,12 +129,12 @@ SAVE_EVERY = 10.0
 """Seconds between savings."""
 
 
-def _drive(options: Fit, problem: Any, solver: Any, folder: Path, earlier: Any) -> Any:
+def _drive(options: FitOptions, problem: Any, solver: Any, folder: Path, earlier: Any) -> Any:
     """Run the fit with a progress bar, saving where it is."""
     from tqdm import tqdm
 
-    from fhr_jax.stabilizer.saved import save_run
-    from fhr_jax.stabilizer.solver import drive
+    from fhr_jax.stabilizer.fit.checkpoint import save_fit
+    from fhr_jax.stabilizer.fit.loop import run_loop
 
     first = 0.0 if earlier is None else float(earlier.seconds[-1])
     latest, saved = earlier, time.monotonic()
@@ -153,11 +153,11 @@ def _drive(options: Fit, problem: Any, solver: Any, folder: Path, earlier: Any) 
             nonlocal latest, saved
             latest = run
             if time.monotonic() - saved > SAVE_EVERY:
-                save_run(folder / STATE, run)
+                save_fit(folder / STATE, run)
                 saved = time.monotonic()
 
         try:
-            fit = drive(
+            fit = run_loop(
                 problem,
                 solver,
                 iterations=options.steps if _adam(options) else ENDLESS,
@@ -170,39 +170,39 @@ def _drive(options: Fit, problem: Any, solver: Any, folder: Path, earlier: Any) 
         finally:
             # Interrupted or not: from here --resume goes on.
             if latest is not None:
-                save_run(folder / STATE, latest)
+                save_fit(folder / STATE, latest)
     return fit
 
 
-def _adam(options: Fit) -> bool:
+def _adam(options: FitOptions) -> bool:
     return options.model == "recommended" and options.method == "gradient"
 
 
-def _start(options: Fit, videos: Any, size: float) -> Any:
+def _start(options: FitOptions, videos: Any, size: float) -> Any:
     """Where the fit begins; faces have this size where the units are those of the tracks."""
     from fhr_jax import stabilizer
 
     if options.model == "paper":
-        start = stabilizer.paper_start(videos)
+        start = stabilizer.paper_init(videos)
         return start if options.track_units else stabilizer.in_face_units(start)
-    start = stabilizer.recommended_start(videos)
+    start = stabilizer.recommended_init(videos)
     return stabilizer.in_track_units(start, size) if options.track_units else start
 
 
-def _method(options: Fit, start: Any, videos: Any, held_out: Any) -> tuple[Any, Any]:
+def _method(options: FitOptions, start: Any, videos: Any, held_out: Any) -> tuple[Any, Any]:
     """The problem and what is to solve it."""
     import jax
 
-    from fhr_jax import stabilizer
-    from fhr_jax.stabilizer.gradient import COOLING, descent, lbfgs
-    from fhr_jax.stabilizer.problem import make_problem
-    from fhr_jax.stabilizer.recommended import adam
-    from fhr_jax.stabilizer.simplex_starts import simplices
+    from fhr_jax.sharding import device_mesh
+    from fhr_jax.stabilizer.fit.gradient import ANNEALING, lbfgs, optax_descent
+    from fhr_jax.stabilizer.fit.objective import make_problem
+    from fhr_jax.stabilizer.fit.recommended import adam
+    from fhr_jax.stabilizer.fit.simplex_starts import simplices
 
     recommended = options.model == "recommended"
     problem = make_problem(
         # The loss tells nothing of faults: the tail is not fitted.
-        start._replace(tail=None),
+        start._replace(outliers=None),
         videos,
         tied="rows" if options.tied and recommended else options.tied,
         held_out=held_out,
@@ -210,16 +210,16 @@ def _method(options: Fit, start: Any, videos: Any, held_out: Any) -> tuple[Any, 
         lambda1=options.lambda1,
         lambda2=options.lambda2,
         lambda3=options.lambda3,
-        mesh=stabilizer.video_mesh() if jax.device_count() > 1 else None,
+        mesh=device_mesh() if jax.device_count() > 1 else None,
     )
     if options.method == "simplex":
         return problem, simplices(jax.random.key(options.seed), problem, starts=1, away=0.0, edge=1.0)
     if recommended:
-        return problem, descent(problem, adam(options.steps))
-    return problem, lbfgs(problem, temperatures=COOLING)
+        return problem, optax_descent(problem, adam(options.steps))
+    return problem, lbfgs(problem, temperatures=ANNEALING)
 
 
-def _config(options: Fit) -> dict[str, Any]:
+def _config(options: FitOptions) -> dict[str, Any]:
     """The options as they are kept, and must be the same to resume."""
     config = {k: [str(p) for p in v] if isinstance(v, tuple) else v for k, v in asdict(options).items()}
     del config["resume"]
@@ -235,10 +235,10 @@ def _same(folder: Path, config: dict[str, Any]) -> None:
             raise InputError(f"{folder}: holds a fit with {name} = {earlier.get(name)}, not {config[name]}")
 
 
-def _synthetic(options: Fit) -> list[tuple[np.ndarray, np.ndarray]]:
+def _synthetic(options: FitOptions) -> list[tuple[np.ndarray, np.ndarray]]:
     import jax
 
-    from fhr_jax.data import tracks
+    from fhr_jax.data.synthetic import tracks
 
     print(f"no tracks given: fitting on {options.videos} synthetic ones")
     keys = jax.random.split(jax.random.key(options.seed), options.videos)
@@ -247,7 +247,7 @@ def _synthetic(options: Fit) -> list[tuple[np.ndarray, np.ndarray]]:
     return list(zip(np.asarray(made.observed), np.asarray(made.truth), strict=True))
 
 
-def _check(options: Fit) -> None:
+def _check(options: FitOptions) -> None:
     for name in ("seconds", "steps", "frames", "videos"):
         if getattr(options, name) <= 0:
             raise InputError(f"--{name} is {getattr(options, name)}, expected more than 0")

@@ -10,7 +10,7 @@ from fhr_jax.errors import InputError
 
 
 @dataclass(frozen=True)
-class Import:
+class ImportOptions:
     """Read a stacked hourglass of PyTorch, or a folder that `fhr-jax export` wrote, and save it as an .npz.
 
     Of PyTorch: a .safetensors file with the names that such networks commonly have (conv1, layer1, hg, res, fc, score,
@@ -37,7 +37,7 @@ class Import:
     """Standard deviation of its heatmaps in their pixels; default: that of the preset."""
 
 
-def run(options: Import) -> None:
+def run(options: ImportOptions) -> None:
     """Read, check, and write the net."""
     if options.out.suffix != ".npz":
         raise InputError(f"--out {options.out}: expected a name that ends in .npz")
@@ -46,7 +46,7 @@ def run(options: Import) -> None:
     from fhr_jax.hourglass import PRESETS
 
     if options.input.is_dir():
-        if options != Import(options.input, options.out):
+        if options != ImportOptions(options.input, options.out):
             raise InputError(f"{options.input}: an exported folder says itself what it is; expected --out alone")
         net = weights.load(options.input)
     else:

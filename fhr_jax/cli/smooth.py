@@ -10,8 +10,8 @@ import numpy as np
 import tyro
 
 from fhr_jax import stabilizer
-from fhr_jax.data import landmark_files
-from fhr_jax.data.landmark_files import Track
+from fhr_jax.data.io import landmark_files
+from fhr_jax.data.io.landmark_files import LandmarkTrack
 from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
@@ -24,7 +24,7 @@ FARTHEST = 1e7
 
 
 @dataclass(frozen=True)
-class Smooth:
+class SmoothOptions:
     """Steady the landmarks of a file, frame after frame, without looking ahead.
 
     IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or
@@ -47,7 +47,7 @@ class Smooth:
     """What is taken of the posterior; mode is the paper's, for parameters of its model, and slower."""
 
 
-def run(options: Smooth) -> None:
+def run(options: SmoothOptions) -> None:
     """Read, stabilize, write, and say how much steadier it became."""
     recording = landmark_files.read(options.input)
     landmark_files.check_output(options.output, recording)
@@ -65,7 +65,7 @@ def run(options: Smooth) -> None:
     print(_summary(options.output, recording.tracks, smoothed))
 
 
-def _params(options: Smooth, landmarks: int, dims: int) -> stabilizer.Params:
+def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Params:
     if options.params is None:
         params = stabilizer.default_params(landmarks, dims)
     else:
@@ -76,7 +76,7 @@ def _params(options: Smooth, landmarks: int, dims: int) -> stabilizer.Params:
                 f"{options.input}: {landmarks} landmarks, expected {expected // dims} of {dims} coordinates for "
                 f"{options.params}"
             )
-    if options.estimate == "mode" and params.switch is not None:
+    if options.estimate == "mode" and params.responsibilities is not None:
         raise InputError(
             "--estimate mode: the directions of these parameters have weights of their own, and their narrowest "
             "components would freeze the face; expected mean, or --params of a fit with --model paper"
@@ -84,7 +84,7 @@ def _params(options: Smooth, landmarks: int, dims: int) -> stabilizer.Params:
     return params
 
 
-def _smooth(track: Track, params: stabilizer.Params, options: Smooth) -> np.ndarray:
+def _smooth(track: LandmarkTrack, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
     # Missing frames at the end change nothing before them, and keep the number of compiled lengths small.
     frames = len(track.points)
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
@@ -98,7 +98,7 @@ def _smooth(track: Track, params: stabilizer.Params, options: Smooth) -> np.ndar
     return np.asarray(steady[:frames], np.float64)
 
 
-def _summary(output: Path, before: tuple[Track, ...], after: list[np.ndarray]) -> str:
+def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.ndarray]) -> str:
     frames = sum(int(track.kept.sum()) for track in before)
     points = sum(track.points[track.kept][..., 0].size for track in before)
     missing = sum(int(np.isnan(track.points[track.kept][..., 0]).sum()) for track in before)

@@ -7,20 +7,21 @@ from typing import NamedTuple
 from tqdm import tqdm
 
 from fhr_jax import pipeline
-from fhr_jax.data import boxes
-from fhr_jax.data.datasets.units import LeftOut
-from fhr_jax.data.folders import FolderPhotographs, FolderVideos
-from fhr_jax.data.held_out import videos
-from fhr_jax.data.records import Records, encoded, open_dataset
-from fhr_jax.data.seven import comparable
-from fhr_jax.data.singles import singles
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import Records, encoded
+from fhr_jax.data.skipped import Skipped
+from fhr_jax.data.sources import boxes
+from fhr_jax.data.sources.holdout import videos
+from fhr_jax.data.sources.single_frames import single_frames
+from fhr_jax.data.sources.talking_face_subset import talking_face_subset
+from fhr_jax.data.sources.user_folder import FolderPhotographs, FolderVideos
 from fhr_jax.errors import InputError
 
 MOST_LINES = 20
 """So many files that are left out are printed."""
 
 
-class Source(NamedTuple):
+class FaceSource(NamedTuple):
     """Single faces.
 
     Attributes:
@@ -33,7 +34,7 @@ class Source(NamedTuple):
     records: Records
     landmarks: int
     videos: tuple[Sequence[int], ...]
-    left_out: tuple[LeftOut, ...]
+    left_out: tuple[Skipped, ...]
 
 
 def open_sound(name: str, *, directory: Path | None, split: str | None) -> Records:
@@ -56,7 +57,7 @@ def open_sound(name: str, *, directory: Path | None, split: str | None) -> Recor
     return opened
 
 
-def open_source(name: str, *, directory: Path | None, split: str | None, choice: str, seed: int) -> Source:
+def open_source(name: str, *, directory: Path | None, split: str | None, choice: str, seed: int) -> FaceSource:
     """Open a folder, or a dataset by its name, with the boxes and landmarks to work with.
 
     Args:
@@ -70,11 +71,11 @@ def open_source(name: str, *, directory: Path | None, split: str | None, choice:
         InputError: there are no such data, or with other landmarks than 68 or 7.
     """
     opened = open_sound(name, directory=directory, split=split)
-    chosen = boxes.Jitter(seed) if choice == "jitter" else choice
-    single = singles(opened)
-    records = comparable(boxes.choose(single, chosen))
+    chosen = boxes.BoxJitter(seed) if choice == "jitter" else choice
+    single = single_frames(opened)
+    records = talking_face_subset(boxes.choose(single, chosen))
     first = encoded(records, 0)
     landmarks = len(first["points"])
     if landmarks not in pipeline.MARKUPS:
         raise InputError(f"{name}: {first['file']} has {landmarks} landmarks, expected 68 or 7")
-    return Source(records, landmarks, videos(single), getattr(opened, "left_out", ()))
+    return FaceSource(records, landmarks, videos(single), getattr(opened, "left_out", ()))

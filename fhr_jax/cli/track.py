@@ -11,13 +11,13 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import npz, overlay, pipeline, weights
-from fhr_jax.data import openface, video
+from fhr_jax.data.io import openface, video
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
 
 
 @dataclass(frozen=True)
-class Track:
+class TrackOptions:
     """Follow the landmarks of one face through a video.
 
     The face is found by itself, the largest one first; where it is lost, it is looked for again. The folder of --out
@@ -42,7 +42,7 @@ class Track:
     """Steady the landmarks over time."""
 
 
-def run(options: Track) -> None:
+def run(options: TrackOptions) -> None:
     """Read a frame, find the face, draw and write it, and so on to the last."""
     info = video.info(options.video)
     box = None if options.box is None else parse_box(options.box, info.size)

@@ -14,12 +14,12 @@ import tyro
 from fhr_jax import log
 from fhr_jax.cli import cluster, signals
 from fhr_jax.errors import InputError
-from fhr_jax.files import alone, output_folder
+from fhr_jax.files import folder_lock, output_folder
 
 if TYPE_CHECKING:
     from fhr_jax.data.examples import Examples, Prepare
     from fhr_jax.hourglass import Config
-    from fhr_jax.train.run import Plan
+    from fhr_jax.train.run import TrainPlan
 
 _FREE = ("out", "workers", "save_every", "devices", "tensorboard", "dry_run", *cluster.OPTIONS)
 """Options that a resumed run may change: they do not touch what is learned."""
@@ -28,7 +28,7 @@ _LOWERED = ("learning_rate",)
 
 
 @dataclass(frozen=True)
-class Train:
+class TrainOptions:
     """Train a network that finds 68 face landmarks.
 
     Without --data it learns from synthetic faces, rendered as it goes; with it from photographs, or frames of videos.
@@ -98,10 +98,10 @@ class Train:
     """Train nothing: print what the run would cost."""
 
 
-def run(options: Train) -> None:
+def run(options: TrainOptions) -> None:
     """Train, showing progress; see `Train`."""
     _check(options)
-    cluster.join(
+    cluster.init_distributed(
         distributed=options.distributed,
         coordinator=options.coordinator,
         processes=options.processes,
@@ -116,18 +116,18 @@ def run(options: Train) -> None:
     plan = _plan(options, _data(options))
     output_folder(folder)
     if cluster.first():
-        with alone(folder):
+        with folder_lock(folder):
             log.write_config(folder, fixed)
             _train(options, plan)
     else:
         _train(options, plan)
 
 
-def _train(options: Train, plan: "Plan") -> None:
+def _train(options: TrainOptions, plan: "TrainPlan") -> None:
     from tqdm import tqdm
 
     from fhr_jax import calibrate
-    from fhr_jax.train.run import Progress, Stopped, run
+    from fhr_jax.train.run import Progress, TrainingStopped, run
 
     folder, main = options.out, cluster.first()
     bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset}", disable=not main)
@@ -146,7 +146,7 @@ def _train(options: Train, plan: "Plan") -> None:
     with bar, board as writer, signals.asked_to_stop() as asked:
         try:
             net = run(folder, plan, report=report, stop=asked, writer=writer)
-        except Stopped as stopped:
+        except TrainingStopped as stopped:
             raise signals.Stopped(f"{folder}: {stopped}; the same command goes on", asked.number) from None
     if main:
         print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
@@ -157,13 +157,13 @@ def _train(options: Train, plan: "Plan") -> None:
             )
 
 
-def _print_cost(options: Train) -> None:
+def _print_cost(options: TrainOptions) -> None:
     import jax
     import jax.numpy as jnp
 
     from fhr_jax import train
     from fhr_jax.data import loader
-    from fhr_jax.train.mesh import placed
+    from fhr_jax.sharding import placed, spread_sharding
     from fhr_jax.train.run import start
 
     data = _data(options)
@@ -177,13 +177,13 @@ def _print_cost(options: Train) -> None:
         return begun
 
     shapes = placed(jax.eval_shape(state), plan.mesh)
-    sharding = None if plan.mesh is None else train.spread(plan.mesh)
+    sharding = None if plan.mesh is None else spread_sharding(plan.mesh)
     with closing(loader.batches(plan.source, batch=plan.recipe.batch, seed=plan.seed, sharding=sharding)) as batches:
         batch = next(batches)
-    parameters, forward = train.network_cost(shapes, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
+    parameters, forward = train.network_flops_and_memory(shapes, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
     print(f"{options.preset}: {parameters:,} parameters; {forward / 1e9:.2f} GFLOP a crop forward")
     print("compiling an update, to count what it takes ...", file=sys.stderr)
-    costs = train.update_cost(made[0], shapes, batch)
+    costs = train.update_flops_and_memory(made[0], shapes, batch)
     devices = 1 if plan.mesh is None else plan.mesh.devices.size
     images = plan.steps * plan.recipe.batch
     print(
@@ -194,7 +194,7 @@ def _print_cost(options: Train) -> None:
     )
 
 
-def _recipe(options: Train) -> Any:
+def _recipe(options: TrainOptions) -> Any:
     from fhr_jax.train import RECIPES
 
     given: dict[str, Any] = {
@@ -206,13 +206,13 @@ def _recipe(options: Train) -> Any:
     return RECIPES[options.recipe]._replace(**{name: value for name, value in given.items() if value is not None})
 
 
-def _plan(options: Train, data: "_Data") -> "Plan":
-    from fhr_jax.train import face_mesh
-    from fhr_jax.train.run import Plan
+def _plan(options: TrainOptions, data: "_Data") -> "TrainPlan":
+    from fhr_jax.sharding import device_mesh
+    from fhr_jax.train.run import TrainPlan
 
     recipe = _recipe(options)
-    mesh = face_mesh(recipe.batch, options.devices)
-    return Plan(
+    mesh = device_mesh(options.devices, batch=recipe.batch)
+    return TrainPlan(
         config=data.config,
         recipe=recipe,
         steps=options.steps,
@@ -229,7 +229,7 @@ def _plan(options: Train, data: "_Data") -> "Plan":
     )
 
 
-def _check(options: Train) -> None:
+def _check(options: TrainOptions) -> None:
     for name in ("steps", "validate_every", "save_every", "held_out"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected at least 1")
@@ -250,7 +250,7 @@ def _check(options: Train) -> None:
         raise InputError(f"--validate-on {options.validate_on}: that is the split to learn from")
 
 
-def _as_json(options: Train) -> dict[str, Any]:
+def _as_json(options: TrainOptions) -> dict[str, Any]:
     return {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(options).items()}
 
 
@@ -264,7 +264,7 @@ class _Data(NamedTuple):
     others: Any = None
 
 
-def _data(options: Train) -> _Data:
+def _data(options: TrainOptions) -> _Data:
     import jax
 
     from fhr_jax import calibrate
@@ -286,21 +286,22 @@ def _data(options: Train) -> _Data:
     return _Data(config, source, examples.rendered(key, config.crop), held_out, others)
 
 
-def _real(options: Train, name: str, config: Any) -> _Data:
+def _real(options: TrainOptions, name: str, config: Any) -> _Data:
     from fhr_jax import pipeline
     from fhr_jax.cli.source import open_source
-    from fhr_jax.data import crops, examples, held_out
+    from fhr_jax.data import crops, examples
+    from fhr_jax.data.sources import holdout
 
     choices = {"directory": options.directory, "choice": options.boxes, "seed": options.seed}
     faces = open_source(name, split=options.split, **choices)
     if options.validate_on is None:
-        learn, validate = held_out.hold_out(
+        learn, validate = holdout.split_holdout(
             faces.records, options.held_out, seed=options.seed, name=name, together=faces.videos
         )
     else:
         learn = faces.records
         others = open_source(name, split=options.validate_on, **choices).records
-        validate = held_out.some(others, options.held_out, seed=options.seed)
+        validate = holdout.some(others, options.held_out, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
     prepare = examples.photographed(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
     validation = partial(examples.photographed_set, validate, config.crop, landmarks=faces.landmarks)

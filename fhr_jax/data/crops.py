@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax import crop
-from fhr_jax.data.images import Part, read_part
+from fhr_jax.data.io.images import ImagePart, read_part
 from fhr_jax.data.records import Records, encoded
 from fhr_jax.errors import InputError
 
@@ -67,10 +67,10 @@ def _square(box: np.ndarray, scale: float, name: str) -> tuple[Float[np.ndarray,
     return np.array([x + width / 2, y + height / 2]), side
 
 
-def _part(image: Any, centre: np.ndarray, side: float, reduction: int, name: str) -> Part:
+def _part(image: Any, centre: np.ndarray, side: float, reduction: int, name: str) -> ImagePart:
     """What the crop shows; where it shrinks the picture, perhaps at a fraction of its size, but never below 1."""
     if not isinstance(image, str | os.PathLike | bytes):
-        return Part(image, np.zeros(2), 1)
+        return ImagePart(image, np.zeros(2), 1)
     shrink = next(k for k in (8, 4, 2, 1) if k <= max(reduction, 1))
     return read_part(image, centre - side / 2, centre + side / 2, shrink=shrink, name=_name(image, name))
 

@@ -32,12 +32,12 @@ BATCH = 16
 
 
 @partial(jax.jit, static_argnames="size")
-def render(face: faces.Face, *, size: int) -> faces.Rendering:
+def render(face: faces.SyntheticFace, *, size: int) -> faces.Rendering:
     """Render faces with a leading axis. Compiling this takes longest of all; call it with one shape."""
     return jax.vmap(partial(faces.render, size=size))(face)
 
 
-def render_in_batches(face: faces.Face, *, size: int) -> faces.Rendering:
+def render_in_batches(face: faces.SyntheticFace, *, size: int) -> faces.Rendering:
     """`render` for any number of faces, `BATCH` at a time."""
     number = jax.tree.leaves(face)[0].shape[0]
     order = np.arange(-(-number // BATCH) * BATCH) % number
@@ -49,7 +49,7 @@ def rendered(
     key: PRNGKeyArray,
     size: int,
     *,
-    change: Callable[[faces.Face], faces.Face] | None = None,
+    change: Callable[[faces.SyntheticFace], faces.SyntheticFace] | None = None,
     options: augment.Photometric | None = None,
     **moves: float,
 ) -> Prepare:
@@ -125,10 +125,10 @@ def _jittered(
     keys: Key[Array, " b"],
     index: UInt32[Array, " b"],
     size: int,
-    change: Callable[[faces.Face], faces.Face] | None,
+    change: Callable[[faces.SyntheticFace], faces.SyntheticFace] | None,
     moves: tuple[tuple[str, float], ...],
-) -> faces.Face:
-    def one(step_key: PRNGKeyArray, i: UInt32[Array, ""]) -> faces.Face:
+) -> faces.SyntheticFace:
+    def one(step_key: PRNGKeyArray, i: UInt32[Array, ""]) -> faces.SyntheticFace:
         affine, _ = augment.similarity(step_key, size=size, **dict(moves))  # `sample` mirrors half of the faces itself
         face = faces.sample(jax.random.fold_in(key, i))
         return faces.fill(face if change is None else change(face), jitter=_jitter(affine, size))
@@ -137,13 +137,13 @@ def _jittered(
 
 
 @jax.jit
-def _square(key: PRNGKeyArray, index: UInt32[Array, " n"]) -> faces.Face:
+def _square(key: PRNGKeyArray, index: UInt32[Array, " n"]) -> faces.SyntheticFace:
     return jax.vmap(lambda i: faces.fill(faces.sample(jax.random.fold_in(key, i))))(index)
 
 
-def _jitter(affine: Affine, size: int) -> faces.Jitter:
+def _jitter(affine: Affine, size: int) -> faces.CameraJitter:
     """The similarity of a crop's pixels as a movement of the camera, so that nothing is resampled."""
     centre = jnp.full((1, 2), (size - 1) / 2)
     shift = (geometry.apply(affine, centre) - centre)[0] / size
     zoom = jnp.hypot(affine[0, 0], affine[1, 0])
-    return faces.Jitter(zoom=zoom, turn=jnp.arctan2(affine[1, 0], affine[0, 0]), shift=shift)
+    return faces.CameraJitter(zoom=zoom, turn=jnp.arctan2(affine[1, 0], affine[0, 0]), shift=shift)

@@ -23,7 +23,7 @@ from fhr_jax.errors import InputError
 
 
 @runtime_checkable
-class Source(Protocol):
+class IndexedSource(Protocol):
     """Random access to examples, each a dict of arrays. `repr` says what it holds; see `Ahead`."""
 
     def __len__(self) -> int: ...
@@ -48,7 +48,7 @@ class Indices:
 
 
 def batches(
-    source: Source,
+    source: IndexedSource,
     *,
     batch: int,
     seed: int,
@@ -88,7 +88,7 @@ def batches(
 
 
 def once(
-    source: Source,
+    source: IndexedSource,
     *,
     batch: int,
     workers: int = 0,
@@ -110,7 +110,7 @@ def once(
 class _Padded:
     """The source with its last example repeated up to a multiple of `batch`, and "valid"."""
 
-    def __init__(self, source: Source, batch: int):
+    def __init__(self, source: IndexedSource, batch: int):
         self._source, self._length = source, math.ceil(len(source) / batch) * batch
 
     def __len__(self) -> int:
@@ -121,7 +121,7 @@ class _Padded:
         return {**self._source[min(int(index), last)], "valid": np.bool_(index <= last)}
 
 
-def _share(source: Source, batch: int, index: int | None, count: int | None) -> tuple[slice, int]:
+def _share(source: IndexedSource, batch: int, index: int | None, count: int | None) -> tuple[slice, int]:
     """Which of the shares of all batches are this process's, and how large a share is."""
     index = jax.process_index() if index is None else index
     count = jax.process_count() if count is None else count

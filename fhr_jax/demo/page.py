@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from fhr_jax.demo import stabilization
+from fhr_jax.demo.html import HtmlHeading, HtmlPicture, HtmlTable, HtmlText, Section
 from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
-from fhr_jax.report import Heading, Picture, Section, Table, Text
 
 PAPER_REGRESSION = {CONVENTIONAL: (4.07, 50.9, 2.33), FRACTIONAL: (3.80, 55.9, 1.33)}
 """Table 1 of the paper, 600 images of 300W: NRMSE, AUC, failure rate, all in percent."""
@@ -20,30 +20,30 @@ def sections(folder: Path, figures: dict[str, Any]) -> list[Section]:
     """The sections of report.html; the pictures are already in the folder."""
     plan = figures["plan"]
     return [
-        Text(
+        HtmlText(
             f"Made by fhr-jax demo in {figures['seconds']:.0f} s on {figures['device']} with jax "
             f"{figures['versions']['jax']}, seed {figures['seed']}. Everything here is synthetic: faces with "
             "exact landmarks. The paper's figures stand beside for orientation; they are of photographs and of a "
             "network of 6.4 million parameters, so compare differences, not values."
         ),
-        Heading("Fractional against conventional heatmaps"),
-        Text(_regression_words(figures["regression"], plan)),
+        HtmlHeading("Fractional against conventional heatmaps"),
+        HtmlText(_regression_words(figures["regression"], plan)),
         _regression_table(figures["regression"]),
-        Picture(folder / "ced.png", "Cumulative error of the held-out faces."),
+        HtmlPicture(folder / "ced.png", "Cumulative error of the held-out faces."),
         _scale_table(figures["regression"]),
-        Picture(folder / "by_scale.png", "Mean point distance by size of the face."),
-        Picture(folder / "faces.png", "Held-out faces from the best to the worst, truth and prediction."),
-        Picture(folder / "training.png", "Loss of both networks on the same batches."),
-        Heading("Raw against stabilized tracks"),
-        Text(_stabilization_words(figures["stabilization"])),
+        HtmlPicture(folder / "by_scale.png", "Mean point distance by size of the face."),
+        HtmlPicture(folder / "faces.png", "Held-out faces from the best to the worst, truth and prediction."),
+        HtmlPicture(folder / "training.png", "Loss of both networks on the same batches."),
+        HtmlHeading("Raw against stabilized tracks"),
+        HtmlText(_stabilization_words(figures["stabilization"])),
         _stabilization_table(figures["stabilization"]),
-        Picture(folder / "trajectories.png", "One landmark of a held-out clip, raw and stabilized."),
-        Picture(folder / "accuracy_stability.png", "Accuracy and steadiness of every method (lower is better)."),
+        HtmlPicture(folder / "trajectories.png", "One landmark of a held-out clip, raw and stabilized."),
+        HtmlPicture(folder / "accuracy_stability.png", "Accuracy and steadiness of every method (lower is better)."),
         _paper_stabilizer(),
-        Heading("Gradient against simplex"),
-        Text(fit_words(figures["stabilization"]["fits"])),
+        HtmlHeading("Gradient against simplex"),
+        HtmlText(fit_words(figures["stabilization"]["fits"])),
         _fit_table(figures["stabilization"]["fits"]),
-        Picture(folder / "loss.png", "Loss against time, all from the paper's start, compilation not counted."),
+        HtmlPicture(folder / "loss.png", "Loss against time, all from the paper's start, compilation not counted."),
     ]
 
 
@@ -91,7 +91,7 @@ def _stabilization_words(result: dict[str, Any]) -> str:
     )
 
 
-def _regression_table(rows: dict[str, Any]) -> Table:
+def _regression_table(rows: dict[str, Any]) -> HtmlTable:
     body = []
     for name, row in rows.items():
         paper = PAPER_REGRESSION.get(name)
@@ -101,40 +101,40 @@ def _regression_table(rows: dict[str, Any]) -> Table:
             + ([f"{v:.2f}" for v in paper] if paper else ["", "", ""])
         )
     head = ["targets and decoder", "NRMSE %", "median %", "AUC %", "failures %"]
-    return Table([*head, "paper: NRMSE", "AUC", "failures"], body, "Table 1: accuracy on held-out faces.")
+    return HtmlTable([*head, "paper: NRMSE", "AUC", "failures"], body, "Table 1: accuracy on held-out faces.")
 
 
-def _scale_table(rows: dict[str, Any]) -> Table:
+def _scale_table(rows: dict[str, Any]) -> HtmlTable:
     edges = rows[FRACTIONAL]["interocular_edges"]
     head = ["mean distance, px", *(f"{a:.0f}-{b:.0f} px" for a, b in itertools.pairwise(edges))]
     body = [[name, *(f"{v:.2f}" for v in rows[name]["pixels_by_scale"])] for name in (CONVENTIONAL, FRACTIONAL)]
     body += [[f"paper: {name}", *(f"{v:.2f}" for v in PAPER_SCALE[name])] for name in (CONVENTIONAL, FRACTIONAL)]
-    return Table(
+    return HtmlTable(
         head, body, "Table 2: error by inter-ocular distance. The paper's groups are of 300W, not of these sizes."
     )
 
 
-def _stabilization_table(result: dict[str, Any]) -> Table:
+def _stabilization_table(result: dict[str, Any]) -> HtmlTable:
     head = ["method", "NRMSE %", "stability %", "delay, frames", "loss, px²"]
     body = []
     for name, row in result["rows"].items():
         setting = result["baseline_settings"].get(name)
         label = f"{name} ({', '.join(f'{k} = {v:g}' for k, v in setting.items())})" if setting else name
         body.append([label, *(f"{row[k]:.2f}" for k in ("nrmse", "stability", "delay")), f"{row['loss']:.1f}"])
-    return Table(head, body, "Held-out clips; lower is better in every column.")
+    return HtmlTable(head, body, "Held-out clips; lower is better in every column.")
 
 
-def _paper_stabilizer() -> Table:
+def _paper_stabilizer() -> HtmlTable:
     head = ["300-VW scenario", "FHR: NRMSE", "stability", "FHR + stabilizer: NRMSE", "stability"]
     body = [[name, *(f"{v:.2f}" for v in values)] for name, *values in PAPER_STABILIZER]
-    return Table(head, body, "The paper's own gain from the stabilizer, in percent.")
+    return HtmlTable(head, body, "The paper's own gain from the stabilizer, in percent.")
 
 
-def _fit_table(fits: dict[str, Any]) -> Table:
+def _fit_table(fits: dict[str, Any]) -> HtmlTable:
     head = ["method", "start", "end", "seconds", "evaluations", "compilation, s"]
     body = [
         [name, f"{f['loss'][0]:.1f}", f"{f['loss'][-1]:.1f}", f"{f['seconds'][-1]:.1f}", str(f["evaluations"][-1]),
          f"{f['compile_seconds']:.1f}"]
         for name, f in fits.items()
     ]  # fmt: skip
-    return Table(head, body, "Loss on the training clips.")
+    return HtmlTable(head, body, "Loss on the training clips.")

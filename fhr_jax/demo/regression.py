@@ -202,8 +202,8 @@ def _as_they_are(key: PRNGKeyArray, batch: examples.Examples) -> examples.Exampl
 
 
 @jax.jit
-def _drawn(keys: Key[Array, " n"]) -> faces.Face:
-    def one(key: PRNGKeyArray) -> faces.Face:
+def _drawn(keys: Key[Array, " n"]) -> faces.SyntheticFace:
+    def one(key: PRNGKeyArray) -> faces.SyntheticFace:
         face_key, scale_key = jax.random.split(key)
         scale = jax.random.uniform(scale_key, (), minval=1 / 0.75, maxval=1 / 0.4)
         return faces.fill(faces.sample(face_key), scale=scale)

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
 from fhr_jax import augment, filters, geometry, losses, metrics, pipeline, stabilizer
+from fhr_jax.benchmark import compare_fits
 from fhr_jax.data import examples, faces
 from fhr_jax.demo.regression import Progress
 from fhr_jax.filters import Filter
@@ -41,7 +42,7 @@ GRID: dict[str, tuple[Callable[..., Filter], dict[str, tuple[float, ...]]]] = {
 ARGMAX, RAW, SHIPPED = "argmax, raw", "fractional, raw", "stabilizer, as shipped"
 
 
-class Clips(NamedTuple):
+class TrackedClips(NamedTuple):
     """Clips as landmarks.
 
     Attributes:
@@ -80,7 +81,9 @@ class Comparison(NamedTuple):
     settings: dict[str, dict[str, float | int]]
 
 
-def track_clips(key: PRNGKeyArray, net: Net, *, clips: int, frames: int, progress: Progress | None = None) -> Clips:
+def track_clips(
+    key: PRNGKeyArray, net: Net, *, clips: int, frames: int, progress: Progress | None = None
+) -> TrackedClips:
     """Render clips and find the landmarks of every frame on its own."""
     size = net.config.crop
     truth, observed, argmax = [], [], []
@@ -98,7 +101,7 @@ def track_clips(key: PRNGKeyArray, net: Net, *, clips: int, frames: int, progres
             found.append(np.asarray(CROP * (clip.centre[:, None] + clip.side[:, None, None] * fraction) / side))
         if progress is not None:
             progress(i + 1, clips, "clips")
-    return Clips(np.stack(truth), np.stack(observed), np.stack(argmax))
+    return TrackedClips(np.stack(truth), np.stack(observed), np.stack(argmax))
 
 
 def tune(observed: Array, truth: Array) -> dict[str, dict[str, float | int]]:
@@ -117,7 +120,7 @@ def tune(observed: Array, truth: Array) -> dict[str, dict[str, float | int]]:
 
 
 def compare(
-    clips: Clips, *, train: int, seconds: float, callback: Callable[[str, float, int, float], None] | None = None
+    clips: TrackedClips, *, train: int, seconds: float, callback: Callable[[str, float, int, float], None] | None = None
 ) -> Comparison:
     """Fit and tune on the first `train` clips, measure on the others.
 
@@ -125,11 +128,11 @@ def compare(
         clips: from `track_clips`.
         train: how many clips the fits see.
         seconds: for each fit.
-        callback: of `stabilizer.compare_fits`.
+        callback: of `compare_fits.compare_fits`.
     """
     centred = [stabilizer.without_bias(z, p) for z, p in zip(clips.observed, clips.truth, strict=True)]
     observed, truth = jnp.asarray(np.stack(centred)), jnp.asarray(clips.truth)
-    fits = stabilizer.compare_fits(
+    fits = compare_fits.compare_fits(
         stabilizer.as_videos(observed[:train], truth[:train]), seconds=seconds, callback=callback
     )
     settings = tune(observed[:train], truth[:train])
@@ -158,7 +161,7 @@ def histories(fits: dict[str, stabilizer.Fit]) -> dict[str, Any]:
 class _Clip(NamedTuple):
     """A clip whose camera fills each frame with the face, and where that is in fractions of the clip's own frame."""
 
-    filled: faces.Face
+    filled: faces.SyntheticFace
     points: Float[Array, "t 68 2"]
     centre: Float[Array, "t 2"]
     side: Float[Array, " t"]

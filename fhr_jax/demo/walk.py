@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from fhr_jax import plots, report, weights
-from fhr_jax.demo import page, regression, stabilization
+from fhr_jax import plots, weights
+from fhr_jax.demo import html, page, regression, stabilization
 from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.files import write_json
 from fhr_jax.hourglass import SMALL, Config
@@ -19,7 +19,7 @@ Progress = Callable[[str, int, int, str], None]
 """progress(part, done, of how many, a word on how it goes)."""
 
 
-class Plan(NamedTuple):
+class DemoPlan(NamedTuple):
     """How much of everything.
 
     Attributes:
@@ -39,7 +39,9 @@ class Plan(NamedTuple):
     fit_seconds: float = 12.0
 
 
-def run(folder: Path, *, seed: int = 0, plan: Plan | None = None, progress: Progress | None = None) -> dict[str, Any]:
+def run(
+    folder: Path, *, seed: int = 0, plan: DemoPlan | None = None, progress: Progress | None = None
+) -> dict[str, Any]:
     """Run the demo.
 
     Args:
@@ -51,7 +53,7 @@ def run(folder: Path, *, seed: int = 0, plan: Plan | None = None, progress: Prog
     Returns:
         What summary.json holds.
     """
-    plan, began = Plan() if plan is None else plan, time.perf_counter()
+    plan, began = DemoPlan() if plan is None else plan, time.perf_counter()
     train_key, held_key, clip_key = jax.random.split(jax.random.key(seed), 3)
 
     def tell(part: str) -> Callable[[int, int, str], None]:
@@ -93,7 +95,7 @@ def run(folder: Path, *, seed: int = 0, plan: Plan | None = None, progress: Prog
     _draw(folder, trained, data, scores, clips.truth[training:], comparison)
     figures["seconds"] = round(time.perf_counter() - began, 1)
     write_json(folder / "summary.json", figures)
-    report.write(folder / "report.html", "fhr_jax: the demo", page.sections(folder, figures))
+    html.write(folder / "report.html", "fhr_jax: the demo", page.sections(folder, figures))
     tell("report")(1, 1, "done")
     return figures
 

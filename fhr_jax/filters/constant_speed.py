@@ -8,7 +8,7 @@ from jaxtyping import Array, Bool, Float
 from fhr_jax.filters.base import Filter, Gain, correct, hide
 
 
-class Pair(NamedTuple):
+class LastTwo(NamedTuple):
     """The last two outputs, and whether there is one."""
 
     output: Float[Array, "*point"]
@@ -19,12 +19,12 @@ class Pair(NamedTuple):
 def constant_speed(a: Gain) -> Filter:
     """Gain `a` in [0, 1] against the continuation of the last two outputs at their speed."""
 
-    def init(frame: Float[Array, "*point"]) -> Pair:
+    def init(frame: Float[Array, "*point"]) -> LastTwo:
         zero = jnp.zeros_like(frame)
-        return Pair(zero, zero, jnp.zeros(frame.shape, bool))
+        return LastTwo(zero, zero, jnp.zeros(frame.shape, bool))
 
-    def step(state: Pair, z: Float[Array, "*point"]) -> tuple[Pair, Array]:
+    def step(state: LastTwo, z: Float[Array, "*point"]) -> tuple[LastTwo, Array]:
         x, seen = correct(z, 2 * state.output - state.earlier, state.seen, a)
-        return Pair(x, jnp.where(state.seen, state.output, x), seen), hide(x, seen)
+        return LastTwo(x, jnp.where(state.seen, state.output, x), seen), hide(x, seen)
 
     return Filter(init, step)

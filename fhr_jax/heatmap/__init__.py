@@ -8,24 +8,24 @@ decoders (`cross`: three or five values, `windowed`: more), `decoding` (which gu
 `averaging` (`average`: what many maps look like about their landmarks).
 """
 
-from fhr_jax.heatmap.averaging import Average, average
-from fhr_jax.heatmap.bound import cramer_rao
-from fhr_jax.heatmap.calibration import Calibration, calibrate, trust
+from fhr_jax.heatmap.calibration import Calibration, confidence_weights, error_covariance
+from fhr_jax.heatmap.cramer_rao import cramer_rao
 from fhr_jax.heatmap.decoding import METHODS, Method, decode
 from fhr_jax.heatmap.encoding import encode
-from fhr_jax.heatmap.shape import Confidence, confidence
+from fhr_jax.heatmap.mean_heatmap import MeanHeatmap, mean_heatmap
+from fhr_jax.heatmap.peak_covariance import Confidence, confidence
 
 __all__ = [
     "METHODS",
-    "Average",
     "Calibration",
     "Confidence",
+    "MeanHeatmap",
     "Method",
-    "average",
-    "calibrate",
     "confidence",
+    "confidence_weights",
     "cramer_rao",
     "decode",
     "encode",
-    "trust",
+    "error_covariance",
+    "mean_heatmap",
 ]

@@ -72,7 +72,7 @@ def _bent(t: Array, bend: Array) -> Array:
     return jnp.where(straight, t - bend * t**2 / 2, curve)
 
 
-def calibrate(calibration: Calibration, spread: Covariances) -> Covariances:
+def error_covariance(calibration: Calibration, spread: Covariances) -> Covariances:
     """The covariance of the error (..., M, 2, 2) in square crop pixels; for `spread` see `scale`."""
     return scale(calibration, spread) * (calibration.tail / (calibration.tail - 2))
 
@@ -105,7 +105,7 @@ def variance(covariance: Covariances) -> Float[Array, "*batch m"]:
     return jnp.trace(covariance, axis1=-2, axis2=-1) / 2
 
 
-def trust(calibration: Calibration, covariance: Covariances) -> Float[Array, "*batch m"]:
+def confidence_weights(calibration: Calibration, covariance: Covariances) -> Float[Array, "*batch m"]:
     """How far to trust each landmark, in (0, 1]: its typical standard deviation over the predicted one, at most 1.
 
     That is the `confidence` of `stabilizer.step`, whose noise is 1 / confidence times as large. On clips the jitter

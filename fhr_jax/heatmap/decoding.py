@@ -26,7 +26,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fhr_jax.errors import InputError
-from fhr_jax.heatmap import cross, peak, ratios, windowed
+from fhr_jax.heatmap import log_ratios, neighbours, peak, windowed
 from fhr_jax.types import Heatmaps, Points
 
 Method = Literal[
@@ -100,27 +100,27 @@ def _decode(heatmaps: Heatmaps, *, sigma: float, method: str, logits: bool) -> P
     top = peak.find(maps)
     position = jnp.stack([top.x, top.y], axis=-1).astype(maps.dtype)
     if method == "unguarded":
-        points = cross.unguarded(peak.window(maps, top, 1), position, sigma)
+        points = neighbours.paper_unclamped(peak.window(maps, top, 1), position, sigma)
     else:
         points = position + _guard(_offsets(maps, top, sigma, method, logits))
     return points.reshape(*heatmaps.shape[:-3], heatmaps.shape[-1], 2)
 
 
 def _offsets(maps: Array, top: peak.Peak, sigma: float, method: str, logits: bool) -> windowed.Offsets:
-    def around(radius: int) -> ratios.Ratios:
-        return ratios.of(peak.window(maps, top, radius), logits=logits)
+    def around(radius: int) -> log_ratios.LogRatios:
+        return log_ratios.of(peak.window(maps, top, radius), logits=logits)
 
     match method:
         case "argmax":
             return jnp.zeros((*top.x.shape, 2), maps.dtype)
         case "quarter":
-            return cross.quarter(peak.window(maps, top, 1))
+            return neighbours.quarter_shift(peak.window(maps, top, 1))
         case "fractional":
-            return cross.fractional(cross.sides(around(1)), sigma)
+            return neighbours.fractional(neighbours.sides(around(1)), sigma)
         case "two_sided":
-            return cross.two_sided(cross.sides(around(1)), sigma)
+            return neighbours.two_sided(neighbours.sides(around(1)), sigma)
         case "parabola":
-            return cross.parabola(cross.sides(around(1)), sigma)
+            return neighbours.parabola(neighbours.sides(around(1)), sigma)
         case "dark":
             return windowed.dark(around(windowed.dark_radius(sigma) + 2), sigma)
         case "soft_argmax":

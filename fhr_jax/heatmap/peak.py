@@ -28,7 +28,7 @@ class Peak(NamedTuple):
     value: Float[Array, "b m"]
 
 
-class Window(NamedTuple):
+class PeakWindow(NamedTuple):
     """The (2r+1) x (2r+1) values around a peak, 0 outside the map.
 
     Attributes:
@@ -57,7 +57,7 @@ def find(maps: Maps) -> Peak:
     return Peak(x=x, y=y, value=value)
 
 
-def window(maps: Maps, peak: Peak, radius: int) -> Window:
+def window(maps: Maps, peak: Peak, radius: int) -> PeakWindow:
     """Gather the values within `radius` pixels of the peak along both axes."""
     batch, height, width, landmarks = maps.shape
     reach = jnp.arange(-radius, radius + 1)
@@ -69,7 +69,7 @@ def window(maps: Maps, peak: Peak, radius: int) -> Window:
     pixels = maps.reshape(batch, height * width, landmarks)
     values = jnp.take_along_axis(pixels, flat, axis=1, mode="promise_in_bounds")
     values = jnp.moveaxis(values, 2, 1).reshape(inside.shape)
-    return Window(values=jnp.where(inside, values, 0), inside=inside)
+    return PeakWindow(values=jnp.where(inside, values, 0), inside=inside)
 
 
 def _ordered(values: Array) -> Array:

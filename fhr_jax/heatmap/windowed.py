@@ -10,7 +10,7 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float
 
-from fhr_jax.heatmap.ratios import Ratios
+from fhr_jax.heatmap.log_ratios import LogRatios
 
 Offsets = Float[Array, "b m 2"]
 
@@ -20,7 +20,7 @@ def dark_radius(sigma: float) -> int:
     return math.ceil(2.5 * sigma)
 
 
-def dark(ratios: Ratios, sigma: float) -> Offsets:
+def dark(ratios: LogRatios, sigma: float) -> Offsets:
     """One Newton step on the log of the smoothed map (Zhang et al., CVPR 2020).
 
     The window has radius `dark_radius(sigma)` + 2. Derivatives are the authors' central differences. There
@@ -53,7 +53,7 @@ def soft_argmax_radius(sigma: float) -> int:
     return math.ceil(2.5 * sigma)
 
 
-def soft_argmax(ratios: Ratios) -> Offsets:
+def soft_argmax(ratios: LogRatios) -> Offsets:
     """Centre of mass of the squared positive part: a softmax of 2 ln h over the window.
 
     Along each axis the window shrinks until it is symmetric about the peak, so that the border does not
@@ -77,7 +77,7 @@ def least_squares_radius(sigma: float) -> int:
     return max(1, math.ceil(1.5 * sigma))
 
 
-def least_squares(ratios: Ratios, sigma: float) -> Offsets:
+def least_squares(ratios: LogRatios, sigma: float) -> Offsets:
     """Fit sigma^2 ln h + |c|^2 / 2, which is a plane in c with slope c_m for a Gaussian of known sigma.
 
     Weights are h^2, the reciprocal variance of ln h when all pixels carry equal noise. A small constant is

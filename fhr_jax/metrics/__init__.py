@@ -7,9 +7,9 @@ Functions take JAX or NumPy arrays in any pixel unit and return JAX arrays. A nu
 image, no valid pair of frames) is NaN; standing still is no such case.
 """
 
+from fhr_jax.metrics.bootstrap import Interval, bootstrap
 from fhr_jax.metrics.delay import delay
-from fhr_jax.metrics.motion import Evaluation, Motion, evaluation, motion, stability
-from fhr_jax.metrics.paired import Interval, bootstrap
+from fhr_jax.metrics.motion import Evaluation, MotionScore, evaluation, motion, stability
 from fhr_jax.metrics.points import interocular, nrmse, point_errors, select_seven
 from fhr_jax.metrics.summary import Ced, ScaleTable, auc, ced, failure_rate, scale_groups, scale_table
 from fhr_jax.metrics.videos import VideoScore, VideosSummary, over_videos, score_video
@@ -18,7 +18,7 @@ __all__ = [
     "Ced",
     "Evaluation",
     "Interval",
-    "Motion",
+    "MotionScore",
     "ScaleTable",
     "VideoScore",
     "VideosSummary",

@@ -36,7 +36,7 @@ def stability(
     return _mean(100 * errors / jnp.where(pairs, size, 1), pairs)
 
 
-class Motion(NamedTuple):
+class MotionScore(NamedTuple):
     """Per landmark, how its motion dx differs from the true motion dp (Fig. 3).
 
     Attributes:
@@ -50,7 +50,7 @@ class Motion(NamedTuple):
 
 
 @jax.jit
-def motion(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None = None) -> Motion:
+def motion(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None = None) -> MotionScore:
     """Magnitude and orientation of the error of motion, averaged over the frames of a video."""
     x, p, valid = clean(predictions, truth, mask)
     dx, dp = _step(x), _step(p)
@@ -61,7 +61,7 @@ def motion(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None = Non
     dot = (dx * dp).sum(axis=-1)
     angle = jnp.abs(jnp.arctan2(jnp.where(moving, cross, 0), jnp.where(moving, dot, 1)))
     mean = angle.sum(axis=-2) / jnp.maximum(moving.sum(axis=-2), 1)
-    return Motion(squared=squared, angle=jnp.degrees(mean))
+    return MotionScore(squared=squared, angle=jnp.degrees(mean))
 
 
 class Evaluation(NamedTuple):

@@ -4,9 +4,11 @@
 face through frames, one at a time.
 """
 
-from fhr_jax.pipeline.following import MAX_GROWTH, MIN_CONFIDENCE, Face, align_image, align_video
-from fhr_jax.pipeline.predicting import BATCH, CALIBRATED, MARKUPS, Prediction, heatmaps, predict, predict_all
-from fhr_jax.pipeline.square import CROP_SCALE, Box, Square, around, box_of
+from fhr_jax.geometry import CROP_SCALE, box_of
+from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
+from fhr_jax.pipeline.inference import BATCH, CALIBRATED, MARKUPS, Prediction, heatmaps, predict, predict_all
+from fhr_jax.pipeline.tracking import MAX_GROWTH, MIN_CONFIDENCE, Face, align_image, align_video
+from fhr_jax.types import Box
 
 __all__ = [
     "BATCH",
@@ -16,14 +18,14 @@ __all__ = [
     "MAX_GROWTH",
     "MIN_CONFIDENCE",
     "Box",
+    "CropRegion",
     "Face",
     "Prediction",
-    "Square",
     "align_image",
     "align_video",
-    "around",
     "box_of",
     "heatmaps",
     "predict",
     "predict_all",
+    "region_from_landmarks",
 ]

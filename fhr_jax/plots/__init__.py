@@ -7,8 +7,8 @@ also by their dashes.
 
 from fhr_jax.plots.accuracy import accuracy_stability, ced, scale_table
 from fhr_jax.plots.comparisons import bars, contours, sweeps
-from fhr_jax.plots.courses import loss_history, training, trajectories
 from fhr_jax.plots.pictures import averaged_maps, decoding, faces
+from fhr_jax.plots.time_series import loss_history, training, trajectories
 
 __all__ = [
     "accuracy_stability",

@@ -6,7 +6,7 @@ from itertools import pairwise
 import numpy as np
 
 from fhr_jax import metrics
-from fhr_jax.plots.canvas import Numbers, Path, dress, figure, legend, looks, save
+from fhr_jax.plots.canvas import Numbers, Path, figure, legend, save, series_styles, style_axes
 
 
 def ced(errors: Mapping[str, Numbers], path: Path, *, limit: float = 8.0) -> None:
@@ -24,7 +24,7 @@ def ced(errors: Mapping[str, Numbers], path: Path, *, limit: float = 8.0) -> Non
     curves = {name: np.sort(np.nan_to_num(np.asarray(e, np.float64), nan=np.inf)) for name, e in errors.items()}
     finite = [e[np.isfinite(e)] for e in curves.values()]
     reach = max([limit, *(np.quantile(e, 0.9) for e in finite if e.size and np.median(e) > 0.75 * limit)])
-    for (name, ordered), look in zip(curves.items(), looks(curves).values(), strict=True):
+    for (name, ordered), look in zip(curves.items(), series_styles(curves).values(), strict=True):
         share = 100 * np.arange(len(ordered) + 1) / max(len(ordered), 1)
         area = float(metrics.auc(np.asarray(errors[name], np.float32), limit=limit))
         shown = np.concatenate([[0.0], np.minimum(ordered, 2 * reach)])
@@ -42,7 +42,7 @@ def ced(errors: Mapping[str, Numbers], path: Path, *, limit: float = 8.0) -> Non
         axes.text(limit, 100, f" {limit:g} %", fontsize="small", va="top", color="#444444")
     axes.set_xlim(0, reach)
     axes.set_ylim(0, 100)
-    dress(axes, x="NRMSE, % of the inter-ocular distance", y="images with at most this error, %")
+    style_axes(axes, x="NRMSE, % of the inter-ocular distance", y="images with at most this error, %")
     legend(canvas, axes, columns=2)
     save(canvas, path)
 
@@ -60,14 +60,14 @@ def scale_table(errors: Mapping[str, Numbers], edges: Numbers, path: Path) -> No
     canvas = figure(max(6.4, 1.5 + 0.5 * len(groups) * len(errors)), 4.2)
     axes = canvas.add_subplot()
     width = 0.8 / max(len(errors), 1)
-    for i, (name, look) in enumerate(looks(errors).items()):
+    for i, (name, look) in enumerate(series_styles(errors).items()):
         values = np.asarray(errors[name], np.float64)
         place = groups + (i - (len(errors) - 1) / 2) * width
         bars = axes.bar(place, values, 0.92 * width, color=look.colour, label=name)
         axes.bar_label(bars, fmt="%.2f", fontsize="small", padding=2, color="#444444")
     axes.set_xticks(groups, [f"{a:.0f} to {b:.0f}" for a, b in pairwise(bounds)])
     axes.margins(y=0.1)
-    dress(axes, x="inter-ocular distance of the group, px", y="mean distance of a point to the truth, px")
+    style_axes(axes, x="inter-ocular distance of the group, px", y="mean distance of a point to the truth, px")
     axes.grid(False, axis="x")
     legend(canvas, axes)
     save(canvas, path)
@@ -83,7 +83,7 @@ def accuracy_stability(points: Mapping[str, tuple[Numbers, Numbers]], path: Path
     """
     canvas = figure(7.2, 4.8)
     axes = canvas.add_subplot()
-    for (name, (nrmse, stability)), look in zip(points.items(), looks(points).values(), strict=True):
+    for (name, (nrmse, stability)), look in zip(points.items(), series_styles(points).values(), strict=True):
         x, y = np.atleast_1d(np.asarray(nrmse, np.float64)), np.atleast_1d(np.asarray(stability, np.float64))
         axes.plot(
             x,
@@ -95,7 +95,7 @@ def accuracy_stability(points: Mapping[str, tuple[Numbers, Numbers]], path: Path
             label=name,
         )
     axes.margins(0.12)
-    dress(axes, x="NRMSE, %", y="stability, % (lower is steadier)")
+    style_axes(axes, x="NRMSE, %", y="stability, % (lower is steadier)")
     handles, labels = axes.get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside right upper", frameon=False)
     save(canvas, path)

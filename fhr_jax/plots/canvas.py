@@ -29,7 +29,7 @@ _DASHES = ("-", "--", "-.", (0, (1, 1.2)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
 
-class Look(NamedTuple):
+class SeriesStyle(NamedTuple):
     """Colour, dashes and marker of one named series."""
 
     colour: str
@@ -37,11 +37,13 @@ class Look(NamedTuple):
     marker: str
 
 
-def looks(names: Iterable[str]) -> dict[str, Look]:
+def series_styles(names: Iterable[str]) -> dict[str, SeriesStyle]:
     """A look for each name, in order; colours repeat after seven with other dashes and markers."""
     n = len(_COLOURS)
     return {
-        name: Look(_COLOURS[i % n], _DASHES[(i + 2 * (i // n)) % len(_DASHES)], _MARKERS[(i + i // n) % len(_MARKERS)])
+        name: SeriesStyle(
+            _COLOURS[i % n], _DASHES[(i + 2 * (i // n)) % len(_DASHES)], _MARKERS[(i + i // n) % len(_MARKERS)]
+        )
         for i, name in enumerate(names)
     }
 
@@ -51,7 +53,7 @@ def figure(width: float, height: float) -> Figure:
     return Figure(figsize=(width, height), layout="constrained", facecolor="white")
 
 
-def dress(axes: Axes, *, x: str, y: str, title: str = "") -> None:
+def style_axes(axes: Axes, *, x: str, y: str, title: str = "") -> None:
     """Label the axes (with units) and thin out everything that is not data."""
     axes.set_xlabel(x, color=INK)
     axes.set_ylabel(y, color=INK)

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from fhr_jax.plots.canvas import INK, TRUTH, Numbers, Path, dress, figure, legend, looks, save
+from fhr_jax.plots.canvas import INK, TRUTH, Numbers, Path, figure, legend, save, series_styles, style_axes
 
 _LIGHT, _DARK, _GREY = "#56B4E9", "#0072B2", "#BBBBBB"
 
@@ -44,7 +44,7 @@ def bars(
     if line is not None:
         axes.axvline(line[0], color="#D55E00", linewidth=1.2, linestyle="--", label=line[1])
         legend(canvas, axes)
-    dress(axes, x=label, y="")
+    style_axes(axes, x=label, y="")
     axes.grid(False, axis="y")
     save(canvas, path)
 
@@ -71,7 +71,7 @@ def sweeps(
     canvas = figure(max(7.2, 1.0 + 4.6 * len(labels)), 5.2)
     panels = canvas.subplots(1, len(labels), squeeze=False)[0]
     for i, (axes, (x_label, y_label)) in enumerate(zip(panels, labels, strict=True)):
-        for (name, parts), look in zip(curves.items(), looks(curves).values(), strict=True):
+        for (name, parts), look in zip(curves.items(), series_styles(curves).values(), strict=True):
             x, y = (np.atleast_1d(np.asarray(part, np.float64)) for part in parts[i])
             axes.plot(
                 x,
@@ -90,7 +90,7 @@ def sweeps(
             axes.set_yscale("log")
         if zero:
             axes.set_ylim(bottom=0)
-        dress(axes, x=x_label, y=y_label)
+        style_axes(axes, x=x_label, y=y_label)
     legend(canvas, panels[0], columns=3 if len(labels) == 1 else 4)
     save(canvas, path)
 
@@ -118,5 +118,5 @@ def contours(
             axes.plot(x, y, "o", color=TRUTH, markersize=5)
             axes.annotate(name, (x, y), (0, 7), textcoords="offset points", ha="center", color=INK)
         axes.set_aspect("equal")
-        dress(axes, x="x, px", y="y, px", title=title)
+        style_axes(axes, x="x, px", y="y, px", title=title)
     save(canvas, path)

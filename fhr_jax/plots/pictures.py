@@ -9,7 +9,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.patheffects import Normal, Stroke
 
 from fhr_jax.markup import FACE68, Markup
-from fhr_jax.plots.canvas import INK, TRUTH, Numbers, Path, dress, figure, looks, save
+from fhr_jax.plots.canvas import INK, TRUTH, Numbers, Path, figure, save, series_styles, style_axes
 
 # Light colours with a dark rim: legible on any skin, hair or background.
 _ON_PICTURES = ("#4FD1FF", "#FFB000", "#FF6FAE", "#FFFFFF")
@@ -106,7 +106,7 @@ def decoding(
     if truth is not None:
         x, y = np.asarray(truth, np.float64)
         part.plot(x, y, "+", color="#000000", markersize=26, markeredgewidth=1.2, label="truth", zorder=4)
-    for (name, point), look in zip(points.items(), looks(points).values(), strict=True):
+    for (name, point), look in zip(points.items(), series_styles(points).values(), strict=True):
         x, y = np.asarray(point, np.float64)
         part.plot(
             x,
@@ -141,7 +141,7 @@ def averaged_maps(
     grid = canvas.subplots(len(maps), len(columns) + 1, squeeze=False, width_ratios=[1.0] * len(columns) + [1.5])
     values = {row: {name: np.asarray(m, np.float64) for name, m in cells.items()} for row, cells in maps.items()}
     highest = max(np.nanmax(m) for cells in values.values() for m in cells.values())
-    around, look = np.linspace(0, 2 * np.pi, 100), looks(columns)
+    around, look = np.linspace(0, 2 * np.pi, 100), series_styles(columns)
     for number, (line, (row, cells)) in enumerate(zip(grid, values.items(), strict=True)):
         for name, axes in zip(columns, line[:-1], strict=True):
             half = reach * (1 + 1 / (len(cells[name]) - 1)) if name in cells else reach
@@ -158,7 +158,7 @@ def averaged_maps(
             profiles.plot(x, cell[len(cell) // 2], color=look[name].colour, linestyle=look[name].dashes, label=name)
         x = np.linspace(-reach, reach, 200)
         profiles.plot(x, np.exp(-(x**2) / (2 * sigma**2)), color=TRUTH, linewidth=0.8, label="target")
-        dress(profiles, x="x, px of the heatmap", y=label)
+        style_axes(profiles, x="x, px of the heatmap", y=label)
     canvas.colorbar(picture, ax=list(grid[:, :-1].flat), label=label, shrink=0.7)
     handles, labels = grid[0, -1].get_legend_handles_labels()
     canvas.legend(handles, labels, loc="outside lower center", ncols=min(5, len(labels)), frameon=False)

@@ -4,56 +4,45 @@ params = stabilizer.default_params()
 steady = stabilizer.run(params, track)
 """
 
-from fhr_jax.stabilizer.compare import compare_fits
-from fhr_jax.stabilizer.default import default_params
-from fhr_jax.stabilizer.gradient import fit_gradient
-from fhr_jax.stabilizer.history import Fit, History, join_histories
-from fhr_jax.stabilizer.model import State, as_filter, init_state, run, run_complete, step
-from fhr_jax.stabilizer.motion import Motion
-from fhr_jax.stabilizer.params import (
-    Free,
-    Params,
-    constrain,
-    init_params,
-    load,
-    motion_basis,
-    save,
-    unconstrain,
-)
-from fhr_jax.stabilizer.problem import in_face_units, in_track_units, paper_start
-from fhr_jax.stabilizer.recommended import fit_recommended, recommended_start
-from fhr_jax.stabilizer.recurrent import Recurrent, init_recurrent
-from fhr_jax.stabilizer.sharding import video_mesh
-from fhr_jax.stabilizer.simplex import fit_simplex
-from fhr_jax.stabilizer.simplex_starts import fit_starts
-from fhr_jax.stabilizer.start import extended_start
-from fhr_jax.stabilizer.switch import Switch
-from fhr_jax.stabilizer.tail import Tail
-from fhr_jax.stabilizer.videos import Videos, as_videos, pad_videos, without_bias
-from fhr_jax.stabilizer.windows import fit_windows
+from fhr_jax.stabilizer.extensions.outliers import Outliers
+from fhr_jax.stabilizer.extensions.recurrent import Recurrent, init_recurrent
+from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
+from fhr_jax.stabilizer.extensions.velocity import Velocity
+from fhr_jax.stabilizer.filter import State, as_filter, init_state, run, run_complete, step
+from fhr_jax.stabilizer.fit.gradient import fit_gradient
+from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
+from fhr_jax.stabilizer.fit.loop import Fit, History, join_histories
+from fhr_jax.stabilizer.fit.minibatch import fit_minibatch
+from fhr_jax.stabilizer.fit.recommended import fit_recommended, recommended_init
+from fhr_jax.stabilizer.fit.simplex import fit_simplex
+from fhr_jax.stabilizer.fit.simplex_starts import fit_starts
+from fhr_jax.stabilizer.fit.tracks import Videos, as_videos, pad_videos, without_bias
+from fhr_jax.stabilizer.params import Free, Params, constrain, init_params, motion_basis, unconstrain
+from fhr_jax.stabilizer.params_io import load, save
+from fhr_jax.stabilizer.pretrained import default_params
+from fhr_jax.stabilizer.units import in_face_units, in_track_units
 
 __all__ = [
     "Fit",
     "Free",
     "History",
-    "Motion",
+    "Outliers",
     "Params",
     "Recurrent",
+    "Responsibilities",
     "State",
-    "Switch",
-    "Tail",
+    "Velocity",
     "Videos",
     "as_filter",
     "as_videos",
-    "compare_fits",
     "constrain",
     "default_params",
-    "extended_start",
+    "extended_init",
     "fit_gradient",
+    "fit_minibatch",
     "fit_recommended",
     "fit_simplex",
     "fit_starts",
-    "fit_windows",
     "in_face_units",
     "in_track_units",
     "init_params",
@@ -63,13 +52,12 @@ __all__ = [
     "load",
     "motion_basis",
     "pad_videos",
-    "paper_start",
-    "recommended_start",
+    "paper_init",
+    "recommended_init",
     "run",
     "run_complete",
     "save",
     "step",
     "unconstrain",
-    "video_mesh",
     "without_bias",
 ]

@@ -6,11 +6,10 @@ Files follow the run: `recipe` (loss, optimizer, schedule), `mesh` (the devices 
 `update`, `loop`, and `cost` (what a network and an update cost, without training).
 """
 
-from fhr_jax.train.cost import Cost, network_cost, update_cost
-from fhr_jax.train.loop import Made, NotFinite, fit, updates
-from fhr_jax.train.mesh import everywhere, face_mesh, spread
+from fhr_jax.train.flops_and_memory import FlopsAndMemory, network_flops_and_memory, update_flops_and_memory
+from fhr_jax.train.loop import NonFiniteLoss, StepOutput, fit, train_steps
 from fhr_jax.train.recipe import MODERN, PAPER, QUICK, RECIPES, Recipe, optimizer, paper_optimizer, quick_optimizer
-from fhr_jax.train.state import Batch, Metrics, State, Update, init, net
+from fhr_jax.train.state import Batch, Metrics, TrainState, Update, init, net
 from fhr_jax.train.update import LOSSES, make_update, targets
 
 __all__ = [
@@ -20,25 +19,22 @@ __all__ = [
     "QUICK",
     "RECIPES",
     "Batch",
-    "Cost",
-    "Made",
+    "FlopsAndMemory",
     "Metrics",
-    "NotFinite",
+    "NonFiniteLoss",
     "Recipe",
-    "State",
+    "StepOutput",
+    "TrainState",
     "Update",
-    "everywhere",
-    "face_mesh",
     "fit",
     "init",
     "make_update",
     "net",
-    "network_cost",
+    "network_flops_and_memory",
     "optimizer",
     "paper_optimizer",
     "quick_optimizer",
-    "spread",
     "targets",
-    "update_cost",
-    "updates",
+    "train_steps",
+    "update_flops_and_memory",
 ]

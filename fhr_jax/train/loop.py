@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from fhr_jax.train.state import Batch, Metrics, State, Update
+from fhr_jax.train.state import Batch, Metrics, TrainState, Update
 
 
-class NotFinite(FloatingPointError):
+class NonFiniteLoss(FloatingPointError):
     """The loss of an update, or its gradient, is not finite.
 
     Attributes:
@@ -18,12 +18,12 @@ class NotFinite(FloatingPointError):
         batch: that it was made with.
     """
 
-    def __init__(self, step: int, what: str, state: State, batch: Batch):
+    def __init__(self, step: int, what: str, state: TrainState, batch: Batch):
         super().__init__(f"{what} at step {step}; lower the learning rate")
         self.step, self.what, self.state, self.batch = step, what, state, batch
 
 
-class Made(NamedTuple):
+class StepOutput(NamedTuple):
     """One update that was handed to the device, and may still run there.
 
     Attributes:
@@ -35,9 +35,9 @@ class Made(NamedTuple):
     """
 
     step: int
-    before: State
+    before: TrainState
     batch: Batch
-    state: State
+    state: TrainState
     metrics: Metrics
 
     def check(self) -> None:
@@ -45,10 +45,10 @@ class Made(NamedTuple):
         loss, norm = float(self.metrics.loss), float(self.metrics.gradient_norm)
         if not np.isfinite(loss + norm):
             said = f"loss {loss:g}, norm of the gradient {norm:g}"
-            raise NotFinite(self.step, said, self.before, self.batch)
+            raise NonFiniteLoss(self.step, said, self.before, self.batch)
 
 
-def updates(update: Update, state: State, batches: Iterator[Batch], *, steps: int) -> Iterator[Made]:
+def train_steps(update: Update, state: TrainState, batches: Iterator[Batch], *, steps: int) -> Iterator[StepOutput]:
     """Update until `state.step` reaches `steps`; each update is checked after the next one is begun.
 
     Who keeps a state, or shows it, calls its `check` first: else it may be what an update made of NaN. A batch is drawn
@@ -58,7 +58,7 @@ def updates(update: Update, state: State, batches: Iterator[Batch], *, steps: in
         NotFinite: a loss or the norm of its gradient is no longer finite.
         ValueError: the batches ended before.
     """
-    earlier: Made | None = None
+    earlier: StepOutput | None = None
     for step in range(int(state.step) + 1, steps + 1):
         try:
             batch = next(batches)
@@ -68,7 +68,7 @@ def updates(update: Update, state: State, batches: Iterator[Batch], *, steps: in
             if isinstance(error, StopIteration):
                 raise ValueError(f"the batches ended before update {step} of {steps}") from None
             raise
-        made = Made(step, state, batch, *update(state, batch))
+        made = StepOutput(step, state, batch, *update(state, batch))
         if earlier is not None:
             earlier.check()
         yield made
@@ -79,19 +79,19 @@ def updates(update: Update, state: State, batches: Iterator[Batch], *, steps: in
 
 def fit(
     update: Update,
-    state: State,
+    state: TrainState,
     batches: Iterator[Batch],
     *,
     steps: int,
-    callback: Callable[[State, Metrics], None] | None = None,
-) -> State:
+    callback: Callable[[TrainState, Metrics], None] | None = None,
+) -> TrainState:
     """Update until `state.step` reaches `steps`; `callback` sees the state after each of them, once it is checked.
 
     Raises:
         NotFinite: a loss or the norm of its gradient is no longer finite; it holds the state before that update, and
             the batch.
     """
-    for made in updates(update, state, batches, steps=steps):
+    for made in train_steps(update, state, batches, steps=steps):
         state = made.state
         if callback is not None:
             made.check()

@@ -22,10 +22,10 @@ from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples, Prepare
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import Config
-from fhr_jax.train.loop import Made, NotFinite, updates
-from fhr_jax.train.mesh import placed, spread
+from fhr_jax.sharding import placed, spread_sharding
+from fhr_jax.train.loop import NonFiniteLoss, StepOutput, train_steps
 from fhr_jax.train.recipe import Recipe, optimizer
-from fhr_jax.train.state import State, Update, init, net
+from fhr_jax.train.state import TrainState, Update, init, net
 from fhr_jax.train.update import make_update
 from fhr_jax.weights import Net
 
@@ -35,7 +35,7 @@ AGREE_EVERY = 10
 """Updates between the questions of several processes whether one of them is to stop."""
 
 
-class Plan(NamedTuple):
+class TrainPlan(NamedTuple):
     """What a run does.
 
     Attributes:
@@ -57,7 +57,7 @@ class Plan(NamedTuple):
     config: Config
     recipe: Recipe
     steps: int
-    source: loader.Source
+    source: loader.IndexedSource
     prepare: Prepare
     held_out: Examples
     seed: int = 0
@@ -81,7 +81,7 @@ class Progress(NamedTuple):
     nrmse: float | None
 
 
-class Stopped(Exception):
+class TrainingStopped(Exception):
     """A run was asked to stop; it is saved and goes on from `step`."""
 
     def __init__(self, step: int):
@@ -89,7 +89,7 @@ class Stopped(Exception):
         self.step = step
 
 
-def start(plan: Plan) -> tuple[Update, State]:
+def start(plan: TrainPlan) -> tuple[Update, TrainState]:
     """The update of a plan and the state that it begins with."""
     network_key, step_key = jax.random.split(jax.random.key(plan.seed))
     method = optimizer(plan.recipe, plan.steps)
@@ -109,7 +109,7 @@ def start(plan: Plan) -> tuple[Update, State]:
 
 def run(
     folder: Path,
-    plan: Plan,
+    plan: TrainPlan,
     *,
     report: Callable[[Progress], None] = lambda progress: None,
     stop: Callable[[], bool] = lambda: False,
@@ -137,7 +137,7 @@ def run(
         batch=plan.recipe.batch,
         seed=plan.seed,
         workers=plan.workers,
-        sharding=None if plan.mesh is None else spread(plan.mesh),
+        sharding=None if plan.mesh is None else spread_sharding(plan.mesh),
     )
     update, state = start(plan)
     with (
@@ -150,10 +150,10 @@ def run(
             state = checkpoint.restore(latest, state, batches, like=placed(state, plan.mesh))
         keeper = _Keeper(folder, plan, latest, best, batches, int(state.step), report, stop, writer)
         try:
-            for made in updates(update, state, batches, steps=plan.steps):
+            for made in train_steps(update, state, batches, steps=plan.steps):
                 keeper(made)
                 state = made.state
-        except NotFinite as error:
+        except NonFiniteLoss as error:
             raise InputError(_keep_bad_batch(folder, plan, error, latest)) from error
         latest.wait_until_finished()
         best.wait_until_finished()
@@ -170,7 +170,7 @@ class _Keeper:
     def __init__(
         self,
         folder: Path,
-        plan: Plan,
+        plan: TrainPlan,
         latest: ocp.CheckpointManager,
         best: ocp.CheckpointManager,
         batches: checkpoint.Resumable,
@@ -192,7 +192,7 @@ class _Keeper:
         earlier = [line["nrmse"] for line in lines if "nrmse" in line]
         self._lowest = float(min(earlier, default=np.inf))
 
-    def __call__(self, made: Made) -> None:
+    def __call__(self, made: StepOutput) -> None:
         plan, step, state, metrics = self._plan, made.step, made.state, made.metrics
         first, last = step == self._first + 1, step == plan.steps
         stopping = not last and self._all_stop(step)
@@ -223,21 +223,21 @@ class _Keeper:
         self._report(Progress(step, self._first, self._speed(done), self._nrmse))
         if stopping:
             self._latest.wait_until_finished()
-            raise Stopped(step)
+            raise TrainingStopped(step)
 
     def _speed(self, done: int) -> float | None:
         updates = done - self._first - 1
         seconds = time.monotonic() - self._compiled - self._paused
         return updates * self._plan.recipe.batch / max(seconds, 1e-9) if updates > 0 else None
 
-    def _validate(self, state: State) -> float:
+    def _validate(self, state: TrainState) -> float:
         began = time.monotonic()
         try:
             return self._validated(state)
         finally:
             self._paused += time.monotonic() - began
 
-    def _validated(self, state: State) -> float:
+    def _validated(self, state: TrainState) -> float:
         trained = net(state, self._plan.config, loss=self._plan.recipe.loss)
         error = evaluate.validate(trained, self._plan.held_out, conventional=self._plan.rounded)
         if jax.process_count() > 1:  # one opinion, or they would part ways
@@ -262,7 +262,7 @@ class _Keeper:
         return bool(multihost_utils.process_allgather(np.array(self._stop())).any())
 
 
-def _keep_bad_batch(folder: Path, plan: Plan, error: NotFinite, latest: ocp.CheckpointManager) -> str:
+def _keep_bad_batch(folder: Path, plan: TrainPlan, error: NonFiniteLoss, latest: ocp.CheckpointManager) -> str:
     """Write what the update saw; returns what to tell."""
     kept = latest.latest_step()
     batch = multihost_utils.process_allgather(error.batch, tiled=True) if jax.process_count() > 1 else error.batch

@@ -11,13 +11,13 @@ from jaxtyping import Array, Float, Int
 
 from fhr_jax import hourglass
 from fhr_jax.hourglass import Config
-from fhr_jax.train.mesh import everywhere
+from fhr_jax.sharding import everywhere_sharding
 from fhr_jax.weights import Net
 
 Batch = Any
 
 
-class State(NamedTuple):
+class TrainState(NamedTuple):
     """Everything that training changes.
 
     Attributes:
@@ -42,7 +42,7 @@ class Metrics(NamedTuple):
     gradient_norm: Float[Array, ""]
 
 
-Update = Callable[[State, Batch], tuple[State, Metrics]]
+Update = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
 def init(
@@ -52,21 +52,21 @@ def init(
     *,
     average: bool = False,
     mesh: Mesh | None = None,
-) -> State:
+) -> TrainState:
     """A network with random parameters, at step 0, whole on every device of the mesh, or on the first without one."""
 
-    def make(key: jax.Array) -> State:
+    def make(key: jax.Array) -> TrainState:
         variables = hourglass.init(key, config)
         params, batch_stats = variables["params"], variables["batch_stats"]
         averages = (params, batch_stats) if average else None
-        return State(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), averages)
+        return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), averages)
 
     if mesh is None:
-        return jax.device_put(make(key), everywhere(None))
-    return jax.jit(make, out_shardings=everywhere(mesh))(key)
+        return jax.device_put(make(key), everywhere_sharding(None))
+    return jax.jit(make, out_shardings=everywhere_sharding(mesh))(key)
 
 
-def net(state: State, config: Config, *, loss: str) -> Net:
+def net(state: TrainState, config: Config, *, loss: str) -> Net:
     """The trained network, ready for `pipeline.predict` and `weights.save`; averaged, if the state has averages."""
     params, batch_stats = (state.params, state.batch_stats) if state.average is None else state.average
     variables = {"params": params, "batch_stats": batch_stats}

@@ -11,8 +11,8 @@ from jaxtyping import Array, Float
 from fhr_jax import geometry, heatmap, hourglass, losses
 from fhr_jax.data.examples import Prepare
 from fhr_jax.hourglass import Config
-from fhr_jax.train.mesh import constrained, everywhere
-from fhr_jax.train.state import Batch, Metrics, State, Update
+from fhr_jax.sharding import compiled, constrained
+from fhr_jax.train.state import Batch, Metrics, TrainState, Update
 
 LOSSES = {"squared": losses.squared_error, "cross_entropy": losses.cross_entropy}
 
@@ -60,7 +60,7 @@ def make_update(
         maps, changed = network.apply(variables, images, train=True, mutable=["batch_stats"])
         return loss_function(maps, target), changed["batch_stats"]
 
-    def update(state: State, batch: Batch) -> tuple[State, Metrics]:
+    def update(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
         images, points = constrained(prepare(jax.random.fold_in(key, state.step), batch), mesh)
         target = targets(points, config, rounded=rounded)
         gradient = jax.value_and_grad(objective, has_aux=True)
@@ -68,13 +68,13 @@ def make_update(
         changes, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = optax.apply_updates(state.params, changes)
         averages = _averaged(state, (params, batch_stats), average)
-        state = State(state.step + 1, params, batch_stats, optimizer_state, averages)
+        state = TrainState(state.step + 1, params, batch_stats, optimizer_state, averages)
         return state, Metrics(value, optax.tree.norm(grads))
 
-    return jax.jit(update) if mesh is None else jax.jit(update, out_shardings=everywhere(mesh))
+    return compiled(update, mesh)
 
 
-def _averaged(state: State, new: Any, decay: float) -> Any:
+def _averaged(state: TrainState, new: Any, decay: float) -> Any:
     if state.average is None:
         return None
     share = 1 - jnp.minimum(decay, (1 + state.step) / (10 + state.step))

@@ -125,18 +125,19 @@ def network(weights, kept, residual, velocity):
     return new, out[:k], np.exp(4 * np.tanh(out[k:] / 4))
 
 
-def run_extended(track, params, motion=None, switch=None, recurrent=None, times=None):
+def run_extended(track, params, velocity=None, responsibilities=None, recurrent=None, times=None):
     """Stabilize (T, D) with the diagonal covariance and extensions; frames of NaN are missing, `times` are in frames.
 
-    `motion` and `recurrent` are dictionaries of their fields, `switch` is (temperature, group of each direction).
+    `velocity` and `recurrent` are dictionaries of their fields, `responsibilities` is (temperature,
+    group of each direction).
     """
     params = {name: np.asarray(value, np.float64) for name, value in params.items()}
     v, gamma, alpha, beta = params["basis"], params["gamma"], params["alpha"], params["beta"]
     k, size = params["prior"].shape
     times = np.arange(len(track), dtype=np.float64) if times is None else times
-    motion = motion or {name: np.zeros(k) for name in ("decay", "lead", "anchor")}
+    velocity = velocity or {name: np.zeros(k) for name in ("decay", "lead", "anchor")}
     seen, when, outputs = [], [], []
-    velocity, drift = np.zeros((k, size)), np.zeros(size)
+    speed, drift = np.zeros((k, size)), np.zeros(size)
     kept = {name: np.zeros(size) for name in ("residual", "energy", "persistence", "speed")}
     for frame, (now, z) in enumerate(zip(times, np.asarray(track, np.float64), strict=True)):
         if not seen:
@@ -151,8 +152,8 @@ def run_extended(track, params, motion=None, switch=None, recurrent=None, times=
         dt, elapsed = now - times[frame - 1], now - when[-1]
         mean, c = history_diagonal(seen, gamma, now - np.array(when))
         last = seen[-1]
-        leads = [motion["lead"][i] * motion["decay"][i] ** (elapsed - dt) * dt * velocity[i] for i in range(k)]
-        means = [mean + drift + motion["anchor"][i] * (last - mean) + leads[i] for i in range(k)]
+        leads = [velocity["lead"][i] * velocity["decay"][i] ** (elapsed - dt) * dt * speed[i] for i in range(k)]
+        means = [mean + drift + velocity["anchor"][i] * (last - mean) + leads[i] for i in range(k)]
         if np.isnan(z).any():
             outputs.append(origin + v @ sum(a * m for a, m in zip(alpha, means, strict=True)))
             drift = drift + sum(a * lead for a, lead in zip(alpha, leads, strict=True))
@@ -162,7 +163,7 @@ def run_extended(track, params, motion=None, switch=None, recurrent=None, times=
         if recurrent is not None:
             sigma = np.sqrt(params["noise"])
             residual = (y - last - drift) / (sigma * np.sqrt(elapsed))
-            kept, odds, factor = network(recurrent, kept, residual, velocity[-1] / sigma)
+            kept, odds, factor = network(recurrent, kept, residual, speed[-1] / sigma)
             noise = noise * factor
         logs, centres = np.zeros((k, size)), np.zeros((k, size))
         for i in range(k):
@@ -171,7 +172,7 @@ def run_extended(track, params, motion=None, switch=None, recurrent=None, times=
                 r = y[j] - means[i][j]
                 logs[i, j] = odds[i, j] - 0.5 * np.log(total) - 0.5 * r**2 / total
                 centres[i, j] = y[j] - noise[i, j] * r / total
-        temperature, groups = switch or (1.0, np.zeros(size, int))
+        temperature, groups = responsibilities or (1.0, np.zeros(size, int))
         x = np.zeros(size)
         for group in set(groups):
             fellows = [j for j in range(size) if groups[j] == group]
@@ -179,8 +180,8 @@ def run_extended(track, params, motion=None, switch=None, recurrent=None, times=
             weights = np.exp(log_weights - log_weights.max())
             x[fellows] = weights @ centres[:, fellows] / weights.sum()
         for i in range(k):
-            keep = motion["decay"][i] ** elapsed
-            velocity[i] = keep * velocity[i] + (1 - keep) * (x - last) / elapsed
+            keep = velocity["decay"][i] ** elapsed
+            speed[i] = keep * speed[i] + (1 - keep) * (x - last) / elapsed
         drift = np.zeros(size)
         seen.append(x)
         when.append(now)

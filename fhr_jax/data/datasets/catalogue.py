@@ -14,8 +14,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from fhr_jax.data.datasets import PREPARE, stored
-from fhr_jax.data.datasets.quiet import quiet
+from fhr_jax.data.datasets import read
+from fhr_jax.data.datasets.names import PREPARE
+from fhr_jax.data.datasets.silence_tfds import silence_tfds
 from fhr_jax.data.records import Record, Records, record
 from fhr_jax.errors import InputError
 
@@ -42,7 +43,7 @@ class Catalogued:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        example = stored.read(self._source, int(index))
+        example = read.read_example(self._source, int(index))
         image = example["image"]
         size = np.array([image.shape[1], image.shape[0]])
         points = np.asarray(example[ADAPTERS[self._name].points], np.float64) * size - 1
@@ -60,7 +61,7 @@ def open_prepared(name: str, root: Path, split: str | None) -> Records:
     """
     import tensorflow_datasets as tfds
 
-    with quiet():
+    with silence_tfds():
         builder = tfds.builder(name, data_dir=str(root), file_format="array_record")
     if not builder.is_prepared():
         raise InputError(f"{builder.data_dir}: not there; TFDS makes it: {PREPARE.format(name=name, root=str(root))}")
@@ -76,4 +77,4 @@ def adapt(builder: Any, split: str | None) -> Records:
     expected = {"image", ADAPTERS[builder.name].points}
     if not expected <= set(builder.info.features):
         raise InputError(f"{builder.data_dir}: expected the features {', '.join(sorted(expected))}")
-    return Catalogued(stored.data_source(builder, split), builder.name, split or next(iter(builder.info.splits)))
+    return Catalogued(read.data_source(builder, split), builder.name, split or next(iter(builder.info.splits)))

@@ -3,10 +3,11 @@
 import re
 from pathlib import Path
 
-from fhr_jax.data.datasets import tree
-from fhr_jax.data.datasets.base import Plan, VideoBuilder
-from fhr_jax.data.datasets.leave_out import LeaveOut
-from fhr_jax.data.datasets.units import Annotation, LeftOut, Video, ranges
+from fhr_jax.data.datasets.build.builder import BuildPlan, VideoBuilder
+from fhr_jax.data.datasets.build.exclusions import Exclusions
+from fhr_jax.data.datasets.build.work_units import Annotation, Video, ranges
+from fhr_jax.data.io import file_tree
+from fhr_jax.data.skipped import Skipped
 
 _NUMBERS = {
     "train": """001 002 003 004 007 009 010 011 013 015 016 017 018 019 020 022 025 027 028 029 031 033 034 035 037 039
@@ -41,53 +42,53 @@ class Face300vw(VideoBuilder):
     @classmethod
     def recognises(cls, folder: Path, root: Path) -> bool:
         """Whether one of the numbered folders is there, with what belongs in it."""
-        for name, path in tree.listing(folder, root).folders.items():
+        for name, path in file_tree.listing(folder, root).folders.items():
             if re.fullmatch(r"\d{3}", name):
-                below = tree.listing(path, root)
-                if _video(below) or tree.find(path, root, "annot"):
+                below = file_tree.listing(path, root)
+                if _video(below) or file_tree.find(path, root, "annot"):
                     return True
         return False
 
-    def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
+    def plan(self, folder: Path, root: Path, leave_out: Exclusions) -> BuildPlan:
         """A part of the work a video."""
-        here = tree.listing(folder, root)
+        here = file_tree.listing(folder, root)
         units, left_out = [], list(here.left_out)
         for name, path in here.folders.items():
             if re.fullmatch(r"\d{3}", name) is None:
                 continue
             if name not in SPLIT_OF:
-                left_out.append(LeftOut(name, "no video of this number in the splits of 300-VW"))
+                left_out.append(Skipped(name, "no video of this number in the splits of 300-VW"))
             elif leave_out.whole(name):
-                left_out.append(LeftOut(name, leave_out.reason))
+                left_out.append(Skipped(name, leave_out.reason))
             else:
                 unit = self._unit(name, path, root, leave_out, left_out)
                 units += [unit] if unit is not None else []
         order = list(SPLITS)
-        return Plan(tuple(sorted(units, key=lambda unit: order.index(unit.split))), tuple(left_out))
+        return BuildPlan(tuple(sorted(units, key=lambda unit: order.index(unit.split))), tuple(left_out))
 
-    def _unit(self, name: str, path: Path, root: Path, leave_out: LeaveOut, left_out: list[LeftOut]) -> Video | None:
-        below = tree.listing(path, root, name=name)
+    def _unit(self, name: str, path: Path, root: Path, leave_out: Exclusions, left_out: list[Skipped]) -> Video | None:
+        below = file_tree.listing(path, root, name=name)
         left_out += below.left_out
-        video, annotations = _video(below), tree.find(path, root, "annot")
+        video, annotations = _video(below), file_tree.find(path, root, "annot")
         if video is None or annotations is None:
             missing = "vid.avi" if video is None else "folder annot"
-            left_out.append(LeftOut(name, f"no {missing} in it"))
+            left_out.append(Skipped(name, f"no {missing} in it"))
             return None
-        inside = tree.listing(annotations, root, name=f"{name}/{annotations.name}")
+        inside = file_tree.listing(annotations, root, name=f"{name}/{annotations.name}")
         left_out += inside.left_out
-        numbers, unnamed = tree.numbered(inside, name=f"{name}/{annotations.name}")
+        numbers, unnamed = file_tree.numbered(inside, name=f"{name}/{annotations.name}")
         left_out += unnamed
         file = f"{name}/{video.name}"
         if 0 in numbers:
-            left_out.append(LeftOut(file, f"{numbers[0].name}: {tree.FROM_ZERO}"))
+            left_out.append(Skipped(file, f"{numbers[0].name}: {file_tree.FROM_ZERO}"))
             return None
         frames = {number: Annotation(number, landmarks, None) for number, landmarks in numbers.items()}
         passed = sorted(leave_out.of(name) & set(frames))
         if passed:
-            left_out.append(LeftOut(file, f"frames {ranges(passed)} {leave_out.reason}"))
+            left_out.append(Skipped(file, f"frames {ranges(passed)} {leave_out.reason}"))
         kept = tuple(frames[number] for number in sorted(set(frames) - set(passed)))
         return Video(SPLIT_OF[name], self.name, file, video, kept, tuple(passed))
 
 
-def _video(here: tree.Listing) -> Path | None:
+def _video(here: file_tree.Listing) -> Path | None:
     return next((p for p in here.files.values() if p.stem.lower() == "vid" and p.suffix.lower() in _VIDEOS), None)

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from fhr_jax.data.datasets import tree
-from fhr_jax.data.datasets.base import LandmarkBuilder, Plan, photograph_features
-from fhr_jax.data.datasets.leave_out import LeaveOut
-from fhr_jax.data.datasets.units import LeftOut, Pair, Photographs
+from fhr_jax.data.datasets.build.builder import BuildPlan, LandmarkBuilder, photograph_features
+from fhr_jax.data.datasets.build.exclusions import Exclusions
+from fhr_jax.data.datasets.build.work_units import Photographs
+from fhr_jax.data.io import file_tree
+from fhr_jax.data.io.file_tree import ImagePair
+from fhr_jax.data.skipped import Skipped
 
 SHARD = 128
 """Photographs to a shard, the part of the work that is done again after an interruption."""
@@ -49,30 +51,30 @@ class Face300w(LandmarkBuilder):
         """Whether a folder has one of the parts."""
         return any(True for _ in _parts(folder, root))
 
-    def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
+    def plan(self, folder: Path, root: Path, leave_out: Exclusions) -> BuildPlan:
         """The photographs of every part, `SHARD` at a time."""
         units: list[Photographs] = []
-        left_out = list(tree.listing(folder, root).left_out)
+        left_out = list(file_tree.listing(folder, root).left_out)
         for split, name, part in _parts(folder, root):
-            here = tree.listing(part, root, name=name)
-            found, alone = tree.pairs(here, here, name=name)
+            here = file_tree.listing(part, root, name=name)
+            found, alone = file_tree.pairs(here, here, name=name)
             left_out += alone
-            left_out += [LeftOut(pair.file, leave_out.reason) for pair in found if _listed(pair, leave_out)]
+            left_out += [Skipped(pair.file, leave_out.reason) for pair in found if _listed(pair, leave_out)]
             kept = tuple(pair for pair in found if not _listed(pair, leave_out))
             units += [Photographs(split, self.name, kept[i : i + SHARD]) for i in range(0, len(kept), SHARD)]
-        return Plan(tuple(units), tuple(left_out))
+        return BuildPlan(tuple(units), tuple(left_out))
 
 
 def _parts(folder: Path, root: Path) -> Iterator[tuple[str, str, Path]]:
     """Split, name and folder of each part that is there."""
     for split, parts in FOLDERS.items():
         for names in parts:
-            part = tree.find(folder, root, *names)
+            part = file_tree.find(folder, root, *names)
             if part is None and names[0] == "300W":
-                part = tree.find(folder, root, *names[1:])
+                part = file_tree.find(folder, root, *names[1:])
             if part is not None:
                 yield split, "/".join(names), part
 
 
-def _listed(pair: Pair, leave_out: LeaveOut) -> bool:
+def _listed(pair: ImagePair, leave_out: Exclusions) -> bool:
     return leave_out.whole(pair.file) or leave_out.whole(pair.image.name)

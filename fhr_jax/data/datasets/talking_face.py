@@ -7,10 +7,12 @@ Its 68 points have other meanings than those of 300W: only the seven of `markup.
 import re
 from pathlib import Path
 
-from fhr_jax.data.datasets import tree
-from fhr_jax.data.datasets.base import Plan, VideoBuilder
-from fhr_jax.data.datasets.leave_out import LeaveOut
-from fhr_jax.data.datasets.units import Annotation, LeftOut, Pair, Video, ranges
+from fhr_jax.data.datasets.build.builder import BuildPlan, VideoBuilder
+from fhr_jax.data.datasets.build.exclusions import Exclusions
+from fhr_jax.data.datasets.build.work_units import Annotation, Video, ranges
+from fhr_jax.data.io import file_tree
+from fhr_jax.data.io.file_tree import ImagePair
+from fhr_jax.data.skipped import Skipped
 
 FILE = "franck"
 SHARD = 500
@@ -39,34 +41,34 @@ class TalkingFace(VideoBuilder):
         """Whether there are images of its names, here or one folder below."""
         return bool(_everything(folder, root)[0])
 
-    def plan(self, folder: Path, root: Path, leave_out: LeaveOut) -> Plan:
+    def plan(self, folder: Path, root: Path, leave_out: Exclusions) -> BuildPlan:
         """`SHARD` frames at a time."""
         found, left_out = _everything(folder, root)
         if leave_out.whole(FILE):
-            return Plan((), (*left_out, LeftOut(FILE, leave_out.reason)))
+            return BuildPlan((), (*left_out, Skipped(FILE, leave_out.reason)))
         named = [pair for pair in found if leave_out.whole(pair.image.name)]
-        left_out += [LeftOut(pair.file, leave_out.reason) for pair in named]
+        left_out += [Skipped(pair.file, leave_out.reason) for pair in named]
         found = [pair for pair in found if pair not in named]
         passed = leave_out.of(FILE)
         frames = [Annotation(_number(pair) + 1, pair.landmarks, pair.image) for pair in found]
         dropped = passed & {frame.number for frame in frames}
-        left_out += [LeftOut(FILE, f"frames {ranges(dropped)} {leave_out.reason}")] if dropped else []
+        left_out += [Skipped(FILE, f"frames {ranges(dropped)} {leave_out.reason}")] if dropped else []
         frames = sorted(frame for frame in frames if frame.number not in passed)
         parts = [tuple(frames[i : i + SHARD]) for i in range(0, len(frames), SHARD)]
-        return Plan(tuple(Video("test", self.name, FILE, None, part) for part in parts), tuple(left_out))
+        return BuildPlan(tuple(Video("test", self.name, FILE, None, part) for part in parts), tuple(left_out))
 
 
-def _everything(folder: Path, root: Path) -> tuple[list[Pair], list[LeftOut]]:
+def _everything(folder: Path, root: Path) -> tuple[list[ImagePair], list[Skipped]]:
     """Images with points of the names of this dataset, in the folder and those just below it."""
-    here = tree.listing(folder, root)
-    listings = [here, *(tree.listing(path, root, name=name) for name, path in here.folders.items())]
+    here = file_tree.listing(folder, root)
+    listings = [here, *(file_tree.listing(path, root, name=name) for name, path in here.folders.items())]
     files = {name: path for listed in listings for name, path in listed.files.items() if _NAME.fullmatch(path.stem)}
     left_out = tuple(left for listed in listings for left in listed.left_out)
-    everything = tree.Listing(files, {}, left_out)
-    return tree.pairs(everything, everything, name="")
+    everything = file_tree.Listing(files, {}, left_out)
+    return file_tree.pairs(everything, everything, name="")
 
 
-def _number(pair: Pair) -> int:
+def _number(pair: ImagePair) -> int:
     match = _NAME.fullmatch(pair.image.stem)
     assert match is not None
     return int(match[1])

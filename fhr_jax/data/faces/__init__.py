@@ -8,19 +8,19 @@
 `switches` leaves ingredients out.
 """
 
-from fhr_jax.data.faces.camera import Jitter, fill, mirror
-from fhr_jax.data.faces.face import Appearance, Face, Rendering, View
+from fhr_jax.data.faces.ablations import ABLATIONS
+from fhr_jax.data.faces.camera import CameraJitter, fill, mirror
+from fhr_jax.data.faces.face import Appearance, Rendering, SyntheticFace, View
 from fhr_jax.data.faces.motion import clip
 from fhr_jax.data.faces.render import landmarks, render
 from fhr_jax.data.faces.sample import sample
-from fhr_jax.data.faces.switches import WITHOUT
 
 __all__ = [
-    "WITHOUT",
+    "ABLATIONS",
     "Appearance",
-    "Face",
-    "Jitter",
+    "CameraJitter",
     "Rendering",
+    "SyntheticFace",
     "View",
     "clip",
     "fill",

@@ -6,11 +6,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax import geometry
-from fhr_jax.data.faces.face import Face
+from fhr_jax.data.faces.face import SyntheticFace
 from fhr_jax.data.faces.render import landmarks
 
 
-class Jitter(NamedTuple):
+class CameraJitter(NamedTuple):
     """How a crop differs from the tight one: enlarged by `zoom`, turned (radians), shifted (fractions of the frame)."""
 
     zoom: Float[Array, ""] | float = 1.0
@@ -18,7 +18,9 @@ class Jitter(NamedTuple):
     shift: Float[Array, "2"] | tuple[float, float] = (0.0, 0.0)
 
 
-def fill(face: Face, *, scale: Float[Array, ""] | float = 1.3, jitter: Jitter | None = None) -> Face:
+def fill(
+    face: SyntheticFace, *, scale: Float[Array, ""] | float = 1.3, jitter: CameraJitter | None = None
+) -> SyntheticFace:
     """Move the camera so that the bounding square of the landmarks times `scale` fills the frame.
 
     Args:
@@ -30,7 +32,7 @@ def fill(face: Face, *, scale: Float[Array, ""] | float = 1.3, jitter: Jitter | 
     Returns:
         The face with another view (and, if turned, another roll).
     """
-    jitter = Jitter() if jitter is None else jitter
+    jitter = CameraJitter() if jitter is None else jitter
     # A face that is turned keeps the side of its upright square, as a crop does that turns with it.
     _, side = geometry.landmark_square(landmarks(face), scale=scale)
     roll = jnp.zeros(3, face.pose.dtype).at[2].set(face.view.mirror * jitter.turn)
@@ -39,12 +41,14 @@ def fill(face: Face, *, scale: Float[Array, ""] | float = 1.3, jitter: Jitter | 
     return _look(face, centre, side / jitter.zoom, jnp.asarray(jitter.shift, face.pose.dtype))
 
 
-def mirror(face: Face) -> Face:
+def mirror(face: SyntheticFace) -> SyntheticFace:
     """The face whose picture is the mirror image, landmarks renamed as the markup says."""
     return face._replace(view=face.view._replace(mirror=-face.view.mirror))
 
 
-def _look(face: Face, centre: Float[Array, "2"], side: Float[Array, ""], shift: Float[Array, "2"]) -> Face:
+def _look(
+    face: SyntheticFace, centre: Float[Array, "2"], side: Float[Array, ""], shift: Float[Array, "2"]
+) -> SyntheticFace:
     """Make the square of `centre` and `side`, in fractions of the frame, the new frame, less `shift`."""
     view = face.view
     # The view is described before mirroring.

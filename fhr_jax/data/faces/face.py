@@ -166,7 +166,7 @@ class Appearance(NamedTuple):
     parts: Parts
 
 
-class Face(NamedTuple):
+class SyntheticFace(NamedTuple):
     """One face.
 
     Attributes:

@@ -2,7 +2,7 @@
 
 import jax.numpy as jnp
 
-from fhr_jax.data.faces.face import Face
+from fhr_jax.data.faces.face import SyntheticFace
 from fhr_jax.data.faces.paint import Canvas, Planes, cover, curve, darken, frame, layer, pick, wave
 from fhr_jax.data.faces.shape import Projection
 
@@ -13,7 +13,7 @@ _EYES = (
 )
 
 
-def eyes(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
     """Lid fold, sclera, iris, pupil, highlight, lashes."""
     features, p = face.appearance.features, seen.points
     left = canvas.x < (p[39, 0] + p[42, 0]) / 2
@@ -65,7 +65,7 @@ def eyes(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     return darken(image, jnp.array([0.55, 0.42, 0.4]), (0.25 + 0.4 * features.lashes) * rim)
 
 
-def brows(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def brows(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
     """Brows along the five points of each, a little more below the points than above."""
     features, p = face.appearance.features, seen.points
     left = canvas.x < (p[21, 0] + p[22, 0]) / 2
@@ -85,7 +85,7 @@ def brows(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes
     return layer(image, features.brow_colour, features.brow_amount * inside * hairs)
 
 
-def mouth(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
     """Lips between outer and inner contour; teeth and the dark of the mouth between the inner ones."""
     p, features = seen.points, face.appearance.features
     axes = frame(p[48], p[54])
@@ -129,7 +129,7 @@ def mouth(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes
     return image
 
 
-def beard(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def beard(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
     """Beard, stubble, moustache: below a line from the sideburns over the cheeks to the upper lip."""
     growth = face.appearance.beard
     p = seen.points

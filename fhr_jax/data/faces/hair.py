@@ -4,7 +4,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.faces.face import Face, Hair
+from fhr_jax.data.faces.face import Hair, SyntheticFace
 from fhr_jax.data.faces.paint import Canvas, Grid, Planes, cover, graph, layer, ordered, wave
 from fhr_jax.data.faces.shape import Projection, perspective, turned
 
@@ -33,7 +33,7 @@ def _hanging(canvas: Canvas, hair: Hair, seen: Projection) -> Grid:
     return jnp.where(hair.length > 0.01, jnp.minimum(cap, box), cap)
 
 
-def colour(canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def colour(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
     """Lit strands that fan out from the crown, over the whole grid."""
     hair, scene = face.appearance.hair, face.appearance.scene
     top = seen.crown[4]
@@ -44,7 +44,7 @@ def colour(canvas: Canvas, face: Face, seen: Projection) -> Planes:
     return hair.colour[:, None, None] * jnp.clip(shade, 0.25, 1.8)[None]
 
 
-def back(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def back(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
     """Hair (or the bald skull) behind the face, ears and neck."""
     hair, skin = face.appearance.hair, face.appearance.skin
     image = layer(image, skin.colour * 0.86, cover(skull_distance(canvas, seen, 0.0), 1.5 * canvas.pixel))
@@ -52,7 +52,7 @@ def back(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
     return layer(image, colour(canvas, face, seen) * 0.8, hair.amount * cover(_hanging(canvas, hair, seen), soft))
 
 
-def hairline(face: Face, seen: Projection) -> Float[Array, "n 2"]:
+def hairline(face: SyntheticFace, seen: Projection) -> Float[Array, "n 2"]:
     """Projected points of the hairline on the side of the head that the camera sees, from left to right."""
     hair = face.appearance.hair
     around = jnp.deg2rad(jnp.linspace(-88.0, 88.0, 15)) - face.pose[0]
@@ -76,7 +76,7 @@ def hairline(face: Face, seen: Projection) -> Float[Array, "n 2"]:
     return perspective(turned(points, seen.rotation), seen.distance)
 
 
-def front_alpha(canvas: Canvas, face: Face, seen: Projection) -> Grid:
+def front_alpha(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Grid:
     """Coverage of the hair before the forehead and temples."""
     hair = face.appearance.hair
     line = hairline(face, seen)

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.faces.dice import Dice, Key, roll
-from fhr_jax.data.faces.face import Face
+from fhr_jax.data.faces.face import SyntheticFace
+from fhr_jax.data.faces.random_draws import Key, RandomDraws, random_block
 from fhr_jax.data.faces.sample import POSE_LIMIT, sample
 from fhr_jax.errors import InputError
 
@@ -21,7 +21,7 @@ RATE = 30.0
 """Frames a second."""
 
 
-class Motion(NamedTuple):
+class HeadMotion(NamedTuple):
     """What one person does, around rest.
 
     Attributes:
@@ -35,14 +35,14 @@ class Motion(NamedTuple):
     place: Float[Array, "t 3"]
 
 
-def move(dice: Dice, frames: int, liveliness: Float[Array, ""]) -> Motion:
+def move(dice: RandomDraws, frames: int, liveliness: Float[Array, ""]) -> HeadMotion:
     """Random motion of `frames` frames; `liveliness` scales how much and how fast, 1 is typical."""
-    return Motion(
+    return HeadMotion(
         _pose(dice, frames, liveliness), _expression(dice, frames, liveliness), _place(dice, frames, liveliness)
     )
 
 
-def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -> Face:
+def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -> SyntheticFace:
     """A clip of one random person: turns, nods, speech, blinks, smiles, gaze, drift and change of scale.
 
     Args:
@@ -62,7 +62,9 @@ def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -
     face_key, motion_key = jax.random.split(key)
     still = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (frames, *leaf.shape)), sample(face_key))
     lively = jnp.asarray(liveliness, jnp.float32)
-    motion, gaze = roll(motion_key, lambda dice: (move(dice, frames, lively), wander(dice, frames, 0.4, size=2)))
+    motion, gaze = random_block(
+        motion_key, lambda dice: (move(dice, frames, lively), smooth_noise(dice, frames, 0.4, size=2))
+    )
     limit = jnp.deg2rad(jnp.array([POSE_LIMIT]))
     view = still.view._replace(
         centre=still.view.centre + still.view.scale[:, None] * motion.place[:, :2],
@@ -76,7 +78,7 @@ def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -
     )
 
 
-def wander(dice: Dice, frames: int, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
+def smooth_noise(dice: RandomDraws, frames: int, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
     """Smooth stationary noise of variance 1 whose turns take about `seconds`: a sum of random waves."""
     waves = 24
     frequency = jnp.abs(dice.normal(shape=(waves, size), limit=jnp.inf)) / (2 * jnp.pi * seconds)
@@ -86,7 +88,7 @@ def wander(dice: Dice, frames: int, seconds: float, *, size: int = 1) -> Float[A
     return (weight[None] * jnp.sin(2 * jnp.pi * frequency[None] * time + phase[None])).sum(axis=1)
 
 
-def blinks(dice: Dice, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
+def blinks(dice: RandomDraws, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
     """Closure of the lids in [0, 1]: down in about 0.1 s, up in about 0.2 s."""
     number = max(1, round(frames / RATE / every))
     start = dice.uniform(0.0, frames / RATE, (number,))
@@ -101,7 +103,7 @@ def blinks(dice: Dice, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
     return (depth[None] * (ease(t / 0.11) - ease((t - 0.14) / 0.2))).max(axis=1)
 
 
-def _moves(dice: Dice, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
+def _moves(dice: RandomDraws, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
     """Steps from one random rest (variance 1) to the next, smooth (minimum jerk), at random times."""
     steps = max(1, round(frames / RATE / every))
     start = dice.uniform(0.0, frames / RATE, (steps,))
@@ -112,40 +114,40 @@ def _moves(dice: Dice, frames: int, *, every: float, lasting: tuple[float, float
     return rests[0] + (u**3 * (10 - 15 * u + 6 * u**2) * (rests[1:] - rests[:-1])[None]).sum(axis=1)
 
 
-def _pose(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+def _pose(dice: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
     """Yaw, pitch, roll in radians: drift, turns and nods."""
-    drift = wander(dice, frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
-    sway = wander(dice, frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
-    tremor = wander(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
+    drift = smooth_noise(dice, frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
+    sway = smooth_noise(dice, frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
+    tremor = smooth_noise(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
     turn = 0.28 * _moves(dice, frames, every=3.0, lasting=(0.45, 1.3))
     bow = 0.10 * _moves(dice, frames, every=3.0, lasting=(0.3, 1.0))
     tilt = 0.07 * _moves(dice, frames, every=4.0, lasting=(0.4, 1.2))
     nodding = jax.nn.sigmoid(4 * (_moves(dice, frames, every=2.5, lasting=(0.3, 0.6)) - 1))
-    nod = 0.05 * nodding * wander(dice, frames, 0.22)[:, 0]
+    nod = 0.05 * nodding * smooth_noise(dice, frames, 0.22)[:, 0]
     limited = jnp.stack([0.7 * jnp.tanh(turn / 0.7), bow + nod, tilt], axis=1)
     return liveliness * (sway + tremor) + liveliness**0.75 * (drift + limited)
 
 
-def _expression(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t e"]:
+def _expression(dice: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t e"]:
     """Coefficients of `anatomy.EXPRESSION`; corners down and lips apart do not move."""
     talking = jax.nn.sigmoid(5 * _moves(dice, frames, every=2.5, lasting=(0.2, 0.5)))
-    syllables = wander(dice, frames, 0.08, size=3) * talking[:, None]
+    syllables = smooth_noise(dice, frames, 0.08, size=3) * talking[:, None]
     jaw = 0.25 * jax.nn.softplus(2 * syllables[:, 0] - 0.6) * jnp.sqrt(liveliness)
     pucker, press = 0.35 * jax.nn.relu(syllables[:, 1]), 0.3 * jax.nn.relu(syllables[:, 2])
     smile = jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 1.0)) - 1)
     up = 0.8 * jax.nn.sigmoid(2.5 * _moves(dice, frames, every=3.0, lasting=(0.2, 0.6)) - 2)
     together = 0.6 * jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 0.8)) - 2)
     squint = 0.4 * jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 0.8)) - 1)
-    nose = 0.3 * jax.nn.relu(wander(dice, frames, 0.5)[:, 0])
+    nose = 0.3 * jax.nn.relu(smooth_noise(dice, frames, 0.5)[:, 0])
     lid = blinks(dice, frames)
     known = jnp.stack([jaw, smile, pucker, press, lid, lid, squint, up, together, nose], axis=1)
     return jnp.pad(known, ((0, 0), (0, len(anatomy.EXPRESSION) - known.shape[1])))
 
 
-def _place(dice: Dice, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+def _place(dice: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
     """Shift (x, y) in head units and log size: a person who sways before the camera."""
-    drift = wander(dice, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
-    tremor = wander(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
+    drift = smooth_noise(dice, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
+    tremor = smooth_noise(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
     return liveliness * (drift + tremor)
 
 

@@ -74,7 +74,7 @@ def graph(x: Float[Array, "*grid"], u: Float[Array, "n"], v: Float[Array, "n"]) 
     return value
 
 
-class Frame(NamedTuple):
+class LocalFrame(NamedTuple):
     """A feature's own axes: `u` along it from `origin`, `v` across (down)."""
 
     origin: Float[Array, "2"]
@@ -94,16 +94,16 @@ class Frame(NamedTuple):
         return jnp.stack([u, v], axis=1)
 
 
-def frame(start: Float[Array, "2"], end: Float[Array, "2"]) -> Frame:
+def frame(start: Float[Array, "2"], end: Float[Array, "2"]) -> LocalFrame:
     """The frame of the line from start to end; points along x where the two coincide or run leftwards."""
     delta = end - start
     delta = jnp.stack([jnp.maximum(delta[0], 0.02), delta[1]])
     delta = jnp.stack([delta[0], jnp.clip(delta[1], -2 * delta[0], 2 * delta[0])])
     length = jnp.sqrt((delta**2).sum())
-    return Frame(start, delta / length, length)
+    return LocalFrame(start, delta / length, length)
 
 
-def curve(frame: Frame, points: Float[Array, "n 2"], u: Grid, parts: int = 3) -> Grid:
+def curve(frame: LocalFrame, points: Float[Array, "n 2"], u: Grid, parts: int = 3) -> Grid:
     """V of the smooth curve through points (given from left to right), at every pixel's u."""
     knots = smooth(frame.place(points), parts)
     return graph(u, ordered(knots[:, 0]), knots[:, 1])

@@ -3,15 +3,15 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.data.faces import extras, features, hair, scenery, silhouette, skin
-from fhr_jax.data.faces.face import Face, Rendering
+from fhr_jax.data.faces import accessories, background, features, hair, silhouette, skin
+from fhr_jax.data.faces.face import Rendering, SyntheticFace
 from fhr_jax.data.faces.paint import Canvas, blend, cover, layer, settle
 from fhr_jax.data.faces.shape import Projection, from_frame, project, to_frame
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 
 
-def canvas_of(face: Face, size: int) -> Canvas:
+def canvas_of(face: SyntheticFace, size: int) -> Canvas:
     """Pixel centres of the frame in head units."""
     at = (jnp.arange(size, dtype=face.pose.dtype) + 0.5) / size
     x, y = from_frame(at[None, :], at[:, None], face.pose[2], face.view)
@@ -23,14 +23,14 @@ def _named(points: Array, mirror: Float[Array, ""]) -> Array:
     return jnp.where(mirror < 0, points[jnp.array(FACE68.flip)], points)
 
 
-def landmarks(face: Face) -> Float[Array, "68 2"]:
+def landmarks(face: SyntheticFace) -> Float[Array, "68 2"]:
     """Exact landmarks in fractions of the frame: pixel = size * fraction - 1/2."""
     points = to_frame(project(face).points, face.pose[2], face.view)
     return _named(points, face.view.mirror)
 
 
 def _visible(
-    face: Face, seen: Projection, points: Float[Array, "68 2"], planes: Float[Array, "2 h w"]
+    face: SyntheticFace, seen: Projection, points: Float[Array, "68 2"], planes: Float[Array, "2 h w"]
 ) -> Bool[Array, "68"]:
     """What lies before the face and the distance inside the nose are read at each landmark's pixel."""
     size = planes.shape[-1]
@@ -43,7 +43,7 @@ def _visible(
     return inside & ~((before > 0.5) | behind | silhouette.turned_away(seen) | sunglasses)
 
 
-def render(face: Face, *, size: int) -> Rendering:
+def render(face: SyntheticFace, *, size: int) -> Rendering:
     """Paint one face (no frame axis) on a `size` x `size` frame.
 
     Args:
@@ -63,12 +63,12 @@ def render(face: Face, *, size: int) -> Rendering:
         raise InputError(f"{size} pixels, a face of pose {face.pose.shape}; expected at least 1, and (3,)")
     seen = settle(project(face))
     canvas = settle(canvas_of(face, size))
-    image = settle(scenery.background(face.appearance.scene, size, face.view.mirror))
-    image = scenery.clothes(image, canvas, face, seen)
+    image = settle(background.background(face.appearance.scene, size, face.view.mirror))
+    image = background.clothes(image, canvas, face, seen)
     image = settle(hair.back(image, canvas, face, seen))
-    image = scenery.neck(image, canvas, face, seen)
+    image = background.neck(image, canvas, face, seen)
     parts = face.appearance.parts
-    image = settle(blend(image, scenery.ears(image, canvas, face, seen), parts.ears))
+    image = settle(blend(image, background.ears(image, canvas, face, seen), parts.ears))
     edge, nose = settle((silhouette.edge_distance(canvas, seen), silhouette.nose_distance(canvas, seen)))
     mask = settle(cover(jnp.minimum(edge, nose), 1.2 * canvas.pixel))
     lit = settle(skin.light(canvas, face, seen))
@@ -79,10 +79,10 @@ def render(face: Face, *, size: int) -> Rendering:
     front = settle(blend(front, skin.nose(front, canvas, face, seen, nose), parts.nose))
     front = settle(blend(front, features.brows(front, canvas, face, seen), parts.brows))
     image = settle(image + mask[None] * (front - image))
-    fringe, hand = settle((hair.front_alpha(canvas, face, seen), extras.occluder_alpha(canvas, face)))
+    fringe, hand = settle((hair.front_alpha(canvas, face, seen), accessories.occluder_alpha(canvas, face)))
     image = settle(layer(image, hair.colour(canvas, face, seen), fringe))
-    image = settle(extras.glasses(image, canvas, face, seen))
-    image = layer(image, extras.occluder_colour(canvas, face), hand)
+    image = settle(accessories.glasses(image, canvas, face, seen))
+    image = layer(image, accessories.occluder_colour(canvas, face), hand)
     image = jnp.clip(image * face.appearance.scene.tint[:, None, None], 0, 1)
     points = size * to_frame(seen.points, face.pose[2], face.view) - 0.5
     visible = _visible(face, seen, points, jnp.stack([jnp.maximum(fringe, hand), -nose]))

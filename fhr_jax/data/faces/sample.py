@@ -4,15 +4,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.faces.dice import Dice, Key, roll
-from fhr_jax.data.faces.face import Face, View
-from fhr_jax.data.faces.looks import appearance
+from fhr_jax.data.faces.appearance import appearance
+from fhr_jax.data.faces.face import SyntheticFace, View
+from fhr_jax.data.faces.random_draws import Key, RandomDraws, random_block
 
 POSE_LIMIT = (60.0, 38.0, 30.0)
 """Largest yaw, pitch and roll in degrees."""
 
 
-def _pose(dice: Dice) -> Float[Array, "3"]:
+def _pose(dice: RandomDraws) -> Float[Array, "3"]:
     """Mostly near frontal; two in five turn far, three in ten bow or raise their heads."""
     yaw = jnp.where(dice.chance(0.4) > 0, dice.normal(30.0, 2.0), dice.normal(10.0))
     bowed = dice.chance(0.3)
@@ -21,7 +21,7 @@ def _pose(dice: Dice) -> Float[Array, "3"]:
     return jnp.deg2rad(jnp.clip(jnp.stack([yaw, pitch, dice.normal(8.0)]), -limit, limit))
 
 
-def _expression(dice: Dice) -> Float[Array, "e"]:
+def _expression(dice: RandomDraws) -> Float[Array, "e"]:
     """Coefficients of `anatomy.EXPRESSION`: many faces near rest, smiles common, wide open mouths rare."""
     strong = jnp.where(dice.chance(0.65) > 0, 1.0, 0.25)
     smile = strong * dice.chance(0.6) * dice.uniform(0.1, 1.15)
@@ -45,17 +45,17 @@ def _expression(dice: Dice) -> Float[Array, "e"]:
     )
 
 
-def sample(key: Key) -> Face:
+def sample(key: Key) -> SyntheticFace:
     """A random face, near the middle of the frame and smaller than it; `fill` makes training crops of it."""
-    return roll(key, _face)
+    return random_block(key, _face)
 
 
-def _face(dice: Dice) -> Face:
+def _face(dice: RandomDraws) -> SyntheticFace:
     pose = _pose(dice)
     gaze = dice.normal(0.22, shape=(2,)) * jnp.array([1.0, 0.6])
     # Half of the people look at the camera rather than ahead.
     gaze = jnp.clip(gaze - 0.5 * pose[:2] * dice.chance(0.5), -0.6, 0.6)
-    return Face(
+    return SyntheticFace(
         identity=dice.normal(shape=(len(anatomy.IDENTITY),)),
         expression=_expression(dice),
         gaze=gaze,

@@ -7,7 +7,7 @@ from jax.lax import Precision
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.faces.face import Face, View
+from fhr_jax.data.faces.face import SyntheticFace, View
 
 
 class Projection(NamedTuple):
@@ -104,7 +104,7 @@ def contour(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "1
     return outline(slide(jaw, yaw), jnp.concatenate([front, front[-2::-1]]), yaw)
 
 
-def project(face: Face) -> Projection:
+def project(face: SyntheticFace) -> Projection:
     """Shape, turn and project a face (no frame axis)."""
     points = head(face.identity, face.expression)
     yaw, pitch = face.pose[0], face.pose[1]

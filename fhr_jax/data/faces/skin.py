@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
-from fhr_jax.data.faces.face import Face
+from fhr_jax.data.faces.face import SyntheticFace
 from fhr_jax.data.faces.paint import (
     Canvas,
     Grid,
@@ -53,7 +53,7 @@ _BUMPS = (
 )
 
 
-def light(canvas: Canvas, face: Face, seen: Projection) -> Light:
+def light(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Light:
     """Lambert and highlights from the normals of an ellipsoid with bumps."""
     scene = face.appearance.scene
     matrix = seen.rotation
@@ -89,7 +89,7 @@ def light(canvas: Canvas, face: Face, seen: Projection) -> Light:
     return Light(even + shading * (factor - even), shading * face.appearance.skin.gloss * 0.3 * (h8 * h8) * (h8 * h8))
 
 
-def skin_planes(canvas: Canvas, face: Face, seen: Projection, lit: Light) -> Planes:
+def skin_planes(canvas: Canvas, face: SyntheticFace, seen: Projection, lit: Light) -> Planes:
     """Coloured and lit skin with its creases, over the whole grid."""
     skin = face.appearance.skin
     factor = lit.factor + 0.007 * skin.mottle * (
@@ -108,7 +108,7 @@ def _line(image: Planes, distance: Grid, width: Array | float, amount: Array | f
     return darken(image, dark, amount * falloff * falloff)
 
 
-def _creases(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Planes:
+def _creases(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
     age, smile = face.appearance.skin.age, jnp.clip(face.expression[1], 0, 1)
     p = seen.points
     dark = jnp.array([0.55, 0.42, 0.38])
@@ -137,7 +137,7 @@ def _creases(image: Planes, canvas: Canvas, face: Face, seen: Projection) -> Pla
     return image
 
 
-def nose(image: Planes, canvas: Canvas, face: Face, seen: Projection, distance: Grid) -> Planes:
+def nose(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection, distance: Grid) -> Planes:
     """Nostrils, the shadow under the nose and its edge (where `distance` is 0) against the far cheek."""
     p = seen.points
     dark = jnp.array([0.42, 0.30, 0.27])

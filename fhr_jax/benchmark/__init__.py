@@ -1,0 +1,1 @@
+"""What the experiments share: protocol, options, baselines, scores. Library code never imports it."""

@@ -1,0 +1,34 @@
+"""The builders by name."""
+
+import os
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from fhr_jax.data.datasets.build import exclusions as lists
+from fhr_jax.data.datasets.names import BUILDERS, CATALOGUE, PREPARE
+from fhr_jax.data.datasets.silence_tfds import silence_tfds
+from fhr_jax.errors import InputError
+
+
+def make_builder(name: str, out: str | os.PathLike[str], *, leave_out: lists.Exclusions = lists.NOTHING) -> Any:
+    """The TFDS builder of a name "face300w" or "face300vw/clips16".
+
+    Raises:
+        InputError: there is none.
+    """
+    first, _, variant = name.partition("/")
+    if first not in BUILDERS:
+        hint = f"; TFDS makes that one: {PREPARE.format(name=first, root=str(out))}" if first in CATALOGUE else ""
+        raise InputError(f"{name!r}: no dataset that can be built, expected one of {', '.join(BUILDERS)}{hint}")
+    module, cls = BUILDERS[first]
+    builder = getattr(import_module(module), cls)
+    options = {}
+    if issubclass(builder, builder.VideoBuilder):
+        options["config"] = builder.config(variant or "videos")
+        if options["config"] is None:
+            raise InputError(f"{name!r}: expected {first}, {first}/videos or {first}/clips16 (any number of frames)")
+    elif variant:
+        raise InputError(f"{name!r}: {first} has no variants")
+    with silence_tfds():
+        return builder(data_dir=Path(out), leave_out=leave_out, **options)

@@ -1,0 +1,212 @@
+"""Datasets as TFDS stores them, read back as records."""
+
+import dataclasses
+import functools
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fhr_jax.data.io.images import read_image
+from fhr_jax.data.records import FrameRun, Record, Records, frame_runs
+from fhr_jax.errors import InputError
+
+
+def read_builder(folder: str | os.PathLike[str]) -> Any:
+    """TFDS's builder of a folder with dataset_info.json.
+
+    Raises:
+        InputError: TFDS cannot read it.
+    """
+    import tensorflow_datasets as tfds
+
+    try:
+        return tfds.builder_from_directory(str(folder))
+    except Exception as error:  # of whatever library reads the file in question
+        raise InputError(f"{folder}: not a dataset that TFDS can read ({_line(error)})") from error
+
+
+def data_source(builder: Any, split: str | None) -> Any:
+    """TFDS's data source of a split; of the only one, if `split` is None.
+
+    Raises:
+        InputError: there is no such split, its files are missing, or it was stored in another format.
+    """
+    names = list(builder.info.splits)
+    if split is None:
+        if len(names) != 1:
+            raise InputError(f"{builder.data_dir}: which split? It has {', '.join(names) or 'none'}")
+        split = names[0]
+    try:
+        return builder.as_data_source(split)
+    except NotImplementedError as error:
+        raise InputError(
+            f"{builder.data_dir}: not stored as array_record: prepare it again with that format"
+        ) from error
+    except (KeyError, ValueError) as error:
+        raise InputError(f"{builder.data_dir}: no split {split!r}, it has {', '.join(names)}") from error
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{builder.data_dir}: cannot be read ({_line(error)})") from error
+
+
+def open_builder(builder: Any, split: str | None) -> Records:
+    """The records of a split of one of the datasets of this package.
+
+    Raises:
+        InputError: the folder is of some other dataset, or has no such split.
+    """
+    features = set(builder.info.features)
+    source = data_source(builder, split)
+    name = f"{_name(builder)}{_made_of(builder)}, {source.split!s}"
+    if {"points", "box", "dataset", "file", "frame", "frames"} <= features:
+        return StoredVideos(source, Path(builder.data_dir), name)
+    if {"points", "box", "dataset", "file", "frame", "image"} <= features:
+        return StoredRecords(source, name)
+    raise InputError(f"{builder.data_dir}: no dataset of faces with landmarks; its features are {', '.join(features)}")
+
+
+def read_example(source: Any, index: int) -> dict[str, Any]:
+    """An example of TFDS's data source.
+
+    Raises:
+        InputError: its file is missing or damaged.
+        IndexError: there is none of this number.
+    """
+    if not 0 <= index < len(source):
+        raise IndexError(f"record {index} of {len(source)}")
+    try:
+        return source[index]
+    except (OSError, RuntimeError) as error:
+        raise InputError(f"{source.dataset_info.data_dir}: record {index} cannot be read ({_line(error)})") from error
+
+
+class StoredRecords:
+    """Photographs or clips as they were stored."""
+
+    def __init__(self, source: Any, name: str):
+        self._source, self._name = source, name
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Record:
+        return self._record(read_example(self._source, int(index)))
+
+    def encoded(self, index: int) -> Record:
+        """The record with the content of its image's file; a clip with its pixels, which TFDS can only decode."""
+        clips = len(self._source.dataset_info.features["points"].shape) == 3
+        return self[index] if clips else self._record(read_example(self._undecoded, int(index)))
+
+    @functools.cached_property
+    def files(self) -> tuple[str, ...]:
+        """The file of every clip, read without the images; none of photographs."""
+        if len(self._source.dataset_info.features["points"].shape) == 2:
+            return ()
+        import tensorflow_datasets as tfds
+
+        only = tfds.features.FeaturesDict({"file": self._source.dataset_info.features["file"]})
+        raw = self._source.data_source
+        examples: Any = (only.deserialize_example_np(raw[i]) for i in range(len(raw)))
+        return tuple(_text(example["file"]) for example in examples)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return StoredRecords, (self._source, self._name)
+
+    def __repr__(self) -> str:  # compared when a run resumes
+        return f"Stored({self._name}, {len(self)})"
+
+    @functools.cached_property
+    def _undecoded(self) -> Any:
+        from tensorflow_datasets import decode
+
+        return dataclasses.replace(self._source, decoders={"image": decode.SkipDecoding()})
+
+    def _record(self, example: dict[str, Any]) -> Record:
+        image = example["image"]
+        return {
+            "image": np.stack(image) if isinstance(image, list) else image,
+            "points": example["points"],
+            "box": example["box"],
+            "dataset": _text(example["dataset"]),
+            "file": _text(example["file"]),
+            "frame": np.asarray(example["frame"], np.int32),
+        }
+
+
+class StoredVideos:
+    """The frames of whole videos, one by one; landmarks are kept in memory, images are read from their files."""
+
+    def __init__(self, source: Any, folder: Path, name: str):
+        self._source, self._folder, self._name = source, folder, name
+
+    def __reduce__(self) -> tuple[Any, ...]:  # without what was read
+        return StoredVideos, (self._source, self._folder, self._name)
+
+    @functools.cached_property
+    def runs(self) -> tuple[FrameRun, ...]:
+        """Frames that follow one another in one video."""
+        return frame_runs([file for file, _ in self._places], self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def __getitem__(self, index: int) -> Record:
+        record = self.encoded(index)
+        return record | {"image": read_image(record["image"])}
+
+    def encoded(self, index: int) -> Record:
+        """The record with the path of its image."""
+        file, (video, place) = self._places[int(index)]
+        example = self._videos[video]
+        return {
+            "image": self._folder / _text(example["frames"][place]),
+            "points": example["points"][place],
+            "box": example["box"][place],
+            "dataset": _text(example["dataset"]),
+            "file": file,
+            "frame": np.asarray(example["frame"][place], np.int32),
+        }
+
+    def __repr__(self) -> str:
+        return f"Videos({self._name}, {len(self)})"
+
+    @functools.cached_property
+    def _videos(self) -> list[dict[str, Any]]:
+        return [read_example(self._source, i) for i in range(len(self._source))]
+
+    @functools.cached_property
+    def _places(self) -> list[tuple[str, tuple[int, int]]]:
+        """File, number of the stored video and place in it, of every frame."""
+        return [
+            (_text(example["file"]), (number, place))
+            for number, example in enumerate(self._videos)
+            for place in range(len(example["frame"]))
+        ]
+
+    @functools.cached_property
+    def _numbers(self) -> np.ndarray:
+        return np.concatenate([example["frame"] for example in self._videos])
+
+
+def _name(builder: Any) -> str:
+    """With the variant, which TFDS does not tell of folders that it has not written itself."""
+    parts = Path(builder.data_dir).parts
+    return "/".join(parts[parts.index(builder.name) :]) if builder.name in parts else builder.info.full_name
+
+
+def _made_of(builder: Any) -> str:
+    """The summary's short name for the files that it was built from, if a summary lies there."""
+    try:
+        return " " + json.loads((Path(builder.data_dir) / "summary.json").read_text(encoding="utf-8"))["made_of"][:12]
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,1 @@
+"""Readers and writers of single files: images, video, landmarks."""

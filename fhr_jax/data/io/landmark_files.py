@@ -1,0 +1,188 @@
+"""Files of landmark tracks, read and written back: .npz, OpenFace's CSV, a folder with one .pts a frame.
+
+Points are (x, y) in the pixels of the file's own grid; only .pts counts from 1, and `data.pts` converts it.
+"""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from fhr_jax import npz
+from fhr_jax.data.io import openface, pts
+from fhr_jax.errors import InputError
+from fhr_jax.files import atomic_folder
+
+KEYS = ("predictions", "landmarks")
+"""Names under which an .npz may hold its track; the first that is there is taken."""
+
+MAX_FRAMES = 10_000_000
+
+
+class LandmarkTrack(NamedTuple):
+    """The landmarks of one face over time.
+
+    Attributes:
+        points: (T, M, 2) float64, NaN where a point is missing. T covers every frame from the face's first to
+            its last, also those in which the file has no row for it.
+        kept: (T,) true for the frames that the file has.
+        confidence: (T,) in [0, 1], or None.
+        face: its number in the file.
+    """
+
+    points: Float[np.ndarray, "t m d"]
+    kept: np.ndarray
+    confidence: np.ndarray | None = None
+    face: int = 0
+
+
+class Recording(NamedTuple):
+    """A file of tracks.
+
+    Attributes:
+        path: where it was read.
+        kind: "npz", "csv" or "pts".
+        tracks: one a face.
+        content: what is needed to write the file back: arrays by name, the table, or file names.
+    """
+
+    path: Path
+    kind: str
+    tracks: tuple[LandmarkTrack, ...]
+    content: Any
+
+
+def read(path: str | os.PathLike[str]) -> Recording:
+    """Read a file of tracks; its kind is told by its name.
+
+    Raises:
+        InputError: the file cannot be read, is of no known kind, holds no frames, or arrays of another shape.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _read_folder(path)
+    if not path.exists():
+        raise InputError(f"{path}: no such file or folder")
+    if path.suffix.lower() == ".npz":
+        return _read_npz(path)
+    if path.suffix.lower() == ".csv":
+        return _read_csv(path)
+    raise InputError(f"{path}: expected an .npz, a .csv of OpenFace, or a folder of .pts")
+
+
+def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:
+    """The track of a file that holds one face; see `read`."""
+    recording = read(path)
+    if len(recording.tracks) != 1:
+        raise InputError(f"{path}: {len(recording.tracks)} faces, expected one")
+    return recording.tracks[0].points
+
+
+def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
+    """Say before the work that `write` will refuse `path`, if it will.
+
+    Raises:
+        InputError: `path` is of another kind than what was read, or would replace a folder.
+    """
+    path = Path(path)
+    if recording.kind == "pts":
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise InputError(f"{path}: exists already; name a new folder for the .pts files")
+    elif path.suffix.lower() != f".{recording.kind}":
+        raise InputError(f"{path}: expected a name that ends in .{recording.kind}, like the input's")
+
+
+def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[Float[np.ndarray, "_ m d"]]) -> None:
+    """Write a recording with other landmarks and everything else as it was, whole or not at all.
+
+    Args:
+        path: a name of the same kind as the recording.
+        recording: what `read` returned.
+        points: for each of its tracks, landmarks of the track's shape.
+
+    Raises:
+        InputError: `path` is of another kind, or cannot be written to.
+    """
+    check_output(path, recording)
+    for track, new in zip(recording.tracks, points, strict=True):
+        if new.shape != track.points.shape:
+            raise InputError(f"points of shape {new.shape}, expected {track.points.shape}")
+    if recording.kind == "npz":
+        arrays, key = recording.content
+        npz.write(path, arrays | {key: points[0].astype(arrays[key].dtype)})
+    elif recording.kind == "csv":
+        table, places = recording.content
+        rows = np.full_like(table.points, np.nan)
+        for track, place, new in zip(recording.tracks, places, points, strict=True):
+            rows[place] = new[track.kept]
+        openface.write(path, table, rows)
+    else:
+        with atomic_folder(path) as folder:
+            for name, frame in zip(recording.content, points[0], strict=True):
+                pts.write(folder / name, frame)
+
+
+def _read_npz(path: Path) -> Recording:
+    arrays = npz.read(path)
+    key = next((key for key in KEYS if key in arrays), None)
+    if key is None:
+        raise InputError(f"{path}: no array {' or '.join(KEYS)} in it, only {', '.join(arrays) or 'nothing'}")
+    array = arrays[key]
+    if array.ndim != 3 or array.shape[2] not in (2, 3) or array.dtype.kind not in "fiu" or not array.shape[1]:
+        raise InputError(f"{path}: {key} is {array.dtype} {array.shape}, expected numbers of shape (T, M, 2)")
+    if not len(array):
+        raise InputError(f"{path}: the track is empty: {key} has no frames")
+    if array.dtype.kind != "f":
+        arrays = arrays | {key: array.astype(np.float32)}
+    points = _missing_as_nan(array.astype(np.float64))
+    return Recording(path, "npz", (LandmarkTrack(points, np.ones(len(points), bool)),), (arrays, key))
+
+
+def _read_csv(path: Path) -> Recording:
+    table = openface.read(path)
+    if not len(table.rows):
+        raise InputError(f"{path}: the track is empty: no rows below the header")
+    tracks, places = [], []
+    for face in np.unique(table.face):
+        place = np.flatnonzero(table.face == face)
+        frame = table.frame[place]
+        if (np.diff(frame) <= 0).any():
+            raise InputError(f"{path}: the frames of face {face} do not follow one another")
+        length = int(frame[-1] - frame[0]) + 1
+        if length > MAX_FRAMES:
+            raise InputError(f"{path}: face {face} spans {length} frames; at most {MAX_FRAMES} are read")
+        kept = np.zeros(length, bool)
+        kept[frame - frame[0]] = True
+        points = np.full((length, *table.points.shape[1:]), np.nan)
+        points[kept] = table.points[place]
+        confidence = None
+        if table.confidence is not None:
+            confidence = np.zeros(length)
+            confidence[kept] = np.nan_to_num(table.confidence[place])
+        tracks.append(LandmarkTrack(points, kept, confidence, int(face)))
+        places.append(place)
+    return Recording(path, "csv", tuple(tracks), (table, places))
+
+
+def _read_folder(path: Path) -> Recording:
+    names = sorted((p.name for p in path.iterdir() if p.suffix.lower() == ".pts"), key=natural)
+    if not names:
+        raise InputError(f"{path}: no .pts files in this folder")
+    first = pts.read(path / names[0])
+    points = np.stack([first, *(pts.read(path / name, landmarks=len(first)) for name in names[1:])])
+    return Recording(path, "pts", (LandmarkTrack(points, np.ones(len(points), bool)),), names)
+
+
+def natural(name: str) -> list[tuple[int, int | str]]:
+    """A key that sorts numbers in names by value: frame2 before frame10."""
+    parts = re.split(r"([0-9]+)", name.lower())
+    return [(0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts]
+
+
+def _missing_as_nan(points: np.ndarray) -> np.ndarray:
+    """Infinities, and both coordinates where one is missing, as NaN."""
+    return np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)

@@ -1,0 +1,207 @@
+"""Video files through PyAV: read frame by frame and written frame by frame, so that memory does not grow."""
+
+import contextlib
+import os
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fhr_jax.errors import InputError
+from fhr_jax.files import atomic_file
+
+MAX_PIXELS = 80_000_000
+_TICKS = 90_000
+"""Clock ticks a second of what is written: fine enough for every usual frame rate and for uneven times."""
+
+
+class Info(NamedTuple):
+    """What a video says of itself.
+
+    Attributes:
+        size: (height, width) as shown, after any rotation that its metadata ask for.
+        rate: frames a second, on average.
+        frames: how many frames to expect; None where the file does not say.
+    """
+
+    size: tuple[int, int]
+    rate: Fraction
+    frames: int | None
+
+
+class VideoFrame(NamedTuple):
+    """One frame: RGB bytes, and the time in seconds at which it is shown, from 0 at the first frame.
+
+    A damaged frame is shown as well as the decoder can, often as the one before.
+    """
+
+    image: UInt8[np.ndarray, "h w 3"]
+    time: float
+    damaged: bool = False
+
+
+def info(path: str | os.PathLike[str]) -> Info:
+    """Look at a video; decodes its first frame.
+
+    Raises:
+        InputError: the file cannot be read, is no video or has no frames.
+    """
+    with opened(path) as (container, stream):
+        first = _first(path, container)
+        rate = stream.average_rate or stream.guessed_rate or 25
+        count = stream.frames
+        if not count and stream.duration is not None and stream.time_base is not None:
+            count = round(float(stream.duration * stream.time_base) * float(rate))
+        height, width = _turned(first, np.empty((first.height, first.width))).shape
+        return Info((height, width), Fraction(rate.numerator, rate.denominator), count or None)
+
+
+def count(path: str | os.PathLike[str]) -> int:
+    """How many frames a file holds, counted without decoding them; damaged ones count.
+
+    Raises:
+        InputError: the file cannot be read or is no video.
+    """
+    number = 0
+    with opened(path) as (container, stream), contextlib.suppress(_av().FFmpegError):
+        for packet in container.demux(stream):
+            number += packet.size > 0
+    return number
+
+
+def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
+    """All frames in order; each as shown, turned as its metadata ask, scaled to the first one's size.
+
+    Raises:
+        InputError: the file cannot be read, is no video, has no frames, or is damaged.
+    """
+    with opened(path) as (container, stream):
+        size, begin, number = None, 0.0, -1
+        rate = float(stream.average_rate or stream.guessed_rate or 25)
+        for number, frame in enumerate(decoded(path, container)):
+            size = size or (frame.width, frame.height)
+            time = frame.time if frame.time is not None else begin + number / rate
+            begin = time if number == 0 else begin
+            yield VideoFrame(shown(frame, size), time - begin, frame.is_corrupt)
+        if number < 0:
+            raise InputError(f"{path}: no frames in this video")
+
+
+def shown(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+    """A decoded frame, scaled to `size` = (width, height) and turned as its metadata ask."""
+    image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
+    return np.ascontiguousarray(_turned(frame, image))
+
+
+Write = Callable[[UInt8[np.ndarray, "h w 3"], float], None]
+
+
+@contextmanager
+def writer(path: str | os.PathLike[str], *, size: tuple[int, int], rate: Fraction) -> Generator[Write]:
+    """Write an H.264 .mp4 that every player reads; it appears under its name once the block has succeeded.
+
+    Args:
+        path: a name that ends in .mp4.
+        size: (height, width) of the frames; an odd one is made even by repeating the last row or column.
+        rate: frames a second, which players show; the times given with the frames count.
+
+    Yields:
+        write(image, time): RGB bytes of `size`, and the time in seconds; times must grow.
+
+    Raises:
+        InputError: the folder cannot be written to, a frame has another size, or there was none.
+    """
+    av = _av()
+    height, width = size[0] + size[0] % 2, size[1] + size[1] % 2
+    with atomic_file(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=rate)
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.options = {"crf": "20", "preset": "veryfast"}
+        stream.codec_context.time_base = Fraction(1, _TICKS)
+        last = -1
+
+        def write(image: np.ndarray, time: float) -> None:
+            nonlocal last
+            if image.shape[:2] != size:
+                raise InputError(f"{path}: a frame of {image.shape[:2]}, expected {size}")
+            image = np.pad(image, ((0, height - size[0]), (0, width - size[1]), (0, 0)), mode="edge")
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
+            last = max(last + 1, round(time * _TICKS))
+            frame.pts, frame.time_base = last, Fraction(1, _TICKS)
+            container.mux(stream.encode(frame))
+
+        yield write
+        if last < 0:
+            raise InputError(f"{path}: not written: no frames were given")
+        container.mux(stream.encode())
+
+
+def _av() -> Any:
+    try:
+        import av
+    except ImportError as error:
+        raise InputError('reading and writing video needs PyAV: pip install "fhr-jax[video]"') from error
+    return av
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
+    """PyAV's container and its first video stream; closed at the end.
+
+    Raises:
+        InputError: the file cannot be read, or is no video.
+    """
+    av = _av()
+    if not Path(path).is_file():
+        raise InputError(f"{path}: no such video file")
+    try:
+        container = av.open(str(path))
+    except (av.FFmpegError, OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{path}: not a readable video ({reason})") from error
+    with container:
+        if not container.streams.video:
+            raise InputError(f"{path}: no video in this file")
+        stream = container.streams.video[0]
+        if stream.width * stream.height > MAX_PIXELS:
+            raise InputError(
+                f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read"
+            )
+        stream.thread_type = "AUTO"
+        yield container, stream
+
+
+def decoded(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
+    """PyAV's frames from where the container stands.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    av = _av()
+    number = 0
+    decoded = container.decode(video=0)
+    while True:
+        try:
+            frame = next(decoded)
+        except StopIteration:
+            return
+        except av.FFmpegError as error:
+            raise InputError(f"{path}: damaged after {number} frames ({error.strerror})") from error
+        number += 1
+        yield frame
+
+
+def _first(path: str | os.PathLike[str], container: Any) -> Any:
+    frame = next(decoded(path, container), None)
+    if frame is None:
+        raise InputError(f"{path}: no frames in this video")
+    return frame
+
+
+def _turned(frame: Any, image: np.ndarray) -> np.ndarray:
+    """The image as shown: `rotation` counts degrees against the clock, in quarter turns."""
+    return np.rot90(image, round(frame.rotation / 90))

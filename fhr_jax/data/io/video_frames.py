@@ -1,0 +1,111 @@
+"""Random access to the frames of a video file, exact to the frame, with one decoded frame in memory at a time."""
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fhr_jax.data.io.video import decoded, opened, shown
+from fhr_jax.errors import InputError
+
+NEAR = 64
+"""Frames that lie no farther ahead are reached by decoding on, others by a jump."""
+
+
+class VideoFrames:
+    """video[i] is frame i, from 0, of those that `video.frames` gives.
+
+    In order it costs one pass. At random each frame costs the way from the key frame before it, and before the first
+    jump one pass is made to learn the frames' times, because what a file says of them is not always so. Where times
+    are missing or repeated, a jump back begins at the start.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]):
+        self._path = Path(path)
+        self._lock = threading.Lock()
+        self._stack = contextlib.ExitStack()
+        self._container: Any = None
+        self._stream: Any = None
+        self._frames: Iterator[Any] = iter(())
+        self._next = 0
+        self._size: tuple[int, int] | None = None
+        self._times: list[int] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return VideoFrames, (self._path,)
+
+    def __getitem__(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
+        """Frame `index` as RGB bytes.
+
+        Raises:
+            InputError: the file cannot be read, is damaged, or ends before that frame.
+        """
+        if index < 0:
+            raise IndexError(f"frame {index}: frames count from 0")
+        with self._lock:
+            if self._container is None:
+                self._open()
+            if not 0 <= index - self._next <= NEAR:
+                self._jump(index)
+            while True:
+                frame = next(self._frames, None)
+                if frame is None:
+                    end = self._next
+                    self.close()
+                    raise InputError(f"{self._path}: ends after {end} frames, expected frame {index + 1}")
+                self._size = self._size or (frame.width, frame.height)
+                self._next += 1
+                if self._next > index:
+                    if frame.is_corrupt:
+                        raise InputError(f"{self._path}: frame {self._next} is damaged")
+                    return shown(frame, self._size)
+
+    def close(self) -> None:
+        """Close the file; the next frame opens it again."""
+        self._stack.close()
+        self._container, self._frames, self._next = None, iter(()), 0
+
+    def _open(self) -> None:
+        self.close()
+        self._container, self._stream = self._stack.enter_context(opened(self._path))
+        self._frames = decoded(self._path, self._container)
+
+    def _learn(self) -> None:
+        """The times of all frames, up to where the file is damaged."""
+        self._open()
+        self._times = []
+        with contextlib.suppress(InputError):
+            for frame in self._frames:
+                self._size = self._size or (frame.width, frame.height)
+                self._times.append(frame.pts)
+
+    def _jump(self, index: int) -> None:
+        """Make frame `index` the next one, or begin at the start."""
+        if self._times is None:
+            self._learn()
+        times = self._times or []
+        self._open()
+        if index >= len(times) or None in times or any(a >= b for a, b in pairwise(times)):
+            return
+        with contextlib.suppress(OSError):  # where it cannot seek, the frames' times tell
+            self._container.seek(times[index], stream=self._stream)
+        frames = decoded(self._path, self._container)
+        for frame in frames:
+            if frame.pts is None or frame.pts > times[index]:
+                self._open()
+                return
+            if frame.pts == times[index]:
+                self._frames, self._next = _and_then(frame, frames), index
+                return
+        self._open()
+
+
+def _and_then(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+    yield first
+    yield from rest

@@ -1,0 +1,1 @@
+"""Sources of records: a user's folder, boxes, clips, single frames, subsets."""

@@ -1,0 +1,125 @@
+"""Where the box of a record comes from: its landmarks, a detector's file, or its landmarks and chance."""
+
+import csv
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float32
+
+from fhr_jax.data.records import Record, Records, encoded
+from fhr_jax.errors import InputError
+
+COLUMNS = ("file", "frame", "x", "y", "width", "height")
+
+Boxes = Callable[[int, Record], Float32[np.ndarray, "*t 4"]]
+"""Takes the number of a record and the record to its box or boxes."""
+
+
+class BoxJitter(NamedTuple):
+    """Boxes as an inexact detector would give them: record i always has the same one.
+
+    Attributes:
+        seed: of the whole set.
+        shift: the centre moves by at most this share of the width and height, either way.
+        scale: the box grows or shrinks by at most this factor less one. All frames of a clip move alike.
+    """
+
+    seed: int
+    shift: float = 0.1
+    scale: float = 0.15
+
+    def __call__(self, index: int, record: Record) -> Float32[np.ndarray, "*t 4"]:
+        """The moved box of record `index`."""
+        x, y, factor = np.random.default_rng([self.seed, index]).uniform(-1, 1, 3)
+        corner, size = np.split(record["box"], 2, axis=-1)
+        centre = corner + size * (0.5 + self.shift * np.array([x, y]))
+        size = size * (1 + self.scale) ** factor
+        return np.concatenate([centre - size / 2, size], axis=-1).astype(np.float32)
+
+
+class FromFile:
+    """The boxes of a file, by the file and frame of the record; see `from_file`."""
+
+    def __init__(self, path: Path, boxes: dict[tuple[str, int], tuple[float, float, float, float]]):
+        self._path, self._boxes = path, boxes
+        self._hash = hashlib.blake2b(repr(sorted(boxes.items())).encode(), digest_size=6).hexdigest()
+
+    def __call__(self, index: int, record: Record) -> Float32[np.ndarray, "*t 4"]:
+        """The box of the record, or of each of its frames."""
+        rows = [self._box(record["file"], int(frame)) for frame in np.ravel(record["frame"])]
+        return np.array(rows, np.float32).reshape(*np.shape(record["frame"]), 4)
+
+    def __repr__(self) -> str:
+        return f"FromFile({self._path.name!r}, {len(self._boxes)} {self._hash})"  # compared when a run resumes
+
+    def _box(self, file: str, frame: int) -> tuple[float, float, float, float]:
+        try:
+            return self._boxes[file, frame]
+        except KeyError:
+            raise InputError(f"{self._path}: no row for file {file}, frame {frame}") from None
+
+
+class Boxed:
+    """The records of another source with other boxes."""
+
+    def __init__(self, source: Records, boxes: Boxes):
+        self._source, self._boxes = source, boxes
+
+    def __len__(self) -> int:
+        return len(self._source)
+
+    def __getitem__(self, index: int) -> Record:
+        return self._boxed(index, self._source[index])
+
+    def encoded(self, index: int) -> Record:
+        """The record, its image not decoded if the source can do that."""
+        return self._boxed(index, encoded(self._source, index))
+
+    def __repr__(self) -> str:
+        return f"Boxed({self._source!r}, {self._boxes!r})"
+
+    def _boxed(self, index: int, record: Record) -> Record:
+        return record | {"box": self._boxes(int(index), record)}
+
+
+def choose(source: Records, boxes: Any) -> Records:
+    """The source itself for "truth", or with the boxes of a `Jitter` or of a detector's file."""
+    if isinstance(boxes, str) and boxes == "truth":
+        return source
+    return Boxed(source, boxes if isinstance(boxes, BoxJitter) else from_file(boxes))
+
+
+def from_file(path: str | os.PathLike[str]) -> FromFile:
+    """Read a detector's boxes: a CSV with the columns file, frame, x, y, width, height, in any order.
+
+    `file` and `frame` are those of the records (frame 0 for photographs), the box is in pixels counted from 0, from
+    its left upper corner. Other columns are passed over. Of several rows for one face the first counts.
+
+    Raises:
+        InputError: the file cannot be read, lacks a column, or a cell is no number or no box.
+    """
+    path = Path(path)
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream, skipinitialspace=True))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from error
+    if not rows or not set(COLUMNS) <= set(rows[0]):
+        raise InputError(f"{path}: expected a CSV with the columns {','.join(COLUMNS)} and rows below them")
+    boxes: dict[tuple[str, int], tuple[float, float, float, float]] = {}
+    for number, row in enumerate(rows, start=2):
+        try:
+            frame = int(row["frame"])
+            x, y, width, height = (float(row[name]) for name in COLUMNS[2:])
+        except (TypeError, ValueError):
+            raise InputError(f"{path}: row {number}: expected numbers for {', '.join(COLUMNS[1:])}") from None
+        if not (np.isfinite([x, y, width, height]).all() and width > 0 and height > 0):
+            raise InputError(f"{path}: row {number} is no box: {x}, {y}, {width} x {height}")
+        boxes.setdefault((row["file"], frame), (x, y, width, height))
+    return FromFile(path, boxes)

@@ -1,0 +1,1 @@
+"""Synthetic tracks, the noise of a detector, and rendered clips."""

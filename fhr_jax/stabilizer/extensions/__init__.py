@@ -1,0 +1,1 @@
+"""Optional parts of the stabilizer beyond the paper, one a file."""

@@ -1,0 +1,1 @@
+"""Fit the parameters of the stabilizer: one objective, one loop, several solvers."""

@@ -1,0 +1,138 @@
+"""Save and load the parameters of the stabilizer as .npz."""
+
+import os
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from fhr_jax import npz
+from fhr_jax.errors import InputError
+from fhr_jax.stabilizer.extensions.outliers import Outliers
+from fhr_jax.stabilizer.extensions.recurrent import FEATURES, Recurrent
+from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
+from fhr_jax.stabilizer.extensions.velocity import Velocity
+from fhr_jax.stabilizer.params import Params
+
+
+class _Extension(NamedTuple):
+    """An extension on disk: its NamedTuple, its prefix there, and the keys of fields that have another name there."""
+
+    kind: Any
+    prefix: str
+    keys: Mapping[str, str] = MappingProxyType({})
+
+    def key(self, field: str) -> str:
+        return f"{self.prefix}.{self.keys.get(field, field)}"
+
+
+EXTENSIONS = {
+    "velocity": _Extension(Velocity, "motion"),
+    "responsibilities": _Extension(Responsibilities, "switch"),
+    "recurrent": _Extension(Recurrent, "recurrent"),
+    "outliers": _Extension(Outliers, "tail", {"inlier_log_odds": "odds", "scale": "reach"}),
+}
+"""Extensions by their field of `Params`. Keys on disk keep their names when fields are renamed, so old files load."""
+
+CORE = ("gamma", "alpha", "beta", "noise", "prior", "basis")
+"""Arrays that every file has."""
+
+
+def save(path: str | os.PathLike[str], params: Params) -> None:
+    """Write parameters to an .npz file, whole or not at all.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    npz.write(path, as_arrays(params))
+
+
+def load(path: str | os.PathLike[str]) -> Params:
+    """Read and check parameters written by `save`.
+
+    Raises:
+        InputError: the file is missing or unreadable, an array is missing or has the wrong shape, or a value lies
+            outside its range.
+    """
+    arrays = npz.read(path)
+    for name, array in arrays.items():
+        if array.dtype.kind != "f":
+            raise InputError(f"{path}: {name} holds {array.dtype}, expected floating point numbers")
+    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
+    _check_shapes(str(path), arrays)
+    _check_values(str(path), arrays)
+    return _build(str(path), arrays)
+
+
+def as_arrays(params: Params) -> dict[str, np.ndarray]:
+    """The arrays of a parameter file by their keys, those of an extension with its prefix: `motion.decay`."""
+    arrays = {name: np.asarray(getattr(params, name)) for name in (*CORE, "face") if getattr(params, name) is not None}
+    for field, extension in EXTENSIONS.items():
+        value = getattr(params, field)
+        if value is not None:
+            parts = value._asdict().items()
+            arrays |= {extension.key(name): np.asarray(array) for name, array in parts if array is not None}
+    return arrays
+
+
+def _check_shapes(path: str, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse a file that lacks an array, has an unknown one, or one of another shape."""
+    missing = set(CORE) - arrays.keys()
+    if missing:
+        raise InputError(f"{path}: no array {sorted(missing)[0]!r}, expected parameters of the stabilizer")
+    k, size = arrays["alpha"].size, arrays["noise"].size
+    shapes = {"gamma": (), "alpha": (k,), "beta": (k,), "noise": (size,), "prior": (k, size)}
+    shapes |= {"basis": (size, size), "face": ()}
+    shapes |= {f"motion.{name}": (k,) for name in Velocity._fields}
+    groups = arrays["switch.groups"].shape[-1:] if "switch.groups" in arrays else ()
+    shapes |= {"switch.temperature": (), "switch.groups": (size, *groups)}
+    hidden = arrays["recurrent.first_bias"].size if "recurrent.first_bias" in arrays else 0
+    wide = {"first": (FEATURES, hidden), "first_bias": (hidden,), "second": (hidden, hidden)}
+    wide |= {"decay": (3,), "second_bias": (hidden,), "last": (hidden, 2 * k), "last_bias": (2 * k,)}
+    shapes |= {f"recurrent.{name}": shape for name, shape in wide.items()}
+    shapes |= {EXTENSIONS["outliers"].key(name): () for name in Outliers._fields}
+    for name, array in arrays.items():
+        if name not in shapes:
+            raise InputError(f"{path}: unknown array {name!r}, expected one of {', '.join(shapes)}")
+        if array.shape != shapes[name]:
+            raise InputError(f"{path}: {name} has shape {array.shape}, expected {shapes[name]}")
+        if not np.isfinite(array).all():
+            raise InputError(f"{path}: {name} is not finite")
+
+
+def _check_values(path: str, arrays: dict[str, np.ndarray]) -> None:
+    """Refuse values outside their range."""
+    for name in ("gamma", "alpha", "beta", "motion.decay", "motion.anchor", "recurrent.decay"):
+        if name in arrays and not (arrays[name].min() >= 0 and arrays[name].max() <= 1):
+            raise InputError(f"{path}: {name} lies outside [0, 1]")
+    for name in ("face", "switch.temperature", "tail.reach"):
+        if name in arrays and arrays[name] <= 0:
+            raise InputError(f"{path}: {name} is {arrays[name]}, expected more than 0")
+    if arrays["noise"].min() <= 0 or arrays["prior"].min() < 0:
+        raise InputError(f"{path}: expected positive noise variances and prior variances not below 0")
+    groups = arrays.get("switch.groups", np.ones((1, 1)))
+    if not (np.isin(groups, (0, 1)).all() and (groups.sum(axis=1) == 1).all()):
+        raise InputError(f"{path}: switch.groups puts a direction into no group or into several, expected one")
+    if "recurrent.decay" in arrays and "motion.decay" not in arrays:
+        raise InputError(f"{path}: recurrent without motion, expected both, since the network watches the velocity")
+    if abs(arrays["alpha"].sum() - 1) > 1e-4:
+        raise InputError(f"{path}: alpha sums to {arrays['alpha'].sum():.4f}, expected 1")
+    if np.abs(arrays["basis"].T @ arrays["basis"] - np.eye(len(arrays["basis"]))).max() > 1e-3:
+        raise InputError(f"{path}: basis is not orthonormal")
+
+
+def _build(path: str, arrays: dict[str, np.ndarray]) -> Params:
+    extensions: dict[str, Any] = {}
+    for field, extension in EXTENSIONS.items():
+        found = {name: arrays.get(extension.key(name)) for name in extension.kind._fields}
+        if all(value is None for value in found.values()):
+            continue
+        lacking = [name for name, value in found.items() if value is None and name != "groups"]
+        if lacking:
+            raise InputError(f"{path}: no array '{extension.key(lacking[0])}', but another of {extension.prefix}")
+        values = {name: None if value is None else jnp.asarray(value) for name, value in found.items()}
+        extensions[field] = extension.kind(**values)
+    core: dict[str, Any] = {name: jnp.asarray(arrays[name]) for name in (*CORE, "face") if name in arrays}
+    return Params(**core, **extensions)
