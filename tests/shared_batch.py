@@ -18,6 +18,7 @@ from fhr_jax import heatmap, train
 from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples
 from fhr_jax.hourglass import TINY
+from fhr_jax.sharding import device_mesh, spread_sharding
 
 CONFIG = TINY._replace(landmarks=5, stacks=1, depth=1)
 BATCH, STEPS = 8, 20

@@ -8,6 +8,7 @@ import jax
 import numpy as np
 import pytest
 
+from fhr_jax import sharding
 from fhr_jax.errors import InputError
 from tests.devices import environment
 

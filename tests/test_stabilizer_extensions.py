@@ -10,7 +10,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.stabilizer.extensions import recurrent as network
 from fhr_jax.stabilizer.extensions.responsibilities import by_region, single_group
 from tests.oracles import stabilizer as oracle
-from tests.tracks import COVARIANCES, as_dict, extended, in_faces, motion, params, recurrent, walk
+from tests.tracks import COVARIANCES, as_dict, extended, in_faces, params, recurrent, velocity, walk
 
 GROUPS = np.array([0, 1, 0, 2, 1, 2])
 
@@ -36,15 +36,15 @@ def test_agrees_with_the_equations_in_loops(parts, components):
         p = params(components=components, dtype=np.float64)
         ours, theirs = {}, {}
         if parts in ("velocity", "recurrent", "all"):
-            ours["motion"] = motion(components, np.float64)
-            theirs["motion"] = fields(ours["motion"])
+            ours["velocity"] = velocity(components, np.float64)
+            theirs["velocity"] = fields(ours["velocity"])
         if parts in ("recurrent", "all"):
             ours["recurrent"] = recurrent(components, dtype=np.float64)
             theirs["recurrent"] = fields(ours["recurrent"])
         if parts in ("direction", "groups", "all"):
             one_hot = None if parts == "direction" else jnp.asarray(np.eye(3)[GROUPS])
-            ours["switch"] = stabilizer.Responsibilities(jnp.asarray(1.7), one_hot)
-            theirs["switch"] = (1.7, np.arange(6) if parts == "direction" else GROUPS)
+            ours["responsibilities"] = stabilizer.Responsibilities(jnp.asarray(1.7), one_hot)
+            theirs["responsibilities"] = (1.7, np.arange(6) if parts == "direction" else GROUPS)
         dt = jnp.asarray(np.diff(times, prepend=-1.0))
         x = np.asarray(stabilizer.run(p._replace(**ours), jnp.asarray(z, jnp.float64), dt=dt))
     expected = oracle.run_extended(z.reshape(60, -1), as_dict(p), times=times, **theirs)
@@ -189,6 +189,6 @@ def test_face_units_are_the_same_model():
     z = walk()
     off = z[0] - z[0].mean(axis=0)
     size = float(np.sqrt((off**2).sum(axis=-1).mean()))
-    p = params()._replace(velocity=motion(), recurrent=recurrent(), responsibilities=single_group(6, 2.0))
+    p = params()._replace(velocity=velocity(), recurrent=recurrent(), responsibilities=single_group(6, 2.0))
     pixels, faces = (np.asarray(stabilizer.run(q, jnp.asarray(z))) for q in (p, in_faces(p, size)))
     np.testing.assert_allclose(faces, pixels, rtol=0, atol=2e-3)

@@ -8,7 +8,7 @@ from jax.test_util import check_grads
 
 from fhr_jax import stabilizer
 from fhr_jax.stabilizer.extensions import outliers as tails
-from tests.tracks import extended, in_faces, motion, params, tail, walk
+from tests.tracks import extended, in_faces, outliers, params, velocity, walk
 
 POINTS = 8
 SIZE = 55.0
@@ -16,7 +16,7 @@ SIZE = 55.0
 
 
 def believing(**changes):
-    p = in_faces(params(POINTS), SIZE)._replace(basis=jnp.eye(2 * POINTS), outliers=tail())
+    p = in_faces(params(POINTS), SIZE)._replace(basis=jnp.eye(2 * POINTS), outliers=outliers())
     return p._replace(**changes)
 
 
@@ -49,7 +49,7 @@ def test_a_throw_to_another_place_each_time_is_never_followed():
     assert np.abs(run(z) - run(clean)).max() < 10
 
 
-@pytest.mark.parametrize("extension", [{}, {"velocity": motion()}])
+@pytest.mark.parametrize("extension", [{}, {"velocity": velocity()}])
 def test_a_lasting_jump_is_followed_and_one_of_more_distance_later(extension):
     found = []
     for distance in (60, 240, 960):
@@ -170,7 +170,7 @@ def test_wider_reach_and_higher_odds_believe_more():
 
 def test_gradients_by_odds_and_reach():
     with jax.enable_x64(True):
-        p = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), believing(velocity=motion()))
+        p = jax.tree.map(lambda a: jnp.asarray(a, jnp.float64), believing(velocity=velocity()))
         z = np.array(walk(8, POINTS), np.float64)
         z[3, 2] += 0.6 * SIZE  # doubted, not refused for sure
         z[5, 4] = np.nan
@@ -190,8 +190,8 @@ def test_without_face_units_the_reach_is_in_pixels():
     z[30:, 2] += 90
     off = z[0] - z[0].mean(axis=0)
     size = float(np.sqrt((off**2).sum(axis=-1).mean()))
-    pixels = params(POINTS)._replace(basis=jnp.eye(2 * POINTS), outliers=tail(scale=0.2 * size))
-    faces = in_faces(pixels, size)._replace(outliers=tail())
+    pixels = params(POINTS)._replace(basis=jnp.eye(2 * POINTS), outliers=outliers(scale=0.2 * size))
+    faces = in_faces(pixels, size)._replace(outliers=outliers())
     np.testing.assert_allclose(run(z, pixels), run(z, faces), rtol=0, atol=5e-3)
 
 

@@ -37,7 +37,7 @@ def as_dict(p):
     return {name: np.asarray(getattr(p, name)) for name in ("gamma", "alpha", "beta", "noise", "prior", "basis")}
 
 
-def motion(components=2, dtype=np.float32):
+def velocity(components=2, dtype=np.float32):
     """Every component differently."""
     decay, lead, anchor = [0.6, 0.3, 0.8], [0.5, 1.1, 0.2], [0.3, 0.9, 0.0]
     return stabilizer.Velocity(*(jnp.asarray(v[:components], dtype) for v in (decay, lead, anchor)))
@@ -58,9 +58,9 @@ def in_faces(p, size=40.0):
     return p._replace(face=jnp.ones_like(p.gamma), noise=p.noise / size**2, prior=p.prior / size**2)
 
 
-def tail(inlier_log_odds=4.5, scale=0.2):
+def outliers(inlier_log_odds=4.5, scale=0.2):
     """In face units."""
-    return stabilizer.Outliers(jnp.float32(odds), jnp.float32(reach))
+    return stabilizer.Outliers(jnp.float32(inlier_log_odds), jnp.float32(scale))
 
 
 def extended(name, points=3, dims=2, components=2):
@@ -68,11 +68,11 @@ def extended(name, points=3, dims=2, components=2):
     p = in_faces(params(points, dims, components))
     parts = {
         "none": {},
-        "velocity": {"velocity": motion(components)},
+        "velocity": {"velocity": velocity(components)},
         "responsibilities": {"responsibilities": stabilizer.Responsibilities(jnp.float32(1.7))},
         "groups": {"responsibilities": single_group(points * dims, 2.0)},
-        "recurrent": {"velocity": motion(components), "recurrent": recurrent(components)},
-        "outliers": {"outliers": tail()},
+        "recurrent": {"velocity": velocity(components), "recurrent": recurrent(components)},
+        "outliers": {"outliers": outliers()},
     }
     parts["all"] = parts["velocity"] | parts["responsibilities"] | parts["recurrent"] | parts["outliers"]
     return p._replace(**parts[name])
