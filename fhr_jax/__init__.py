@@ -1,1 +1,48 @@
-"""Fractional heatmap regression and a learned landmark stabilizer, in JAX."""
+"""Fractional heatmap regression and a learned landmark stabilizer, in JAX.
+
+The public modules are imported when they are first used: `fhr_jax.stabilizer.run`, `fhr_jax.heatmap.decode`.
+"""
+
+import importlib
+from importlib.metadata import version
+from types import ModuleType
+
+__version__ = version("fhr-jax")
+
+_MODULES = (
+    "augment",
+    "calibrate",
+    "crop",
+    "data",
+    "evaluate",
+    "export",
+    "exported",
+    "filters",
+    "geometry",
+    "heatmap",
+    "hourglass",
+    "losses",
+    "markup",
+    "metrics",
+    "overlay",
+    "pipeline",
+    "plots",
+    "sharding",
+    "stabilizer",
+    "torch_weights",
+    "train",
+    "types",
+    "weights",
+)
+
+__all__ = ["__version__", *_MODULES]
+
+
+def __getattr__(name: str) -> ModuleType:
+    if name in _MODULES:
+        return importlib.import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *_MODULES])

@@ -2,6 +2,7 @@
 
 import gc
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
     The slow tests and the notebooks run what users run, fully optimized.
     """
-    programs = str(config.cache.mkdir("jax_compilations"))
+    cache = getattr(config, "cache", None)  # there is none under -p no:cacheprovider
+    programs = str(cache.mkdir("jax_compilations")) if cache else tempfile.mkdtemp(prefix="jax_compilations")
     jax.config.update("jax_compilation_cache_dir", programs)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = programs  # of commands that tests start: else they write into the home
     if config.option.markexpr == "not slow":
@@ -56,10 +58,15 @@ def real_data() -> Path:
     return Path(folder)
 
 
-LONGEST = ("test_demo.py", "test_stabilizer_sharding.py", "test_cli_train.py", "test_datasets_train.py")
+LONGEST = ("demo/test_demo.py", "fit/test_sharding.py", "cli/test_train.py", "datasets/test_train.py")
 """Files that begin first, so that no process waits for one of them at the end."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest files first; the order within a file stays."""
-    items.sort(key=lambda item: LONGEST.index(item.path.name) if item.path.name in LONGEST else len(LONGEST))
+
+    def place(item: pytest.Item) -> int:
+        name = f"{item.path.parent.name}/{item.path.name}"
+        return LONGEST.index(name) if name in LONGEST else len(LONGEST)
+
+    items.sort(key=place)

@@ -1,13 +1,14 @@
-"""Imports point one way: a module imports only from layers below its own."""
+"""Imports point one way: down the layers, never in a circle; and names are unique."""
 
 import ast
 import re
+from collections import defaultdict
 from pathlib import Path
 
 import fhr_jax
 
 LAYERS = (
-    ("types", "markup", "errors", "files", "memory", "npz", "tensors", "sharding"),
+    ("types", "markup", "errors", "progress", "files", "memory", "npz", "tensors", "sharding"),
     ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs"),
     ("crop", "augment", "stabilizer", "exported", "weights"),
     ("data", "pipeline", "torch_weights"),
@@ -19,36 +20,79 @@ LAYERS = (
 )
 ORDER = {name: level for level, names in enumerate(LAYERS) for name in names}
 ROOT = Path(fhr_jax.__file__).parent
+MAY_USE_BENCHMARK = ("benchmark", "demo", "cli")
+"""Library code never imports what only experiments share."""
 
 
-def _own_imports(path: Path) -> set[str]:
-    """First component below fhr_jax of every import of the package in a file, at any depth of the code."""
+def _name(path: Path) -> str:
+    parts = ("fhr_jax", *path.relative_to(ROOT).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {_name(path): path for path in sorted(ROOT.rglob("*.py"))}
+
+
+def _imports(path: Path) -> set[str]:
+    """Modules of the package that a file imports, at any depth of its code."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            names = [f"{node.module}.{a.name}" if node.module == "fhr_jax" else str(node.module) for a in node.names]
+            # A name in a package may be a module of it or something that its __init__ offers.
+            names = [
+                f"{node.module}.{a.name}" if f"{node.module}.{a.name}" in FILES else node.module for a in node.names
+            ]
         else:
             continue
-        found |= {name.split(".")[1] for name in names if name.startswith("fhr_jax.")}
-        assert not any(n.split(".")[0] in ("experiments", "tests") for n in names), f"{path} imports {names}"
+        assert not any(str(name).split(".")[0] in ("experiments", "tests") for name in names), f"{path} imports {names}"
+        found |= {str(name) for name in names if str(name).split(".")[0] == "fhr_jax"}
     return found
 
 
+IMPORTS = {name: _imports(path) for name, path in FILES.items()}
+
+
 def test_every_module_has_a_layer():
-    modules = {path.relative_to(ROOT).parts[0].removesuffix(".py") for path in ROOT.rglob("*.py")}
-    assert modules - {"__init__"} <= set(ORDER)
+    assert {name.split(".")[1] for name in FILES if "." in name} <= set(ORDER)
 
 
 def test_imports_point_down():
-    for path in ROOT.rglob("*.py"):
-        own = path.relative_to(ROOT).parts[0].removesuffix(".py")
-        if own == "__init__":
-            continue
-        for other in _own_imports(path) - {own}:
-            assert ORDER[other] <= ORDER[own], f"{path.relative_to(ROOT)} imports {other}, which lies above it"
+    for name, others in IMPORTS.items():
+        for other in others:
+            if "." in name and "." in other:
+                own, imported = name.split(".")[1], other.split(".")[1]
+                assert ORDER[imported] <= ORDER[own], f"{name} imports {other}, which lies above it"
+
+
+def test_no_cycle_between_files():
+    left = {name: {other for other in others if other != name} for name, others in IMPORTS.items()}
+    while free := [name for name, others in left.items() if not others & left.keys()]:
+        for name in free:
+            del left[name]
+    assert not left, {name: sorted(others & left.keys()) for name, others in left.items()}
+
+
+def test_data_does_not_know_the_stabilizer():
+    for name, others in IMPORTS.items():
+        if name.startswith("fhr_jax.data"):
+            assert not any(other.startswith("fhr_jax.stabilizer") for other in others), name
+
+
+def test_the_library_does_not_know_the_benchmarks():
+    for name, others in IMPORTS.items():
+        if "." in name and name.split(".")[1] not in MAY_USE_BENCHMARK:
+            assert not any(other.startswith("fhr_jax.benchmark") for other in others), name
+
+
+def test_class_names_are_unique():
+    places = defaultdict(list)
+    for name, path in FILES.items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ClassDef):
+                places[node.name].append(name)
+    assert not {name: where for name, where in places.items() if len(where) > 1}
 
 
 def test_markup_needs_the_standard_library_only():

@@ -8,7 +8,7 @@ from fhr_jax.benchmark.steadiness import zero_phase
 from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
 from tests import trees
-from tests.test_experiments import load
+from tests.experiments.test_experiments import load
 
 pytest.importorskip("cv2")
 pytest.importorskip("av")

@@ -14,7 +14,7 @@ from fhr_jax import cli, inputs, npz, pipeline, weights
 from fhr_jax.data.io import images, pts, video
 from fhr_jax.errors import InputError
 from tests.nets import random_net
-from tests.test_pipeline import SHAPE
+from tests.pipeline.test_pipeline import SHAPE
 
 SIDE = 32
 

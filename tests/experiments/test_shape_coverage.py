@@ -6,7 +6,7 @@ import pytest
 from fhr_jax import npz
 from fhr_jax.data.faces import anatomy
 from fhr_jax.errors import InputError
-from tests.test_experiments import load
+from tests.experiments.test_experiments import load
 
 coverage = load("shape_coverage")
 

@@ -12,7 +12,7 @@ from fhr_jax import stabilizer
 from fhr_jax.benchmark import compare_fits
 from fhr_jax.errors import InputError
 
-FILE = Path(__file__).parents[1] / "experiments" / "gradient_vs_simplex.py"
+FILE = Path(__file__).parents[2] / "experiments" / "gradient_vs_simplex.py"
 METHODS = (compare_fits.TIED, compare_fits.SIMPLEX)
 
 

@@ -14,7 +14,7 @@ from fhr_jax.benchmark import options
 from fhr_jax.data.faces import anatomy
 from fhr_jax.errors import InputError
 
-FOLDER = Path(__file__).parents[1] / "experiments"
+FOLDER = Path(__file__).parents[2] / "experiments"
 FRAMES = 48
 TINY = {"seeds": (0,), "frames": FRAMES, "steps": 1}
 

@@ -8,8 +8,8 @@ from fhr_jax import cli, npz, pipeline, weights
 from fhr_jax.data import skipped
 from fhr_jax.data.io import pts
 from tests.nets import random_net
+from tests.pipeline.test_pipeline import SHAPE, pattern, read_pattern
 from tests.test_evaluate import write
-from tests.test_pipeline import SHAPE, pattern, read_pattern
 
 
 def figures(folder):

@@ -31,7 +31,7 @@ def through():
 
 def run(folder, workers):
     command = [sys.executable, "-m", "tests.interrupted", str(folder), str(workers), str(STEPS)]
-    place = {"cwd": Path(__file__).parents[1], "env": os.environ | {"JAX_PLATFORMS": "cpu"}}
+    place = {"cwd": Path(__file__).parents[2], "env": os.environ | {"JAX_PLATFORMS": "cpu"}}
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, **place)
 
 

@@ -11,8 +11,8 @@ from fhr_jax import cli, npz, weights
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests import trees
+from tests.experiments.test_experiments import load
 from tests.nets import random_net
-from tests.test_experiments import load
 
 pytest.importorskip("cv2")
 

@@ -11,8 +11,8 @@ from jax.test_util import check_grads
 
 from fhr_jax import heatmap, losses
 from fhr_jax.errors import InputError
+from tests.heatmap.test_decoding import EXACT, SMOOTH, corners_and_more, distance_to_peak
 from tests.oracles import heatmap as oracle
-from tests.test_heatmap import EXACT, SMOOTH, corners_and_more, distance_to_peak
 
 METHODS = tuple(m for m in heatmap.METHODS if m != "unguarded")
 SIZE, SIGMA = (24, 24), 1.5

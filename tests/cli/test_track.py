@@ -8,7 +8,7 @@ import pytest
 from fhr_jax import cli, npz, pipeline, weights
 from fhr_jax.data.io import openface, video
 from tests.nets import random_net
-from tests.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
+from tests.pipeline.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
 
 RATE = Fraction(25)
 

@@ -4,7 +4,7 @@ import pytest
 
 from fhr_jax import cli, npz, stabilizer
 from fhr_jax.data.io import landmark_files, openface, pts
-from tests.test_landmark_files import csv_text
+from tests.data.io.test_landmark_files import csv_text
 
 LANDMARKS = 4
 
