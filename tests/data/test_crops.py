@@ -12,7 +12,7 @@ import pytest
 from fhr_jax import crop, geometry, pipeline
 from fhr_jax.data import crops
 from fhr_jax.data.io import images, pts
-from fhr_jax.data.io.file_tree import Pair
+from fhr_jax.data.io.file_tree import ImagePair
 from fhr_jax.data.sources.holdout import Subset
 from fhr_jax.data.sources.user_folder import FolderPhotographs
 from fhr_jax.errors import InputError
@@ -90,7 +90,7 @@ NAMES = ["plain.png", "plain.jpg", "turned.jpg", "gray.jpg", "alpha.png", "palet
 
 
 def records(folder, names):
-    return FolderPhotographs(folder, [Pair(name, folder / name, folder / f"{name}.pts") for name in names])
+    return FolderPhotographs(folder, [ImagePair(name, folder / name, folder / f"{name}.pts") for name in names])
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -179,11 +179,11 @@ def test_reading_computes_nothing_with_jax(folder):
     """A worker that touched JAX would take memory of the accelerator. Here JAX has no device at all."""
     code = f"""
 from fhr_jax.data import crops
-from fhr_jax.data.io.file_tree import Pair
+from fhr_jax.data.io.file_tree import ImagePair
 from fhr_jax.data.sources.user_folder import FolderPhotographs
 from pathlib import Path
 folder = Path({str(folder)!r})
-records = FolderPhotographs(folder, [Pair("plain.jpg", folder / "plain.jpg", folder / "plain.jpg.pts")])
+records = FolderPhotographs(folder, [ImagePair("plain.jpg", folder / "plain.jpg", folder / "plain.jpg.pts")])
 print(crops.Crops(records, size=64)[0]["image"].shape)
 """
     run = [sys.executable, "-c", code]

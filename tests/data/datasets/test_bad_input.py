@@ -6,7 +6,7 @@ from PIL import Image
 
 from fhr_jax import cli
 from fhr_jax.data import skipped
-from fhr_jax.data.datasets.build.run import exclusions, finalize, run
+from fhr_jax.data.datasets.build import exclusions, finalize, run
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests import trees
