@@ -13,7 +13,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from fhr_jax.data import skipped
-from fhr_jax.data.datasets.build.run import finalize, run, shards
+from fhr_jax.data.datasets.build import finalize, run, shards
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests import trees

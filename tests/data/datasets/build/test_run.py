@@ -11,7 +11,7 @@ from PIL import Image
 
 from fhr_jax.data import records, skipped
 from fhr_jax.data.datasets import face300vw
-from fhr_jax.data.datasets.build.run import finalize, registry, run
+from fhr_jax.data.datasets.build import finalize, registry, run
 from fhr_jax.data.io import images, pts
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import FrameRun, Identity
