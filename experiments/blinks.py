@@ -32,7 +32,7 @@ from fhr_jax.benchmark.scores import run_all
 from fhr_jax.data.synthetic import tracks as synthetic
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.metrics import eyelid_lip_opening
-from fhr_jax.metrics.eyelid_lip_opening import NEAR
+from fhr_jax.metrics.eyelid_lip_opening import BLINK_FRAMES
 
 
 @dataclass(frozen=True)
@@ -62,22 +62,24 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], 
     """Shares and delays by method, and the mean opening of the lids around a blink."""
     made = synthetic.batch(jax.random.key(5000 + seed), options.clips, options.frames)
     truth = np.asarray(made.truth)
-    lids, lips = eyelid_lip_opening.lids(truth), eyelid_lip_opening.lips(truth)
-    places = [(i, t) for i, row in enumerate(lids) for t in eyelid_lip_opening.blinks(row)]
-    places = [(i, t) for i, t in places if 2 * NEAR <= t < options.frames - 2 * NEAR]
+    lids, lips = eyelid_lip_opening.eyelid_opening(truth), eyelid_lip_opening.lip_opening(truth)
+    places = [(i, t) for i, row in enumerate(lids) for t in eyelid_lip_opening.find_blinks(row)]
+    places = [(i, t) for i, t in places if 2 * BLINK_FRAMES <= t < options.frames - 2 * BLINK_FRAMES]
     if not places:
         raise SystemExit("no blink in the clips, expected more clips or frames")
 
     def around(signal: np.ndarray) -> np.ndarray:
-        return np.mean([signal[i, t - NEAR : t + 2 * NEAR] for i, t in places], axis=0)
+        return np.mean([signal[i, t - BLINK_FRAMES : t + 2 * BLINK_FRAMES] for i, t in places], axis=0)
 
     rows, curves = {}, {"truth": around(lids)}
     for name, method in methods(options, seed).items():
         output = np.asarray(method(made.observed))
-        shut = eyelid_lip_opening.followed(eyelid_lip_opening.lids(output), lids, eyelid_lip_opening.near_blinks(lids))
-        talk = eyelid_lip_opening.followed(eyelid_lip_opening.lips(output), lips)
-        rows[name] = {"lids": shut.share, "lids_delay": shut.delay, "lips": talk.share, "lips_delay": talk.delay}
-        curves[name] = around(eyelid_lip_opening.lids(output))
+        shut = eyelid_lip_opening.movement_response(
+            eyelid_lip_opening.eyelid_opening(output), lids, mask=eyelid_lip_opening.blink_mask(lids)
+        )
+        talk = eyelid_lip_opening.movement_response(eyelid_lip_opening.lip_opening(output), lips)
+        rows[name] = {"lids": shut.gain, "lids_delay": shut.delay, "lips": talk.gain, "lips_delay": talk.delay}
+        curves[name] = around(eyelid_lip_opening.eyelid_opening(output))
         print(f"seed {seed}  {name:18}", "  ".join(f"{k} {v:.2f}" for k, v in rows[name].items()), flush=True)
     return rows, curves
 
@@ -97,7 +99,7 @@ def main(options: Options) -> None:
         table[name]["meets_target"] = bool(kept >= 0.9 and late <= 1)
         print(f"{name:18}", "  ".join(f"{k} {table[name][k]['mean']:.3f}" for k in row), table[name]["meets_target"])
     write_json(folder / "summary.json", {"options": options.config(), "table": table})
-    time = np.arange(-NEAR, 2 * NEAR)
+    time = np.arange(-BLINK_FRAMES, 2 * BLINK_FRAMES)
     curves = {name: [(time, curve)] for name, curve in results[0][1].items()}
     labels = [("frames after the lids were closed most", "mean opening of the lids, px")]
     plots.sweeps(curves, folder / "blink.png", labels=labels, strong=["truth"])

@@ -103,12 +103,12 @@ def draw(path: Path, reliability: dict[str, calibrate.Reliability]) -> None:
     """Predicted against actual size, and the coverage of ellipses."""
     first = next(iter(reliability.values()))
     ends = np.array([0, max(max(r.predicted.max(), r.actual.max()) for r in reliability.values())])
-    at = int(np.argmin(np.abs(first.shares - 0.9)))
-    level = 100 * first.shares[at]
-    curves = {"perfect": [(ends, ends), (ends, [level, level]), (100 * first.shares, 100 * first.shares)]}
+    at = int(np.argmin(np.abs(first.levels - 0.9)))
+    level = 100 * first.levels[at]
+    curves = {"perfect": [(ends, ends), (ends, [level, level]), (100 * first.levels, 100 * first.levels)]}
     for name, r in reliability.items():
         pooled = 100 * r.coverage.mean(axis=0)
-        curves[name] = [(r.predicted, r.actual), (r.predicted, 100 * r.coverage[:, at]), (100 * r.shares, pooled)]
+        curves[name] = [(r.predicted, r.actual), (r.predicted, 100 * r.coverage[:, at]), (100 * r.levels, pooled)]
     size = "predicted standard deviation, px of the crop"
     labels = [
         (size, "root mean square error, px of the crop"),
@@ -123,13 +123,13 @@ def main(options: Options) -> dict[str, Any]:
     net = weights.load(options.net)
     fit_key, held_key, clip_key = jax.random.split(jax.random.key(options.seed), 3)
     size = net.config.crop
-    seen = calibrate.look(net, calibrate.synthetic(fit_key, size, faces=options.faces))
+    seen = calibrate.collect(net, calibrate.synthetic_faces(fit_key, size, faces=options.faces))
     fitted = calibrate.fit(seen)
     net = net._replace(calibration=fitted)
-    others = calibrate.look(net, calibrate.synthetic(held_key, size, faces=options.held_out))
+    others = calibrate.collect(net, calibrate.synthetic_faces(held_key, size, faces=options.held_out))
     checked = {"faces of the fit": seen, "other faces": others}
     if options.images is not None:
-        checked["photographs"] = calibrate.look(net, [photographed_set(open_dataset(options.images), size)])
+        checked["photographs"] = calibrate.collect(net, [photographed_set(open_dataset(options.images), size)])
     reliability = {name: calibrate.reliability(fitted, one) for name, one in checked.items()}
     constant = {name: calibrate.constant_log_likelihood(seen, one) for name, one in checked.items()}
     summary: dict[str, Any] = {
@@ -142,7 +142,7 @@ def main(options: Options) -> dict[str, Any]:
         print(f"{name}: log likelihood {one.log_likelihood:.3f}, of a constant {constant[name]:.3f}")
         for predicted, actual, coverage in zip(one.predicted, one.actual, 100 * one.coverage, strict=True):
             inside = ", ".join(f"{c:.1f}" for c in coverage)
-            print(f"    predicted {predicted:.2f} px, actual {actual:.2f}; inside {inside} % (of {100 * one.shares})")
+            print(f"    predicted {predicted:.2f} px, actual {actual:.2f}; inside {inside} % (of {100 * one.levels})")
     if options.clips:
         summary["clips"] = on_clips(net, clip_key, options)
         for name, row in summary["clips"].items():

@@ -160,9 +160,9 @@ def study(options: Options) -> Iterator[tuple[str, float, dict[str, dict[str, fl
             points = (case.size // 2 - 0.5 + fraction).astype(np.float32)
             maps = spoiled(noise_key, jnp.asarray(points), case, options.draws)
             table = {}
-            for method in heatmap.METHODS:
-                found = np.asarray(heatmap.decode(maps, sigma=case.sigma, method=method), np.float64)
-                table[method] = figures(found - points)
+            for decoder in heatmap.DECODERS:
+                found = np.asarray(heatmap.decode(maps, sigma=case.sigma, decoder=decoder), np.float64)
+                table[decoder] = figures(found - points)
             bound = limit(case, points)
             if bound is not None:
                 table[BOUND] = {"bias": 0.0, "deviation": bound, "rms": bound, "failures": 0.0}
@@ -171,11 +171,11 @@ def study(options: Options) -> Iterator[tuple[str, float, dict[str, dict[str, fl
 
 def draw(folder: Path, rows: dict[str, dict[float, dict[str, dict[str, float]]]]) -> None:
     """noise.png: independent noise; kinds.png: other noise, another width; peaks.png: peaks of other shapes."""
-    shown: list[str] = [method for method in heatmap.METHODS if method != "unguarded"]
+    shown: list[str] = [decoder for decoder in heatmap.DECODERS if decoder != "paper_unclamped"]
 
-    def line(sweep: str, method: str, figure: str) -> tuple[np.ndarray, np.ndarray]:
-        values = [value for value in rows[sweep] if method in rows[sweep][value] and value > 0]
-        return np.array(values), np.array([rows[sweep][value][method][figure] for value in values])
+    def line(sweep: str, decoder: str, figure: str) -> tuple[np.ndarray, np.ndarray]:
+        values = [value for value in rows[sweep] if decoder in rows[sweep][value] and value > 0]
+        return np.array(values), np.array([rows[sweep][value][decoder][figure] for value in values])
 
     def panels(names: list[str], sweeps: list[tuple[str, str]], path: Path, **style: Any) -> None:
         labels = [(SWEEPS[sweep][0], "failures" if figure == "failures" else "error, px") for sweep, figure in sweeps]
@@ -195,8 +195,8 @@ def main(options: Options) -> dict[str, Any]:
     for sweep, value, table in study(options):
         rows[sweep][value] = table
         print(f"{sweep} {value:g}")
-        for method, row in table.items():
-            print(f"    {method.ljust(16)}", "  ".join(f"{figure} {x:.4f}" for figure, x in row.items()))
+        for decoder, row in table.items():
+            print(f"    {decoder.ljust(16)}", "  ".join(f"{figure} {x:.4f}" for figure, x in row.items()))
     folder = output_folder(options.out)
     draw(folder, rows)
     summary = {

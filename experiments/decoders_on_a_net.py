@@ -48,32 +48,34 @@ def main(options: Options) -> dict[str, Any]:
     clean_key, degraded_key = jax.random.split(jax.random.key(options.seed))
     side = net.config.crop
     clean = examples.rendered_set(clean_key, range(options.faces), side)
-    parts = list(calibrate.synthetic(degraded_key, side, faces=2 * options.faces))
+    parts = list(calibrate.synthetic_faces(degraded_key, side, faces=2 * options.faces))
     degraded = examples.Examples(*(jnp.concatenate(leaves) for leaves in zip(*parts, strict=True)))
     photographs = None if options.photographs is None else open_dataset(options.photographs)
     rows: dict[str, dict[str, float]] = {}
-    # `unguarded` clamps values, which logits have none of.
-    methods = [method for method in heatmap.METHODS if net.loss == "squared" or method != "unguarded"]
-    for method in tqdm(methods, desc="decoders"):
-        row = {} if photographs is None else {"photographs": _photographs(net, photographs, method)}
+    # `paper_unclamped` clamps values, which logits have none of.
+    decoders = [decoder for decoder in heatmap.DECODERS if net.loss == "squared" or decoder != "paper_unclamped"]
+    for decoder in tqdm(decoders, desc="decoders"):
+        row = {} if photographs is None else {"photographs": _photographs(net, photographs, decoder)}
         for name, faces in (("clean", clean), ("degraded", degraded)):
-            found = pipeline.predict_all(net, faces.images, method=method).points
+            found = pipeline.predict_all(net, faces.images, decoder=decoder).points
             row[name] = float(np.mean(metrics.nrmse(found, faces.points)))
-        rows[method] = row
-    columns = list(rows[methods[0]])
+        rows[decoder] = row
+    columns = list(rows[decoders[0]])
     print(f"{'NRMSE %':16}" + "".join(f"{column:>14}" for column in columns))
-    for method, row in rows.items():
-        print(f"{method:16}" + "".join(f"{value:14.3f}" for value in row.values()))
+    for decoder, row in rows.items():
+        print(f"{decoder:16}" + "".join(f"{value:14.3f}" for value in row.values()))
     for column in columns:
-        values = {method: (row[column], 0.0) for method, row in rows.items()}
-        plots.bars(values, folder / f"decoders_{column}.png", label=f"NRMSE %, {column}", strong=[pipeline.CALIBRATED])
+        values = {decoder: (row[column], 0.0) for decoder, row in rows.items()}
+        plots.bars(
+            values, folder / f"decoders_{column}.png", label=f"NRMSE %, {column}", strong=[pipeline.CALIBRATED_DECODER]
+        )
     summary = {"faces": options.faces, "nrmse": rows}
     write_json(folder / "summary.json", summary)
     return summary
 
 
-def _photographs(net: Net, records: Records, method: str) -> float:
-    return float(evaluate.errors(evaluate.predict_records(net, records, method=method)).mean())
+def _photographs(net: Net, records: Records, decoder: heatmap.Decoder) -> float:
+    return float(evaluate.errors(evaluate.predict_records(net, records, decoder=decoder)).mean())
 
 
 if __name__ == "__main__":

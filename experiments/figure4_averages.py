@@ -25,8 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from fhr_jax import evaluate, heatmap, npz, plots, weights
-from fhr_jax.demo import regression
+from fhr_jax import evaluate, heatmap, npz, pipeline, plots, weights
 from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
@@ -94,11 +93,11 @@ def averages(nets: Sequence[weights.Net], faces: dict[str, np.ndarray], radius: 
     in_crop = faces["truth"] * affines[:, None, [0, 1], [0, 1]] + affines[:, None, :, 2]
     truth = jnp.asarray((in_crop + 0.5) * config.heatmap / config.crop - 0.5, jnp.float32)
     for net in nets:
-        for part, maps in regression.maps(net, faces["images"], mirror=False):
-            found = heatmap.decode(maps, sigma=config.sigma, method="two_sided")
+        for part, maps in pipeline.heatmap_batches(net, faces["images"], mirror=False):
+            found = heatmap.decode(maps, sigma=config.sigma, decoder="two_sided")
             for centre, points in ((TRUTH, truth[part]), (FOUND, found)):
                 seen = heatmap.mean_heatmap(maps, points, radius=radius)
-                total[centre] = total[centre].plus(seen) if centre in total else seen
+                total[centre] = total[centre].merge(seen) if centre in total else seen
     return total
 
 

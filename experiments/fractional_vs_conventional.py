@@ -2,8 +2,7 @@
 
 For every seed two nets of one architecture learn from the same start, batches and number of updates: one from heatmaps
 whose centres are rounded to whole pixels, one from those with fractions. Both are then read by every decoder, on the
-same faces, in the mean of the heatmaps of each crop and its mirror image, as the authors do (`pipeline.predict` takes
-that of the logarithms, of nets trained by cross-entropy). Every net and every reading is kept in --out as it is made,
+same faces, with mirror averaging as in `pipeline.predict`. Every net and every reading is kept in --out as it is made,
 and the same command goes on from there; two commands with other --seeds can share one --out, and one with all of them
 then makes the tables. `figure4_averages.py` draws the maps of these nets.
 
@@ -21,9 +20,9 @@ Figures:  the default (600 updates of `small`, three seeds, 300 synthetic faces)
 
               decoder          conventional targets             fractional targets
               argmax           5.77 +- 0.09                     5.69 +- 0.07   0.08 +- 0.08
-              quarter          5.11 +- 0.09   0.66 +- 0.01      5.02 +- 0.07   0.75 +- 0.07
+              quarter_shift    5.11 +- 0.09   0.66 +- 0.01      5.02 +- 0.07   0.75 +- 0.07
               Eq. 4            5.07 +- 0.09   0.70 +- 0.01      4.99 +- 0.07   0.78 +- 0.07
-              unguarded        5.15 +- 0.09   0.62 +- 0.02      5.14 +- 0.06   0.64 +- 0.07
+              paper_unclamped  5.15 +- 0.09   0.62 +- 0.02      5.14 +- 0.06   0.64 +- 0.07
               parabola         4.85 +- 0.10   0.92 +- 0.01      4.75 +- 0.07   1.02 +- 0.07
               two_sided        4.86 +- 0.09   0.91 +- 0.01      4.76 +- 0.07   1.01 +- 0.07
               least_squares    4.70 +- 0.10   1.07 +- 0.02      4.59 +- 0.06   1.18 +- 0.05
@@ -50,7 +49,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import crop, evaluate, heatmap, log, metrics, npz, plots, train, weights
+from fhr_jax import crop, evaluate, heatmap, log, metrics, npz, pipeline, plots, train, weights
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.demo import regression
@@ -60,19 +59,25 @@ from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Config
 
 TARGETS = (CONVENTIONAL, FRACTIONAL)
-Row = tuple[str, heatmap.Method]
+Row = tuple[str, heatmap.Decoder]
 """What is compared: the targets that a net has learned from, and the decoder, such as the paper's CHR and FHR."""
 CHR: Row = (CONVENTIONAL, "argmax")
-QUARTER: Row = (CONVENTIONAL, "quarter")
+QUARTER: Row = (CONVENTIONAL, "quarter_shift")
 FHR: Row = (FRACTIONAL, "fractional")
 NAMES = {FHR: "fractional, Eq. 4"}
-ROWS: tuple[Row, ...] = (CHR, QUARTER, *((FRACTIONAL, m) for m in heatmap.METHODS if m not in ("argmax", "quarter")))
+ROWS: tuple[Row, ...] = (
+    CHR,
+    QUARTER,
+    *((FRACTIONAL, m) for m in heatmap.DECODERS if m not in ("argmax", "quarter_shift")),
+)
 CONTROLS: tuple[Row, ...] = (
-    *((FRACTIONAL, m) for m in ("argmax", "quarter")),
-    *((CONVENTIONAL, m) for m in heatmap.METHODS if m not in ("argmax", "quarter")),
+    *((FRACTIONAL, m) for m in ("argmax", "quarter_shift")),
+    *((CONVENTIONAL, m) for m in heatmap.DECODERS if m not in ("argmax", "quarter_shift")),
 )
 """Each net with what belongs to the other: what of a gain is the targets', what the decoder's."""
 FIGURES = ("nrmse", "nrmse_median", "auc", "failure_rate")
+RENAMED = {"quarter": "quarter_shift", "unguarded": "paper_unclamped"}
+"""Decoders that had other names when older readings were written."""
 SYNTHETIC, SEED = "synthetic", "seed"
 AT_ONCE = 48
 """Synthetic faces that are rendered at a time, since their pictures are large."""
@@ -224,14 +229,14 @@ def read(options: Options, name: str, faces: Faces, target: str, seed: int) -> d
     """Landmarks (N, 68, 2) in image pixels that each decoder finds in the maps of a net; kept."""
     path = options.out / f"{name}_{target}_{seed}.npz"
     if not path.exists():
-        net, found = weights.load(net_path(options, seed, target)), {method: [] for method in heatmap.METHODS}
-        for _, maps in regression.maps(net, faces.images):
-            for method, parts in found.items():
-                parts.append(np.asarray(heatmap.decode(maps, sigma=net.config.sigma, method=method)))
+        net, found = weights.load(net_path(options, seed, target)), {decoder: [] for decoder in heatmap.DECODERS}
+        for _, maps in pipeline.heatmap_batches(net, faces.images):
+            for decoder, parts in found.items():
+                parts.append(np.asarray(heatmap.decode(maps, sigma=net.config.sigma, decoder=decoder)))
         scale = net.config.crop / net.config.heatmap
-        in_crops = {method: (np.concatenate(parts) + 0.5) * scale - 0.5 for method, parts in found.items()}
-        npz.write(path, {method: crop.to_image(faces.affines, p) for method, p in in_crops.items()})
-    return npz.read(path)
+        in_crops = {decoder: (np.concatenate(parts) + 0.5) * scale - 0.5 for decoder, parts in found.items()}
+        npz.write(path, {decoder: crop.to_image(faces.affines, p) for decoder, p in in_crops.items()})
+    return {RENAMED.get(name, name): points for name, points in npz.read(path).items()}
 
 
 def judge(options: Options, name: str, faces: Faces) -> dict[str, Any]:
@@ -239,10 +244,10 @@ def judge(options: Options, name: str, faces: Faces) -> dict[str, Any]:
     errors, pixels = {}, {}
     for target in TARGETS:
         readings = [read(options, name, faces, target, seed) for seed in options.seeds]
-        for method in heatmap.METHODS:
-            found = [evaluate.Predictions((), reading[method], faces.truth) for reading in readings]
-            errors[target, method] = np.stack([evaluate.errors(each) for each in found])
-            pixels[target, method] = np.stack([distances(each.predictions, faces.truth) for each in found])
+        for decoder in heatmap.DECODERS:
+            found = [evaluate.Predictions((), reading[decoder], faces.truth) for reading in readings]
+            errors[target, decoder] = np.stack([evaluate.errors(each) for each in found])
+            pixels[target, decoder] = np.stack([distances(each.predictions, faces.truth) for each in found])
     best = min(ROWS, key=lambda row: errors[row].mean())
     shown = dict.fromkeys((CHR, QUARTER, FHR, best))
     print(f"\n{name}, {len(faces.truth)} faces, seeds {options.seeds}")

@@ -45,7 +45,7 @@ from fhr_jax.data.sources.holdout import Subset
 from fhr_jax.errors import InputError
 from fhr_jax.evaluate import LIMIT
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.heatmap import Method
+from fhr_jax.heatmap import Decoder
 from fhr_jax.markup import SEVEN_OF_68, SEVEN_OF_TALKING_FACE
 from fhr_jax.weights import Net
 
@@ -175,20 +175,20 @@ def tracks(options: Options, nets: Nets, records: Records, boxed: Records, run: 
     result[ALONE] = in_crops(nets.net, cropped, ("fractional",))["fractional"]
     result[STEADY] = filtered(nets.params, result[ALONE])
     if nets.conventional is not None:
-        found = in_crops(nets.conventional, cropped, ("argmax", "quarter"))
-        result |= {ARGMAX: found["argmax"], QUARTER: found["quarter"]}
+        found = in_crops(nets.conventional, cropped, ("argmax", "quarter_shift"))
+        result |= {ARGMAX: found["argmax"], QUARTER: found["quarter_shift"]}
     return result
 
 
-def in_crops(net: Net, records: Records, methods: tuple[Method, ...]) -> dict[Method, np.ndarray]:
+def in_crops(net: Net, records: Records, decoders: tuple[Decoder, ...]) -> dict[Decoder, np.ndarray]:
     """Landmarks of every frame, cropped by its box, by each decoder."""
-    source, found = Crops(records, size=net.config.crop, margin=1.0), {method: [] for method in methods}
+    source, found = Crops(records, size=net.config.crop, margin=1.0), {decoder: [] for decoder in decoders}
     for batch in loader.once(source, batch=pipeline.BATCH, process_index=0, process_count=1):
         valid = batch["valid"]
-        for method in methods:
-            points = np.asarray(pipeline.predict_all(net, batch["image"], method=method).points)
-            found[method].append(crop.to_image(batch["affine"], points)[valid].astype(np.float32))
-    return {method: np.concatenate(parts) for method, parts in found.items()}
+        for decoder in decoders:
+            points = np.asarray(pipeline.predict_all(net, batch["image"], decoder=decoder).points)
+            found[decoder].append(crop.to_image(batch["affine"], points)[valid].astype(np.float32))
+    return {decoder: np.concatenate(parts) for decoder, parts in found.items()}
 
 
 def filtered(params: stabilizer.Params, track: np.ndarray) -> np.ndarray:
@@ -207,7 +207,7 @@ def measure(options: Options, name: str, split: str, number: int, paths: list[Pa
         for row in [row for row in kept if row not in ("frame", "truth")]:
             found = points_of(kept[row], number, SEVEN_OF_68)
             scores.setdefault(row, []).append(metrics.score_video(found, truth, kept["frame"], markup=markup))
-    rows = {row: metrics.over_videos(each, limit=LIMIT) for row, each in scores.items()}
+    rows = {row: metrics.summarize_videos(each, limit=LIMIT) for row, each in scores.items()}
     print(f"\n{TITLES[name, number]}: {name} {split}, {number} points, {len(paths)} videos, crops: {options.crops}")
     print(f"{'':26}" + "".join(f"{column:>15}" for column in COLUMNS))
     for row, told in rows.items():

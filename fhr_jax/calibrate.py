@@ -1,6 +1,6 @@
-"""Calibration: how large the errors of a net are, given how wide its peaks are, fitted by likelihood on held-out faces.
+"""Calibration: the size of a net's errors given the covariance of its peaks, fitted by likelihood on held-out faces.
 
-`heatmap.calibration` holds the model; here are the faces, the fit, and the check on other faces.
+`heatmap.calibration` holds the model; this module holds the faces, the fit, and the check on other faces.
 """
 
 from collections.abc import Iterable, Iterator
@@ -19,50 +19,53 @@ from fhr_jax.heatmap import Calibration, calibration
 from fhr_jax.weights import Net
 
 FACES = 512
-"""So many synthetic faces are enough for a fit: twice as many change the likelihood on others by 0.002 nats."""
-FEWEST = 32
-"""Fewer faces tell too little to fit anything."""
-SPREAD_OF_LEVELS = 0.5
-"""Prior standard deviation of a landmark's level about the mean of all: a few faces cannot tell landmarks apart."""
+"""Number of synthetic faces for a fit. Twice as many change the likelihood on other faces by 0.002 nats."""
+MIN_FACES = 32
+"""With fewer faces nothing is fitted."""
+LOG_SCALE_PRIOR = 0.5
+"""Prior standard deviation of a landmark's log_scale about the mean of all, since few faces do not determine it."""
 
 
-class Seen(NamedTuple):
-    """What a net found on N faces, mirrored and with the default decoder.
+class CalibrationData(NamedTuple):
+    """Peaks and errors of a net on N faces, mirror-averaged and with the default decoder.
 
     Attributes:
-        spread: covariance of its peaks (N, M, 2, 2) in units of sigma^2.
-        errors: (N, M, 2), found minus true, in crop pixels.
+        peak_covariance: covariance of the peaks (N, M, 2, 2) in units of sigma^2.
+        errors: (N, M, 2), predicted minus true, in crop pixels.
     """
 
-    spread: Float[np.ndarray, "n m 2 2"]
+    peak_covariance: Float[np.ndarray, "n m 2 2"]
     errors: Float[np.ndarray, "n m 2"]
 
 
 class Reliability(NamedTuple):
-    """Predicted against actual errors, in groups of equal numbers by predicted size.
+    """Predicted against actual errors, in G groups of equal numbers by predicted size.
 
     Attributes:
         predicted: (G,) root mean square of the predicted standard deviations of a coordinate, crop pixels.
-        actual: (G,) root mean square error of a coordinate.
-        shares: (K,) for which ellipses were drawn.
-        coverage: (G, K) share of the landmarks inside of them; as large as `shares` if calibrated.
-        log_likelihood: mean over landmarks, nats.
+        actual: (G,) root mean square error of a coordinate, crop pixels.
+        levels: (K,) probabilities of the confidence ellipses.
+        coverage: (G, K) share of the landmarks inside the ellipses; equal to `levels` if the net is calibrated.
+        log_likelihood: mean over landmarks, in nats.
     """
 
     predicted: Float[np.ndarray, " g"]
     actual: Float[np.ndarray, " g"]
-    shares: Float[np.ndarray, " k"]
+    levels: Float[np.ndarray, " k"]
     coverage: Float[np.ndarray, "g k"]
     log_likelihood: float
 
 
-def synthetic(key: PRNGKeyArray, size: int, *, faces: int = FACES) -> Iterator[Examples]:
-    """Synthetic faces as training sees them, moved and degraded, a batch at a time.
+def synthetic_faces(key: PRNGKeyArray, size: int, *, faces: int = FACES) -> Iterator[Examples]:
+    """Synthetic faces as training sees them, moved and degraded, one batch at a time.
 
     Args:
-        key: of the faces; not that of the training, so that they are others.
+        key: of the faces; use another one than the training, so that the faces are new.
         size: side of the crops in pixels.
-        faces: their number, rounded up to whole batches.
+        faces: number of faces, rounded up to whole batches.
+
+    Yields:
+        Batches of B crops (B, size, size, 3) with their landmarks.
     """
     face_key, step_key = jax.random.split(key)
     prepare, batch = examples.rendered(face_key, size), np.arange(examples.BATCH, dtype=np.uint32)
@@ -70,74 +73,91 @@ def synthetic(key: PRNGKeyArray, size: int, *, faces: int = FACES) -> Iterator[E
         yield prepare(jax.random.fold_in(step_key, step), {"index": batch + step * examples.BATCH})
 
 
-def look(net: Net, faces: Iterable[Examples]) -> Seen:
-    """Run a net on faces whose landmarks are known."""
-    bare, config, parts = net._replace(calibration=None), net.config, []
+def collect(net: Net, faces: Iterable[Examples]) -> CalibrationData:
+    """Run a net on batches of faces with known landmarks; its own calibration has no influence."""
+    uncalibrated, config, parts = net._replace(calibration=None), net.config, []
     unit = (config.sigma * config.crop / config.heatmap) ** 2
-    for part in faces:
-        found = pipeline.predict_all(bare, part.images)
-        parts.append(Seen(np.asarray(found.covariance) / unit, np.asarray(found.points - part.points)))
-    return Seen(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
+    for batch in faces:
+        prediction = pipeline.predict_all(uncalibrated, batch.images)
+        errors = np.asarray(prediction.points - batch.points)
+        parts.append(CalibrationData(np.asarray(prediction.covariance) / unit, errors))
+    return CalibrationData(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
 
 
-def fit(seen: Seen) -> Calibration:
-    """The numbers under which the errors are likeliest, with a weak prior on differences between landmarks."""
-    spread, errors = jnp.asarray(seen.spread, jnp.float32), jnp.asarray(seen.errors, jnp.float32)
+def fit(data: CalibrationData) -> Calibration:
+    """The numbers of maximum likelihood, with a weak prior on differences between landmarks."""
+    peak_covariance, errors = (jnp.asarray(part, jnp.float32) for part in data)
     landmarks = errors.shape[1]
 
-    def numbers(free: Array) -> Calibration:
-        (mean, size, bend, shape, tail), off = free[:5], free[5:] - free[5:].mean()
-        return Calibration(mean + off, size, bend, shape, 2 + jnp.exp(tail), jnp.ones(()))
+    def unpack(free: Array) -> Calibration:
+        (mean, exponent, saturation, anisotropy, log_dof), deviations = free[:5], free[5:] - free[5:].mean()
+        dof = 2 + jnp.exp(log_dof)
+        return Calibration(mean + deviations, exponent, saturation, anisotropy, dof, jnp.ones(()))
 
     @jax.jit
     @jax.value_and_grad
     def objective(free: Array) -> Array:
-        likelihood = calibration.log_likelihood(numbers(free), spread, errors).mean()
-        surprise = (free[5:] ** 2).sum() / SPREAD_OF_LEVELS**2 + (free[1:5] ** 2).sum() / 10**2
-        return surprise / 2 / (errors.shape[0] * landmarks) - likelihood
+        likelihood = calibration.log_likelihood(unpack(free), peak_covariance, errors).mean()
+        penalty = (free[5:] ** 2).sum() / LOG_SCALE_PRIOR**2 + (free[1:5] ** 2).sum() / 10**2
+        return penalty / 2 / (errors.shape[0] * landmarks) - likelihood
 
     def in_double(free: np.ndarray) -> tuple[float, np.ndarray]:
         value, gradient = objective(jnp.asarray(free, jnp.float32))
         return float(value), np.asarray(gradient, np.float64)
 
     mean_square = float((errors**2).mean())
-    start = np.concatenate([[np.log(max(mean_square, 1e-6) / 2), 1.0, 0.1, 1.0, 1.0], np.zeros(landmarks)])
-    found = scipy.optimize.minimize(in_double, start, jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    result = numbers(jnp.asarray(found.x, jnp.float32))
-    variance = calibration.variance(heatmap.error_covariance(result, spread))
+    initial = np.concatenate([[np.log(max(mean_square, 1e-6) / 2), 1.0, 0.1, 1.0, 1.0], np.zeros(landmarks)])
+    found = scipy.optimize.minimize(in_double, initial, jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    result = unpack(jnp.asarray(found.x, jnp.float32))
+    variance = calibration.mean_variance(heatmap.error_covariance(result, peak_covariance))
     return result._replace(typical=jnp.median(variance))
 
 
-def calibrated(net: Net, faces: Iterable[Examples]) -> Net:
-    """The net with a calibration fitted on these faces, or without one if they are fewer than `FEWEST`."""
-    seen = look(net, faces)
-    return net._replace(calibration=fit(seen) if len(seen.errors) >= FEWEST else None)
+def with_calibration(net: Net, faces: Iterable[Examples]) -> Net:
+    """The net with a calibration fitted on these batches of faces; without one if there are fewer than `MIN_FACES`."""
+    data = collect(net, faces)
+    return net._replace(calibration=fit(data) if len(data.errors) >= MIN_FACES else None)
 
 
 def reliability(
-    fitted: Calibration, seen: Seen, *, groups: int = 5, shares: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95)
+    fitted: Calibration,
+    data: CalibrationData,
+    *,
+    groups: int = 5,
+    levels: tuple[float, ...] = (0.5, 0.75, 0.9, 0.95),
 ) -> Reliability:
-    """Compare predictions with errors on faces that were not fitted on."""
-    spread, errors = jnp.asarray(seen.spread), jnp.asarray(seen.errors)
-    covariance = heatmap.error_covariance(fitted, spread)
-    variance = np.asarray(calibration.variance(covariance), np.float64).ravel()
-    distance = np.asarray(calibration.squared_distance(covariance, errors)).ravel()
-    square = (np.asarray(errors, np.float64) ** 2).mean(axis=-1).ravel()
-    parts = np.array_split(np.argsort(variance, kind="stable"), groups)
-    limits = [float(calibration.quantile(fitted.tail, share)) for share in shares]
+    """Compare predicted with actual errors on faces that were not used for the fit.
+
+    Args:
+        fitted: the calibration.
+        data: peaks (N, M, 2, 2) and errors (N, M, 2) on other faces.
+        groups: number of groups G of landmarks by predicted size.
+        levels: probabilities of the K confidence ellipses.
+    """
+    peak_covariance, errors = jnp.asarray(data.peak_covariance), jnp.asarray(data.errors)
+    covariance = heatmap.error_covariance(fitted, peak_covariance)
+    variance = np.asarray(calibration.mean_variance(covariance), np.float64).ravel()
+    distance = np.asarray(calibration.squared_mahalanobis(covariance, errors)).ravel()
+    mean_square = (np.asarray(errors, np.float64) ** 2).mean(axis=-1).ravel()
+    members = np.array_split(np.argsort(variance, kind="stable"), groups)
+    limits = [float(calibration.mahalanobis_quantile(fitted.dof, level)) for level in levels]
     return Reliability(
-        np.sqrt([variance[part].mean() for part in parts]),
-        np.sqrt([square[part].mean() for part in parts]),
-        np.asarray(shares),
-        np.array([[(distance[part] <= limit).mean() for limit in limits] for part in parts]),
-        float(calibration.log_likelihood(fitted, spread, errors).mean()),
+        np.sqrt([variance[group].mean() for group in members]),
+        np.sqrt([mean_square[group].mean() for group in members]),
+        np.asarray(levels),
+        np.array([[(distance[group] <= limit).mean() for limit in limits] for group in members]),
+        float(calibration.log_likelihood(fitted, peak_covariance, errors).mean()),
     )
 
 
-def constant_log_likelihood(seen: Seen, others: Seen) -> float:
-    """What `reliability` is to beat: a Gaussian a landmark, of the covariance on `seen`, on the errors of `others`."""
-    count = len(seen.errors)
-    matrices = np.einsum("nmi,nmj->mij", seen.errors, seen.errors, dtype=np.float64) / count
-    square = np.einsum("nmi,mij,nmj->nm", others.errors, np.linalg.inv(matrices), others.errors)
-    surprise = square.mean() / 2 + np.log(np.linalg.det(matrices)).mean() / 2
-    return float(-surprise - np.log(2 * np.pi))
+def constant_log_likelihood(data: CalibrationData, others: CalibrationData) -> float:
+    """The baseline of `Reliability.log_likelihood`: one Gaussian per landmark, fitted on `data`, applied to `others`.
+
+    Args:
+        data: errors (N, M, 2) whose covariance per landmark is the Gaussian's.
+        others: errors (N, M, 2) whose mean log density is returned, in nats.
+    """
+    matrices = np.einsum("nmi,nmj->mij", data.errors, data.errors, dtype=np.float64) / len(data.errors)
+    squared = np.einsum("nmi,mij,nmj->nm", others.errors, np.linalg.inv(matrices), others.errors)
+    negative = squared.mean() / 2 + np.log(np.linalg.det(matrices)).mean() / 2
+    return float(-negative - np.log(2 * np.pi))

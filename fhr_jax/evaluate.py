@@ -1,12 +1,13 @@
-"""How exact landmarks are: of a file of predictions, of a net on records, of a net on examples in memory."""
+"""The accuracy of landmarks: of a file of predictions, of a net on records, of a net on examples in memory."""
 
 import csv
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
@@ -16,21 +17,23 @@ from fhr_jax.data.examples import Examples
 from fhr_jax.data.records import Identity, Records, encoded, identity
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
+from fhr_jax.heatmap import Decoder
 from fhr_jax.markup import SEVEN_OF_68
+from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.weights import Net
 
 LIMIT = 8.0
-"""Percent of the inter-ocular distance up to which the AUC goes and above which an image is a failure."""
+"""NRMSE in percent: upper limit of the AUC, and the error above which an image is a failure."""
 
 
 class Predictions(NamedTuple):
-    """Landmarks of N images and the truth, in image pixels.
+    """Predicted and true landmarks of N images, in image pixels, order (x, y).
 
     Attributes:
         names: of the images.
         predictions: (N, M, 2).
         truth: (N, M, 2).
-        identities: where the images come from, if they are records.
+        identities: dataset, file and frame of each image, if they are records; else empty.
     """
 
     names: tuple[str, ...]
@@ -42,12 +45,12 @@ class Predictions(NamedTuple):
 def read_predictions(path: str | os.PathLike[str]) -> Predictions:
     """Read an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and `coordinates`.
 
-    Without `coordinates` the predictions are in the pixels of the ground truth. `coordinates` = "fhr_crop256"
-    is the convention of the results that the paper's authors published; see `crop256_to_image`.
+    Without `coordinates` the predictions are in the pixels of the ground truth. `coordinates` = "fhr_crop256" is the
+    convention of the results that the paper's authors published; see `crop256_to_image`.
 
     Raises:
-        InputError: the file cannot be read, an array is missing, has another shape or is not finite, or the
-            convention is unknown.
+        InputError: the file cannot be read, an array is missing, has another shape or is not finite, or the value of
+            `coordinates` is unknown.
     """
     arrays = npz.read(path)
     for name in ("ground_truth", "predictions"):
@@ -58,7 +61,7 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
             raise InputError(f"{path}: {name} is {array.dtype} {array.shape}, expected numbers of shape (N, M, 2)")
     truth, predictions = (arrays[name].astype(np.float64) for name in ("ground_truth", "predictions"))
     if truth.shape != predictions.shape:
-        raise InputError(f"{path}: predictions {predictions.shape}, but ground_truth {truth.shape}")
+        raise InputError(f"{path}: predictions is {predictions.shape}, but ground_truth {truth.shape}")
     names = arrays.get("names", np.arange(1, len(truth) + 1).astype(str))
     if names.shape != (len(truth),):
         raise InputError(f"{path}: names is {names.shape}, expected {(len(truth),)}")
@@ -75,7 +78,7 @@ def read_predictions(path: str | os.PathLike[str]) -> Predictions:
 def crop256_to_image(
     predictions: Float[np.ndarray, "n m 2"], truth: Float[np.ndarray, "n m 2"]
 ) -> Float[np.ndarray, "n m 2"]:
-    """From the crops of the paper's authors to image pixels.
+    """Map predictions (N, M, 2) in the crops of the paper's authors to image pixels, those of `truth` (N, M, 2).
 
     Their crop has 256 pixels for a square of side L = 1.3 max(width, height) about the box of the truth, and
     image = prediction * (floor(L) + 1) / 256 + (centre - L / 2).
@@ -90,43 +93,48 @@ def predict_records(
     records: Records,
     *,
     workers: int = 0,
-    report: Callable[[int], None] = lambda number: None,
-    **options: Any,
+    mirror: bool = True,
+    decoder: Decoder = pipeline.CALIBRATED_DECODER,
+    dtype: Any = jnp.float32,
+    progress: ProgressCallback = silent,
 ) -> Predictions:
-    """Run a net on annotated pictures, each cropped by its box, many at a time.
+    """Run a net on annotated images, each cropped by its box, in batches.
 
-    Where the net or the records have seven points, seven of the others' 68 are compared with them.
+    If one of net and records has 7 landmarks and the other 68, the seven of the 68 that correspond are compared.
 
     Args:
         net: the network.
-        records: the pictures.
-        workers: processes that read them; 0 reads in a thread of this one.
-        report: called with the number of pictures that were looked at since the last call.
-        **options: of `pipeline.predict`, such as the `method` of the decoder.
+        records: the images.
+        workers: processes that read them; 0 reads in a thread of this process.
+        mirror: as for `pipeline.predict`.
+        decoder: as for `pipeline.predict`.
+        dtype: as for `pipeline.predict`.
+        progress: called after each batch with the number of images done and in all.
 
     Returns:
-        Points in pixels of the images; a name is dataset/file, and the frame of a video.
+        Landmarks (N, M, 2) in image pixels. A name is dataset/file, with the frame for images of a video.
 
     Raises:
-        InputError: a picture cannot be read, its landmarks are not those of the others or of the net, or its eye
-            corners coincide.
+        InputError: an image cannot be read, its landmarks are not those of the others or of the net, or its eye corners
+            coincide.
     """
-    from fhr_jax.data import loader  # which needs Grain
+    from fhr_jax.data import loader  # imports Grain
 
     landmarks = len(encoded(records, 0)["points"])
     if not {landmarks, net.config.landmarks} <= set(pipeline.MARKUPS):
-        raise InputError(f"{records!r}: {landmarks} landmarks, and the net has {net.config.landmarks}")
+        raise InputError(f"{records!r}: {landmarks} landmarks, but the net has {net.config.landmarks}")
     source = Crops(records, size=net.config.crop, landmarks=landmarks, margin=1.0)
     compared = min(landmarks, net.config.landmarks)
     identities, predictions, truth = [], [], []
+    options: dict[str, Any] = {"mirror": mirror, "decoder": decoder, "dtype": dtype}
     stream = loader.once(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
     with closing(stream) as batches:
         for batch in batches:
             found, valid = np.asarray(pipeline.predict_all(net, batch["image"], **options).points), batch["valid"]
             identities += [identity({key: batch[key][i] for key in Identity._fields}) for i in np.flatnonzero(valid)]
-            predictions.append(_of_seven(crop.to_image(batch["affine"], found)[valid], compared))
-            truth.append(_of_seven(crop.to_image(batch["affine"], batch["points"])[valid], compared))
-            report(int(valid.sum()))
+            predictions.append(_select_seven(crop.to_image(batch["affine"], found)[valid], compared))
+            truth.append(_select_seven(crop.to_image(batch["affine"], batch["points"])[valid], compared))
+            progress(Progress(len(identities), len(records)))
     names = tuple(f"{dataset}/{file}" + f" frame {k}" * (k > 0) for dataset, file, k in identities)
     results = Predictions(names, np.concatenate(predictions), np.concatenate(truth), tuple(identities))
     _check("the data", results)
@@ -138,25 +146,25 @@ def validate(net: Net, examples: Examples, *, conventional: bool = False) -> flo
 
     Args:
         net: the net.
-        examples: crops and their landmarks.
-        conventional: decode as for heatmaps with rounded centres: argmax and a quarter of a pixel.
+        examples: N crops (N, S, S, 3) and their landmarks.
+        conventional: decode as conventional heatmaps with rounded centres are decoded, by argmax and quarter shift.
     """
-    options = {"method": "quarter"} if conventional else {}
-    points = pipeline.predict_all(net, examples.images, **options).points
+    decoder: Decoder = "quarter_shift" if conventional else pipeline.CALIBRATED_DECODER
+    points = pipeline.predict_all(net, examples.images, decoder=decoder).points
     markup = pipeline.MARKUPS[net.config.landmarks]
     return float(metrics.nrmse(points, examples.points, markup=markup).mean())
 
 
 def errors(results: Predictions) -> Float[np.ndarray, " n"]:
-    """NRMSE of every image in percent of the distance between the outer eye corners."""
+    """NRMSE of every image (N,), in percent of the distance between the outer eye corners."""
     markup = pipeline.MARKUPS[results.truth.shape[1]]
-    # From a corner of the face, so that float32 keeps its digits in large images.
+    # Relative to a corner of the face: float32 coordinates of large images have too few digits.
     origin = results.truth.min(axis=1, keepdims=True)
     return np.asarray(metrics.nrmse(results.predictions - origin, results.truth - origin, markup=markup))
 
 
 def summary(errors: Float[np.ndarray, " n"]) -> dict[str, Any]:
-    """The figures of a table, all but `images` in percent."""
+    """The figures of a table from errors (N,) in percent; all but `images` are in percent too."""
     return {
         "images": len(errors),
         "nrmse": float(errors.mean()),
@@ -169,7 +177,13 @@ def summary(errors: Float[np.ndarray, " n"]) -> dict[str, Any]:
 def write_table(
     path: str | os.PathLike[str], names: Sequence[str] | Sequence[Identity], errors: Float[np.ndarray, " n"]
 ) -> None:
-    """Write a CSV with a row an image, in their order: name or identity, NRMSE in percent, 1 for a failure."""
+    """Write a CSV with one row per image: name or identity, NRMSE in percent, 1 for a failure.
+
+    Args:
+        path: the file.
+        names: names or identities of N images.
+        errors: (N,) in percent.
+    """
     with atomic_file(path) as temporary, Path(temporary).open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         rows = [name if isinstance(name, Identity) else (name,) for name in names]
@@ -178,8 +192,8 @@ def write_table(
         writer.writerows([*row, f"{error:.4f}", int(error > LIMIT)] for row, error in numbers)
 
 
-def _of_seven(points: Float[np.ndarray, "b m 2"], number: int) -> Float[np.ndarray, "b k 2"]:
-    """The points, or the seven of them that can be compared if only so many are wanted."""
+def _select_seven(points: Float[np.ndarray, "b m 2"], number: int) -> Float[np.ndarray, "b k 2"]:
+    """The points (B, M, 2) as they are, or the seven of the 68 if `number` is less than M."""
     return points[:, np.array(SEVEN_OF_68)] if number < points.shape[1] else points
 
 

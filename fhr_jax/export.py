@@ -19,7 +19,7 @@ from jaxtyping import Array
 
 from fhr_jax import exported, pipeline, tensors, weights
 from fhr_jax.files import atomic_folder
-from fhr_jax.heatmap import Method
+from fhr_jax.heatmap import Decoder
 from fhr_jax.hourglass import PRESETS
 from fhr_jax.weights import Net
 
@@ -33,7 +33,7 @@ def write(
     net: Net,
     *,
     mirror: bool = True,
-    method: Method = "least_squares",
+    decoder: Decoder = "least_squares",
     dtype: Any = jnp.float32,
     maps: bool = False,
     platforms: Sequence[str] = PLATFORMS,
@@ -44,7 +44,7 @@ def write(
         folder: a new folder; it gets net.json, params.safetensors and net.stablehlo.
         net: the net.
         mirror: average the heatmaps with those of the mirrored crops, as for `pipeline.predict`.
-        method: of `heatmap.decode`.
+        decoder: of `heatmap.decode`.
         dtype: of the network's computation, as for `pipeline.predict`.
         maps: also maps.stablehlo, the heatmaps from which landmarks are decoded.
         platforms: what programs are lowered for: "cpu", "cuda", "rocm", "tpu".
@@ -54,16 +54,16 @@ def write(
             (see `pipeline.predict`).
     """
     with atomic_folder(folder) as inner:
-        arrays = weights.named_arrays(net, folder)
+        arrays = weights.named_arrays(folder, net)
         tensors.write(inner / exported.PARAMS, arrays)
-        programs = {"net": _landmarks(net, mirror, method, dtype)} | (
+        programs = {"net": _landmarks(net, mirror, decoder, dtype)} | (
             {"maps": _maps(net, mirror, dtype)} if maps else {}
         )
         for name, program in programs.items():
             shapes = {key: jax.ShapeDtypeStruct(array.shape, array.dtype) for key, array in arrays.items()}
             made = _export(program, shapes, net.config.crop, platforms)
             (inner / exported.program_file(name)).write_bytes(made.serialize())
-        how = {"mirror": mirror, "method": method, "dtype": jnp.dtype(dtype).name}
+        how = {"mirror": mirror, "method": decoder, "dtype": jnp.dtype(dtype).name}
         header = _header(net, how, list(programs), list(platforms))
         (inner / exported.HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
 
@@ -73,16 +73,18 @@ def _export(program: Program, shapes: Any, side: int, platforms: Sequence[str]) 
     return jax_export.export(jax.jit(program), platforms=platforms)(shapes, crops)
 
 
-def _landmarks(net: Net, mirror: bool, method: Method, dtype: Any) -> Program:
+def _landmarks(net: Net, mirror: bool, decoder: Decoder, dtype: Any) -> Program:
     def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
-        return pipeline.predict(weights.filled(net, params), crops, mirror=mirror, method=method, dtype=dtype)._asdict()
+        return pipeline.predict(
+            weights.with_arrays(net, params), crops, mirror=mirror, decoder=decoder, dtype=dtype
+        )._asdict()
 
     return program
 
 
 def _maps(net: Net, mirror: bool, dtype: Any) -> Program:
     def program(params: dict[str, Array], crops: Array) -> dict[str, Array]:
-        return {"maps": pipeline.heatmaps(weights.filled(net, params), crops, mirror=mirror, dtype=dtype)}
+        return {"maps": pipeline.heatmaps(weights.with_arrays(net, params), crops, mirror=mirror, dtype=dtype)}
 
     return program
 
@@ -90,7 +92,7 @@ def _maps(net: Net, mirror: bool, dtype: Any) -> Program:
 def _header(net: Net, how: dict[str, Any], programs: list[str], platforms: list[str]) -> dict[str, Any]:
     config = net.config
     side, landmarks = config.crop, config.landmarks
-    calibrated = net.calibration is not None and how["mirror"] and how["method"] == pipeline.CALIBRATED
+    calibrated = pipeline.is_calibrated(net, mirror=how["mirror"], decoder=how["method"])
     outputs = {
         "points": f"(batch, {landmarks}, 2): x to the right, y down, in pixels of the crop; pixel centres lie at "
         "integers from 0",

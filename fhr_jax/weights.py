@@ -1,6 +1,6 @@
 """A trained network in one .npz file: its arrays by path, and its configuration as JSON text.
 
-A folder that `export.write` made is read alike.
+`load` also reads a folder that `export.write` made.
 """
 
 import json
@@ -22,11 +22,20 @@ from fhr_jax.heatmap import Calibration
 from fhr_jax.hourglass import PRESETS, Config
 
 DEFAULT = Path(__file__).parent / "nets" / "small.npz"
-"""The net that ships with the package."""
+"""The file of the net that ships with the package."""
 
 LOSSES = ("squared", "cross_entropy")
 _ENTRY = "fhr_jax"
 _CALIBRATION = "calibration/"
+_CALIBRATION_KEYS = {
+    "log_scale": "level",
+    "exponent": "size",
+    "saturation": "bend",
+    "anisotropy": "shape",
+    "dof": "tail",
+    "typical": "typical",
+}
+"""Fields of `Calibration` and their names on disk, which files of older versions have too."""
 _LIMITS = {
     "crop": 2048,
     "heatmap": 1024,
@@ -42,10 +51,10 @@ class Net(NamedTuple):
     """A network ready to use.
 
     Attributes:
-        config: its shape.
+        config: its architecture.
         variables: {"params": ..., "batch_stats": ...}, float32.
-        loss: what its maps were trained with: "squared" (they are heatmaps) or "cross_entropy" (logits).
-        calibration: what the spread of its peaks says of its errors, or None.
+        loss: the loss that trained it: "squared" (its outputs are heatmaps) or "cross_entropy" (they are logits).
+        calibration: predicts its errors from the covariance of its peaks; None if it was not calibrated.
     """
 
     config: Config
@@ -53,73 +62,98 @@ class Net(NamedTuple):
     loss: str
     calibration: Calibration | None = None
 
+    def __repr__(self) -> str:
+        """One line: architecture, size, loss, and whether it is calibrated."""
+        config, preset = self.config, _preset_name(self.config)
+        parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self.variables.get("params", {})))
+        parts = [
+            f"{preset or 'own configuration'}",
+            f"crop {config.crop}",
+            f"heatmap {config.heatmap}",
+            f"{config.landmarks} landmarks",
+            f"{parameters:,} parameters",
+            f"loss {self.loss}",
+            "not calibrated" if self.calibration is None else "calibrated",
+        ]
+        return f"Net({', '.join(parts)})"
+
 
 def save(path: str | os.PathLike[str], net: Net, *, dtype: Literal["float32", "float16"] = "float32") -> None:
-    """Write a net, whole or not at all.
+    """Write a net atomically: the file is complete or absent.
 
     Args:
         path: a name that ends in .npz.
         net: the net.
-        dtype: how parameters are stored; statistics of the normalizations stay float32, since a variance may
-            be larger than float16 holds.
+        dtype: type of the stored parameters. Statistics of batch normalization stay float32, because a variance can
+            exceed the range of float16.
 
     Raises:
         InputError: the folder cannot be written to, or a parameter is not finite (in `dtype`).
     """
-    contents = named_arrays(net, path, dtype=dtype)
+    contents = named_arrays(path, net, dtype=dtype)
     contents[_ENTRY] = np.array(json.dumps(header(net)))
     npz.write(path, contents)
 
 
 def header(net: Net) -> dict[str, Any]:
-    """All of a net but its arrays, as JSON has it."""
+    """Everything about a net except its arrays, ready for JSON."""
     return {"config": net.config._asdict(), "loss": net.loss}
 
 
 def named_arrays(
-    net: Net, path: str | os.PathLike[str], *, dtype: Literal["float32", "float16"] = "float32"
+    path: str | os.PathLike[str], net: Net, *, dtype: Literal["float32", "float16"] = "float32"
 ) -> dict[str, np.ndarray]:
-    """The arrays of a net by path, such as "params/Conv_0/kernel", to be written to the file `path`.
+    """The arrays of a net by name, such as "params/Conv_0/kernel".
+
+    Args:
+        path: where they will be written; named in error messages.
+        net: the net.
+        dtype: type of the parameters, as for `save`.
 
     Raises:
         InputError: a parameter is not finite (in `dtype`).
     """
     result = {}
     for name, value in traverse_util.flatten_dict(net.variables, sep="/").items():
-        with np.errstate(over="ignore"):  # said below
+        with np.errstate(over="ignore"):  # reported below
             array = np.asarray(value, dtype if name.startswith("params/") else "float32")
         if not np.isfinite(array).all():
             raise InputError(f"{path}: not written: {name} is not finite in {array.dtype}")
         result[name] = array
     if net.calibration is not None:
-        result |= {_CALIBRATION + k: np.asarray(v, "float32") for k, v in net.calibration._asdict().items()}
+        fields = net.calibration._asdict().items()
+        result |= {_CALIBRATION + _CALIBRATION_KEYS[name]: np.asarray(value, "float32") for name, value in fields}
     return result
 
 
-def filled(net: Net, arrays: Mapping[str, jax.Array]) -> Net:
-    """The net with other arrays, named as `named_arrays` names them; works on tracers."""
+def with_arrays(net: Net, arrays: Mapping[str, jax.Array]) -> Net:
+    """The net with other arrays, under the names that `named_arrays` gives; accepts tracers."""
     variables = {name: array for name, array in arrays.items() if not name.startswith(_CALIBRATION)}
-    found = {name.removeprefix(_CALIBRATION): array for name, array in arrays.items() if name not in variables}
-    calibration = Calibration(**found) if found else None
+    calibration = None
+    if len(variables) < len(arrays):
+        calibration = Calibration(**{name: arrays[_CALIBRATION + key] for name, key in _CALIBRATION_KEYS.items()})
     return net._replace(variables=traverse_util.unflatten_dict(variables, sep="/"), calibration=calibration)
 
 
 @cache
 def shapes_of(config: Config) -> dict[str, tuple[int, ...]]:
-    """The shapes of a network's arrays by path; nothing is computed."""
+    """The shapes of a network's arrays by name; nothing is computed."""
     template = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
     return {name: leaf.shape for name, leaf in traverse_util.flatten_dict(template, sep="/").items()}
 
 
 def load(path: str | os.PathLike[str] | None = None) -> Net:
-    """Read a net from an .npz file or an exported folder, by default the one that ships with the package.
+    """Read a net.
+
+    Args:
+        path: an .npz file or an exported folder; None reads the net that ships with the package.
 
     Raises:
         InputError: the file cannot be read, holds no net, or its arrays are not those of its configuration.
     """
     path = Path(path) if path is not None else DEFAULT
     if path.is_dir() and not (path / exported.HEADER).exists() and (path / "config.json").exists():
-        raise InputError(f"{path}: the folder of a run; expected its net.npz, or best.npz while it goes on")
+        raise InputError(f"{path}: is the folder of a run; expected its net.npz, or best.npz while training runs")
     if path.is_dir():
         entry = np.array(json.dumps(exported.header(path)))
         arrays = tensors.read(path / exported.PARAMS)
@@ -129,38 +163,43 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
     config, loss = _header(path, entry)
     calibration = _calibration(path, arrays, config.landmarks)
     shapes = shapes_of(config)
-    name = next((f"preset {key!r}" for key, preset in PRESETS.items() if preset == config), "its configuration")
+    preset = _preset_name(config)
+    name = f"preset {preset!r}" if preset else "its configuration"
     if missing := sorted(set(shapes) - set(arrays)):
-        raise InputError(f"{path}: lacks {missing[0]} (and {len(missing) - 1} more) of {name}")
+        raise InputError(f"{path}: {missing[0]} (and {len(missing) - 1} more) of {name} is missing")
     if extra := sorted(set(arrays) - set(shapes)):
-        raise InputError(f"{path}: {extra[0]} (and {len(extra) - 1} more) does not belong to {name}")
+        raise InputError(f"{path}: {extra[0]} (and {len(extra) - 1} more) is not part of {name}")
     for key, array in arrays.items():
         if array.shape != shapes[key]:
             raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key]} for {name}")
         if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise InputError(f"{path}: {key} must hold finite floating-point numbers")
+            raise InputError(f"{path}: {key}: expected finite floating-point numbers")
     variables = {key: jnp.asarray(array, jnp.float32) for key, array in arrays.items()}
     return Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss, calibration)
 
 
+def _preset_name(config: Config) -> str | None:
+    return next((name for name, preset in PRESETS.items() if preset == config), None)
+
+
 def _calibration(path: Path, arrays: dict[str, np.ndarray], landmarks: int) -> Calibration | None:
-    """Take the calibration out of the arrays; files without one are fine."""
-    shapes = {name: (landmarks,) if name == "level" else () for name in Calibration._fields}
-    found = {name: arrays.pop(_CALIBRATION + name) for name in shapes if _CALIBRATION + name in arrays}
+    """Take the calibration out of the arrays; None if there is none."""
+    keys = {name: _CALIBRATION + key for name, key in _CALIBRATION_KEYS.items()}
+    found = {name: arrays.pop(key) for name, key in keys.items() if key in arrays}
     if not found:
         return None
-    for name, shape in shapes.items():
-        array = found.get(name)
+    for name, key in keys.items():
+        array, shape = found.get(name), (landmarks,) if name == "log_scale" else ()
         if array is None or array.shape != shape or array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise InputError(f"{path}: {_CALIBRATION}{name}, expected finite numbers of shape {shape}")
-    if found["tail"] <= 2 or found["typical"] <= 0:
-        raise InputError(f"{path}: {_CALIBRATION}tail must be more than 2, and {_CALIBRATION}typical positive")
+            raise InputError(f"{path}: {key}: expected finite numbers of shape {shape}")
+    if found["dof"] <= 2 or found["typical"] <= 0:
+        raise InputError(f"{path}: expected {keys['dof']} above 2 and {keys['typical']} above 0")
     return Calibration(**{name: jnp.asarray(array, jnp.float32) for name, array in found.items()})
 
 
 def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str]:
     if entry is None or entry.dtype.kind != "U" or entry.ndim:
-        raise InputError(f"{path}: not a net of fhr_jax (no text entry {_ENTRY!r})")
+        raise InputError(f"{path}: is not a net of fhr_jax (it has no text entry {_ENTRY!r})")
     try:
         header = json.loads(entry.item())
         config, loss = Config(**header["config"]), header["loss"]
@@ -174,7 +213,10 @@ def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str]:
             raise InputError(f"{path}: {name} is {value!r}, expected a whole number from 1 to {limit}")
     step = 4 if config.pool else 2
     if config.crop != step * config.heatmap or config.heatmap % 2**config.depth:
-        raise InputError(f"{path}: a crop of {config.crop} and maps of {config.heatmap} pixels do not go together")
+        raise InputError(
+            f"{path}: a crop of {config.crop} pixels does not fit heatmaps of {config.heatmap} pixels "
+            f"with {config.depth} levels"
+        )
     if type(config.pool) is not bool or type(config.sigma) not in (int, float) or not 0 < config.sigma < math.inf:
-        raise InputError(f"{path}: pool must be true or false and sigma a positive number")
+        raise InputError(f"{path}: expected true or false for pool, and a positive number for sigma")
     return config, loss

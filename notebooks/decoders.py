@@ -36,25 +36,25 @@ from fhr_jax import calibrate, heatmap, weights
 
 # %%
 SIZE, SIGMA = (32, 32), 1.5
-DECODERS = ("argmax", "quarter", "fractional", "two_sided", "parabola", "least_squares", "soft_argmax", "dark")
+DECODERS = ("argmax", "quarter_shift", "fractional", "two_sided", "parabola", "least_squares", "soft_argmax", "dark")
 points = jax.random.uniform(jax.random.key(0), (2048, 2), minval=13, maxval=18)
 clean = heatmap.encode(points, size=SIZE, sigma=SIGMA)
 white = jax.random.normal(jax.random.key(1), clean.shape)
 
 
-def rms(maps, method, **options):
+def rms(maps, decoder, **options):
     """Root mean square error of a coordinate in pixels."""
-    found = heatmap.decode(maps, sigma=SIGMA, method=method, **options)
+    found = heatmap.decode(maps, sigma=SIGMA, decoder=decoder, **options)
     return float(jnp.sqrt(((found - points) ** 2).mean()))
 
 
 levels = np.array([0.005, 0.01, 0.02, 0.05, 0.1])
-errors = {method: [rms(clean + level * white, method) for level in levels] for method in DECODERS}
+errors = {decoder: [rms(clean + level * white, decoder) for level in levels] for decoder in DECODERS}
 bound = [heatmap.cramer_rao(points, size=SIZE, sigma=SIGMA, noise=float(level)) for level in levels]
 limit = [float(jnp.sqrt(jnp.trace(b, axis1=-2, axis2=-1).mean() / 2)) for b in bound]
 figure, axis = plt.subplots(figsize=(7, 4))
-for method, values in errors.items():
-    axis.loglog(levels, values, marker=".", lw=2.5 if method == "least_squares" else 1, label=method)
+for decoder, values in errors.items():
+    axis.loglog(levels, values, marker=".", lw=2.5 if decoder == "least_squares" else 1, label=decoder)
 axis.loglog(levels, limit, "k--", label="Cramer-Rao bound")
 axis.set(xlabel="noise, shares of the peak", ylabel="rms error of a coordinate, px")
 axis.legend(ncols=2, fontsize="small")
@@ -64,8 +64,8 @@ figure.tight_layout()
 # Without noise, four of them are exact, two nearly so, and `argmax` and the quarter shift are not:
 
 # %%
-for method in DECODERS:
-    print(f"{method:14} {rms(clean, method):.5f} px")
+for decoder in DECODERS:
+    print(f"{decoder:14} {rms(clean, decoder):.5f} px")
 
 # %% [markdown]
 # ## 2. Logits
@@ -103,7 +103,7 @@ for name, m in landmarks.items():
 # On faces that it was not fitted on, the ellipses must hold as many landmarks as they say: here 90 %.
 
 # %%
-faces = list(calibrate.synthetic(jax.random.key(2), net.config.crop, faces=64))
-found = calibrate.reliability(net.calibration, calibrate.look(net, faces))
+faces = list(calibrate.synthetic_faces(jax.random.key(2), net.config.crop, faces=64))
+found = calibrate.reliability(net.calibration, calibrate.collect(net, faces))
 for predicted, actual, inside in zip(found.predicted, found.actual, found.coverage[:, 2], strict=True):
     print(f"predicted {predicted:.2f} px, actual {actual:.2f} px, inside of the 90 % ellipse {100 * inside:.0f} %")

@@ -40,9 +40,9 @@ fractional = heatmap.encode(points, size=(64, 64), sigma=1.5)
 conventional = heatmap.encode(points, size=(64, 64), sigma=1.5, rounded=True)
 
 
-def mean_error(maps, method):
+def mean_error(maps, decoder):
     """Mean distance to the truth in heatmap pixels."""
-    return float(metrics.point_errors(heatmap.decode(maps, sigma=1.5, method=method), points).mean())
+    return float(metrics.point_errors(heatmap.decode(maps, sigma=1.5, decoder=decoder), points).mean())
 
 
 print(f"conventional, argmax:   {mean_error(conventional, 'argmax'):.4f} px")
@@ -54,8 +54,17 @@ print(f"fractional, fractional: {mean_error(fractional, 'fractional'):.4f} px")
 
 # %%
 noisy = fractional + 0.03 * jax.random.normal(jax.random.key(1), fractional.shape)
-for method in ("argmax", "quarter", "fractional", "two_sided", "parabola", "dark", "soft_argmax", "least_squares"):
-    print(f"{method:14} {mean_error(noisy, method):.4f} px")
+for decoder in (
+    "argmax",
+    "quarter_shift",
+    "fractional",
+    "two_sided",
+    "parabola",
+    "dark",
+    "soft_argmax",
+    "least_squares",
+):
+    print(f"{decoder:14} {mean_error(noisy, decoder):.4f} px")
 
 # %% [markdown]
 # ## 2. A synthetic face

@@ -113,9 +113,9 @@ def test_validation_is_the_mean_error_of_the_predictions():
     net = random_net()
     images = jnp.asarray(np.random.default_rng(0).uniform(size=(18, 32, 32, 3)), jnp.float32)
     truth = jnp.asarray(faces(18) / 10, jnp.float32)
-    for conventional, method in ((False, "least_squares"), (True, "quarter")):
+    for conventional, decoder in ((False, "least_squares"), (True, "quarter_shift")):
         error = evaluate.validate(net, Examples(images, truth), conventional=conventional)
-        points = np.asarray(pipeline.predict(net, images, method=method).points)
+        points = np.asarray(pipeline.predict(net, images, decoder=decoder).points)
         assert error == pytest.approx(nrmse(points, np.asarray(truth)).mean(), rel=1e-4)
 
 
@@ -135,7 +135,7 @@ class Faces:
 def test_results_on_records_are_told_in_pixels_of_their_images(monkeypatch):
     found = np.random.default_rng(3).uniform(0, 31, (16, 68, 2)).astype(np.float32)
     prediction = pipeline.Prediction(jnp.asarray(found), jnp.ones((16, 68)), jnp.ones((16, 68, 2, 2)))
-    monkeypatch.setattr(pipeline, "predict_all", lambda net, crops: prediction)
+    monkeypatch.setattr(pipeline, "predict_all", lambda net, crops, **options: prediction)
     results = evaluate.predict_records(random_net(), Faces())
     assert len(results.names) == 18
     assert results.names[0] == "made up/0.avi"

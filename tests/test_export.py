@@ -98,9 +98,9 @@ def test_parameters_come_back_bit_by_bit(net, folder, tmp_path):
 
 
 def test_options_are_those_of_predict(net, crops, tmp_path):
-    export.write(tmp_path / "net", net, mirror=False, method="two_sided", platforms=("cpu",))
+    export.write(tmp_path / "net", net, mirror=False, decoder="two_sided", platforms=("cpu",))
     found = exported.call(tmp_path / "net")(crops)
-    expected = pipeline.predict(net, jnp.asarray(crops), mirror=False, method="two_sided")
+    expected = pipeline.predict(net, jnp.asarray(crops), mirror=False, decoder="two_sided")
     np.testing.assert_allclose(found["points"], expected.points, rtol=0, atol=1e-5)
     header = exported.header(tmp_path / "net")
     assert (header["mirror"], header["method"], header["platforms"]) == (False, "two_sided", ["cpu"])

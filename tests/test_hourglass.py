@@ -77,8 +77,8 @@ def test_a_dot_in_the_crop_its_mirror_image_and_its_heatmap_agree(tiny):
 
     to_heatmap = geometry.resize((size, size), (size // 2, size // 2))
     expected = geometry.apply(to_heatmap, point)
-    np.testing.assert_allclose(heatmap.decode(stem(dot), method="parabola"), expected, atol=0.02)
-    mirrored = heatmap.decode(stem(dot[:, ::-1]), method="parabola")
+    np.testing.assert_allclose(heatmap.decode(stem(dot), decoder="parabola"), expected, atol=0.02)
+    mirrored = heatmap.decode(stem(dot[:, ::-1]), decoder="parabola")
     mirrored = mirrored.at[:, 0].set(size // 2 - 1 - mirrored[:, 0])
     np.testing.assert_allclose(mirrored, expected, atol=0.02)
 

@@ -58,20 +58,20 @@ def calibration(**changes):
 
 
 BAD = {
-    "no header": (lambda a: {k: v for k, v in a.items() if k != "fhr_jax"}, "not a net"),
-    "no text": (lambda a: a | {"fhr_jax": np.array(3)}, "not a net"),
+    "no header": (lambda a: {k: v for k, v in a.items() if k != "fhr_jax"}, "is not a net"),
+    "no text": (lambda a: a | {"fhr_jax": np.array(3)}, "is not a net"),
     "no json": (lambda a: a | {"fhr_jax": np.array("{")}, "configuration"),
     "unknown setting": (lambda a: change(a, config={"colour": 1}), "configuration"),
     "unknown loss": (lambda a: change(a, loss="hinge"), "loss"),
     "huge": (lambda a: change(a, config={"features": 10**9}), "features"),
     "not a number": (lambda a: change(a, config={"stacks": True}), "stacks"),
-    "inconsistent": (lambda a: change(a, config={"heatmap": 32}), "do not go together"),
+    "inconsistent": (lambda a: change(a, config={"heatmap": 32}), "does not fit heatmaps"),
     "other preset": (lambda a: change(a, config=hourglass.SMALL._asdict()), "preset 'small'"),
     "missing array": (
         lambda a: {k: v for k, v in a.items() if k != "params/Conv_0/kernel"},
-        "lacks params/Conv_0",
+        "params/Conv_0.* is missing",
     ),
-    "extra array": (lambda a: a | {"params/x": np.zeros(3, np.float32)}, "does not belong to preset 'tiny'"),
+    "extra array": (lambda a: a | {"params/x": np.zeros(3, np.float32)}, "is not part of preset 'tiny'"),
     "wrong shape": (
         lambda a: a | {"params/maps_0/bias": np.zeros(3, np.float32)},
         r"\(3,\), expected \(68,\)",
@@ -79,8 +79,8 @@ BAD = {
     "integers": (lambda a: a | {"params/maps_0/bias": np.zeros(68, int)}, "floating-point"),
     "half a calibration": (lambda a: a | {"calibration/tail": np.array(8.0)}, "calibration/level"),
     "calibration of others": (lambda a: a | calibration(level=np.zeros(7)), r"calibration/level.*\(68,\)"),
-    "no covariance": (lambda a: a | calibration(tail=np.array(2.0)), "more than 2"),
-    "nowhere typical": (lambda a: a | calibration(typical=np.array(0.0)), "positive"),
+    "no covariance": (lambda a: a | calibration(tail=np.array(2.0)), "tail above 2"),
+    "nowhere typical": (lambda a: a | calibration(typical=np.array(0.0)), "typical above 0"),
     "nan": (lambda a: a | {"params/maps_0/bias": np.full(68, np.nan)}, "finite"),
 }
 

@@ -55,12 +55,12 @@ def contestants(maps: jax.Array) -> dict[str, Callable[[], object]]:
     host = np.asarray(maps)
     highest = jax.jit(lambda h: h.max(axis=(0, 1)))
     flat = jax.jit(lambda h: h.reshape(-1, h.shape[-1]).argmax(axis=0))
-    decoders = {m: partial(heatmap.decode, maps, sigma=SIGMA, method=m) for m in heatmap.METHODS}
+    decoders = {m: partial(heatmap.decode, maps, sigma=SIGMA, decoder=m) for m in heatmap.DECODERS}
     calls: dict[str, Callable[[], object]] = {"max": partial(highest, maps), "argmax of XLA": partial(flat, maps)}
     calls |= decoders | {"confidence": partial(heatmap.confidence, maps, sigma=SIGMA)}
     # Any maps are logits of some others.
     for m in ("fractional", "least_squares"):
-        calls[f"{m}, logits"] = partial(heatmap.decode, maps, sigma=SIGMA, method=m, logits=True)
+        calls[f"{m}, logits"] = partial(heatmap.decode, maps, sigma=SIGMA, decoder=m, logits=True)
     synchronised = {name: partial(lambda call: jax.block_until_ready(call()), call) for name, call in calls.items()}
     return synchronised | {"DARK in NumPy and OpenCV": partial(dark_numpy, host, SIGMA)}
 
@@ -80,7 +80,7 @@ def main(options: Options) -> None:
     noise = jnp.asarray(0.01 * rng.normal(size=(*SIZE, LANDMARKS)), jnp.float32)
     maps = heatmap.encode(points, size=SIZE, sigma=SIGMA) + noise
     calls = contestants(maps)
-    peer = np.abs(dark_numpy(np.asarray(maps), SIGMA) - heatmap.decode(maps, sigma=SIGMA, method="dark")).max()
+    peer = np.abs(dark_numpy(np.asarray(maps), SIGMA) - heatmap.decode(maps, sigma=SIGMA, decoder="dark")).max()
     for call in calls.values():
         call()
     times = {name: np.zeros(options.rounds) for name in calls}

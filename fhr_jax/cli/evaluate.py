@@ -1,4 +1,4 @@
-"""`fhr-jax evaluate`: how exact the landmarks of a file are, or those that a net finds in photographs and videos."""
+"""`fhr-jax evaluate`: the accuracy of the landmarks of a file, or of a net on photographs and videos."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -16,55 +16,59 @@ from fhr_jax.data.io.images import SUFFIXES
 from fhr_jax.data.records import Records
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
-from fhr_jax.heatmap import Method
+from fhr_jax.heatmap import Decoder
+from fhr_jax.progress import Progress
 
-PICTURE = 512
+PICTURE_SIZE = 512
 """Longest side of the pictures with landmarks, in pixels."""
-MOST_PICTURES = 100
-"""So many faces at most are drawn."""
+MAX_PICTURES = 100
+"""Number of faces that are drawn at most."""
 
 
 @dataclass(frozen=True)
 class EvaluateOptions:
-    """Measure how exact landmarks are, in percent of the distance between the outer eye corners (NRMSE).
+    """Measure the accuracy of landmarks, in percent of the distance between the outer eye corners (NRMSE).
 
-    Either --predictions, an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and
-    `coordinates` ("fhr_crop256" for the published results of the paper's authors; else image pixels); or
-    --images, faces with landmarks that the net is run on: a folder of photographs or videos with .pts, or a dataset.
-    Of Talking Face, whose markup is another one, the seven points are compared that it shares with 300W.
+    Give either --predictions or --images. --predictions is an .npz with `ground_truth` and `predictions`, both
+    (N, M, 2), and optionally `names` and `coordinates` ("fhr_crop256" for the published results of the paper's authors;
+    else image pixels). --images are faces with landmarks that the net is run on: a folder of photographs or videos with
+    .pts, or a dataset. Talking Face has another markup; of its landmarks the seven are compared that 300W has too.
 
-    The folder of --out gets summary.json (mean and median NRMSE, area under the curve up to 8 %, share of failures
-    above 8 %), images.csv (a row an image) and ced.png (the cumulative error curve); with --images also
-    predictions.npz, left_out.csv (files that cannot be read, and why) and pictures of at most 100 faces: green the
-    net's landmarks, red the true ones. Rows then have dataset, file and frame (0 for photographs).
+    The folder of --out gets summary.json (mean and median NRMSE, area under the cumulative error curve up to 8 %,
+    percentage of failures above 8 %), images.csv (one row per image) and ced.png (the cumulative error curve). With
+    --images it also gets predictions.npz, left_out.csv (files that cannot be read, and why) and pictures of at most 100
+    faces, the net's landmarks in green and the true ones in red. The rows then have dataset, file and frame (0 for
+    photographs).
 
     Example:  fhr-jax evaluate --images photos --out runs/photos
     """
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder for the results; made if need be."""
+    """Folder for the results; it is created if it does not exist."""
     predictions: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The .npz of predictions and ground truth."""
     images: Annotated[str | None, tyro.conf.arg(metavar="DATA")] = None
-    """A folder of photographs or videos with .pts, a dataset that was built, or the name of one."""
+    """A folder of photographs or videos with .pts, the folder of a built dataset, or the name of a dataset."""
     directory: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """With the name of a dataset: the --out of `fhr-jax data build`; default: ./datasets, then where TFDS keeps its
-    data."""
+    """With the name of a dataset: the --out of `fhr-jax data build`; default: ./datasets, then the data folder of
+    TFDS."""
     split: str | None = None
-    """With a dataset of several splits: which."""
+    """With a dataset of several splits: the split."""
     boxes: Annotated[str, tyro.conf.arg(metavar="truth|jitter|FILE")] = "truth"
-    """Boxes to crop by: those of the landmarks, the same moved at random, or a detector's file (README)."""
+    """Boxes to crop by: those of the true landmarks, the same moved at random, or the file of a detector (README)."""
     workers: int = 0
-    """Processes that read images."""
+    """Number of processes that read images; 0 reads in this process."""
     net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """With --images: a net that `fhr-jax train` wrote, or an exported folder; default: the one that ships with the
     package."""
-    decoder: Method = "least_squares"
-    """With --images: how points are read from heatmaps; `fractional` is the paper's."""
+    decoder: Decoder = pipeline.CALIBRATED_DECODER
+    """With --images: how landmarks are decoded from heatmaps; `fractional` is the paper's."""
+    mirror: bool = True
+    """With --images: average the heatmaps with those of the mirrored crops."""
 
 
 def run(options: EvaluateOptions) -> None:
-    """Measure, write the results, and print the summary."""
+    """Measure, write the results and print the summary."""
     if options.predictions is not None and options.images is None:
         _check(options)
         results = evaluate.read_predictions(options.predictions)
@@ -77,8 +81,17 @@ def run(options: EvaluateOptions) -> None:
         )
         with staged_folder(options.out, replaced=("pictures",)) as folder:
             with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:
+
+                def report(progress: Progress, bar: tqdm = bar) -> None:
+                    bar.update(progress.done - bar.n)
+
                 results = evaluate.predict_records(
-                    net, faces, workers=options.workers, report=bar.update, method=options.decoder
+                    net,
+                    faces,
+                    workers=options.workers,
+                    mirror=options.mirror,
+                    decoder=options.decoder,
+                    progress=report,
                 )
             summary = _write(folder, results)
             left_out_file.write(folder, left_out)
@@ -111,8 +124,8 @@ def _arrays(results: evaluate.Predictions) -> dict[str, np.ndarray]:
 
 
 def _pictures(folder: Path, faces: Records, results: evaluate.Predictions) -> None:
-    """Pictures of the faces, at even steps if there are many, named as their files are."""
-    chosen = np.unique(np.linspace(0, len(faces) - 1, MOST_PICTURES).round().astype(int)).tolist()
+    """Draw the faces, evenly chosen if there are many, under the names of their files."""
+    chosen = np.unique(np.linspace(0, len(faces) - 1, MAX_PICTURES).round().astype(int)).tolist()
     for i in tqdm(chosen, unit="picture", desc="draw", delay=1):
         _, file, frame = results.identities[i]
         path = folder / file
@@ -122,8 +135,8 @@ def _pictures(folder: Path, faces: Records, results: evaluate.Predictions) -> No
         _picture(path, faces[i]["image"], results.truth[i], results.predictions[i])
 
 
-def _picture(path: Path, image: np.ndarray, truth: np.ndarray, found: np.ndarray) -> None:
-    """The face and its surroundings, with both sets of landmarks."""
+def _picture(path: Path, image: np.ndarray, truth: np.ndarray, predicted: np.ndarray) -> None:
+    """Write the face and its surroundings with both sets of landmarks."""
     import cv2
 
     x, y, width, height = pipeline.box_of(truth)
@@ -134,11 +147,11 @@ def _picture(path: Path, image: np.ndarray, truth: np.ndarray, found: np.ndarray
     part = image[top:bottom, left:right]
     if not part.size:
         return
-    scale = min(1.0, PICTURE / max(part.shape[:2]))
+    scale = min(1.0, PICTURE_SIZE / max(part.shape[:2]))
     part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
     markup = pipeline.MARKUPS[len(truth)]
-    for points, colour in ((truth, overlay.RED), (found, overlay.GREEN)):
-        # From the pixels of the image to those of the shrunken part, half pixels included.
+    for points, colour in ((truth, overlay.RED), (predicted, overlay.GREEN)):
+        # From the pixels of the image to those of the scaled part, by the half-pixel rule.
         part = overlay.draw(part, (points - [left, top] + 0.5) * scale - 0.5, markup=markup, colour=colour)
     content = cv2.imencode(".jpg", cv2.cvtColor(part, cv2.COLOR_RGB2BGR))[1]
     path.write_bytes(content.tobytes())

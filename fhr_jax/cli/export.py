@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
-from fhr_jax.heatmap import Method
+from fhr_jax.heatmap import Decoder
 
 
 @dataclass(frozen=True)
@@ -27,7 +27,7 @@ class ExportOptions:
     """A net that `fhr-jax train` or `import` wrote; default: the one that ships with the package."""
     mirror: bool = True
     """Average the maps with those of the mirrored crop: twice the time, and more exact."""
-    method: Method = "least_squares"
+    decoder: Decoder = "least_squares"
     """How landmarks are read from the maps."""
     dtype: Literal["float32", "bfloat16"] = "float32"
     """Of the network's computation; bfloat16 is faster on GPU and TPU."""
@@ -40,6 +40,8 @@ def run(options: ExportOptions) -> None:
     from fhr_jax import export, weights
 
     net = weights.load(options.net)
-    export.write(options.out, net, mirror=options.mirror, method=options.method, dtype=options.dtype, maps=options.maps)
+    export.write(
+        options.out, net, mirror=options.mirror, decoder=options.decoder, dtype=options.dtype, maps=options.maps
+    )
     for path in sorted(options.out.iterdir()):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

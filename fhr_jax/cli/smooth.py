@@ -1,4 +1,4 @@
-"""`fhr-jax smooth`: a file of landmarks in, a steady one of the same kind out."""
+"""`fhr-jax smooth`: stabilize a file of landmarks and write one of the same kind."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,21 +16,20 @@ from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
 
-LEAST = 0.05
-"""Confidence of a face that OpenFace has found, however little: the noise is 1 / confidence times as large."""
+MIN_CONFIDENCE = 0.05
+"""Lower limit of the confidence of OpenFace: the stabilizer divides the noise by it."""
 
-FARTHEST = 1e7
-"""Pixels; beyond, float32 does not tell one from the next."""
+MAX_COORDINATE = 1e7
+"""In pixels; float32 does not resolve single pixels of larger coordinates."""
 
 
 @dataclass(frozen=True)
 class SmoothOptions:
-    """Steady the landmarks of a file, frame after frame, without looking ahead.
+    """Stabilize the landmarks of a file, frame by frame, without looking ahead.
 
-    IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or
-    (T, M, 3), a .csv of OpenFace, or a folder
-    with one .pts a frame. OUT is of the same kind; everything in it that is no landmark is carried over. Missing
-    points (NaN, or `success` 0) are predicted; a frame of OpenFace counts by its `confidence`.
+    IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or (T, M, 3), a .csv of OpenFace, or a
+    folder with one .pts per frame. OUT is of the same kind; everything in IN that is not a landmark is copied. Missing
+    points (NaN, or `success` 0) are predicted. Frames of OpenFace are weighted by their `confidence`.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
@@ -40,25 +39,25 @@ class SmoothOptions:
     output: Annotated[_Positional[Path], tyro.conf.arg(metavar="OUT")]
     """File or folder to write; a folder must be new."""
     params: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Parameters that `fhr-jax fit` made; default: those that ship with the package."""
+    """Parameters that `fhr-jax fit` wrote; default: those that ship with the package."""
     covariance: Literal["diagonal", "full"] = "diagonal"
-    """What is kept of the spread of past landmarks; full is the paper's, and slower."""
+    """Covariance of past landmarks; full is the paper's, and slower."""
     estimate: Literal["mean", "mode"] = "mean"
-    """What is taken of the posterior; mode is the paper's, for parameters of its model, and slower."""
+    """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""
 
 
 def run(options: SmoothOptions) -> None:
-    """Read, stabilize, write, and say how much steadier it became."""
+    """Read, stabilize and write the landmarks, and print the jitter before and after."""
     recording = landmark_files.read(options.input)
     landmark_files.check_output(options.output, recording)
     landmarks, dims = recording.tracks[0].points.shape[1:]
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
-        raise InputError(f"{options.input}: no landmark in any frame: every point is missing")
+        raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
     if landmarks < 2 and options.params is None:
-        raise InputError(f"{options.input}: a single landmark, expected at least 2, which have a size")
+        raise InputError(f"{options.input}: a single landmark, expected at least 2, so that the face has a size")
     largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
-    if largest > FARTHEST:
-        raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels, at most {FARTHEST:.0e}")
+    if largest > MAX_COORDINATE:
+        raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_COORDINATE:.0e}")
     params = _params(options, landmarks, dims)
     smoothed = [_smooth(track, params, options) for track in recording.tracks]
     landmark_files.write(options.output, recording, smoothed)
@@ -78,20 +77,21 @@ def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Par
             )
     if options.estimate == "mode" and params.responsibilities is not None:
         raise InputError(
-            "--estimate mode: the directions of these parameters have weights of their own, and their narrowest "
-            "components would freeze the face; expected mean, or --params of a fit with --model paper"
+            "--estimate mode: with these parameters every direction has its own responsibilities, and the mode would "
+            "freeze the face; expected --estimate mean, or --params of a fit with --model paper"
         )
     return params
 
 
 def _smooth(track: LandmarkTrack, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
-    # Missing frames at the end change nothing before them, and keep the number of compiled lengths small.
+    # The length is padded to a power of two with missing frames, so that few lengths are compiled. The filter is
+    # causal, so the padding does not change the frames before it.
     frames = len(track.points)
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
     padded[:frames] = track.points
     confidence = None
     if track.confidence is not None and track.confidence.max() > 0:
-        confidence = jnp.ones(len(padded)).at[:frames].set(np.clip(track.confidence, LEAST, 1))
+        confidence = jnp.ones(len(padded)).at[:frames].set(np.clip(track.confidence, MIN_CONFIDENCE, 1))
     steady = _run(
         params, jnp.asarray(padded), confidence=confidence, covariance=options.covariance, estimate=options.estimate
     )
@@ -116,9 +116,9 @@ def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.nda
 
 def _second_difference(points: np.ndarray, observed: np.ndarray) -> np.ndarray:
     """|x(t-1) - 2 x(t) + x(t+1)| wherever all three were observed."""
-    seen = np.isfinite(observed[..., 0])
-    size = np.linalg.norm(points[:-2] - 2 * points[1:-1] + points[2:], axis=-1)
-    return size[seen[:-2] & seen[1:-1] & seen[2:]]
+    known = np.isfinite(observed[..., 0])
+    length = np.linalg.norm(points[:-2] - 2 * points[1:-1] + points[2:], axis=-1)
+    return length[known[:-2] & known[1:-1] & known[2:]]
 
 
 _run = jax.jit(stabilizer.run, static_argnames=("covariance", "estimate"))

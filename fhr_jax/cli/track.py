@@ -1,4 +1,4 @@
-"""`fhr-jax track`: the landmarks of one face through a video."""
+"""`fhr-jax track`: follow the landmarks of one face through a video."""
 
 import contextlib
 import itertools
@@ -14,36 +14,41 @@ from fhr_jax import npz, overlay, pipeline, weights
 from fhr_jax.data.io import openface, video
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
+from fhr_jax.heatmap import Decoder
 
 
 @dataclass(frozen=True)
 class TrackOptions:
     """Follow the landmarks of one face through a video.
 
-    The face is found by itself, the largest one first; where it is lost, it is looked for again. The folder of --out
-    gets overlay.mp4 (every frame, landmarks drawn), landmarks.csv (the columns of OpenFace) and landmarks.npz
-    (`landmarks` (T, 68, 2) steadied and `raw` as the net found them, in pixels that count from 0; `confidence`;
-    `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels, or of a net that is not calibrated the spread
-    of its peaks; `time` in seconds). Frames without a face are NaN. A video without any face is an error, and nothing
-    is written.
+    The command finds the largest face in the first frame, and looks for the face again where it is lost. The folder of
+    --out gets three files: overlay.mp4 (every frame with its landmarks), landmarks.csv (the columns of OpenFace) and
+    landmarks.npz. The last one holds `landmarks` (T, 68, 2), stabilized, and `raw`, as the net finds them, in pixels
+    counted from 0; `confidence` (T, 68); `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels; and
+    `time` (T,) in seconds. If the net is not calibrated, or with --no-mirror or another --decoder, `covariance` is that
+    of the heatmap's peaks. Frames without a face are NaN. If no frame has a face, the command fails and writes nothing.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """
 
     video: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="VIDEO")]
-    """Any file that FFmpeg reads."""
+    """A video file in any format that FFmpeg reads."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder for the results; made if need be."""
+    """Folder for the results; it is created if it does not exist."""
     box: Annotated[str | None, tyro.conf.arg(metavar="X,Y,W,H")] = None
-    """Where the face is in the first frame, from brows to chin, in pixels; default: look for it."""
+    """Box of the face in the first frame, from brows to chin, in pixels; default: the face is detected."""
     net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """A net that `fhr-jax train` wrote, or an exported folder; default: the one that ships with the package."""
+    decoder: Decoder = pipeline.CALIBRATED_DECODER
+    """How landmarks are decoded from heatmaps; `fractional` is the paper's."""
+    mirror: bool = True
+    """Average the heatmaps with those of the mirrored crop: more exact, but twice the time."""
     stabilize: bool = True
-    """Steady the landmarks over time."""
+    """Stabilize the landmarks over time."""
 
 
 def run(options: TrackOptions) -> None:
-    """Read a frame, find the face, draw and write it, and so on to the last."""
+    """Read, align, draw and write one frame after the other."""
     info = video.info(options.video)
     box = None if options.box is None else parse_box(options.box, info.size)
     net = weights.load(options.net)
@@ -54,37 +59,46 @@ def run(options: TrackOptions) -> None:
             log = stack.enter_context(_Log(folder / "log", net.config.landmarks))
             rows = openface.RowWriter(stream, landmarks=net.config.landmarks)
             frames, images = itertools.tee(video.frames(options.video))
-            faces = pipeline.align_video(net, (frame.image for frame in images), box=box, stabilize=options.stabilize)
-            both = zip(frames, faces, strict=True)
-            for number, (frame, face) in enumerate(tqdm(both, total=info.frames, unit="frame", desc="track"), 1):
+            faces = pipeline.align_video(
+                net,
+                (frame.image for frame in images),
+                box=box,
+                stabilize=options.stabilize,
+                mirror=options.mirror,
+                decoder=options.decoder,
+            )
+            aligned = zip(frames, faces, strict=True)
+            for number, (frame, face) in enumerate(tqdm(aligned, total=info.frames, unit="frame", desc="track"), 1):
                 write(overlay.draw(frame.image, face.points), frame.time)
                 rows.write(number, frame.time, float(face.confidence.mean()), face.points)
                 log.add(frame.time, face)
         if not log.found:
-            raise InputError(f"{options.video}: no face found in any of {log.frames} frames; --box tells where it is")
+            raise InputError(
+                f"{options.video}: no face found in any of {log.frames} frames; --box X,Y,W,H gives its position"
+            )
         log.save(folder / "landmarks.npz")
     print(f"{options.out}: {log.frames} frames, a face in {log.found} of them")
 
 
 def parse_box(text: str, size: tuple[int, int]) -> pipeline.Box:
-    """`x,y,w,h` in pixels as numbers.
+    """The box (x, y, width, height) in pixels from text such as `10,20,100,120`.
 
     Raises:
-        InputError: it is something else, or lies outside an image of `size` (height, width).
+        InputError: the text is something else, or the centre lies outside an image of `size` (height, width).
     """
     try:
         x, y, width, height = (float(part) for part in text.split(","))
     except ValueError:
         raise InputError(f"--box {text!r}: expected four numbers x,y,w,h in pixels") from None
     if not (np.isfinite([x, y, width, height]).all() and width > 1 and height > 1):
-        raise InputError(f"--box {text!r}: expected a width and a height above 1 pixel")
+        raise InputError(f"--box {text!r}: expected finite numbers, with a width and a height above 1 pixel")
     if not (0 <= x + width / 2 < size[1] and 0 <= y + height / 2 < size[0]):
-        raise InputError(f"--box {text!r}: its middle lies outside the frames of {size[1]} x {size[0]} pixels")
+        raise InputError(f"--box {text!r}: its centre lies outside the frames of {size[1]} x {size[0]} pixels")
     return x, y, width, height
 
 
 class _Log:
-    """Faces frame after frame, kept on disk, so that memory does not grow with the video."""
+    """The faces of all frames, kept on disk, so that memory does not grow with the video."""
 
     def __init__(self, path: Path, landmarks: int):
         points = (landmarks, 2)
@@ -113,7 +127,7 @@ class _Log:
         self.found += bool(np.isfinite(face.points).all())
 
     def save(self, path: Path) -> None:
-        """Once closed: write what was added as an .npz, an array a field; the log itself goes away."""
+        """After closing: write all faces to an .npz, one array per field, and delete the log."""
         records: np.ndarray = np.memmap(self._path, self._dtype, mode="r")
         npz.write(path, {name: records[name] for name in self._dtype.names or ()})
         del records

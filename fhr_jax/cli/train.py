@@ -153,7 +153,7 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
         if net.calibration is None:
             there = len(plan.held_out.images)
             print(
-                f"not calibrated, covariances are spreads of peaks: {there} faces held out, {calibrate.FEWEST} needed"
+                f"not calibrated, covariances are spreads of peaks: {there} faces held out, {calibrate.MIN_FACES} needed"
             )
 
 
@@ -281,7 +281,7 @@ def _data(options: TrainOptions) -> _Data:
         return examples.rendered_set(key, range(options.held_out), config.crop)
 
     def others() -> Any:  # as they are trained on, but other people
-        return calibrate.synthetic(jax.random.fold_in(key, 1), config.crop)
+        return calibrate.synthetic_faces(jax.random.fold_in(key, 1), config.crop)
 
     return _Data(config, source, examples.rendered(key, config.crop), held_out, others)
 

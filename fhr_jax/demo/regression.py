@@ -5,7 +5,7 @@ held-out faces are pictures of different sizes, cropped as photographs are, so t
 pixels (Table 2 of the paper).
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -16,18 +16,17 @@ from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt8
 
 from fhr_jax import crop, geometry, metrics, pipeline, train
 from fhr_jax.data import examples, faces, loader
-from fhr_jax.heatmap import Method
-from fhr_jax.hourglass import Config, Hourglass
-from fhr_jax.types import Heatmaps
+from fhr_jax.heatmap import Decoder
+from fhr_jax.hourglass import Config
 from fhr_jax.weights import Net
 
 Progress = Callable[[int, int, str], None]
 """progress(done, of how many, what)."""
 
 CONVENTIONAL, QUARTER, FRACTIONAL = "conventional", "conventional, quarter shift", "fractional"
-DECODERS: dict[str, tuple[str, Method]] = {
+DECODERS: dict[str, tuple[str, Decoder]] = {
     CONVENTIONAL: (CONVENTIONAL, "argmax"),
-    QUARTER: (CONVENTIONAL, "quarter"),
+    QUARTER: (CONVENTIONAL, "quarter_shift"),
     FRACTIONAL: (FRACTIONAL, "fractional"),
     "fractional, two-sided": (FRACTIONAL, "two_sided"),
 }
@@ -127,27 +126,12 @@ def cut(data: Faces, size: int) -> Cut:
     return Cut(np.stack([crop.extract(p, a, size) for p, a in zip(data.pictures, affines, strict=True)]), affines)
 
 
-def maps(net: Net, crops: UInt8[np.ndarray, "n s s 3"], *, mirror: bool = True) -> Iterator[tuple[slice, Heatmaps]]:
-    """The heatmaps of crops, `pipeline.BATCH` or fewer at a time, and of which crops they are.
-
-    Args:
-        net: the network.
-        crops: in bytes.
-        mirror: average them with those of the mirrored crops and set negative values to 0, as the authors do.
-    """
-    for start in range(0, len(crops), pipeline.BATCH):
-        part = slice(start, min(start + pipeline.BATCH, len(crops)))
-        order = np.arange(start, start + pipeline.BATCH) % len(crops)
-        images = jnp.asarray(crops[order], jnp.float32) / 255
-        yield part, _maps(net.variables, images, net.config, net.loss, mirror)[: part.stop - part.start]
-
-
 def evaluate(nets: dict[str, Net], data: Faces) -> dict[str, Scores]:
     """Every pair of `DECODERS` on the same crops: true box, 1.3 times its longer side, mirror averaging."""
     images, affines = cut(data, next(iter(nets.values())).config.crop)
     scores = {}
-    for name, (network, method) in DECODERS.items():
-        found = pipeline.predict_all(nets[network], images, method=method).points
+    for name, (network, decoder) in DECODERS.items():
+        found = pipeline.predict_all(nets[network], images, decoder=decoder).points
         predictions = crop.to_image(affines, np.asarray(found))
         nrmse = metrics.nrmse(predictions, data.points)
         scores[name] = Scores(
@@ -173,20 +157,6 @@ def summary(scores: dict[str, Scores]) -> dict[str, Any]:
         }
         for name, s in scores.items()
     }
-
-
-@partial(jax.jit, static_argnums=(2, 3, 4))
-def _maps(variables: Any, crops: Array, config: Config, loss: str, mirror: bool) -> Array:
-    images = jnp.concatenate([crops, crops[:, :, ::-1]]) if mirror else crops
-    found = jnp.asarray(Hourglass(config).apply(variables, images))[-1]
-    if loss == "cross_entropy":
-        # Logits: a softmax over the map, in units of the peak of a Gaussian of unit mass.
-        flat = found.reshape(found.shape[0], -1, found.shape[-1])
-        found = 2 * jnp.pi * config.sigma**2 * jax.nn.softmax(flat, axis=1).reshape(found.shape)
-    if mirror:
-        names = jnp.array(pipeline.MARKUPS[config.landmarks].flip)
-        found = jnp.maximum((found[: len(crops)] + found[len(crops) :, :, ::-1][..., names]) / 2, 0)
-    return found
 
 
 @partial(jax.jit, static_argnums=1)

@@ -94,8 +94,8 @@ def track_clips(
         images = _camera(jax.random.split(noise_key, frames), images)
         side = clip.side[0]
         truth.append(np.asarray(CROP * clip.points / side))
-        for found, method in ((observed, "fractional"), (argmax, "argmax")):
-            points = pipeline.predict_all(net, images, method=method).points
+        for found, decoder in ((observed, "fractional"), (argmax, "argmax")):
+            points = pipeline.predict_all(net, images, decoder=decoder).points
             # From crop pixels to fractions of the frame: half pixels, then the square of the crop.
             fraction = (points + 0.5) / size - 0.5
             found.append(np.asarray(CROP * (clip.centre[:, None] + clip.side[:, None, None] * fraction) / side))

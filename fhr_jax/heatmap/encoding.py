@@ -11,16 +11,14 @@ from fhr_jax.types import Heatmaps, Points, Size
 
 
 def encode(points: Points, *, size: Size, sigma: float = 3.0, rounded: bool = False) -> Heatmaps:
-    """Draw one Gaussian a landmark: exp(-|c - c_m|^2 / (2 sigma^2)) at every pixel c, peak 1 (Eq. 1).
+    """Draw one Gaussian per landmark: exp(-|c - c_m|^2 / (2 sigma^2)) at every pixel c, peak 1 (Eq. 1).
 
     Args:
-        points: centres (..., M, 2) in heatmap pixels, order (x, y), fractions included. They may lie
-            outside the map. A landmark with a NaN or infinite coordinate is missing: its map is zero
-            everywhere.
+        points: centres (..., M, 2) in heatmap pixels, order (x, y), fractions included. They may lie outside the map.
+            A landmark with a NaN or infinite coordinate is missing: its map is zero everywhere.
         size: (height, width) of the maps in pixels.
-        sigma: standard deviation in heatmap pixels; the paper's 3 belongs to 128 x 128 maps, scale it with
-            them.
-        rounded: move the centre to the nearest pixel first (halves go up): conventional heatmap regression.
+        sigma: standard deviation in heatmap pixels. The paper uses 3 for maps of 128 x 128; scale it with the maps.
+        rounded: move the centre to the nearest pixel first (halves go up), as in conventional heatmap regression.
 
     Returns:
         Maps (..., H, W, M), float32 (float64 for float64 points).
@@ -30,9 +28,9 @@ def encode(points: Points, *, size: Size, sigma: float = 3.0, rounded: bool = Fa
     """
     height, width = size
     if height < 1 or width < 1:
-        raise InputError(f"heatmap.encode: size {size} must be at least (1, 1), (height, width) in pixels")
+        raise InputError(f"heatmap.encode: size is {size}, expected (height, width) of at least (1, 1) pixels")
     if not sigma > 0:
-        raise InputError(f"heatmap.encode: sigma {sigma} must be positive, in heatmap pixels")
+        raise InputError(f"heatmap.encode: sigma is {sigma}, expected a positive number of heatmap pixels")
     return _encode(points, height=height, width=width, sigma=float(sigma), rounded=rounded)
 
 
@@ -43,7 +41,7 @@ def _encode(points: Points, *, height: int, width: int, sigma: float, rounded: b
     centres = jnp.where(present[..., None], points, 0)
     if rounded:
         centres = jnp.floor(centres + 0.5)
-    # The Gaussian is a product of one over x and one over y: H + W exponentials a landmark instead of H * W.
+    # The Gaussian is a product of a profile over x and one over y: H + W exponentials per landmark instead of H * W.
     over_y = _profile(centres[..., 1], height, sigma) * present[..., None, :]
     over_x = _profile(centres[..., 0], width, sigma)
     return over_y[..., :, None, :] * over_x[..., None, :, :]

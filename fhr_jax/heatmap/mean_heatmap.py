@@ -1,4 +1,4 @@
-"""The mean of many heatmaps about their landmarks, finer than their pixels (Fig. 4)."""
+"""The mean of many heatmaps about their landmarks, on a grid finer than their pixels (Fig. 4)."""
 
 from functools import partial
 from typing import NamedTuple
@@ -13,13 +13,13 @@ from fhr_jax.types import Points
 
 
 class MeanHeatmap(NamedTuple):
-    """Sums over heatmaps, by place relative to a centre; several of them add up.
+    """Sums over heatmaps by position relative to a centre; sums over several sets of maps can be merged.
 
-    Cell (i, j) covers 1 / per_pixel pixels along each axis; the middle one lies about the centre.
+    Cell (i, j) covers 1 / per_pixel pixels along each axis; the centre lies in the middle cell.
 
     Attributes:
         total: sum of the values that fell into each cell (K, K), rows (y) before columns (x).
-        number: how many they were (K, K).
+        number: number of those values (K, K).
     """
 
     total: Float[Array, "k k"]
@@ -27,42 +27,45 @@ class MeanHeatmap(NamedTuple):
 
     @property
     def mean(self) -> Float[Array, "k k"]:
-        """Mean value of each cell, NaN where nothing fell into it."""
+        """Mean value of each cell (K, K), NaN for an empty cell."""
         return self.total / self.number
 
-    def plus(self, other: "MeanHeatmap") -> "MeanHeatmap":
-        """Of both sets of maps."""
+    def merge(self, other: "MeanHeatmap") -> "MeanHeatmap":
+        """The sums over both sets of maps."""
         return MeanHeatmap(self.total + other.total, self.number + other.number)
 
 
 def mean_heatmap(
     heatmaps: Float[Array, "n h w m"], centres: Points, *, radius: int = 6, per_pixel: int = 4
 ) -> MeanHeatmap:
-    """Lay all maps over each other with `centres` at one place, at the accuracy of a fraction of a pixel.
+    """Average all maps with their `centres` aligned, to a fraction of a pixel.
 
-    Every pixel of every map is a sample of what the map shows at (x, y) - centre. Centres have all fractions, so the
-    samples together lie far denser than pixels, and are averaged in fine cells. Nothing is interpolated, which would
-    widen the peak: a mean of maps that are Gaussians about the centres is that Gaussian, but for the width of a cell.
+    Every pixel of every map is a sample at the position (x, y) - centre. Centres have all fractions, so the samples lie
+    far denser than pixels, and they are averaged in fine cells. Nothing is interpolated, because interpolation would
+    widen the peak: the mean of maps that are Gaussians about the centres is that Gaussian, up to the width of a cell.
 
     Args:
-        heatmaps: one map a landmark.
-        centres: (N, M, 2) in heatmap pixels, order (x, y); a landmark that is not finite is left out.
-        radius: how far the average reaches from the centre, in pixels.
-        per_pixel: cells to a pixel and axis; K = 2 radius per_pixel + 1.
+        heatmaps: (N, H, W, M), one map per landmark.
+        centres: (N, M, 2) in heatmap pixels, order (x, y); landmarks that are not finite are skipped.
+        radius: largest distance from the centre that is averaged, in pixels.
+        per_pixel: cells per pixel along each axis; K = 2 radius per_pixel + 1.
+
+    Returns:
+        Sums and numbers of samples, (K, K) each.
 
     Raises:
-        InputError: `radius` or `per_pixel` is below 1, or there are other centres than maps.
+        InputError: `radius` or `per_pixel` is below 1, or `centres` does not fit `heatmaps`.
     """
     if radius < 1 or per_pixel < 1:
-        raise InputError(f"heatmap.average: radius {radius} and per_pixel {per_pixel}, expected at least 1")
+        raise InputError(f"heatmap.mean_heatmap: radius {radius} and per_pixel {per_pixel}, expected at least 1")
     expected = (heatmaps.shape[0], heatmaps.shape[-1], 2)
     if centres.shape != expected:
-        raise InputError(f"heatmap.average: centres of shape {centres.shape}, expected {expected}")
-    return _average(heatmaps, centres, radius=radius, per_pixel=per_pixel)
+        raise InputError(f"heatmap.mean_heatmap: centres are {centres.shape}, expected {expected}")
+    return _mean_heatmap(heatmaps, centres, radius=radius, per_pixel=per_pixel)
 
 
 @partial(jax.jit, static_argnames=("radius", "per_pixel"))
-def _average(heatmaps: Array, centres: Array, *, radius: int, per_pixel: int) -> MeanHeatmap:
+def _mean_heatmap(heatmaps: Array, centres: Array, *, radius: int, per_pixel: int) -> MeanHeatmap:
     known = jnp.isfinite(centres).all(axis=-1)
     centres = jnp.where(known[..., None], centres, 0)
     nearest = jnp.floor(centres + 0.5).astype(jnp.int32)
@@ -76,7 +79,7 @@ def _average(heatmaps: Array, centres: Array, *, radius: int, per_pixel: int) ->
 
     x, y = cell(0)[..., None, :], cell(1)[..., :, None]
     inside = window.inside & known[..., None, None] & (x >= 0) & (x < cells) & (y >= 0) & (y < cells)
-    place = jnp.where(inside, y * cells + x, cells * cells).ravel()  # one cell beyond the last for what is outside
+    index = jnp.where(inside, y * cells + x, cells * cells).ravel()  # an extra last cell takes what is outside
     empty = jnp.zeros(cells * cells + 1, window.values.dtype)
-    total, number = (empty.at[place].add(part.ravel()) for part in (window.values, inside.astype(empty.dtype)))
+    total, number = (empty.at[index].add(part.ravel()) for part in (window.values, inside.astype(empty.dtype)))
     return MeanHeatmap(*(part[:-1].reshape(cells, cells) for part in (total, number)))

@@ -1,7 +1,6 @@
 """Where the maximum of a heatmap is, and the small window around it.
 
-Maps come as (B, H, W, M) here; everything of one landmark comes out as (B, M). Only `find` reads whole maps,
-and it reads them once.
+Maps are (B, H, W, M) here, and results per landmark are (B, M). Only `find` reads whole maps, and it reads them once.
 """
 
 from typing import NamedTuple
@@ -19,8 +18,7 @@ class Peak(NamedTuple):
     Attributes:
         x: column (B, M).
         y: row (B, M).
-        value: the map's value there (B, M), exactly as it is in the map (NaN if the whole map is NaN or
-            -inf).
+        value: the value of the map there (B, M), unchanged: NaN or -inf if the map holds nothing higher.
     """
 
     x: Int[Array, "b m"]
@@ -33,7 +31,7 @@ class PeakWindow(NamedTuple):
 
     Attributes:
         values: (B, M, 2r+1, 2r+1), rows (y) before columns (x), the peak in the middle.
-        inside: which of them lie in the map.
+        inside: (B, M, 2r+1, 2r+1), which of them lie in the map.
     """
 
     values: Float[Array, "b m k k"]
@@ -41,28 +39,28 @@ class PeakWindow(NamedTuple):
 
 
 def find(maps: Maps) -> Peak:
-    """The same pixel as an argmax over the flattened map, ties included.
+    """The pixel that an argmax over the flattened maps (B, H, W, M) would find, ties included.
 
-    XLA's argmax is a scalar loop on CPUs, tens of times slower than a maximum. So: the maximum of every row
-    (one vectorised pass over memory), the first row that attains the highest, the first column in that row.
-    A maximum hands NaN on, and replacing them first would double the pass; so only maps that have some pay.
+    XLA's argmax is a scalar loop on CPUs, tens of times slower than a maximum. So this takes the maximum of every row
+    (one vectorised pass over memory), then the first row that has the highest maximum, then the first column of that
+    row with it. A maximum propagates NaN. Replacing NaN first would double the time, so only maps with NaN do it.
     """
     fixed = lax.stop_gradient(maps)  # an index has no gradient
     rows = fixed.max(axis=2)
-    rows = lax.cond(jnp.isnan(rows).any(), lambda: _ordered(fixed).max(axis=2), lambda: rows)
+    rows = lax.cond(jnp.isnan(rows).any(), lambda: _nan_to_minus_inf(fixed).max(axis=2), lambda: rows)
     y = _first_of_maximum(rows)
     row = jnp.take_along_axis(maps, y[:, None, None, :], axis=1, mode="promise_in_bounds")[:, 0]
-    x = _first_of_maximum(_ordered(lax.stop_gradient(row)))
+    x = _first_of_maximum(_nan_to_minus_inf(lax.stop_gradient(row)))
     value = jnp.take_along_axis(row, x[:, None, :], axis=1, mode="promise_in_bounds")[:, 0]
     return Peak(x=x, y=y, value=value)
 
 
 def window(maps: Maps, peak: Peak, radius: int) -> PeakWindow:
-    """Gather the values within `radius` pixels of the peak along both axes."""
+    """Gather the values of maps (B, H, W, M) within `radius` pixels of the peaks along both axes."""
     batch, height, width, landmarks = maps.shape
-    reach = jnp.arange(-radius, radius + 1)
-    y = peak.y[..., None] + reach.reshape(1, 1, -1)
-    x = peak.x[..., None] + reach.reshape(1, 1, -1)
+    steps = jnp.arange(-radius, radius + 1)
+    y = peak.y[..., None] + steps.reshape(1, 1, -1)
+    x = peak.x[..., None] + steps.reshape(1, 1, -1)
     inside = ((y >= 0) & (y < height))[..., :, None] & ((x >= 0) & (x < width))[..., None, :]
     flat = jnp.clip(y, 0, height - 1)[..., :, None] * width + jnp.clip(x, 0, width - 1)[..., None, :]
     flat = jnp.moveaxis(flat.reshape(batch, landmarks, -1), 1, 2)
@@ -72,7 +70,7 @@ def window(maps: Maps, peak: Peak, radius: int) -> PeakWindow:
     return PeakWindow(values=jnp.where(inside, values, 0), inside=inside)
 
 
-def _ordered(values: Array) -> Array:
+def _nan_to_minus_inf(values: Array) -> Array:
     return jnp.where(jnp.isnan(values), -jnp.inf, values)
 
 

@@ -1,4 +1,4 @@
-"""What a heatmap says of its own certainty: the height and the spread of its peak."""
+"""How certain a heatmap is: the height of its peak and the covariance of its values around it."""
 
 import math
 from functools import partial
@@ -12,19 +12,19 @@ from jaxtyping import Array, Float
 from fhr_jax.heatmap import decoding, log_ratios, neighbours, peak
 from fhr_jax.types import Heatmaps
 
-PIXEL = 1 / 12  # variance of the uniform distribution over one pixel
+PIXEL_VARIANCE = 1 / 12
+"""Variance of the uniform distribution over one pixel."""
 
 
 class Confidence(NamedTuple):
-    """Certainty of each landmark, as the map shows it.
+    """Height and covariance of the peak of each landmark's map.
 
     Attributes:
-        peak: the map's highest value (..., M); of logits that of their softmax, in units of the peak of a Gaussian of
-            unit mass. 1 for a map that `encode` drew and for its logarithm (with logits twice that where the border
-            cuts it in half), 0 if the map has no finite value.
-        covariance: spread of the peak (..., M, 2, 2) in square pixels, order (x, y), positive definite;
-            close to sigma^2 times the identity for a map that `encode` drew (up to a third less where the
-            border cuts it).
+        peak: the highest value of the map (..., M). Of logits it is the highest value of their softmax, in units of the
+            peak of a Gaussian of unit mass. 1 for a map that `encode` drew and for its logarithm (with logits twice
+            that where the border cuts the Gaussian in half); 0 if the map has no finite value.
+        covariance: covariance of the peak (..., M, 2, 2) in square pixels, order (x, y), positive definite. Close to
+            sigma^2 times the identity for a map that `encode` drew, and up to a third less where the border cuts it.
     """
 
     peak: Float[Array, "*batch m"]
@@ -34,15 +34,15 @@ class Confidence(NamedTuple):
 def confidence(heatmaps: Heatmaps, *, sigma: float = 3.0, logits: bool = False) -> Confidence:
     """Height and covariance of the peak of every map (..., H, W, M).
 
-    The covariance holds the second moments of the positive values about the decoded point, in a window of
-    radius 3 sigma; it grows when the net smears a landmark over several places, along the direction of the
-    smear.
+    The covariance holds the second moments of the positive values about the decoded point, in a window of radius
+    3 sigma. It grows, along the direction of the smear, where the net smears a landmark over several places.
 
-    Neither is an error in pixels: the covariance is that of the map, which a perfect net keeps at sigma^2 however
-    exact it is. Use both to rank landmarks and to weigh them against each other; `calibrate` makes the covariance of
-    the error of it, by numbers that `fhr_jax.calibrate` fits on held-out faces.
+    Neither result is an error in pixels: a perfect net keeps the covariance of the map at sigma^2 however exact it is.
+    Use both to rank landmarks and to weigh them against each other. `error_covariance` computes the covariance of the
+    error from it, with numbers that `fhr_jax.calibrate` fits on held-out faces.
 
-    Always finite. Without a positive peak the window counts as uniform: the widest spread that it can show.
+    The result is always finite. Without a positive peak the window counts as uniform, which gives the largest
+    covariance that the window can show.
 
     Args:
         heatmaps: (..., H, W, M), any float type.
@@ -52,7 +52,7 @@ def confidence(heatmaps: Heatmaps, *, sigma: float = 3.0, logits: bool = False) 
     Raises:
         InputError: `sigma` not positive, maps with fewer than three axes or without pixels.
     """
-    decoding.check(heatmaps, sigma, "confidence")
+    decoding.check_heatmaps(heatmaps, sigma, "confidence")
     return _confidence(heatmaps, sigma=float(sigma), logits=logits)
 
 
@@ -61,18 +61,18 @@ def _confidence(heatmaps: Heatmaps, *, sigma: float, logits: bool) -> Confidence
     maps = decoding.as_batch(heatmaps)
     radius = math.ceil(3 * sigma)
     top = peak.find(maps)
-    window = log_ratios.of(peak.window(maps, top, radius), logits=logits)
-    centre = jnp.clip(neighbours.two_sided(neighbours.sides(window), sigma), -0.5, 0.5)[..., None, None]
+    window = log_ratios.from_window(peak.window(maps, top, radius), logits=logits)
+    centre = jnp.clip(neighbours.two_sided(neighbours.neighbour_log_ratios(window), sigma), -0.5, 0.5)[..., None, None]
 
-    positive = jnp.maximum(window.share, 0)
-    peaked = positive.sum(axis=(-2, -1), keepdims=True) > 0
-    weights = jnp.where(peaked, positive, window.inside.astype(maps.dtype))
+    positive = jnp.maximum(window.ratios, 0)
+    has_peak = positive.sum(axis=(-2, -1), keepdims=True) > 0
+    weights = jnp.where(has_peak, positive, window.inside.astype(maps.dtype))
     weights = weights / weights.sum(axis=(-2, -1), keepdims=True)
-    reach = jnp.arange(-radius, radius + 1, dtype=maps.dtype)
-    u, v = reach.reshape(1, 1, 1, -1) - centre[:, :, 0], reach.reshape(1, 1, -1, 1) - centre[:, :, 1]
+    steps = jnp.arange(-radius, radius + 1, dtype=maps.dtype)
+    u, v = steps.reshape(1, 1, 1, -1) - centre[:, :, 0], steps.reshape(1, 1, -1, 1) - centre[:, :, 1]
     xx, xy, yy = ((weights * product).sum(axis=(-2, -1)) for product in (u * u, u * v, v * v))
-    # Each pixel stands for a unit square, whose own spread keeps the matrix positive definite.
-    xx, yy = xx + PIXEL, yy + PIXEL
+    # Each pixel stands for a unit square, whose own variance keeps the matrix positive definite.
+    xx, yy = xx + PIXEL_VARIANCE, yy + PIXEL_VARIANCE
     rows = jnp.stack([jnp.stack([xx, xy], axis=-1), jnp.stack([xy, yy], axis=-1)], axis=-2)
     rows = rows * _correction(sigma, radius)
 
@@ -92,7 +92,7 @@ def _softmax_peak(maps: peak.Maps, highest: Float[Array, "b m"], sigma: float) -
 
 
 def _correction(sigma: float, radius: int) -> float:
-    """What makes the result sigma^2 for a Gaussian on a pixel: the window cuts tails, pixels add theirs."""
+    """The factor that makes the variance of a Gaussian centred on a pixel sigma^2: the window cuts off its tails."""
     steps = np.arange(-radius, radius + 1)
     mass = np.exp(-(steps**2) / (2 * sigma**2))
-    return float(sigma**2 / ((mass * steps**2).sum() / mass.sum() + PIXEL))
+    return float(sigma**2 / ((mass * steps**2).sum() / mass.sum() + PIXEL_VARIANCE))

@@ -1,10 +1,16 @@
-"""How accurate and how steady landmarks are, as the papers of this field measure it.
+"""Accuracy and steadiness of landmarks, as the papers of this field measure them.
 
-`points`: errors of single images. `summary`: what a table says of many images. `paired`: how sure a difference is.
-`motion`: how a track moves beside the truth. `delay`: by how many frames it lags. `videos`: tables of many videos.
+* `points`: errors of single images.
+* `summary`: tables over many images.
+* `bootstrap`: confidence intervals of means.
+* `motion`: the motion of a track compared with the true motion.
+* `delay`: the number of frames by which a track lags.
+* `videos`: tables over many videos.
+* `eyelid_lip_opening`: the openings of eyelids and lips.
 
-Functions take JAX or NumPy arrays in any pixel unit and return JAX arrays. A number that nothing defines (no
-image, no valid pair of frames) is NaN; standing still is no such case.
+Functions take JAX or NumPy arrays in any pixel unit. All but those of `bootstrap`, `videos` and `eyelid_lip_opening`
+return JAX arrays. A number that is not defined (no image, no valid pair of frames) is NaN; for a face that stands still
+all numbers are defined.
 """
 
 from fhr_jax.metrics.bootstrap import Interval, bootstrap
@@ -12,7 +18,7 @@ from fhr_jax.metrics.delay import delay
 from fhr_jax.metrics.motion import Evaluation, MotionScore, evaluation, motion, stability
 from fhr_jax.metrics.points import interocular, nrmse, point_errors, select_seven
 from fhr_jax.metrics.summary import Ced, ScaleTable, auc, ced, failure_rate, scale_groups, scale_table
-from fhr_jax.metrics.videos import VideoScore, VideosSummary, over_videos, score_video
+from fhr_jax.metrics.videos import VideoScore, VideosSummary, score_video, summarize_videos
 
 __all__ = [
     "Ced",
@@ -31,11 +37,11 @@ __all__ = [
     "interocular",
     "motion",
     "nrmse",
-    "over_videos",
     "point_errors",
     "scale_groups",
     "scale_table",
     "score_video",
     "select_seven",
     "stability",
+    "summarize_videos",
 ]

@@ -1,57 +1,64 @@
-"""How sure the mean of some values is, such as the differences of two methods on the same images."""
+"""Confidence intervals of a mean, such as that of the differences of two methods on the same images."""
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
+import scipy.stats
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fhr_jax.errors import InputError
 
-AT_ONCE = 64
-"""Samples that are drawn at a time, so that memory does not grow with their number."""
+_BATCH = 64
+"""Resamples that SciPy draws at a time, so that memory does not grow with their number."""
 
 
 class Interval(NamedTuple):
-    """A mean, and between which values it lies with some confidence, in the unit of the values."""
+    """A mean and the bounds of its confidence interval, in the unit of the values."""
 
-    mean: Float[Array, ""]
-    low: Float[Array, ""]
-    high: Float[Array, ""]
+    mean: float
+    low: float
+    high: float
 
 
 def bootstrap(
     key: PRNGKeyArray, values: Float[Array | np.ndarray, " n"], *, samples: int = 2000, level: float = 0.95
 ) -> Interval:
-    """Percentile bootstrap of the mean: over sets of n values, drawn with repetition from the n that there are.
+    """Percentile bootstrap of the mean, by `scipy.stats.bootstrap`.
 
-    For two methods give the differences of their errors, image by image: that the images are of different difficulty
-    then does not matter, and a gain is real, as far as the choice of images goes, where the interval leaves out 0.
+    To compare two methods, give the differences of their errors image by image. Then it does not matter that some
+    images are more difficult than others. If the interval does not contain 0, the gain does not depend on the choice of
+    images.
 
     Args:
-        key: random.
-        values: one an image, video or whatever was drawn independently; frames of one video were not.
-        samples: how many sets are drawn.
-        level: share of the sets whose mean lies in the interval.
+        key: of the random resamples.
+        values: (N,), one per independent draw: an image or a video, but not a frame of a video.
+        samples: number of resamples.
+        level: confidence level of the interval.
 
     Raises:
-        InputError: no values, one that is not finite, or a level outside (0, 1).
+        InputError: there are no values, one is not finite, `samples` is below 1, or `level` is outside (0, 1).
     """
-    values = jnp.asarray(values)
+    values = np.asarray(values, np.float64)
     if not len(values) or samples < 1 or not 0 < level < 1:
-        raise InputError(f"metrics.bootstrap: {len(values)} values, {samples} samples, level {level}")
-    if not jnp.isfinite(values).all():
+        raise InputError(
+            f"metrics.bootstrap: got {len(values)} values, samples={samples} and level={level}, "
+            "expected at least one value, one sample and a level between 0 and 1"
+        )
+    if not np.isfinite(values).all():
         raise InputError("metrics.bootstrap: a value is not finite")
-    means = _means(key, values, samples)
-    low, high = jnp.quantile(means, jnp.array([(1 - level) / 2, (1 + level) / 2]))
-    return Interval(mean=values.mean(), low=low, high=high)
-
-
-@partial(jax.jit, static_argnames="samples")
-def _means(key: PRNGKeyArray, values: Float[Array, " n"], samples: int) -> Float[Array, " samples"]:
-    def one(key: PRNGKeyArray) -> Array:
-        return values[jax.random.randint(key, values.shape, 0, len(values))].mean()
-
-    return jax.lax.map(one, jax.random.split(key, samples), batch_size=AT_ONCE)
+    mean = float(values.mean())
+    if len(values) == 1:  # SciPy expects two; every resample of one value is that value
+        return Interval(mean, mean, mean)
+    generator = np.random.default_rng(np.asarray(jax.random.key_data(key)))
+    found = scipy.stats.bootstrap(
+        (values,),
+        np.mean,
+        n_resamples=samples,
+        confidence_level=level,
+        method="percentile",
+        batch=_BATCH,
+        rng=generator,
+    )
+    low, high = found.confidence_interval
+    return Interval(mean, float(low), float(high))

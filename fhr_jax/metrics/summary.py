@@ -1,6 +1,6 @@
-"""What a table says of the errors of many images. Errors are in percent, one an image, as `nrmse` gives them.
+"""Tables over many images. Errors are in percent, one per image, as `nrmse` gives them.
 
-An image whose error is NaN has no prediction: it counts as the worst, never as absent.
+An image with the error NaN has no prediction. It is not left out: it counts as an infinite error.
 """
 
 from typing import NamedTuple
@@ -17,7 +17,7 @@ Errors = Float[Array | np.ndarray, " n"]
 
 
 def auc(errors: Errors, *, limit: float = 8.0) -> Float[Array, ""]:
-    """Area under the cumulative error curve up to `limit`, divided by `limit`, in percent.
+    """Area under the cumulative error curve of errors (N,) up to `limit`, divided by `limit`, in percent.
 
     The curve is a step function, so its area is exact: an image of error e adds max(0, limit - e).
     """
@@ -25,7 +25,7 @@ def auc(errors: Errors, *, limit: float = 8.0) -> Float[Array, ""]:
 
 
 def failure_rate(errors: Errors, *, limit: float = 8.0) -> Float[Array, ""]:
-    """Share of the images whose error is above `limit`, in percent."""
+    """Percentage of the images with an error above `limit`, from errors (N,)."""
     return 100 * (_worst_if_missing(errors) > limit).mean()
 
 
@@ -33,8 +33,8 @@ class Ced(NamedTuple):
     """Cumulative error distribution: a step function that rises to `share[i]` at `error[i]`.
 
     Attributes:
-        error: errors in ascending order (n,); images without a prediction come last, as infinity.
-        share: percent of the images whose error is at most `error[i]` (n,).
+        error: errors in ascending order (N,); images without a prediction come last, as infinity.
+        share: percentage of the images whose error is at most `error[i]` (N,).
     """
 
     error: Float[Array, " n"]
@@ -42,20 +42,20 @@ class Ced(NamedTuple):
 
 
 def ced(errors: Errors) -> Ced:
-    """The cumulative error curve of the errors, exact at every image."""
+    """The cumulative error curve of errors (N,), exact at every image."""
     ordered = jnp.sort(_worst_if_missing(errors))
     rank = jnp.searchsorted(ordered, ordered, side="right")
     return Ced(error=ordered, share=100 * rank / max(ordered.shape[0], 1))
 
 
 class ScaleTable(NamedTuple):
-    """Mean point distance by size of the face (Table 2), groups from small to large.
+    """Mean point distance by size of the face (Table 2), in G groups from small to large.
 
     Attributes:
-        edges: inter-ocular distances in pixels that bound the groups (groups + 1,).
-        error: mean distance of a point to the truth in pixels, a group (groups,).
-        images: number of images in each group (groups,).
-        size: mean inter-ocular distance in pixels, a group (groups,).
+        edges: inter-ocular distances in pixels between the groups (G + 1,).
+        error: mean distance of a point to the truth in pixels, per group (G,).
+        images: number of images per group (G,).
+        size: mean inter-ocular distance in pixels, per group (G,).
     """
 
     edges: Float[Array, " edges"]
@@ -67,17 +67,17 @@ class ScaleTable(NamedTuple):
 def scale_groups(
     truth: Float[Array | np.ndarray, "n m 2"], *, groups: int = 5, markup: Markup = FACE68
 ) -> Int[Array, " n"]:
-    """The group of every image, 0 for the smallest faces: equal groups by inter-ocular distance of the truth.
+    """The group (N,) of every image, 0 for the smallest faces, from true landmarks (N, M, 2).
 
-    Of n images in order of size, group g holds those from g n / groups to (g + 1) n / groups, rounded down, so that
-    sizes of groups differ by at most one.
+    Groups are equal in number, by the true inter-ocular distance. Of n images in order of size, group g holds those
+    from g n / groups to (g + 1) n / groups, rounded down, so the numbers differ by at most one.
 
     Raises:
         InputError: fewer images than groups.
     """
     images = len(truth)
     if not 1 <= groups <= images:
-        raise InputError(f"metrics.scale_groups: {groups} groups need at least as many images, found {images}")
+        raise InputError(f"metrics.scale_groups: {groups} groups need at least as many images, got {images}")
     rank = jnp.argsort(jnp.argsort(interocular(truth, markup=markup)))
     starts = jnp.array([g * images // groups for g in range(groups)])
     return jnp.searchsorted(starts, rank, side="right") - 1
@@ -90,9 +90,15 @@ def scale_table(
     groups: int = 5,
     markup: Markup = FACE68,
 ) -> ScaleTable:
-    """Sort the images by inter-ocular distance of the truth, cut them into equal groups, average each.
+    """Sort the images by true inter-ocular distance, divide them into equal groups and average each.
 
-    An inner edge lies half way between the images on its two sides; see `scale_groups`.
+    An edge between two groups lies half way between the images on its two sides; see `scale_groups`.
+
+    Args:
+        predictions: (N, M, 2) in pixels.
+        truth: true landmarks (N, M, 2).
+        groups: number of groups G.
+        markup: names the eye corners.
 
     Raises:
         InputError: fewer images than groups.

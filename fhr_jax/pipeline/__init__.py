@@ -1,18 +1,28 @@
-"""The whole path, one line an arrow: image -> box -> crop -> heatmaps -> landmarks -> stabilized landmarks.
+"""The whole path: image -> box -> crop -> heatmaps -> landmarks -> stabilized landmarks.
 
-`predict` is the network with its decoder, `align_image` places it on one face of an image, `align_video` follows a
-face through frames, one at a time.
+`predict` runs the network and its decoder on crops, `align_image` finds the landmarks of one face in an image, and
+`align_video` follows a face through the frames of a video, one at a time.
 """
 
 from fhr_jax.geometry import CROP_SCALE, box_of
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
-from fhr_jax.pipeline.inference import BATCH, CALIBRATED, MARKUPS, Prediction, heatmaps, predict, predict_all
+from fhr_jax.pipeline.inference import (
+    BATCH,
+    CALIBRATED_DECODER,
+    MARKUPS,
+    Prediction,
+    heatmap_batches,
+    heatmaps,
+    is_calibrated,
+    predict,
+    predict_all,
+)
 from fhr_jax.pipeline.tracking import MAX_GROWTH, MIN_CONFIDENCE, Face, align_image, align_video
 from fhr_jax.types import Box
 
 __all__ = [
     "BATCH",
-    "CALIBRATED",
+    "CALIBRATED_DECODER",
     "CROP_SCALE",
     "MARKUPS",
     "MAX_GROWTH",
@@ -24,7 +34,9 @@ __all__ = [
     "align_image",
     "align_video",
     "box_of",
+    "heatmap_batches",
     "heatmaps",
+    "is_calibrated",
     "predict",
     "predict_all",
     "region_from_landmarks",

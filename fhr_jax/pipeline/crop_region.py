@@ -1,4 +1,4 @@
-"""Which square of an image to look at, given where the landmarks are."""
+"""The square of an image that is cropped for the network, computed from landmarks."""
 
 from functools import partial
 from typing import NamedTuple
@@ -14,32 +14,42 @@ from fhr_jax.markup import FACE68
 
 
 class CropRegion(NamedTuple):
-    """What a crop covers: its centre (x, y) and its side, in image pixels."""
+    """A square region of an image.
+
+    Attributes:
+        centre: (2,), order (x, y), in image pixels.
+        side: in image pixels.
+    """
 
     centre: Float[np.ndarray, "2"]
     side: float
 
 
-def region_from_landmarks(points: np.ndarray) -> CropRegion:
-    """Where to look next, given where the landmarks are."""
+def region_from_landmarks(points: Float[np.ndarray, "m 2"]) -> CropRegion:
+    """The region to crop, given the landmarks (M, 2) of the face in image pixels.
+
+    With 68 landmarks it ignores the contour of the face except for the position across; with any other number it is
+    `geometry.landmark_square`.
+    """
     centre, side = _face_square(points) if len(points) == FACE68.size else _landmark_square(points)
     return CropRegion(np.asarray(centre), float(side))
 
 
 @jax.jit
 def _face_square(points: Float[Array, "68 2"]) -> tuple[Array, Array]:
-    """The crop square of 68 landmarks, its size and height from brows, eyes, nose and mouth alone.
+    """Centre and side of the crop of 68 landmarks, size and height computed from brows, eyes, nose and mouth only.
 
-    A chin that slips to the collar would otherwise pull the crop down with it, frame after frame. On real faces the
-    numbers (medians of 300W) give the landmark square to 8 % of its side and 2 % of its place.
+    If a chin that slips to the collar counted, it would pull the crop down a little further in every frame. The
+    constants are medians over the faces of 300W. On real faces they give the landmark square to 8 % of its side and
+    2 % of its position.
     """
     inner, eyes, mouth = points[17:], points[36:48].mean(axis=0), points[48:].mean(axis=0)
     middle = inner.mean(axis=0)
-    spread = jnp.sqrt(((inner - middle[None]) ** 2).sum(axis=-1).mean())
+    radius = jnp.sqrt(((inner - middle[None]) ** 2).sum(axis=-1).mean())
     down = (mouth - eyes) / jnp.maximum(jnp.linalg.norm(mouth - eyes), 1e-6)
     centre, _ = geometry.landmark_square(points)
-    lower = ((middle - centre) * down).sum() + 0.30 * spread
-    return centre + lower * down, CROP_SCALE * 3.285 * spread
+    shift = ((middle - centre) * down).sum() + 0.30 * radius
+    return centre + shift * down, CROP_SCALE * 3.285 * radius
 
 
 _landmark_square = jax.jit(partial(geometry.landmark_square, scale=CROP_SCALE))

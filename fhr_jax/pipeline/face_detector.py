@@ -1,4 +1,4 @@
-"""Where faces are, roughly: the Viola-Jones cascades that come with OpenCV. The net does the rest."""
+"""A rough face detector: the Viola-Jones cascades that come with OpenCV."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,21 +9,21 @@ from jaxtyping import Float, UInt8
 from fhr_jax.errors import InputError
 
 LONGEST_SIDE = 640
-"""Images are shrunk to this before the search; faces smaller than a twelfth of the shorter side are not found."""
+"""Larger images are shrunk to this before the search. Faces below a twelfth of the shorter side are not found."""
 
 _CASCADES = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_default.xml")
 
 Detector = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "n 4"]]
-"""Takes an RGB image to landmark boxes (x, y, width, height), the largest first."""
+"""Maps an RGB image (H, W, 3) to boxes of landmarks (N, 4), each (x, y, width, height), the largest first."""
 
 
 def cascade() -> Detector:
     """A detector of upright frontal faces.
 
-    The second cascade, which finds more and errs more, is asked where the first finds nothing.
+    It applies the second cascade, which finds more faces and makes more mistakes, only if the first finds nothing.
 
     Raises:
-        InputError: OpenCV is missing, or is version 5, which has no cascades.
+        InputError: OpenCV is missing, or it is version 5, which has no cascades.
     """
     try:
         import cv2
@@ -52,10 +52,10 @@ def cascade() -> Detector:
 
 
 def _landmark_boxes(squares: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
-    """Squares of the cascade to boxes of the landmarks, which lie lower: brows to chin instead of hair to chin.
+    """Convert squares of the cascade, from hair to chin, to boxes of the landmarks, from brows to chin.
 
-    Medians over photographs with landmarks and over clips: the box's longer side is 0.87 of the square's, its
-    centre lies in the middle across and at 0.66 down.
+    The constants are medians over photographs with landmarks and over clips: the longer side of the landmarks' box is
+    0.87 of the square's side, and its centre lies in the middle across and at 0.66 of the square's height.
     """
     x, y, side = squares[:, 0], squares[:, 1], squares[:, 2]
     return np.stack([x + 0.065 * side, y + 0.225 * side, 0.87 * side, 0.87 * side], axis=-1)

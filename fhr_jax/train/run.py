@@ -158,7 +158,7 @@ def run(
         latest.wait_until_finished()
         best.wait_until_finished()
     others = [plan.held_out] if plan.others is None else plan.others()
-    trained = calibrate.calibrated(net(state, plan.config, loss=plan.recipe.loss), others)
+    trained = calibrate.with_calibration(net(state, plan.config, loss=plan.recipe.loss), others)
     if jax.process_index() == 0:
         weights.save(folder / "net.npz", trained)
     return trained

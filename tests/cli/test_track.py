@@ -21,8 +21,8 @@ def clip(path, images):
 
 @pytest.fixture
 def net(tmp_path_factory, monkeypatch):
-    monkeypatch.setattr(pipeline.predicting, "predict", read_pattern)
-    monkeypatch.setattr(pipeline.following, "cascade", lambda: boxes_of(None)[0])
+    monkeypatch.setattr(pipeline.inference, "predict", read_pattern)
+    monkeypatch.setattr(pipeline.tracking, "cascade", lambda: boxes_of(None)[0])
     path = tmp_path_factory.mktemp("net") / "net.npz"
     weights.save(path, random_net())
     return str(path)
@@ -75,7 +75,7 @@ def test_box_of_the_first_frame(tmp_path, net, monkeypatch):
     def never(image):
         raise AssertionError
 
-    monkeypatch.setattr(pipeline.following, "cascade", lambda: never)
+    monkeypatch.setattr(pipeline.tracking, "cascade", lambda: never)
     clip(tmp_path / "a.mp4", faces(3))
     arguments = ["--out", f"{tmp_path}/out", "--net", net, "--box", "44,52,78,82", "--no-stabilize"]
     assert cli.main(["track", f"{tmp_path}/a.mp4", *arguments]) == 0

@@ -74,7 +74,7 @@ def folder(tmp_path):
 
 def _peaks(image):
     """Where the red and the green dot lie."""
-    return heatmap.decode(image[..., :2], sigma=3.0 * 96 / 182, method="parabola")
+    return heatmap.decode(image[..., :2], sigma=3.0 * 96 / 182, decoder="parabola")
 
 
 def test_dots_in_a_photograph_lie_on_their_landmarks(folder):

@@ -37,7 +37,7 @@ def test_held_out_pictures_of_every_size_have_their_landmarks_where_the_face_is(
 def test_reducing_a_picture_moves_landmarks_by_the_half_pixel_rule():
     dot = np.asarray(heatmap.encode(jnp.array([[31.3, 22.8]]), size=(60, 60), sigma=4.0))[..., 0]
     reduced = dot.reshape(20, 3, 20, 3).mean(axis=(1, 3))
-    found = heatmap.decode(jnp.asarray(reduced)[..., None], sigma=4 / 3, method="parabola")
+    found = heatmap.decode(jnp.asarray(reduced)[..., None], sigma=4 / 3, decoder="parabola")
     np.testing.assert_allclose(found, (np.array([[31.3, 22.8]]) + 0.5) / 3 - 0.5, atol=0.02)
 
 

@@ -416,11 +416,11 @@ def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
     net = random_net(loss="cross_entropy")
     weights.save(tmp_path / "net.npz", net)
     module = load("decoders_on_a_net")
-    monkeypatch.setattr(module.heatmap, "METHODS", ("argmax", "least_squares"))
+    monkeypatch.setattr(module.heatmap, "DECODERS", ("argmax", "least_squares"))
     options = {"net": tmp_path / "net.npz", "photographs": contact_faces, "faces": 8}
     summary, pictures = run("decoders_on_a_net", tmp_path / "out", **options)
     rows = summary["nrmse"]
-    expected = evaluate.errors(evaluate.predict_records(net, open_dataset(contact_faces), method="argmax")).mean()
+    expected = evaluate.errors(evaluate.predict_records(net, open_dataset(contact_faces), decoder="argmax")).mean()
     assert rows["argmax"]["photographs"] == pytest.approx(expected, rel=1e-5)
     assert rows["argmax"]["clean"] != rows["least_squares"]["clean"]
     assert pictures == ["decoders_clean.png", "decoders_degraded.png", "decoders_photographs.png"]
@@ -464,7 +464,7 @@ def test_calibrate(tmp_path):
     assert summary["clips"]["loss_ratio"]["mean"] > 0
     before, after = weights.load(tmp_path / "net.npz"), weights.load(tmp_path / "out" / "net.npz")
     assert before.calibration is None
-    np.testing.assert_allclose(after.calibration.level, summary["calibration"]["level"], rtol=1e-5)
+    np.testing.assert_allclose(after.calibration.log_scale, summary["calibration"]["log_scale"], rtol=1e-5)
 
 
 @pytest.mark.slow

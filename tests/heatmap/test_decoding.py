@@ -15,7 +15,7 @@ from fhr_jax.heatmap import peak
 from tests.oracles import heatmap as oracle
 
 EXACT = ("fractional", "two_sided", "parabola", "least_squares")
-GUARDED = tuple(m for m in heatmap.METHODS if m != "unguarded")
+GUARDED = tuple(m for m in heatmap.DECODERS if m != "paper_unclamped")
 SMOOTH = ("fractional", "two_sided", "parabola", "dark", "soft_argmax", "least_squares")
 SIZES = [((128, 128), 3.0), ((64, 64), 8.0), ((17, 40), 1.5), ((17, 40), 0.2), ((2, 2), 3.0), ((9, 2), 0.75)]
 
@@ -44,7 +44,7 @@ def noisy_maps(seed=0, size=(24, 24), sigma=1.5, noise=0.02, landmarks=16):
 
 
 def distance_to_peak(decoded, maps):
-    top = heatmap.decode(maps, method="argmax")
+    top = heatmap.decode(maps, decoder="argmax")
     return np.abs(np.asarray(decoded) - np.asarray(top))
 
 
@@ -91,53 +91,55 @@ def test_encode_has_the_right_gradient():
 def test_exact_decoders_return_every_point(size, sigma):
     points = corners_and_more(size)
     maps = heatmap.encode(jnp.asarray(points), size=size, sigma=sigma)
-    for method in EXACT:
-        decoded = heatmap.decode(maps, sigma=sigma, method=method)
-        np.testing.assert_allclose(decoded, points, atol=1e-3, rtol=0, err_msg=method)
+    for decoder in EXACT:
+        decoded = heatmap.decode(maps, sigma=sigma, decoder=decoder)
+        np.testing.assert_allclose(decoded, points, atol=1e-3, rtol=0, err_msg=decoder)
 
 
 @given(x=st.floats(-0.5, 127.5, width=32), y=st.floats(-0.5, 95.5, width=32), height=st.floats(1e-6, 1e6))
-@pytest.mark.parametrize("method", EXACT)
-def test_exact_decoders_return_any_point_of_any_height(method, x, y, height):
+@pytest.mark.parametrize("decoder", EXACT)
+def test_exact_decoders_return_any_point_of_any_height(decoder, x, y, height):
     maps = height * heatmap.encode(jnp.array([[x, y]], jnp.float32), size=(96, 128))
-    np.testing.assert_allclose(heatmap.decode(maps, method=method)[0], [x, y], atol=1e-3, rtol=0)
+    np.testing.assert_allclose(heatmap.decode(maps, decoder=decoder)[0], [x, y], atol=1e-3, rtol=0)
 
 
-@pytest.mark.parametrize("method", EXACT)
-def test_an_axis_of_one_pixel_is_that_pixel_and_spoils_no_other(method):
+@pytest.mark.parametrize("decoder", EXACT)
+def test_an_axis_of_one_pixel_is_that_pixel_and_spoils_no_other(decoder):
     points = jnp.array([[2.3, 0.0], [5.5, 0.4], [-0.5, -0.2]])
-    decoded = heatmap.decode(heatmap.encode(points, size=(1, 7)), method=method)
+    decoded = heatmap.decode(heatmap.encode(points, size=(1, 7)), decoder=decoder)
     np.testing.assert_allclose(decoded[:, 0], points[:, 0], atol=1e-3)
     np.testing.assert_array_equal(decoded[:, 1], 0)
 
 
 @pytest.mark.parametrize("sigma", [0.75, 3.0])
 @pytest.mark.parametrize(
-    ("method", "inside", "anywhere"),
-    [("argmax", 0.5, 0.5), ("quarter", 0.25, 0.5), ("soft_argmax", 0.02, 0.5), ("dark", 0.02, 1.5)],
+    ("decoder", "inside", "anywhere"),
+    [("argmax", 0.5, 0.5), ("quarter_shift", 0.25, 0.5), ("soft_argmax", 0.02, 0.5), ("dark", 0.02, 1.5)],
 )
-def test_the_others_keep_their_documented_bound(method, inside, anywhere, sigma):
+def test_the_others_keep_their_documented_bound(decoder, inside, anywhere, sigma):
     size = (64, 48)
     points = corners_and_more(size, landmarks=600)
-    decoded = heatmap.decode(heatmap.encode(jnp.asarray(points), size=size, sigma=sigma), sigma=sigma, method=method)
+    decoded = heatmap.decode(heatmap.encode(jnp.asarray(points), size=size, sigma=sigma), sigma=sigma, decoder=decoder)
     errors = np.abs(np.asarray(decoded) - points)
     margin = np.minimum(points, [size[1] - 1, size[0] - 1] - points).min(axis=-1)
-    central = margin > {"argmax": 0, "quarter": 1, "soft_argmax": 2.5 * sigma + 2, "dark": 2.5 * sigma + 4}[method]
+    central = (
+        margin > {"argmax": 0, "quarter_shift": 1, "soft_argmax": 2.5 * sigma + 2, "dark": 2.5 * sigma + 4}[decoder]
+    )
     assert central.sum() > 30
     assert errors[central].max() <= inside + 1e-4
     assert errors.max() <= anywhere + 1e-4
-    if method in ("argmax", "quarter"):
+    if decoder in ("argmax", "quarter_shift"):
         assert errors[central].max() > 0.9 * inside  # the bound is tight, so the fraction is worth decoding
 
 
 # Against the definitions
 
 
-@pytest.mark.parametrize("method", heatmap.METHODS)
-def test_agrees_with_the_definition_on_noisy_maps(method):
+@pytest.mark.parametrize("decoder", heatmap.DECODERS)
+def test_agrees_with_the_definition_on_noisy_maps(decoder):
     sigma, maps = 1.5, noisy_maps()
-    ours = np.asarray(heatmap.decode(jnp.asarray(maps), sigma=sigma, method=method))
-    one = (lambda h, s: oracle.argmax(h)) if method == "argmax" else getattr(oracle, method)
+    ours = np.asarray(heatmap.decode(jnp.asarray(maps), sigma=sigma, decoder=decoder))
+    one = (lambda h, s: oracle.argmax(h)) if decoder == "argmax" else getattr(oracle, decoder)
     theirs = [one(maps[..., m].astype(np.float64), sigma) for m in range(maps.shape[-1])]
     np.testing.assert_allclose(ours, theirs, atol=5e-4, rtol=1e-5)
 
@@ -153,10 +155,10 @@ def test_the_peak_is_the_first_maximum_with_nan_below_everything(h):
 def test_unguarded_is_thrown_far_by_one_bad_pixel_and_negated_at_the_border():
     maps = np.asarray(heatmap.encode(jnp.array([[20.3, 30.0], [63.2, 30.0]]), size=(64, 64))).copy()
     maps[30, 21, 0] = -1e-3
-    thrown, border = heatmap.decode(jnp.asarray(maps), method="unguarded")
+    thrown, border = heatmap.decode(jnp.asarray(maps), decoder="paper_unclamped")
     assert thrown[0] < 20 - 9 * 30
     np.testing.assert_allclose(border, [-63.2, 30.0], atol=1e-3)
-    kept = heatmap.decode(jnp.asarray(maps), method="fractional")
+    kept = heatmap.decode(jnp.asarray(maps), decoder="fractional")
     np.testing.assert_allclose(kept, [[20.3, 30.0], [63.2, 30.0]], atol=1e-3)
 
 
@@ -195,31 +197,31 @@ def hostile_maps():
 
 
 @pytest.mark.parametrize(
-    ("sigma", "method"), [*((3.0, m) for m in GUARDED), (0.3, "fractional"), (0.3, "least_squares")]
+    ("sigma", "decoder"), [*((3.0, m) for m in GUARDED), (0.3, "fractional"), (0.3, "least_squares")]
 )
-def test_hostile_maps_stay_within_a_pixel_of_the_peak(sigma, method):
+def test_hostile_maps_stay_within_a_pixel_of_the_peak(sigma, decoder):
     names, maps = hostile_maps()
-    decoded = heatmap.decode(maps, sigma=sigma, method=method)
+    decoded = heatmap.decode(maps, sigma=sigma, decoder=decoder)
     far = distance_to_peak(decoded, maps)
-    gradient = jax.grad(lambda h: heatmap.decode(h, sigma=sigma, method=method).sum())(maps)
+    gradient = jax.grad(lambda h: heatmap.decode(h, sigma=sigma, decoder=decoder).sum())(maps)
     for m, name in enumerate(names):
         assert np.isfinite(decoded[m]).all(), name
         assert far[m].max() <= 1, name
         assert np.isfinite(gradient[..., m]).all(), name
 
 
-@pytest.mark.parametrize("method", GUARDED[2:])
-def test_without_a_finite_positive_neighbourhood_the_point_is_the_peak(method):
+@pytest.mark.parametrize("decoder", GUARDED[2:])
+def test_without_a_finite_positive_neighbourhood_the_point_is_the_peak(decoder):
     names, maps = hostile_maps()
-    far = distance_to_peak(heatmap.decode(maps, method=method), maps)
+    far = distance_to_peak(heatmap.decode(maps, decoder=decoder), maps)
     for name in ("zeros", "negative", "nan", "inf", "minus inf", "one inf", "peak in minus inf"):
         assert not far[names.index(name)].any(), name
 
 
 @given(arrays(np.float32, (6, 7, 2), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)))
-@pytest.mark.parametrize("method", GUARDED)
-def test_any_map_at_all(method, h):
-    decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, method=method)
+@pytest.mark.parametrize("decoder", GUARDED)
+def test_any_map_at_all(decoder, h):
+    decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder)
     assert np.isfinite(decoded).all()
     assert distance_to_peak(decoded, jnp.asarray(h)).max() <= 1
     spread = heatmap.confidence(jnp.asarray(h), sigma=1.5)
@@ -231,40 +233,40 @@ def test_any_map_at_all(method, h):
 
 
 @given(dx=st.integers(-2, 2), dy=st.integers(-2, 2))
-@pytest.mark.parametrize("method", GUARDED)
-def test_a_shifted_map_gives_a_shifted_point(method, dx, dy):
+@pytest.mark.parametrize("decoder", GUARDED)
+def test_a_shifted_map_gives_a_shifted_point(decoder, dx, dy):
     maps = jnp.asarray(np.pad(noisy_maps(size=(8, 8), noise=0.05), ((8, 8), (8, 8), (0, 0))))
-    plain = heatmap.decode(maps, sigma=1.5, method=method)
-    moved = heatmap.decode(jnp.roll(maps, (dy, dx), (0, 1)), sigma=1.5, method=method)
+    plain = heatmap.decode(maps, sigma=1.5, decoder=decoder)
+    moved = heatmap.decode(jnp.roll(maps, (dy, dx), (0, 1)), sigma=1.5, decoder=decoder)
     np.testing.assert_allclose(moved, plain + jnp.array([[dx, dy]]), atol=1e-4)
 
 
 @pytest.mark.parametrize(
-    "method", ["argmax", "quarter", "two_sided", "parabola", "dark", "soft_argmax", "least_squares"]
+    "decoder", ["argmax", "quarter_shift", "two_sided", "parabola", "dark", "soft_argmax", "least_squares"]
 )
-def test_a_mirrored_map_gives_a_mirrored_point(method):
+def test_a_mirrored_map_gives_a_mirrored_point(decoder):
     maps = jnp.asarray(noisy_maps(noise=0.05))
-    plain = np.array(heatmap.decode(maps, sigma=1.5, method=method))
-    mirrored = heatmap.decode(maps[:, ::-1], sigma=1.5, method=method)
+    plain = np.array(heatmap.decode(maps, sigma=1.5, decoder=decoder))
+    mirrored = heatmap.decode(maps[:, ::-1], sigma=1.5, decoder=decoder)
     # At the border `two_sided` and `parabola` fall back to one side, which is the same side of the mirror image.
     plain[:, 0] = maps.shape[1] - 1 - plain[:, 0]
     np.testing.assert_allclose(mirrored, plain, atol=1e-4)
 
 
-@pytest.mark.parametrize("method", GUARDED)
-def test_a_transposed_map_gives_swapped_coordinates(method):
+@pytest.mark.parametrize("decoder", GUARDED)
+def test_a_transposed_map_gives_swapped_coordinates(decoder):
     maps = jnp.asarray(noisy_maps(noise=0.05))
-    plain = heatmap.decode(maps, sigma=1.5, method=method)
-    swapped = heatmap.decode(jnp.swapaxes(maps, 0, 1), sigma=1.5, method=method)
+    plain = heatmap.decode(maps, sigma=1.5, decoder=decoder)
+    swapped = heatmap.decode(jnp.swapaxes(maps, 0, 1), sigma=1.5, decoder=decoder)
     np.testing.assert_allclose(swapped, plain[:, ::-1], atol=1e-4)
 
 
-@pytest.mark.parametrize("method", GUARDED)
+@pytest.mark.parametrize("decoder", GUARDED)
 @pytest.mark.parametrize("factor", [1e-10, 0.37, 1e12])
-def test_the_height_of_a_map_does_not_matter(method, factor):
+def test_the_height_of_a_map_does_not_matter(decoder, factor):
     maps = jnp.asarray(noisy_maps(noise=0.05))
-    plain = heatmap.decode(maps, sigma=1.5, method=method)
-    np.testing.assert_allclose(heatmap.decode(factor * maps, sigma=1.5, method=method), plain, atol=1e-3)
+    plain = heatmap.decode(maps, sigma=1.5, decoder=decoder)
+    np.testing.assert_allclose(heatmap.decode(factor * maps, sigma=1.5, decoder=decoder), plain, atol=1e-3)
 
 
 def test_two_sides_carry_less_noise_than_one_and_a_window_less_still():
@@ -274,8 +276,8 @@ def test_two_sides_carry_less_noise_than_one_and_a_window_less_still():
         points = jnp.asarray(rng.uniform(8, 16, size=(16, 2)), jnp.float32)
         maps = heatmap.encode(points, size=(24, 24), sigma=1.5)
         maps += 0.05 * jnp.asarray(rng.normal(size=maps.shape), jnp.float32)
-        for method in error:
-            error[method] += float(((heatmap.decode(maps, sigma=1.5, method=method) - points) ** 2).mean())
+        for decoder in error:
+            error[decoder] += float(((heatmap.decode(maps, sigma=1.5, decoder=decoder) - points) ** 2).mean())
     assert error["least_squares"] < 0.5 * error["two_sided"] < 0.4 * error["fractional"]
     assert error["fractional"] < error["argmax"]
     assert error["dark"] < 0.5 * error["parabola"]
@@ -284,12 +286,12 @@ def test_two_sides_carry_less_noise_than_one_and_a_window_less_still():
 # Gradients, transformations, types
 
 
-@pytest.mark.parametrize("method", SMOOTH)
-def test_decoders_have_the_right_gradient(method):
+@pytest.mark.parametrize("decoder", SMOOTH)
+def test_decoders_have_the_right_gradient(decoder):
     with jax.enable_x64(True):
         maps = jnp.asarray(noisy_maps(size=(14, 13), landmarks=6, noise=0.01), jnp.float64) + 0.05
         check_grads(
-            lambda h: heatmap.decode(jnp.asarray(h), sigma=1.5, method=method),
+            lambda h: heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder),
             (maps,),
             order=1,
             modes=("rev",),
@@ -306,20 +308,20 @@ def test_encode_then_decode_has_the_identity_as_derivative():
     @jax.jit
     def both(p):
         maps = heatmap.encode(p, size=(12, 12))
-        return {method: heatmap.decode(maps, method=method) for method in EXACT}
+        return {decoder: heatmap.decode(maps, decoder=decoder) for decoder in EXACT}
 
-    for method, moved in jax.jvp(both, (points,), (direction,))[1].items():
-        np.testing.assert_allclose(moved, direction, atol=1e-3, err_msg=method)
+    for decoder, moved in jax.jvp(both, (points,), (direction,))[1].items():
+        np.testing.assert_allclose(moved, direction, atol=1e-3, err_msg=decoder)
 
 
-@pytest.mark.parametrize("method", ["fractional", "unguarded", "dark"])
-def test_leading_axes_vmap_and_jit_agree(method):
+@pytest.mark.parametrize("decoder", ["fractional", "paper_unclamped", "dark"])
+def test_leading_axes_vmap_and_jit_agree(decoder):
     maps = jnp.asarray(np.stack([noisy_maps(seed) for seed in range(6)])).reshape(2, 3, 24, 24, 16)
-    whole = heatmap.decode(maps, sigma=1.5, method=method)
+    whole = heatmap.decode(maps, sigma=1.5, decoder=decoder)
     assert whole.shape == (2, 3, 16, 2)
-    single = jnp.stack([heatmap.decode(h, sigma=1.5, method=method) for h in maps.reshape(6, 24, 24, 16)])
-    mapped = jax.vmap(jax.vmap(lambda h: heatmap.decode(h, sigma=1.5, method=method)))(maps)
-    jitted = jax.jit(lambda h: heatmap.decode(h, sigma=1.5, method=method))(maps)
+    single = jnp.stack([heatmap.decode(h, sigma=1.5, decoder=decoder) for h in maps.reshape(6, 24, 24, 16)])
+    mapped = jax.vmap(jax.vmap(lambda h: heatmap.decode(h, sigma=1.5, decoder=decoder)))(maps)
+    jitted = jax.jit(lambda h: heatmap.decode(h, sigma=1.5, decoder=decoder))(maps)
     for other in (single.reshape(2, 3, 16, 2), mapped, jitted):
         np.testing.assert_allclose(whole, other, atol=1e-5)
 
@@ -349,12 +351,12 @@ def test_decode_is_traced_once_a_shape():
 def test_half_precision_maps_decode_in_float32(dtype):
     exact = jnp.asarray(noisy_maps(noise=0.0))
     halved = exact.astype(dtype)
-    for method in ("fractional", "least_squares"):
-        decoded = heatmap.decode(halved, sigma=1.5, method=method)
+    for decoder in ("fractional", "least_squares"):
+        decoded = heatmap.decode(halved, sigma=1.5, decoder=decoder)
         assert decoded.dtype == jnp.float32
-        upcast = heatmap.decode(halved.astype(jnp.float32), sigma=1.5, method=method)
+        upcast = heatmap.decode(halved.astype(jnp.float32), sigma=1.5, decoder=decoder)
         np.testing.assert_array_equal(decoded, upcast)
-    clean = heatmap.decode(exact, sigma=1.5, method="least_squares")
+    clean = heatmap.decode(exact, sigma=1.5, decoder="least_squares")
     np.testing.assert_allclose(decoded, clean, atol=0.05)  # bfloat16 keeps eight bits
 
 
@@ -363,11 +365,11 @@ def test_float64_stays_float64():
         points = jnp.array([[20.3, 30.6], [-0.5, 63.5]], jnp.float64)
         maps = heatmap.encode(points, size=(64, 64))
         assert maps.dtype == jnp.float64
-        np.testing.assert_allclose(heatmap.decode(maps, method="two_sided"), points, atol=1e-9)
+        np.testing.assert_allclose(heatmap.decode(maps, decoder="two_sided"), points, atol=1e-9)
 
 
 def test_contractions_run_at_highest_precision():
-    text = str(jax.make_jaxpr(lambda h: heatmap.decode(h, method="dark"))(jnp.asarray(noisy_maps())))
+    text = str(jax.make_jaxpr(lambda h: heatmap.decode(h, decoder="dark"))(jnp.asarray(noisy_maps())))
     assert text.count("dot_general[") == text.count("Precision.HIGHEST, Precision.HIGHEST") > 0
 
 
@@ -425,7 +427,7 @@ def test_confidence_of_hostile_maps_is_finite_and_its_gradient_too():
     [
         (lambda: heatmap.encode(jnp.zeros((2, 2)), size=(0, 5)), "size"),
         (lambda: heatmap.encode(jnp.zeros((2, 2)), size=(5, 5), sigma=0.0), "sigma"),
-        (lambda: heatmap.decode(jnp.zeros((5, 5, 2)), method="nearest"), "nearest"),
+        (lambda: heatmap.decode(jnp.zeros((5, 5, 2)), decoder="nearest"), "nearest"),
         (lambda: heatmap.decode(jnp.zeros((5, 5, 2)), sigma=-1.0), "sigma"),
         (lambda: heatmap.decode(jnp.zeros((0, 5, 2))), "pixels"),
         (lambda: heatmap.confidence(jnp.zeros((5, 0, 2))), "pixels"),

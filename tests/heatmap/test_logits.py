@@ -14,7 +14,7 @@ from fhr_jax.errors import InputError
 from tests.heatmap.test_decoding import EXACT, SMOOTH, corners_and_more, distance_to_peak
 from tests.oracles import heatmap as oracle
 
-METHODS = tuple(m for m in heatmap.METHODS if m != "unguarded")
+DECODERS = tuple(m for m in heatmap.DECODERS if m != "paper_unclamped")
 SIZE, SIGMA = (24, 24), 1.5
 
 
@@ -37,14 +37,14 @@ def as_maps(logits):
     return np.exp(logits - logits.max(axis=(0, 1), keepdims=True))
 
 
-@pytest.mark.parametrize("method", METHODS)
-def test_logits_decode_as_the_maps_that_they_are_the_logarithm_of(method):
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_logits_decode_as_the_maps_that_they_are_the_logarithm_of(decoder):
     logits = noisy_logits()
-    ours = np.asarray(heatmap.decode(jnp.asarray(logits), sigma=SIGMA, method=method, logits=True))
+    ours = np.asarray(heatmap.decode(jnp.asarray(logits), sigma=SIGMA, decoder=decoder, logits=True))
     maps = as_maps(logits.astype(np.float64))
-    read = heatmap.decode(jnp.asarray(maps, jnp.float32), sigma=SIGMA, method=method)
+    read = heatmap.decode(jnp.asarray(maps, jnp.float32), sigma=SIGMA, decoder=decoder)
     np.testing.assert_allclose(ours, read, atol=1e-3, rtol=0)
-    one = (lambda h, s: oracle.argmax(h)) if method == "argmax" else getattr(oracle, method)
+    one = (lambda h, s: oracle.argmax(h)) if decoder == "argmax" else getattr(oracle, decoder)
     theirs = [one(maps[..., m], SIGMA) for m in range(maps.shape[-1])]
     np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=0)
 
@@ -53,30 +53,30 @@ def test_logits_decode_as_the_maps_that_they_are_the_logarithm_of(method):
 def test_exact_decoders_return_every_point_even_of_gaussians_narrower_than_any_map_can_hold(sigma):
     points = corners_and_more((17, 40))
     logits = jnp.asarray(log_gaussians(points.astype(np.float64), (17, 40), sigma), jnp.float32)
-    for method in EXACT:
-        decoded = heatmap.decode(logits, sigma=sigma, method=method, logits=True)
-        np.testing.assert_allclose(decoded, points, atol=1e-3, rtol=0, err_msg=method)
+    for decoder in EXACT:
+        decoded = heatmap.decode(logits, sigma=sigma, decoder=decoder, logits=True)
+        np.testing.assert_allclose(decoded, points, atol=1e-3, rtol=0, err_msg=decoder)
 
 
 def test_equation_4_is_linear_in_the_logits():
     first, second = (jnp.asarray(noisy_logits(noise=noise)) for noise in (0.1, 0.3))
     peak = 100.0 * (first == first.max(axis=(0, 1), keepdims=True))
     first, second = first + peak, second + peak  # one peak, so that nothing else changes
-    for method in ("fractional", "two_sided"):
+    for decoder in ("fractional", "two_sided"):
 
-        def decode(logits, method=method):
-            return heatmap.decode(logits, sigma=0.05, method=method, logits=True)
+        def decode(logits, decoder=decoder):
+            return heatmap.decode(logits, sigma=0.05, decoder=decoder, logits=True)
 
         middle = decode(0.3 * first + 0.7 * second)
         np.testing.assert_allclose(middle, 0.3 * decode(first) + 0.7 * decode(second), atol=1e-4)
 
 
 @given(shift=st.floats(-1e3, 1e3, width=32))
-@pytest.mark.parametrize("method", METHODS)
-def test_a_constant_does_not_matter(method, shift):
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_a_constant_does_not_matter(decoder, shift):
     logits = jnp.asarray(noisy_logits())
-    plain = heatmap.decode(logits, sigma=SIGMA, method=method, logits=True)
-    moved = heatmap.decode(logits + shift, sigma=SIGMA, method=method, logits=True)
+    plain = heatmap.decode(logits, sigma=SIGMA, decoder=decoder, logits=True)
+    moved = heatmap.decode(logits + shift, sigma=SIGMA, decoder=decoder, logits=True)
     np.testing.assert_allclose(moved, plain, atol=5e-3)  # a float32 of 1000 keeps 6e-5, times sigma^2 and the reach
 
 
@@ -119,24 +119,24 @@ def hostile_logits():
     return list(maps), jnp.asarray(np.stack(list(maps.values()), axis=-1), jnp.float32)
 
 
-@pytest.mark.parametrize(("sigma", "method"), [*((3.0, m) for m in METHODS), (0.3, "fractional"), (40.0, "dark")])
-def test_hostile_logits_stay_within_a_pixel_of_the_peak(sigma, method):
+@pytest.mark.parametrize(("sigma", "decoder"), [*((3.0, m) for m in DECODERS), (0.3, "fractional"), (40.0, "dark")])
+def test_hostile_logits_stay_within_a_pixel_of_the_peak(sigma, decoder):
     names, maps = hostile_logits()
-    decoded = heatmap.decode(maps, sigma=sigma, method=method, logits=True)
+    decoded = heatmap.decode(maps, sigma=sigma, decoder=decoder, logits=True)
     far = distance_to_peak(decoded, maps)
-    gradient = jax.grad(lambda h: heatmap.decode(h, sigma=sigma, method=method, logits=True).sum())(maps)
+    gradient = jax.grad(lambda h: heatmap.decode(h, sigma=sigma, decoder=decoder, logits=True).sum())(maps)
     for m, name in enumerate(names):
         assert np.isfinite(decoded[m]).all(), name
         assert far[m].max() <= 1, name
         assert np.isfinite(gradient[..., m]).all(), name
     for name in ("nan", "inf", "minus inf", "one inf", "alone in minus inf", "alone in nan", "largest", "deeper"):
-        assert method == "quarter" or not far[names.index(name)].any(), name
+        assert decoder == "quarter_shift" or not far[names.index(name)].any(), name
 
 
 @given(arrays(np.float32, (6, 7, 2), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)))
-@pytest.mark.parametrize("method", METHODS)
-def test_any_logits_at_all(method, h):
-    decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, method=method, logits=True)
+@pytest.mark.parametrize("decoder", DECODERS)
+def test_any_logits_at_all(decoder, h):
+    decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder, logits=True)
     assert np.isfinite(decoded).all()
     assert distance_to_peak(decoded, jnp.asarray(h)).max() <= 1
     spread = heatmap.confidence(jnp.asarray(h), sigma=1.5, logits=True)
@@ -145,12 +145,12 @@ def test_any_logits_at_all(method, h):
     assert (np.linalg.eigvalsh(np.asarray(spread.covariance, np.float64)) > 0).all()
 
 
-@pytest.mark.parametrize("method", SMOOTH)
-def test_decoders_have_the_right_gradient(method):
+@pytest.mark.parametrize("decoder", SMOOTH)
+def test_decoders_have_the_right_gradient(decoder):
     with jax.enable_x64(True):
         logits = jnp.asarray(noisy_logits(landmarks=6, noise=0.05), jnp.float64)
         check_grads(
-            lambda h: heatmap.decode(jnp.asarray(h), sigma=SIGMA, method=method, logits=True),
+            lambda h: heatmap.decode(jnp.asarray(h), sigma=SIGMA, decoder=decoder, logits=True),
             (logits,),
             order=1,
             modes=("rev",),
@@ -168,8 +168,8 @@ def test_half_precision_logits_decode_in_float32():
 
 
 def test_values_below_zero_make_no_sense_of_unguarded():
-    with pytest.raises(InputError, match="unguarded"):
-        heatmap.decode(jnp.zeros((5, 5, 2)), method="unguarded", logits=True)
+    with pytest.raises(InputError, match="paper_unclamped"):
+        heatmap.decode(jnp.zeros((5, 5, 2)), decoder="paper_unclamped", logits=True)
 
 
 # Confidence

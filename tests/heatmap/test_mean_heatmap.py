@@ -28,10 +28,10 @@ def test_sums_and_numbers_agree_with_loops_over_all_pixels():
     centres = (rng.uniform(size=(2, 3, 2)) * [9, 11] - 1.5).astype(np.float32)  # some outside
     centres[1, 2] = np.nan
     ours = heatmap.mean_heatmap(jnp.asarray(maps), jnp.asarray(centres), radius=3, per_pixel=2)
-    total, number = oracle.average(maps, centres, 3, 2)
+    total, number = oracle.mean_heatmap(maps, centres, 3, 2)
     np.testing.assert_allclose(ours.total, total, atol=1e-5)
     np.testing.assert_array_equal(ours.number, number)
-    both = ours.plus(ours)
+    both = ours.merge(ours)
     np.testing.assert_allclose(both.total, 2 * total, atol=1e-5)
     np.testing.assert_array_equal(both.number, 2 * number)
 
@@ -67,5 +67,5 @@ def test_where_nothing_falls_the_mean_is_nan():
 
 @pytest.mark.parametrize(("radius", "per_pixel", "number"), [(0, 4, 1), (3, 0, 1), (3, 4, 2)])
 def test_wrong_arguments(radius, per_pixel, number):
-    with pytest.raises(InputError, match=r"heatmap\.average"):
+    with pytest.raises(InputError, match=r"heatmap\.mean_heatmap"):
         heatmap.mean_heatmap(jnp.ones((1, 9, 9, 2)), jnp.zeros((number, 2, 2)), radius=radius, per_pixel=per_pixel)

@@ -1,4 +1,4 @@
-"""Openings of lids and lips: by hand, and what is left of an amplitude and how late it is."""
+"""Openings of eyelids and lips against values by hand, and the gain and delay of outputs made with known ones."""
 
 import numpy as np
 import pytest
@@ -13,52 +13,54 @@ def face():
     return 100 + 90 * np.asarray(anatomy.MEAN)[None, :68, :2]
 
 
-def test_a_lid_that_goes_down_closes_by_as_much(face):
+def test_a_lowered_eyelid_reduces_the_opening_by_as_much(face):
     lower = face.copy()
     lower[:, [37, 38, 43, 44], 1] += 2.0
-    np.testing.assert_allclose(eyelid_lip_opening.lids(face) - eyelid_lip_opening.lids(lower), 2.0, atol=0.02)
-    np.testing.assert_allclose(eyelid_lip_opening.lips(face), eyelid_lip_opening.lips(lower))
+    np.testing.assert_allclose(
+        eyelid_lip_opening.eyelid_opening(face) - eyelid_lip_opening.eyelid_opening(lower), 2.0, atol=0.02
+    )
+    np.testing.assert_allclose(eyelid_lip_opening.lip_opening(face), eyelid_lip_opening.lip_opening(lower))
 
 
 @pytest.mark.parametrize("degrees", [0, 30, 180])
-def test_openings_turn_and_grow_with_the_face(face, degrees):
+def test_openings_do_not_depend_on_rotation_and_scale_with_the_face(face, degrees):
     angle = np.radians(degrees)
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
-    for measured in (eyelid_lip_opening.lids, eyelid_lip_opening.lips):
+    for measured in (eyelid_lip_opening.eyelid_opening, eyelid_lip_opening.lip_opening):
         np.testing.assert_allclose(measured(3 * face @ turn.T + 7), 3 * measured(face), rtol=1e-9)
 
 
-def test_finds_the_blinks_of_the_course():
+def test_finds_the_blinks_of_the_motion_pattern():
     made = motion_patterns.motion_pattern()
     first = made.parts["turned head and blinks"].start
-    assert eyelid_lip_opening.blinks(eyelid_lip_opening.lids(np.asarray(made.truth))) == [
+    assert eyelid_lip_opening.find_blinks(eyelid_lip_opening.eyelid_opening(np.asarray(made.truth))) == [
         first + at for at in (25, 40, 55)
     ]
 
 
-def test_an_output_that_is_smaller_and_late():
+def test_gain_and_delay_of_a_smaller_and_delayed_output():
     rng = np.random.default_rng(0)
     truth = rng.normal(size=(3, 200)).cumsum(axis=1)
     late = np.stack([np.interp(np.arange(200) - 1.5, np.arange(200), row) for row in truth])
-    found = eyelid_lip_opening.followed(0.7 * late + 5, truth)
-    np.testing.assert_allclose(found.share, 0.7, atol=0.01)
+    found = eyelid_lip_opening.movement_response(0.7 * late + 5, truth)
+    np.testing.assert_allclose(found.gain, 0.7, atol=0.01)
     np.testing.assert_allclose(found.delay, 1.5, atol=1e-9)
-    # Noise that knows nothing of the truth takes nothing away.
-    noisy = eyelid_lip_opening.followed(truth + rng.normal(size=truth.shape), truth)
-    np.testing.assert_allclose(noisy.share, 1.0, atol=0.05)
+    # Noise that is independent of the truth does not change the gain.
+    noisy = eyelid_lip_opening.movement_response(truth + rng.normal(size=truth.shape), truth)
+    np.testing.assert_allclose(noisy.gain, 1.0, atol=0.05)
     assert abs(noisy.delay) <= 0.2
 
 
-def test_only_where_it_is_asked_for():
+def test_only_frames_of_the_mask_count():
     truth = np.random.default_rng(0).normal(size=(1, 200))
-    output, where = truth.copy(), np.zeros((1, 200), bool)
+    output, mask = truth.copy(), np.zeros((1, 200), bool)
     output[:, 100:] *= 0.5
-    where[:, :80] = True
-    np.testing.assert_allclose(eyelid_lip_opening.followed(output, truth, where).share, 1.0, atol=0.02)
-    assert np.isnan(eyelid_lip_opening.followed(output, truth, np.zeros((1, 200), bool)).share)
+    mask[:, :80] = True
+    np.testing.assert_allclose(eyelid_lip_opening.movement_response(output, truth, mask=mask).gain, 1.0, atol=0.02)
+    assert np.isnan(eyelid_lip_opening.movement_response(output, truth, mask=np.zeros((1, 200), bool)).gain)
 
 
-def test_the_course_does_what_its_parts_say():
+def test_the_motion_pattern_moves_as_its_parts_say():
     made = motion_patterns.motion_pattern()
     tip = np.asarray(made.truth)[:, 30, 0]
     step = np.diff(tip)

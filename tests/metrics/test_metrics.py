@@ -1,4 +1,4 @@
-"""The metrics against their definitions, their limits, and the published predictions."""
+"""The metrics against their definitions, in limit cases, and on the published predictions."""
 
 from itertools import pairwise
 
@@ -44,7 +44,7 @@ def test_nrmse_is_the_mean_distance_over_the_distance_of_the_outer_eye_corners()
     np.testing.assert_allclose(ours, seven, rtol=1e-5)
 
 
-def test_seven_points_are_those_of_the_paper_and_share_the_eye_corners():
+def test_select_seven_gives_the_points_of_the_paper_with_the_same_eye_corners():
     _, truth = faces()
     chosen = metrics.select_seven(truth)
     np.testing.assert_allclose(chosen, truth[:, [i - 1 for i in (37, 40, 43, 46, 31, 49, 55)]], rtol=1e-6)
@@ -52,7 +52,7 @@ def test_seven_points_are_those_of_the_paper_and_share_the_eye_corners():
 
 
 @given(scale=st.floats(0.1, 10), dx=st.floats(-100, 100), turn=st.floats(0, 6.3))
-def test_nrmse_knows_no_units_places_or_directions(scale, dx, turn):
+def test_nrmse_does_not_depend_on_scale_position_or_rotation(scale, dx, turn):
     predictions, truth = faces(images=3)
     rotation = scale * np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]])
     moved = metrics.nrmse(predictions @ rotation + dx, truth @ rotation + dx)
@@ -76,7 +76,7 @@ def test_a_missing_point_makes_its_image_nan_and_no_other():
         np.float32, st.sampled_from([1, 2, 9]), elements=st.floats(0, 20, width=32) | st.sampled_from([0, 8, np.inf])
     )
 )
-def test_area_and_failures_are_those_of_the_step_curve(errors):
+def test_auc_and_failure_rate_are_those_of_the_step_curve(errors):
     assert metrics.auc(errors) == pytest.approx(oracle.auc(errors.astype(float), 8.0), abs=1e-3)
     assert metrics.failure_rate(errors) == pytest.approx(100 * (1 - oracle.share_at_most(errors, 8.0)), abs=1e-4)
     curve = metrics.ced(errors)
@@ -84,7 +84,7 @@ def test_area_and_failures_are_those_of_the_step_curve(errors):
         assert float(share) == pytest.approx(100 * oracle.share_at_most(errors, float(error)), abs=1e-4)
 
 
-def test_limits_of_area_and_failures():
+def test_limit_cases_of_auc_and_failure_rate():
     assert metrics.auc(np.zeros(5, np.float32)) == 100
     assert metrics.auc(np.full(5, 8.0)) == 0
     assert metrics.auc(np.full(5, 2.0), limit=4.0) == 50
@@ -118,7 +118,7 @@ def test_scale_table_groups_by_size():
 def test_groups_of_faces_are_equal_and_ordered(images, groups, seed):
     _, truth = faces(images=images, seed=seed)
     if groups > images:
-        with pytest.raises(InputError, match=f"{groups} groups need at least as many images, found {images}"):
+        with pytest.raises(InputError, match=f"{groups} groups need at least as many images, got {images}"):
             metrics.scale_groups(truth, groups=groups)
         return
     group = np.asarray(metrics.scale_groups(truth, groups=groups))
@@ -127,11 +127,11 @@ def test_groups_of_faces_are_equal_and_ordered(images, groups, seed):
 
 def test_more_groups_than_images_is_an_error():
     predictions, truth = faces(images=3)
-    with pytest.raises(InputError, match="5 groups need at least as many images, found 3"):
+    with pytest.raises(InputError, match="5 groups need at least as many images, got 3"):
         metrics.scale_table(predictions, truth)
 
 
-# How sure
+# Confidence intervals
 
 
 def test_the_bootstrap_agrees_with_all_samples_that_there_are():
@@ -165,7 +165,7 @@ def test_the_bootstrap_of_equal_values_is_their_value_and_the_key_decides():
     ("values", "options"),
     [([], {}), ([1.0, np.nan], {}), ([1.0], {"level": 1.0}), ([1.0], {"samples": 0})],
 )
-def test_what_cannot_be_resampled_is_an_error(values, options):
+def test_bootstrap_rejects_bad_arguments(values, options):
     with pytest.raises(InputError, match=r"metrics\.bootstrap"):
         metrics.bootstrap(jax.random.key(0), np.array(values, np.float32), **options)
 
@@ -198,7 +198,7 @@ def test_delay_agrees_with_brute_force(late, blend):
     shifted = np.roll(p, late, axis=0)
     x = (1 - blend) * shifted + blend * np.roll(shifted, 1, axis=0)
     x += 0.05 * np.random.default_rng(2).normal(size=x.shape)
-    ours = metrics.delay(x, p, mask=valid, reach=3)
+    ours = metrics.delay(x, p, mask=valid, max_shift=3)
     assert ours == pytest.approx(oracle.delay(x, p, valid, 3), abs=0.011)
     assert ours == pytest.approx(late + blend, abs=0.05)
 
@@ -207,12 +207,12 @@ NAN_WHERE_MASKED = [
     lambda x, p, mask: metrics.stability(x, p, mask=mask, markup=FACE7),
     lambda x, p, mask: metrics.motion(x, p, mask=mask),
     lambda x, p, mask: metrics.evaluation(x, p, mask=mask),
-    lambda x, p, mask: metrics.delay(x, p, mask=mask, reach=2),
+    lambda x, p, mask: metrics.delay(x, p, mask=mask, max_shift=2),
 ]
 
 
 @pytest.mark.parametrize("metric", NAN_WHERE_MASKED)
-def test_what_stands_in_a_masked_frame_does_not_matter_and_nan_masks_itself(metric):
+def test_masked_frames_have_no_influence_and_nan_is_masked(metric):
     x, p, valid = video()
     masked = metric(x, p, valid)
     holes = np.where(valid[:, None, None], x, np.nan)
@@ -222,20 +222,20 @@ def test_what_stands_in_a_masked_frame_does_not_matter_and_nan_masks_itself(metr
 
 
 @pytest.mark.parametrize("metric", NAN_WHERE_MASKED)
-def test_videos_are_judged_alone_under_leading_axes_vmap_and_jit(metric):
+def test_leading_axes_vmap_and_jit_agree_with_single_videos(metric):
     videos = [video(seed=seed) for seed in range(3)]
     x, p, valid = (jnp.asarray(np.stack(part)) for part in zip(*videos, strict=True))
     whole = metric(x, p, valid)
     mapped = jax.vmap(metric)(x, p, valid)
     jitted = jax.jit(metric)(x, p, valid)
     for i, one in enumerate(videos):
-        alone = jax.tree.leaves(metric(*one))
+        single = jax.tree.leaves(metric(*one))
         for other in (whole, mapped, jitted):
-            for a, b in zip(alone, jax.tree.leaves(other), strict=True):
+            for a, b in zip(single, jax.tree.leaves(other), strict=True):
                 np.testing.assert_allclose(a, b[i], rtol=1e-4, atol=1e-5)
 
 
-def test_a_perfect_track_has_no_error_and_a_constant_offset_no_unsteadiness():
+def test_a_perfect_track_has_no_error_and_a_constant_offset_is_stable():
     _, p, _ = video()
     assert metrics.stability(p, p, markup=FACE7) == 0
     assert metrics.stability(p + 8, p, markup=FACE7) == pytest.approx(0, abs=1e-4)
@@ -249,6 +249,22 @@ def test_the_last_frame_repeated_is_a_whole_step_late():
     x[0] = p[0]
     assert metrics.evaluation(x, p).delay == pytest.approx(1, abs=1e-4)
     assert metrics.delay(x, p) == pytest.approx(1, abs=1e-4)
+
+
+def test_delay_of_two_equally_good_shifts_is_the_late_one():
+    p = np.zeros((12, 1, 2))
+    p[1::2] = 1  # jumps to and fro: one frame late and one frame early are the same
+    x = 1 - p
+    assert metrics.delay(x, p, max_shift=3) == 1
+    assert metrics.delay(x, p, max_shift=1) == 1
+
+
+def test_angles_count_only_frames_in_which_both_tracks_move():
+    p, x = np.zeros((9, 2, 2)), np.zeros((9, 2, 2))
+    steps = np.arange(9) // 2  # the truth moves in every other frame
+    p[:, 0, 0], x[:, 0, 1] = steps, np.arange(9)
+    p[:, 1, 0], x[:, 1, 1] = np.arange(9), steps  # the track does
+    np.testing.assert_allclose(metrics.motion(x, p).angle, 90, atol=1e-3)
 
 
 def test_angles_of_simple_motions():
@@ -271,7 +287,7 @@ def test_standing_still_is_finite_in_value_and_gradient():
             metrics.stability(x, p),
             metrics.motion(x, p),
             metrics.evaluation(x, p),
-            metrics.delay(x, p, reach=2),
+            metrics.delay(x, p, max_shift=2),
             metrics.nrmse(x, p),
         )
         return sum(leaf.sum() for leaf in jax.tree.leaves(values))
@@ -281,7 +297,7 @@ def test_standing_still_is_finite_in_value_and_gradient():
     assert np.isfinite(gradients).all()
 
 
-def test_what_nothing_defines_is_nan():
+def test_undefined_numbers_are_nan():
     _, p, valid = video()
     assert np.isnan(metrics.stability(p[:1], p[:1], markup=FACE7))
     assert np.isnan(metrics.stability(p, p, mask=0 * valid > 0, markup=FACE7))

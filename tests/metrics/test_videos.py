@@ -1,4 +1,4 @@
-"""Tables of many videos, against loops over their frames."""
+"""Tables over many videos, against loops over their frames."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ from tests.oracles import metrics as oracle
 
 
 def video(seed, frames=14, *, lost=(), numbers=None, shift=0.0):
-    """A face of seven points on a walk, and what was found of it."""
+    """Predictions and truth of a face of seven points on a random walk, and the frame numbers."""
     rng = np.random.default_rng(seed)
     truth = shift + 40 * rng.normal(size=(1, 7, 2)) + rng.normal(size=(frames, 7, 2)).cumsum(axis=0)
     found = truth + rng.normal(size=truth.shape)
@@ -30,7 +30,7 @@ VIDEOS = [
 def test_summaries_agree_with_loops_over_frames():
     scores = [metrics.score_video(*each, markup=FACE7) for each in VIDEOS]
     assert [score.pairs for score in scores] == [13, 9, 3, 0, 0]
-    ours, limit = metrics.over_videos(scores, limit=4.0)._asdict(), 4.0
+    ours, limit = metrics.summarize_videos(scores, limit=4.0)._asdict(), 4.0
     theirs = oracle.videos(VIDEOS, (0, 3), limit)
     assert set(ours) == set(theirs)
     for name, value in theirs.items():
@@ -42,7 +42,7 @@ def test_frames_without_neighbours_or_faces_leave_nan():
     assert np.isfinite(score.errors).all()
     assert np.isnan(score.stability)
     lost = metrics.score_video(*video(0, 3, lost=(0, 1, 2)), markup=FACE7)
-    summary = metrics.over_videos([lost])
+    summary = metrics.summarize_videos([lost])
     assert summary.lost == summary.failure_rate == 100
     assert np.isnan([summary.nrmse, summary.stability, summary.nrmse_of_videos, summary.stability_of_videos]).all()
 

@@ -1,12 +1,12 @@
-"""The covariance of an error from the spread of a peak, by eigenvectors, in float64."""
+"""The scale matrix of an error from the covariance of a peak, by eigenvectors, in float64."""
 
 import numpy as np
 
 
-def scale(level, size, bend, shape, spread):
-    """S = exp(level + size (1 - e^(-bend t)) / bend) (C / sqrt det C)^shape, t = ln(det C) / 2, for one landmark."""
-    values, vectors = np.linalg.eigh(np.asarray(spread, np.float64))
+def scale_matrix(log_scale, exponent, saturation, anisotropy, peak_covariance):
+    """S for one landmark, as the docstring of `fhr_jax.heatmap.calibration` defines it."""
+    values, vectors = np.linalg.eigh(np.asarray(peak_covariance, np.float64))
     t = np.log(values).mean()
-    grown = size * (t if bend == 0 else (1 - np.exp(-bend * t)) / bend)
-    relative = np.exp(shape * (np.log(values) - t))
-    return np.exp(level + grown) * vectors @ np.diag(relative) @ vectors.T
+    growth = exponent * (t if saturation == 0 else (1 - np.exp(-saturation * t)) / saturation)
+    relative = np.exp(anisotropy * (np.log(values) - t))
+    return np.exp(log_scale + growth) * vectors @ np.diag(relative) @ vectors.T

@@ -38,7 +38,7 @@ def positive(value):
     return value is not None and math.isfinite(value) and value > 0
 
 
-def quarter(h, sigma):
+def quarter_shift(h, sigma):
     point = []
     for axis, z in enumerate(argmax(h)):
         minus, plus = along(h, axis, -1), along(h, axis, 1)
@@ -93,7 +93,7 @@ def parabola(h, sigma):
     return point
 
 
-def unguarded(h, sigma):
+def paper_unclamped(h, sigma):
     """Eq. 4 exactly as printed: the squares are not divided by the step."""
     x, y = argmax(h)
     point = []
@@ -174,7 +174,7 @@ def covariance(h, sigma):
     return (second / total + np.eye(2) / 12) * sigma**2 / (seen + 1 / 12)
 
 
-def average(heatmaps, centres, radius, per_pixel):
+def mean_heatmap(heatmaps, centres, radius, per_pixel):
     """Sum and number of the pixels of all maps (N, H, W, M) by cell of their place relative to the centre."""
     cells = 2 * radius * per_pixel + 1
     total, number = np.zeros((cells, cells)), np.zeros((cells, cells))

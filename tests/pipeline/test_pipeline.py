@@ -50,30 +50,30 @@ def test_predict_decodes_the_last_maps(net, crops, loss, mirror):
         height = maps.max(axis=(1, 2))
     np.testing.assert_allclose(result.confidence, np.clip(height, 0, 1), atol=1e-5)
     maps = jnp.asarray(maps, jnp.float32)
-    points = np.asarray(heatmap.decode(maps, sigma=CONFIG.sigma, method="least_squares", logits=logits))
+    points = np.asarray(heatmap.decode(maps, sigma=CONFIG.sigma, decoder="least_squares", logits=logits))
     np.testing.assert_allclose(result.points, (points + 0.5) * 2 - 0.5, atol=2e-3)
     spread = np.asarray(heatmap.confidence(maps, sigma=CONFIG.sigma, logits=logits).covariance)
     np.testing.assert_allclose(result.covariance, 4 * spread, rtol=2e-3, atol=1e-3)
 
 
-def some_calibration(**changes):
-    values = {"size": 3.0, "bend": 0.5, "shape": 2.0, "tail": 8.0, "typical": 1.0} | changes
+def make_calibration(**changes):
+    values = {"exponent": 3.0, "saturation": 0.5, "anisotropy": 2.0, "dof": 8.0, "typical": 1.0} | changes
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
-    return heatmap.Calibration(level=jnp.linspace(-1, 1, 68), **arrays)
+    return heatmap.Calibration(log_scale=jnp.linspace(-1, 1, 68), **arrays)
 
 
 def test_a_calibrated_net_tells_the_covariance_of_its_errors(net, crops):
     net = net._replace(loss="cross_entropy")
     spread = pipeline.predict(net, crops).covariance
-    told = pipeline.predict(net._replace(calibration=some_calibration()), crops)
-    expected = heatmap.error_covariance(some_calibration(), spread / (2 * CONFIG.sigma) ** 2)
+    told = pipeline.predict(net._replace(calibration=make_calibration()), crops)
+    expected = heatmap.error_covariance(make_calibration(), spread / (2 * CONFIG.sigma) ** 2)
     np.testing.assert_allclose(told.covariance, expected, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(told.points, pipeline.predict(net, crops).points)
 
 
-@pytest.mark.parametrize("other", [{"mirror": False}, {"method": "two_sided"}])
+@pytest.mark.parametrize("other", [{"mirror": False}, {"decoder": "two_sided"}])
 def test_used_otherwise_than_it_was_calibrated_a_net_tells_the_spread_of_its_peaks(net, crops, other):
-    calibrated = net._replace(calibration=some_calibration())
+    calibrated = net._replace(calibration=make_calibration())
     expected = pipeline.predict(net, crops, **other).covariance
     np.testing.assert_array_equal(pipeline.predict(calibrated, crops, **other).covariance, expected)
 
@@ -94,7 +94,7 @@ def test_mirror_averaging_keeps_no_second_copy_of_the_maps(net, loss):
 
     def temporary(mirror):
         arguments = (net.variables, None, crops, CONFIG, loss, mirror, "least_squares", jnp.dtype("float32"))
-        return pipeline.predicting._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
+        return pipeline.inference._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
 
     maps = 4 * 16 * CONFIG.heatmap**2 * 68
     assert temporary(True) <= temporary(False) + 1.5 * maps + 2 * crops.nbytes
@@ -114,9 +114,9 @@ def test_mirror_averaging_makes_mirror_images_agree(net, crops, loss):
 
 def test_predict_compiles_once_and_gives_each_crop_its_own(net, crops):
     together = pipeline.predict(net, crops)
-    before = pipeline.predicting._predict._cache_size()
+    before = pipeline.inference._predict._cache_size()
     again = pipeline.predict(net, crops[::-1])
-    assert pipeline.predicting._predict._cache_size() == before
+    assert pipeline.inference._predict._cache_size() == before
     np.testing.assert_allclose(together.points, again.points[::-1], atol=1e-3)
 
 
@@ -158,7 +158,7 @@ def read_pattern(net, crops, **options):
 
 @pytest.fixture
 def reader(monkeypatch, net):
-    monkeypatch.setattr(pipeline.predicting, "predict", read_pattern)
+    monkeypatch.setattr(pipeline.inference, "predict", read_pattern)
     return net._replace(config=CONFIG._replace(crop=64))
 
 
@@ -166,9 +166,9 @@ def reader(monkeypatch, net):
 def test_align_image_returns_to_image_pixels(reader, side):
     position = np.array([51.3, 40.7])
     image = pattern(position, side)
-    face = pipeline.align_image(reader, image, (*position, side, side))
+    face = pipeline.align_image(reader, image, box=(*position, side, side))
     np.testing.assert_allclose(face.points, position + SHAPE * side, atol=0.02 * side)
-    rough = pipeline.align_image(reader, image, (*(position - side / 8), 1.2 * side, 1.2 * side), passes=2)
+    rough = pipeline.align_image(reader, image, box=(*(position - side / 8), 1.2 * side, 1.2 * side), passes=2)
     np.testing.assert_allclose(rough.points, position + SHAPE * side, atol=0.02 * side)
     np.testing.assert_allclose(face.covariance, np.asarray(SURE[0]) * (1.3 * side / 64) ** 2, rtol=1e-3)
 
@@ -176,7 +176,7 @@ def test_align_image_returns_to_image_pixels(reader, side):
 @pytest.mark.parametrize("box", [(0, 0, 0, 5), (0, 0, -1, 5), (float("nan"), 0, 5, 5), (0, 0, 5, float("inf"))])
 def test_boxes_that_hold_nothing(reader, box):
     with pytest.raises(InputError, match="box"):
-        pipeline.align_image(reader, np.zeros((20, 20, 3), np.uint8), tuple(float(v) for v in box))
+        pipeline.align_image(reader, np.zeros((20, 20, 3), np.uint8), box=tuple(float(v) for v in box))
 
 
 def boxes_of(images):
@@ -252,13 +252,13 @@ def test_align_video_takes_one_frame_at_a_time(reader):
 
 def test_a_calibrated_net_tells_the_stabilizer_whom_to_trust(reader, monkeypatch):
     told = []
-    step = pipeline.following._step
+    step = pipeline.tracking._step
 
     def listen(params, state, points, **options):
         told.append(options["confidence"])
         return step(params, state, points, **options)
 
-    monkeypatch.setattr(pipeline.following, "_step", listen)
+    monkeypatch.setattr(pipeline.tracking, "_step", listen)
     images = [pattern(p, s) for p, s in zip(*moving(3), strict=True)]
     box = (20, 30, 60, 60)
     list(pipeline.align_video(reader, images, box=box))
@@ -266,7 +266,7 @@ def test_a_calibrated_net_tells_the_stabilizer_whom_to_trust(reader, monkeypatch
     # The deviation that `SURE` tells is sqrt(1.5) crop pixels; here three times that was typical, or a third of it.
     for typical, expected in ((13.5, 1.0), (1.5 / 9, 1 / 3)):
         told.clear()
-        sure = reader._replace(calibration=some_calibration(typical=typical))
+        sure = reader._replace(calibration=make_calibration(typical=typical))
         *_, last = pipeline.align_video(sure, images, box=box)
         np.testing.assert_allclose(told, expected, rtol=0.25)
         assert np.isfinite(last.points).all()

@@ -36,11 +36,15 @@ def test_blinks_and_speech_are_kept_and_not_late(clips, outputs, name):
     truth, output = np.asarray(clips.truth), np.asarray(outputs[name])
     if output.shape[2] == 67:  # the first point is one of the jaw
         output = np.concatenate([truth[:, :, :1], output], axis=2)
-    lids = eyelid_lip_opening.lids(truth)
-    assert sum(len(eyelid_lip_opening.blinks(row)) for row in lids) > 10
-    shut = eyelid_lip_opening.followed(eyelid_lip_opening.lids(output), lids, eyelid_lip_opening.near_blinks(lids))
-    talk = eyelid_lip_opening.followed(eyelid_lip_opening.lips(output), eyelid_lip_opening.lips(truth))
-    assert min(shut.share, talk.share) >= 0.9
+    lids = eyelid_lip_opening.eyelid_opening(truth)
+    assert sum(len(eyelid_lip_opening.find_blinks(row)) for row in lids) > 10
+    shut = eyelid_lip_opening.movement_response(
+        eyelid_lip_opening.eyelid_opening(output), lids, mask=eyelid_lip_opening.blink_mask(lids)
+    )
+    talk = eyelid_lip_opening.movement_response(
+        eyelid_lip_opening.lip_opening(output), eyelid_lip_opening.lip_opening(truth)
+    )
+    assert min(shut.gain, talk.gain) >= 0.9
     assert max(shut.delay, talk.delay) <= 1
 
 

@@ -100,10 +100,10 @@ for call in (
     lambda: pipeline.predict(net, np.full((1, 32, 32, 3), np.nan, np.float32)),
     lambda: pipeline.predict_all(net, np.zeros((1, 32, 32), np.uint8)),
     lambda: pipeline.predict_all(net, np.where(np.arange(40).reshape(-1, 1, 1, 1) == 33, np.nan, np.ones((32, 32, 3)))),
-    lambda: pipeline.align_image(net, image[..., 0], (0, 0, 20, 20)),
+    lambda: pipeline.align_image(net, image[..., 0], box=(0, 0, 20, 20)),
     lambda: list(pipeline.align_video(net, [image[..., :1]], box=(0, 0, 20, 20), detector=len)),
-    lambda: pipeline.align_image(net, image, (0, 10, 10)),
-    lambda: pipeline.align_image(net, image, (5000, 5000, 10, 10)),
+    lambda: pipeline.align_image(net, image, box=(0, 10, 10)),
+    lambda: pipeline.align_image(net, image, box=(5000, 5000, 10, 10)),
     lambda: heatmap.decode([[[1.0]]]),
 ):
     try:
@@ -148,7 +148,7 @@ def test_one_crop_and_none(net):
 @pytest.mark.parametrize("size", [(1, 1), (5, 3), (2, 400)])
 def test_images_smaller_than_any_face(net, size):
     image = np.full((*size, 3), 128, np.uint8)
-    assert np.isfinite(pipeline.align_image(net, image, (0, 0, 2, 2)).points).all()
+    assert np.isfinite(pipeline.align_image(net, image, box=(0, 0, 2, 2)).points).all()
     face = next(pipeline.align_video(net, [image], stabilize=False))
     assert np.isnan(face.points).all()
     assert not face.confidence.any()
