@@ -152,9 +152,7 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
         print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
         if net.calibration is None:
             there = len(plan.held_out.images)
-            print(
-                f"not calibrated, covariances are spreads of peaks: {there} faces held out, {calibrate.MIN_FACES} needed"
-            )
+            print(f"not calibrated: covariances are of the peaks; {there} faces held out, {calibrate.MIN_FACES} needed")
 
 
 def _print_cost(options: TrainOptions) -> None:
