@@ -1,1 +1,1 @@
-"""What the experiments share: protocol, options, baselines, scores. Library code never imports it."""
+"""What experiments and the demo share: protocol, scores, tuned baselines, comparisons. The library never imports it."""

@@ -1,7 +1,7 @@
-"""Tuning the classical filters by the paper's loss, each with the same care: a grid, then a simplex from its best.
+"""Tune the classical filters by the stabilization loss, all in the same way: a grid, then a simplex from the best.
 
-One function is compiled for each family and window; its settings are traced. Positive settings are searched in their
-logarithm; window lengths are tried one by one.
+The loss is compiled once per filter and window length; the other settings are traced. Positive settings are searched in
+the logarithm, window lengths are tried one by one. The search in one to three settings with bounds is SciPy's.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,27 +17,27 @@ from scipy.optimize import minimize
 from fhr_jax import filters
 from fhr_jax.errors import InputError
 from fhr_jax.filters import Gain, smoothers
-from fhr_jax.losses import stabilization
+from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
 from fhr_jax.stabilizer.fit.tracks import Videos
 
 INFINITE = 1e30
-"""Stands for a loss that is not finite, which a simplex could not compare."""
+"""Replaces a loss that is not finite, which the search could not compare."""
 
 Smoother = Callable[[Float[Array, "t m d"]], Float[Array, "t m d"]]
-"""Takes and returns a track."""
+"""Takes and returns a track (T, M, d)."""
 
 
 class BaselineFilter(NamedTuple):
-    """A filter with settings to be tuned.
+    """A filter with settings to tune.
 
     Attributes:
         name: for tables.
-        build: takes the settings as keywords, returns what smooths a track.
-        ranges: lowest and highest value of each positive setting, and the points of the grid between them, evenly
-            spaced in the logarithm. The simplex stays inside.
+        build: takes the settings as keywords and returns a function that smooths a track.
+        ranges: lowest value, highest value and number of grid points of each positive setting. The grid is evenly
+            spaced in the logarithm, and the search stays within the range.
         choices: settings that are tried one by one, such as window lengths.
         causal: False for a reference that sees the whole track.
-        compiled: False for what runs on the host.
+        compiled: False for a filter in NumPy.
     """
 
     name: str
@@ -48,8 +48,8 @@ class BaselineFilter(NamedTuple):
     compiled: bool = True
 
 
-class Tuned(NamedTuple):
-    """The best settings that were found.
+class TunedFilter(NamedTuple):
+    """The best settings found.
 
     Attributes:
         settings: by name.
@@ -63,38 +63,39 @@ class Tuned(NamedTuple):
 
 
 def tune(
-    family: BaselineFilter,
+    baseline: BaselineFilter,
     videos: Videos,
     *,
-    lambda1: float = 1.0,
-    lambda2: float = 10.0,
-    lambda3: float = 1.0,
+    weights: LossWeights = PAPER_WEIGHTS,
     starts: int = 3,
     evaluations: int = 200,
-) -> Tuned:
-    """The settings of a family with the lowest stabilization loss on these videos.
+) -> TunedFilter:
+    """The settings of a filter with the lowest stabilization loss on these videos.
 
     Args:
-        family: what to tune, one of those below or your own.
-        videos: pixels of the 256 crop, as everywhere where the paper's lambdas are meant.
-        lambda1: weight of the smooth term.
-        lambda2: weight of the delay.
-        lambda3: see `stabilization`.
-        starts: grid points from which a simplex goes on.
-        evaluations: of the loss, at most, for each of them.
+        baseline: one of those below, or your own.
+        videos: tracks (N, T, M, d) in pixels of the 256 crop, for which the weights of the loss are meant.
+        weights: lambda_1, lambda_2 and lambda_3 of the loss.
+        starts: number of best grid points from which the search continues.
+        evaluations: of the loss at most, for each of them.
+
+    Raises:
+        InputError: no point of the grid has a finite loss.
     """
-    names = list(family.ranges)
-    grids = [np.geomspace(low, high, points) for low, high, points in family.ranges.values()]
-    bounds = [(np.log(low), np.log(high)) for low, high, _ in family.ranges.values()]
+    names = list(baseline.ranges)
+    grids = [np.geomspace(low, high, points) for low, high, points in baseline.ranges.values()]
+    bounds = [(np.log(low), np.log(high)) for low, high, _ in baseline.ranges.values()]
     number, coarse, losses = 0, [], []
-    for choice in family.choices:
-        losses.append(_loss(family, names, choice, videos, lambda1, lambda2, lambda3))
+    for choice in baseline.choices:
+        losses.append(_loss(baseline, names, choice, videos, weights))
         for point in product(*grids):
             coarse.append((losses[-1](np.log(point)), len(losses) - 1, np.log(point)))
             number += 1
     coarse.sort(key=lambda entry: entry[0])
     if coarse[0][0] >= INFINITE:
-        raise InputError(f"{family.name}: no setting of the grid has a finite loss, expected one in {family.ranges}")
+        raise InputError(
+            f"{baseline.name}: no setting of the grid has a finite loss, expected one in {baseline.ranges}"
+        )
     best = coarse[0]
     for _, which, start in coarse[:starts] if names else ():
         found = minimize(
@@ -112,41 +113,41 @@ def tune(
         number += found.nfev
         best = min(best, (float(found.fun), which, found.x), key=lambda entry: entry[0])
     loss, which, point = best
-    settings = dict(zip(names, np.exp(point).tolist(), strict=True)) | dict(family.choices[which])
-    return Tuned(settings, float(loss), number)
+    settings = dict(zip(names, np.exp(point).tolist(), strict=True)) | dict(baseline.choices[which])
+    return TunedFilter(settings, float(loss), number)
 
 
 def smooth(
-    family: BaselineFilter, settings: Mapping[str, Gain | int], observed: Float[Array, "n t m d"]
+    baseline: BaselineFilter, settings: Mapping[str, Gain | int], observed: Float[Array, "n t m d"]
 ) -> Float[Array, "n t m d"]:
-    """The outputs of a family at these settings, for all tracks of `Videos.observed`."""
-    one = family.build(**settings)
-    if family.compiled:
+    """The outputs (N, T, M, d) of a filter with these settings.
+
+    Args:
+        baseline: the filter.
+        settings: by name.
+        observed: tracks (N, T, M, d), NaN where a point is missing.
+    """
+    one = baseline.build(**settings)
+    if baseline.compiled:
         return jax.vmap(one)(observed)
     return jnp.asarray(np.stack([one(track) for track in np.asarray(observed)]), observed.dtype)
 
 
 def _loss(
-    family: BaselineFilter,
+    baseline: BaselineFilter,
     names: list[str],
     choice: Mapping[str, int],
     videos: Videos,
-    lambda1: float,
-    lambda2: float,
-    lambda3: float,
+    weights: LossWeights,
 ) -> Callable[[np.ndarray], float]:
     """The loss as a function of the logarithms of the settings; where it is not finite, a large number."""
 
-    def judged(output: Array, videos: Videos) -> Array:
-        return stabilization(
-            output, videos.truth, lambda1=lambda1, lambda2=lambda2, lambda3=lambda3, mask=videos.mask
-        ).total
-
-    def whole(point: Array, videos: Videos) -> Array:
+    def at(point: Array, videos: Videos) -> Array:
         settings: dict[str, Any] = {name: jnp.exp(point[i]) for i, name in enumerate(names)}
-        return judged(smooth(family, settings | dict(choice), videos.observed), videos)
+        output = smooth(baseline, settings | dict(choice), videos.observed)
+        return stabilization(output, videos.truth, weights=weights, mask=videos.mask).total
 
-    compiled = jax.jit(whole) if family.compiled else whole
+    compiled = jax.jit(at) if baseline.compiled else at
 
     def loss(point: np.ndarray) -> float:
         value = float(compiled(jnp.asarray(point, videos.observed.dtype), videos))
@@ -156,7 +157,7 @@ def _loss(
 
 
 def _simplex(start: np.ndarray, grids: list[np.ndarray], bounds: list[tuple[float, float]]) -> np.ndarray:
-    """Edges of half a step of the grid, towards the inside."""
+    """A simplex whose edges are half a step of the grid, directed into the range."""
     edges = []
     for i, (grid, (low, high)) in enumerate(zip(grids, bounds, strict=True)):
         step = 0.5 * (high - low) / max(len(grid) - 1, 1)
@@ -165,25 +166,25 @@ def _simplex(start: np.ndarray, grids: list[np.ndarray], bounds: list[tuple[floa
 
 
 def _causal(build: Callable[..., filters.Filter]) -> Callable[..., Smoother]:
-    """A filter's settings to what filters a track."""
+    """The function from the settings of a causal filter to a smoother of tracks."""
 
-    def made(**settings: Any) -> Smoother:
+    def smoother(**settings: Any) -> Smoother:
         filter = build(**settings)
         return lambda track: filters.run(filter, track)
 
-    return made
+    return smoother
 
 
 def _zero_phase(*, window: int, order: int) -> Smoother:
-    def smoothed(track: Any) -> Any:
+    def smoother(track: Any) -> Any:
         missing = ~np.isfinite(track).all(axis=-1)
         return smoothers.zero_phase(smoothers.interpolate(track, missing), window=window, order=order)
 
-    return smoothed
+    return smoother
 
 
 RAW = BaselineFilter("raw", _causal(lambda: filters.first_order(1.0)))
-"""The track itself, held where it is missing: nothing to tune."""
+"""The track itself, with the last value where it is missing; nothing to tune."""
 
 MOVING_AVERAGE = BaselineFilter(
     "moving average", _causal(filters.moving_average), choices=tuple({"n": n} for n in range(1, 13))
@@ -204,7 +205,7 @@ KALMAN = BaselineFilter(
     _causal(lambda q, speed: filters.kalman(q=q, r=1.0, speed=speed)),
     {"q": (1e-5, 10.0, 13), "speed": (1e-2, 1e3, 3)},
 )
-"""Only the ratios of its settings count, so the variance of an observation is 1."""
+"""Only the ratios of its settings matter, so the variance of an observation is 1."""
 
 SAVGOL = BaselineFilter(
     "Savitzky-Golay",
@@ -238,4 +239,4 @@ BASELINES = (
 """Every causal baseline."""
 
 REFERENCES = (RTS, ZERO_PHASE)
-"""What is not causal: the limit."""
+"""References that see the whole track: not causal, so a limit for the others."""

@@ -1,6 +1,6 @@
-"""A face on a course that is known: a step, a ramp, a turn back, an oscillation, a turned head that blinks (Fig. 7).
+"""Known motion patterns of a face, for Fig. 7: a step, a ramp, a reversal, an oscillation, a turned head that blinks.
 
-The mean face of `fhr_jax.data.faces`, in pixels of the 256 crop of its first frame, 30 frames a second.
+The face is the mean face of `fhr_jax.data.faces`, in pixels of the 256 crop of its first frame, at 30 frames a second.
 """
 
 from typing import NamedTuple
@@ -14,18 +14,18 @@ from fhr_jax.data.faces import anatomy, shape
 from fhr_jax.data.synthetic import tracks
 
 PARTS = {"step": 50, "ramp": 60, "turn back": 60, "oscillation": 80, "turned head and blinks": 80}
-"""Frames of each part of the course."""
+"""Frames of each pattern."""
 
 _LIDS = (4, 5)
 """Rows of the lids in `anatomy.EXPRESSION`."""
 
 
 class MotionPattern(NamedTuple):
-    """Where the landmarks are, and which frames belong to which part.
+    """The landmarks, and the frames of each pattern.
 
     Attributes:
         truth: (T, 68, 2), pixels of the 256 crop.
-        parts: name to its frames.
+        parts: frames of each pattern, by name.
     """
 
     truth: Float[Array, "t 68 2"]
@@ -33,8 +33,11 @@ class MotionPattern(NamedTuple):
 
 
 def motion_pattern() -> MotionPattern:
-    """The whole course; the first and last ten frames of a part, those of a step alone, are at rest."""
-    place, yaw, lid, parts = [np.zeros(10)], [np.zeros(10)], [np.zeros(10)], {}
+    """All patterns one after the other; the face rests in the first and last ten frames of each, except after the step.
+
+    The landmarks have shape (T, 68, 2).
+    """
+    position, yaw, lid, parts = [np.zeros(10)], [np.zeros(10)], [np.zeros(10)], {}
     began = 10
     for name, frames in PARTS.items():
         parts[name] = slice(began, began + frames)
@@ -47,12 +50,12 @@ def motion_pattern() -> MotionPattern:
             "turn back": 50.0 * np.minimum(u, 1 - u),
             "oscillation": 7.0 * np.sin(2 * np.pi * 4 * u),
         }.get(name, still)
-        place.append(place[-1][-1] + move)
+        position.append(position[-1][-1] + move)
         turned = name == "turned head and blinks"
         yaw.append(0.5 * np.sin(np.pi * u) if turned else still)
         closed = [np.clip(1 - np.abs(np.arange(frames) - at) / 4, 0, 1) for at in (25, 40, 55)]
         lid.append(np.maximum.reduce(closed) if turned else still)
-    x, angle, shut = (jnp.asarray(np.concatenate(part), jnp.float32) for part in (place, yaw, lid))
+    x, angle, shut = (jnp.asarray(np.concatenate(part), jnp.float32) for part in (position, yaw, lid))
 
     def frame(angle: Array, shut: Array) -> Array:
         expression = jnp.zeros(len(anatomy.EXPRESSION)).at[jnp.array(_LIDS)].set(shut)

@@ -1,22 +1,22 @@
-"""What experiments on fitted stabilizers share: their options, their videos, and the two models that they compare."""
+"""Shared by experiments on fitted stabilizers: options, videos, and the two models that they compare."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any
 
 from fhr_jax import stabilizer
 from fhr_jax.benchmark import protocol
 from fhr_jax.files import output_folder
+from fhr_jax.losses import PAPER_WEIGHTS, LossWeights
 from fhr_jax.stabilizer import Params, Videos
 from fhr_jax.stabilizer.fit.gradient import ANNEALING
-from fhr_jax.stabilizer.fit.loop import Options
-from fhr_jax.stabilizer.fit.recommended import RATE
+from fhr_jax.stabilizer.fit.recommended import LEARNING_RATE
 
 PAPER, RECOMMENDED = "paper's model", "recommended"
 
 FILES = {PAPER: "paper_{}.npz", RECOMMENDED: "recommended_{}.npz"}
-"""Where fits are kept, by seed."""
+"""Files of the fitted parameters, by seed."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +28,44 @@ class BenchmarkOptions:
     source: str = "tracks"
     """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
     seeds: tuple[int, ...] = protocol.SEEDS
-    """Of the split and the noise."""
+    """Each draws a split and the noise."""
     frames: int = protocol.FRAMES
-    """Longest video."""
+    """Frames of a video at most."""
     steps: int = 150
-    """Of each fit: L-BFGS for the paper's model, Adam for the recommended one; a third of them to go on from a fit."""
+    """Steps of each fit, L-BFGS for the paper's model and Adam for the recommended one; a third to continue a fit."""
     fits: Path | None = None
-    """Folder of fits on the same source, such as --out of stabilizer_ablation.py: those found there are read and not
-    made again, others are kept there. Nothing checks that they are of the same frames."""
+    """Folder of fits on the same source, such as --out of stabilizer_ablation.py. Fits in it are read instead of
+    repeated, new ones are saved there. Nothing checks that they were made with the same --frames."""
 
     def videos(self, seed: int) -> tuple[Videos, Videos]:
-        """Those to fit, and those to judge by."""
-        split = protocol.make(seed, source=self.source, frames=self.frames)
+        """Training and test videos."""
+        split = protocol.make_split(seed, source=self.source, frames=self.frames)
         return protocol.batch(split.train), protocol.batch(split.test)
 
     def config(self) -> dict[str, Any]:
-        """The options as a summary holds them."""
+        """The options, for summary.json."""
         return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
 
 
-def fit_models(study: BenchmarkOptions, seed: int, videos: Videos) -> dict[str, Params]:
-    """Both models, fitted at the paper's lambdas."""
+def fit_models(options: BenchmarkOptions, seed: int, videos: Videos) -> dict[str, Params]:
+    """Both models, fitted with the paper's weights of the loss."""
     return {
-        name: kept(study.fits, name, seed, lambda name=name: fit_model(name, videos, steps=study.steps).params)
+        name: load_or_fit(
+            options.fits, name, seed, lambda name=name: fit_model(name, videos, steps=options.steps).params
+        )
         for name in FILES
     }
 
 
-def kept(folder: Path | None, name: str, seed: int, fit: Callable[[], Params]) -> Params:
-    """The parameters of this name from the folder, or fitted and left there; without a folder, fitted."""
+def load_or_fit(folder: Path | None, name: str, seed: int, fit: Callable[[], Params]) -> Params:
+    """Read the parameters of a model from the folder, or fit and save them there.
+
+    Args:
+        folder: of saved fits; None only fits.
+        name: of the model; only those in `FILES` are saved.
+        seed: of the fit.
+        fit: makes the parameters.
+    """
     if folder is None or name not in FILES:
         return fit()
     path = output_folder(folder) / FILES[name].format(seed)
@@ -66,12 +75,28 @@ def kept(folder: Path | None, name: str, seed: int, fit: Callable[[], Params]) -
 
 
 def fit_model(
-    name: str, videos: Videos, *, start: Params | None = None, steps: int, **weights: Unpack[Options]
+    name: str,
+    videos: Videos,
+    *,
+    init_params: Params | None = None,
+    steps: int,
+    weights: LossWeights = PAPER_WEIGHTS,
 ) -> stabilizer.Fit:
-    """One of the two, from its own start, or on from `start`, which was fitted with other weights of the loss."""
+    """Fit one of the two models.
+
+    Args:
+        name: `PAPER` or `RECOMMENDED`.
+        videos: what to fit.
+        init_params: parameters fitted with other weights, from which to continue; None is the model's own start.
+        steps: of L-BFGS or Adam.
+        weights: lambda_1, lambda_2 and lambda_3 of the loss.
+    """
     if name == PAPER:
-        temperatures = ANNEALING if start is None else (1.0,)
-        start = stabilizer.paper_init(videos) if start is None else start
-        return stabilizer.fit_gradient(videos, start=start, temperatures=temperatures, steps=steps, **weights)
-    rate = RATE if start is None else RATE / 2
-    return stabilizer.fit_recommended(videos, start=start, steps=steps, rate=rate, **weights)
+        annealing = ANNEALING if init_params is None else (1.0,)
+        return stabilizer.fit_gradient(
+            videos, init_params=init_params, annealing=annealing, steps=steps, weights=weights
+        )
+    learning_rate = LEARNING_RATE if init_params is None else LEARNING_RATE / 2
+    return stabilizer.fit_recommended(
+        videos, init_params=init_params, steps=steps, learning_rate=learning_rate, weights=weights
+    )

@@ -1,24 +1,24 @@
 """The protocol of every stabilizer experiment: which videos train, which test, what is observed and what is true.
 
-Three sources, all in pixels of the 256 crop, (x, y):
+There are three sources, all in pixels of the 256 crop, (x, y):
 
-* "tracks": synthetic tracks (`data.synthetic.tracks`), drawn anew for every seed; needs no download. Frames without
-  an observation and broken frames are not scored.
-* "300vw": the folder `300vw_fhr_predictions` in the folder that FHR_JAX_DATA names, files `GROUP/ID.npz` with
-  `predictions` (T, M, 2) and, if there are any, `broken_frames` (1-based).
-* a folder of such files. Where all of them hold `truth` (T, M, 2) too, the pairs are taken as they are: this is
-  where annotations come in.
+* "tracks": synthetic tracks (`data.synthetic.tracks`), new ones for every seed; needs no download. Frames without an
+  observation and broken frames are not scored.
+* "300vw": the folder `300vw_fhr_predictions` in the folder that FHR_JAX_DATA names. It has files `GROUP/ID.npz` with
+  `predictions` (T, M, 2) and optionally `broken_frames` (1-based).
+* a folder of such files. If all of them also hold `truth` (T, M, 2), the pairs are used as they are. Use this for
+  annotated videos.
 
-Predictions have no truth. The motion of a video is the zero-phase smoothing of its predictions, the noise is what
-the smoothing took off, and a pair is the motion of one video with the noise of another one of the same set, so that
-the truth is exact and the noise knows nothing of the motion. What that hides: blinks and other motion as fast as the
-noise are smoothed out of the truth (and counted as noise), and noise that follows the motion no longer does.
+Predictions have no truth. So the zero-phase smoothing of the predictions is the motion of a video, and the residual is
+its noise. A pair combines the motion of one video with the noise of another video of the same set: its truth is exact,
+and its noise is independent of the motion. This hides two things: motion as fast as the noise, such as blinks, is
+removed from the truth and counted as noise; and noise that depends on the motion no longer does.
 
-Broken frames are bridged in the motion and not scored; their residuals are left out of the noise. Single points that
-were thrown away (`FAR`) are interpolated before smoothing. Around them a smoothing says little about where the face is,
-so frames within half a window of a thrown point are treated as broken ones too, unless `throws` asks for them.
+Broken frames are interpolated in the motion and not scored, and their residuals are not used as noise. Outliers (`FAR`)
+are interpolated before smoothing. Frames within half a window of an outlier are treated as broken, too, since the
+smoothing is inaccurate there; `keep_outliers` keeps them.
 
-Results are to be given as mean and spread over the seeds of `SEEDS`. NumPy on the host.
+Report results as mean and standard deviation over the seeds in `SEEDS`. All in NumPy.
 """
 
 import os
@@ -38,27 +38,27 @@ from fhr_jax.errors import InputError
 from fhr_jax.stabilizer import Videos, as_videos, pad_videos
 
 SEEDS = (0, 1, 2)
-"""Each is one split and one transplant."""
+"""Each gives one split and one assignment of noise to motion."""
 
 TRAIN, TEST = 21, 12
-"""Videos of each set; of a folder with another number of files, the same shares."""
+"""Videos of each set; a folder with another number of files is split in the same ratio."""
 
 FRAMES = 600
-"""Default length of a pair."""
+"""Default number of frames of a pair."""
 
 FAR = 0.25
-"""A point this many face sizes (of about 72 px) from the median of its 9 neighbouring frames was thrown."""
+"""A point is an outlier this many face sizes (of about 72 px) from the median of its 9 neighbouring frames."""
 
 WINDOW = 13
-"""Frames of the smoothing that gives the motion."""
+"""Frames of the smoothing filter."""
 
 
 class TrackPair(NamedTuple):
-    """A video to filter and where its landmarks are, pixels of the 256 crop.
+    """A video to filter and its true landmarks, pixels of the 256 crop.
 
     Attributes:
         observed: z, (T, M, 2), NaN where nothing was found.
-        truth: p, (T, M, 2); in frames that are not scored, anything finite.
+        truth: p, (T, M, 2); arbitrary finite values in frames that are not scored.
         mask: (T,), True where a frame is scored.
         motion: name of the video that the truth is from.
         noise: name of the video that the noise is from.
@@ -72,22 +72,22 @@ class TrackPair(NamedTuple):
 
 
 class Split(NamedTuple):
-    """The pairs to tune or fit on, and those to judge by."""
+    """Pairs for tuning and fitting, and pairs for testing."""
 
     train: list[TrackPair]
     test: list[TrackPair]
 
 
 class TrackSource(NamedTuple):
-    """One file, taken apart.
+    """One file, separated into motion and noise.
 
     Attributes:
         name: GROUP/ID.
-        group: what the split is stratified by.
+        group: the split is stratified by it.
         observed: predictions, (T, M, 2).
-        truth: (T, M, 2), the file's own or the motion.
+        truth: (T, M, 2), that of the file, or the smoothed motion.
         mask: (T,), False where a frame is broken or has no truth.
-        residual: noise of the good frames, one after the other, (at most T, M, 2); None where the file has a truth.
+        residual: noise of the scored frames, (at most T, M, 2); None if the file has a truth.
     """
 
     name: str
@@ -98,25 +98,25 @@ class TrackSource(NamedTuple):
     residual: Float[np.ndarray, "n m 2"] | None
 
 
-def make(
+def make_split(
     seed: int,
     *,
     source: str | os.PathLike[str] | Sequence[TrackSource] = "tracks",
     frames: int | None = FRAMES,
     crops: int = 1,
-    throws: bool = False,
+    keep_outliers: bool = False,
 ) -> Split:
-    """The pairs of one seed; the same seed gives the same pairs.
+    """The pairs of one seed, with tracks (T, M, 2); the same seed gives the same pairs.
 
     Args:
-        seed: of the split, the transplant, the crops and the synthetic tracks.
-        source: "tracks", "300vw", a folder, or what `read` returned (to read once for all seeds).
-        frames: longest pair; longer videos are cropped at a random place, shorter ones stay as they are. None keeps
-            whole videos (synthetic ones have `FRAMES`).
-        crops: pairs made of each video. Of synthetic tracks, as many more are drawn.
-        throws: True keeps the frames with thrown points, and the throws in the noise. They are 4 frames in 100 of the
-            published predictions and more than half of the loss of the raw tracks, so comparisons of smoothing go
-            without them. Files with a truth keep theirs either way.
+        seed: draws the split, the assignment of noise to motion, the crops and the synthetic tracks.
+        source: "tracks", "300vw", a folder, or what `read` returned (to read the files once for all seeds).
+        frames: frames of a pair at most. Longer videos are cropped at a random place. None keeps whole videos
+            (synthetic ones have `FRAMES`).
+        crops: pairs per video. As many more synthetic tracks are drawn.
+        keep_outliers: True keeps outliers in the noise, and scores the frames around them. They are in 4 of 100 frames
+            of the published predictions, and make more than half of the loss of the raw tracks, so comparisons of
+            smoothing leave them out. Files with a truth keep theirs either way.
 
     Raises:
         InputError: FHR_JAX_DATA is needed and not set, a folder has too few files, or a file is not as expected.
@@ -126,31 +126,31 @@ def make(
     if isinstance(source, str) and source == "tracks":
         return _synthetic(seed, frames or FRAMES, crops)
     if isinstance(source, str | os.PathLike):
-        source = read(source, throws=throws)
+        source = read(source, keep_outliers=keep_outliers)
     rng = np.random.default_rng([seed, 300])
-    train, test = _stratified(rng, source)
+    train, test = _split_by_group(rng, source)
     return Split(*(_pairs(rng, videos, frames, crops) for videos in (train, test)))
 
 
 def batch(pairs: Sequence[TrackPair]) -> Videos:
-    """The pairs as padded, masked videos, as the fits and the losses take them."""
+    """The pairs as padded, masked videos (N, T, M, 2), for the fits and the losses."""
     videos = pad_videos([(pair.observed, pair.truth) for pair in pairs])
     longest = videos.mask.shape[1]
     mask = np.stack([np.pad(pair.mask, (0, longest - len(pair.mask))) for pair in pairs])
-    return as_videos(videos.observed, videos.truth, mask & np.asarray(videos.mask))
+    return as_videos(videos.observed, videos.truth, mask=mask & np.asarray(videos.mask))
 
 
-def read(source: str | os.PathLike[str], *, throws: bool = False) -> list[TrackSource]:
-    """Read and take apart all files GROUP/ID.npz of "300vw" or of a folder, in the order of their names.
+def read(source: str | os.PathLike[str], *, keep_outliers: bool = False) -> list[TrackSource]:
+    """Read all files GROUP/ID.npz of "300vw" or of a folder, by name, and separate motion and noise.
 
     Raises:
-        InputError: as `make`.
+        InputError: as `make_split`.
     """
     folder = _folder_300vw() if source == "300vw" else Path(source)
     files = sorted(folder.glob("*/*.npz")) or sorted(folder.glob("*.npz"))
     if not files:
         raise InputError(f"{folder}: no files GROUP/ID.npz, expected tracks there")
-    videos = [_take_apart(file, throws=throws) for file in files]
+    videos = [_read_track(file, keep_outliers=keep_outliers) for file in files]
     known = {video.residual is None for video in videos}
     if len(known) > 1:
         raise InputError(f"{folder}: some files hold truth and some do not, expected it in all or in none")
@@ -167,7 +167,7 @@ def _folder_300vw() -> Path:
     return Path(folder) / "300vw_fhr_predictions"
 
 
-def _take_apart(file: Path, *, throws: bool) -> TrackSource:
+def _read_track(file: Path, *, keep_outliers: bool) -> TrackSource:
     arrays = npz.read(file)
     if "predictions" not in arrays:
         raise InputError(f"{file}: no array predictions, expected one of shape (T, M, 2)")
@@ -191,38 +191,40 @@ def _take_apart(file: Path, *, throws: bool) -> TrackSource:
 
     if not good.any():
         raise InputError(f"{file}: every frame is broken, expected one that is not")
-    motion, good = smoothed(observed, good, throws=throws)
+    motion, good = smooth_motion(observed, good, keep_outliers=keep_outliers)
     if not good.any():
-        raise InputError(f"{file}: every frame is broken or near a thrown point, expected one that is not")
-    # Where a good frame misses a point, its residual is NaN, and the frame that gets this noise misses the point too.
+        raise InputError(f"{file}: every frame is broken or near an outlier, expected one that is not")
+    # Where a point is missing its residual is NaN, so it is missing in the frame that gets this noise, too.
     return TrackSource(name, file.parent.name, observed, motion, good, (observed - motion)[good])
 
 
-def smoothed(
-    observed: Float[np.ndarray, "t m 2"], good: Bool[np.ndarray, " t"], *, throws: bool = False
+def smooth_motion(
+    observed: Float[np.ndarray, "t m 2"], good: Bool[np.ndarray, " t"], *, keep_outliers: bool = False
 ) -> tuple[Float[np.ndarray, "t m 2"], Bool[np.ndarray, " t"]]:
-    """The motion of a track without truth, and which of its good frames say what the noise is.
+    """The motion (T, M, 2) of a track without truth, and the frames (T,) whose residual is noise.
 
     Args:
-        observed: predictions, NaN where a point is missing.
-        good: False where a frame is broken; those are bridged.
-        throws: as in `make`.
+        observed: predictions (T, M, 2), NaN where a point is missing.
+        good: (T,), False where a frame is broken; those are interpolated.
+        keep_outliers: as in `make_split`.
     """
     missing = ~np.isfinite(observed).all(axis=-1) | ~good[:, None]
-    thrown = find_outliers(np.where(good[:, None, None], observed, np.nan), far=FAR) | missing
-    motion = zero_phase(interpolate(observed, thrown), window=WINDOW)
-    near = maximum_filter1d((thrown & ~missing).any(axis=1), WINDOW)
-    return motion, good if throws else good & ~near
+    replaced = find_outliers(np.where(good[:, None, None], observed, np.nan), far=FAR) | missing
+    motion = zero_phase(interpolate(observed, replaced), window=WINDOW)
+    near = maximum_filter1d((replaced & ~missing).any(axis=1), WINDOW)
+    return motion, good if keep_outliers else good & ~near
 
 
-def _stratified(rng: np.random.Generator, videos: Sequence[TrackSource]) -> tuple[list[TrackSource], list[TrackSource]]:
-    """Train and test videos, with the same shares of every group as far as whole videos allow."""
+def _split_by_group(
+    rng: np.random.Generator, videos: Sequence[TrackSource]
+) -> tuple[list[TrackSource], list[TrackSource]]:
+    """Train and test videos, each with the same share of every group, up to rounding."""
     number = round(len(videos) * TEST / (TRAIN + TEST))
     if number < 2 or len(videos) - number < 2:
         raise InputError(f"source: {len(videos)} videos, expected enough for two in each set")
     groups = sorted({video.group for video in videos})
     members = {group: [v for v in videos if v.group == group] for group in groups}
-    # Largest remainders: the whole parts first, then one more where most was cut off.
+    # Largest remainders: round down, then add one where the remainder is largest.
     exact = np.array([number * len(members[group]) / len(videos) for group in groups])
     whole = exact.astype(int)
     whole[np.argsort(whole - exact, kind="stable")[: number - whole.sum()]] += 1
@@ -237,16 +239,16 @@ def _stratified(rng: np.random.Generator, videos: Sequence[TrackSource]) -> tupl
 def _pairs(rng: np.random.Generator, videos: list[TrackSource], frames: int | None, crops: int) -> list[TrackPair]:
     pairs = []
     for _ in range(crops):
-        # Around a random ring, every video gives its noise once and never to itself.
-        ring = rng.permutation(len(videos))
-        giver = dict(zip(ring, np.roll(ring, 1), strict=True))
+        # The noise of each video goes to the next one of a random cycle, so never to itself.
+        cycle = rng.permutation(len(videos))
+        donor = dict(zip(cycle, np.roll(cycle, 1), strict=True))
         for i, video in enumerate(videos):
             part = _crop(rng, video.mask, frames)
             truth, mask = video.truth[part].astype(np.float32), video.mask[part]
             if video.residual is None:
                 pairs.append(TrackPair(video.observed[part].astype(np.float32), truth, mask, video.name, video.name))
                 continue
-            other = videos[giver[i]]
+            other = videos[donor[i]]
             assert other.residual is not None
             pairs.append(
                 TrackPair(truth + _noise(rng, other.residual, len(truth)), truth, mask, video.name, other.name)
@@ -255,7 +257,7 @@ def _pairs(rng: np.random.Generator, videos: list[TrackSource], frames: int | No
 
 
 def _crop(rng: np.random.Generator, mask: Bool[np.ndarray, " t"], frames: int | None) -> slice:
-    """A random stretch of at most `frames` frames, at least half of them to be scored where there is one."""
+    """A random range of at most `frames` frames, at least half of them scored if there is such a range."""
     if frames is None or len(mask) <= frames:
         return slice(None)
     scored = np.convolve(mask, np.ones(frames), mode="valid")
@@ -265,13 +267,13 @@ def _crop(rng: np.random.Generator, mask: Bool[np.ndarray, " t"], frames: int | 
 
 
 def _noise(rng: np.random.Generator, residual: Float[np.ndarray, "n m 2"], frames: int) -> np.ndarray:
-    """A stretch of noise from a random place; one that is too short starts again at its end."""
+    """Noise of consecutive frames from a random place on; it is repeated if it is too short."""
     start = int(rng.integers(max(len(residual) - frames, 0) + 1))
     return residual[(start + np.arange(frames)) % len(residual)].astype(np.float32)
 
 
 def _synthetic(seed: int, frames: int, crops: int) -> Split:
-    # Train and test draw from two keys that no other seed has.
+    # Train and test have keys of their own.
     keys = jax.random.split(jax.random.key(seed))
     draw = jax.jit(tracks.batch, static_argnums=(1, 2))
     sets = []

@@ -1,4 +1,4 @@
-"""What the tables of the stabilizer say of an output: the loss and its terms, NRMSE, stability, delay."""
+"""Scores of a stabilized track: loss terms, NRMSE, stability, delay."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,17 +9,17 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fhr_jax import metrics
-from fhr_jax.losses import stabilization
+from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
 from fhr_jax.stabilizer import Params, Videos, run
 
 
 class Score(NamedTuple):
-    """Numbers of one output over all videos; lower is better in all but `delay`, whose best is 0.
+    """Numbers of one output over all videos. Lower is better, except for `delay`, where 0 is best.
 
     Attributes:
         loss: of Eq. 11, px^2.
         euclidean: its first term, px^2.
-        late: its delay term, unweighted.
+        late: its delay term, unweighted, in squared steps of the truth.
         smooth: its smooth term, unweighted, px^2.
         nrmse: percent of the inter-ocular distance, the mean over the scored frames of a video, then over videos.
         stability: NRMSE of the motion, percent, the mean over videos.
@@ -39,20 +39,16 @@ def score(
     output: Float[Array, "n t m d"],
     videos: Videos,
     *,
-    lambda1: float = 1.0,
-    lambda2: float = 10.0,
-    lambda3: float = 1.0,
+    weights: LossWeights = PAPER_WEIGHTS,
 ) -> Score:
-    """Score the outputs for `videos.observed`, 68 points in pixels of the 256 crop, against the truth.
+    """Score the outputs of a filter for `videos.observed` against the truth.
 
     Args:
-        output: same shape as the truth.
-        videos: truth and mask; only masked frames count.
-        lambda1: weight of the smooth term in `loss`.
-        lambda2: weight of the delay in `loss`.
-        lambda3: see `stabilization`.
+        output: (N, T, 68, 2), pixels of the 256 crop.
+        videos: truth and mask; only frames where the mask is True count.
+        weights: lambda_1, lambda_2 and lambda_3 of `loss`.
     """
-    terms = stabilization(output, videos.truth, lambda1=lambda1, lambda2=lambda2, lambda3=lambda3, mask=videos.mask)
+    terms = stabilization(output, videos.truth, weights=weights, mask=videos.mask)
     errors = jnp.where(videos.mask, metrics.nrmse(output, videos.truth), jnp.nan)
     each = (
         jnp.nanmean(errors, axis=1),
@@ -63,12 +59,12 @@ def score(
 
 
 def run_all(params: Params, observed: Float[Array, "n t m d"]) -> Float[Array, "n t m d"]:
-    """`run` of every track."""
+    """The stabilized tracks (N, T, M, d) of observed tracks (N, T, M, d)."""
     return jax.vmap(lambda track: run(params, track))(observed)
 
 
 def over_seeds(scores: Sequence[Score]) -> dict[str, dict[str, float]]:
-    """Mean and standard deviation of every number over the seeds."""
+    """Mean and standard deviation over the seeds, by the name of the number."""
     return {
         name: {"mean": float(np.mean(values)), "sd": float(np.std(values))}
         for name, values in zip(Score._fields, zip(*scores, strict=True), strict=True)

@@ -1,7 +1,7 @@
-"""Judging a stabilizer on real tracks, where no truth exists: the zero-phase smoothing of the track stands for it.
+"""Score a stabilizer on real tracks without a truth, against the zero-phase smoothing of the track.
 
-NumPy on the host. Single points that were thrown far away are found first and interpolated, so that neither the
-reference nor the measure of the input is made of them.
+All in NumPy. Outliers are found and interpolated first, so that they affect neither the reference nor the scores of
+the input.
 """
 
 from typing import NamedTuple
@@ -15,64 +15,81 @@ from fhr_jax.filters import smoothers
 from fhr_jax.filters.smoothers import interpolate
 
 SHIFTS = range(-5, 6)
-"""Frames of delay that are tried."""
+"""Delays that are tried, in frames."""
 
 
 class Steadiness(NamedTuple):
-    """How much steadier, and at what price, an output is than its input; all against the valid frames.
+    """How much steadier than its input an output is, and what that costs; over valid frames only.
 
     Attributes:
-        bend: mean |x(t+1) - 2x(t) + x(t-1)| of the output over that of the input without its outliers.
-        distance: mean distance of the output to the zero-phase reference over that of the input.
+        second_difference: mean |x(t+1) - 2x(t) + x(t-1)| of the output, divided by that of the input without outliers.
+        distance: mean distance of the output to the zero-phase reference, divided by that of the input.
         delay: shift in frames at which the output matches the reference best; positive is late.
-        stray: largest distance of a point of the output to the reference, in face sizes.
+        max_deviation: largest distance of a point of the output to the reference, in face sizes.
     """
 
-    bend: float
+    second_difference: float
     distance: float
     delay: int
-    stray: float
+    max_deviation: float
 
 
 def find_outliers(track: Float[np.ndarray, "t m d"], *, far: float = 0.5) -> Bool[np.ndarray, "t m"]:
-    """Points that are missing, or further than `far` face sizes from the median of their 9 neighbouring frames.
+    """Where a point is missing or an outlier, (T, M).
 
-    The size of a face is the RMS distance of its points to their centroid, the median over the frames.
+    An outlier lies more than `far` face sizes from the median of its 9 neighbouring frames. The size of a face is the
+    RMS distance of its points to their centroid, median over the frames.
+
+    Args:
+        track: (T, M, d), NaN where a point is missing.
+        far: distance in face sizes.
     """
     missing = np.asarray(~np.isfinite(track).all(axis=-1))
     filled = interpolate(track, missing)
-    off = filled - filled.mean(axis=1, keepdims=True)
-    size = np.median(np.sqrt((off**2).sum(axis=-1).mean(axis=-1)))
+    centred = filled - filled.mean(axis=1, keepdims=True)
+    size = np.median(np.sqrt((centred**2).sum(axis=-1).mean(axis=-1)))
     middle = median_filter(filled, size=(9, 1, 1), mode="nearest")
-    jumped = np.linalg.norm(filled - middle, axis=-1) > far * size
-    return jumped | missing
+    outlying = np.linalg.norm(filled - middle, axis=-1) > far * size
+    return outlying | missing
 
 
 def zero_phase(track: Float[np.ndarray, "t m d"], *, window: int = 13, order: int = 2) -> Float[np.ndarray, "t m d"]:
-    """Savitzky-Golay smoothing of the track with its outliers interpolated: not causal, and without delay."""
+    """Savitzky-Golay smoothing of the track, with outliers interpolated; not causal, without delay.
+
+    Args:
+        track: (T, M, d), NaN where a point is missing.
+        window: frames of the filter, odd.
+        order: of the polynomial.
+    """
     return smoothers.zero_phase(interpolate(track, find_outliers(track)), window=window, order=order)
 
 
 def steadiness(
     output: Float[np.ndarray, "t m d"],
     track: Float[np.ndarray, "t m d"],
+    *,
     valid: Bool[np.ndarray, " t"] | None = None,
 ) -> Steadiness:
-    """Measure a stabilized track against its input; frames where `valid` is False are left out.
+    """Compare a stabilized track with its input.
+
+    Args:
+        output: the stabilized track, (T, M, d).
+        track: its input, (T, M, d).
+        valid: (T,), False leaves a frame out; None counts all.
 
     Raises:
         InputError: the track is shorter than 13 frames, or no three frames in a row are valid.
     """
     if len(track) < 13:
-        raise InputError(f"track: {len(track)} frames, expected at least 13 to judge it by")
+        raise InputError(f"track: {len(track)} frames, expected at least 13 to compare with")
     valid = np.ones(len(track), bool) if valid is None else valid
     three = valid[2:] & valid[1:-1] & valid[:-2]
     if not three.any():
-        raise InputError("valid: no three valid frames in a row")
+        raise InputError("valid: no three valid frames in a row, expected some")
     output = np.asarray(output, np.float64)
     clean, reference = interpolate(track, find_outliers(track)), zero_phase(track)
 
-    def bend(x: np.ndarray) -> float:
+    def second_difference(x: np.ndarray) -> float:
         return float(np.linalg.norm(x[2:] - 2 * x[1:-1] + x[:-2], axis=-1)[three].mean())
 
     def distance(x: np.ndarray) -> np.ndarray:
@@ -84,11 +101,11 @@ def steadiness(
         np.linalg.norm(output[edge + k : len(track) - edge + k] - reference[inner], axis=-1)[valid[inner]].mean()
         for k in SHIFTS
     ]
-    off = reference - reference.mean(axis=1, keepdims=True)
-    size = np.median(np.sqrt((off**2).sum(axis=-1).mean(axis=-1)))
+    centred = reference - reference.mean(axis=1, keepdims=True)
+    size = np.median(np.sqrt((centred**2).sum(axis=-1).mean(axis=-1)))
     return Steadiness(
-        bend=bend(output) / bend(clean),
+        second_difference=second_difference(output) / second_difference(clean),
         distance=float(distance(output)[valid].mean() / distance(clean)[valid].mean()),
         delay=SHIFTS[int(np.argmin(by_shift))],
-        stray=float(distance(output)[valid].max() / size),
+        max_deviation=float(distance(output)[valid].max() / size),
     )

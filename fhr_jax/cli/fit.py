@@ -1,9 +1,11 @@
 """`fhr-jax fit`: parameters of the stabilizer from a user's own tracks."""
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import tyro
@@ -11,6 +13,12 @@ import tyro
 from fhr_jax import log
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
+
+if TYPE_CHECKING:
+    from fhr_jax.progress import Progress, ProgressCallback
+    from fhr_jax.stabilizer import Fit, Params, Videos
+    from fhr_jax.stabilizer.fit.loop import KeepCallback
+    from fhr_jax.stabilizer.fit.state import FitState
 
 _Positional = tyro.conf.Positional
 
@@ -20,13 +28,13 @@ class FitOptions:
     """Fit the stabilizer to your landmarks; `fhr-jax smooth --params` then uses the result.
 
     TRACKS are .npz files, or folders of them, with `predictions` (T, M, 2) and, if you have it, `truth` (or
-    `ground_truth`) of the same shape. Where a file has no truth, the track's own zero-phase smoothing (Savitzky-Golay,
-    13 frames) takes its place, which hides blinks; the command says so. Without TRACKS the fit is on synthetic ones.
+    `ground_truth`) of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay,
+    13 frames) replaces it, which removes blinks; the command says so. Without TRACKS it fits synthetic ones.
 
-    From five tracks on, a fifth of them is held out: they are not fitted, and the parameters that suit them best are
-    the result, so that a fit does not learn its own tracks by heart.
+    If there are at least five tracks, a fifth of them is held out: they are not fitted, and the parameters with the
+    lowest loss on them are the result. This prevents overfitting.
 
-    OUT gets params.npz, history.json, config.json and fit.npz, from which --resume goes on.
+    OUT gets params.npz, history.json, config.json and fit.npz, from which --resume continues.
 
     Example:  fhr-jax fit tracks/ --out runs/fit
     """
@@ -36,25 +44,26 @@ class FitOptions:
     out: Path = Path("runs/fit")
     """Folder for the results."""
     resume: bool = False
-    """Go on with the fit in OUT, which was stopped or had too little time; same tracks and options, but --seconds."""
+    """Continue the fit in OUT, which was interrupted or ran out of time. Tracks and options must be the same, but for
+    --seconds."""
     model: Literal["recommended", "paper"] = "recommended"
-    """recommended: goes on from the parameters that ship, with velocity, directions by themselves and a small network;
-    paper: the paper's model, from its start."""
+    """recommended: the pretrained model with velocity, responsibilities by direction and a small recurrent network,
+    fitted further; paper: the paper's model from the paper's start."""
     method: Literal["gradient", "simplex"] = "gradient"
-    """gradient: Adam for the recommended model, L-BFGS for the paper's, whose switch between components cools down;
-    simplex: Nelder-Mead, as the paper, which wants --tied unless there are few points."""
+    """gradient: Adam for the recommended model, annealed L-BFGS for the paper's; simplex: Nelder-Mead as in the paper,
+    which needs --share-scales unless there are few points."""
     steps: int = 150
-    """Of Adam, for the recommended model."""
-    tied: bool = False
-    """Fit one scale for each row of variances instead of every variance: robust where there is little data."""
+    """Steps of Adam, for the recommended model."""
+    share_scales: bool = False
+    """Fit one scale per row of variances instead of every variance: robust where there is little data."""
     seconds: float = 60.0
-    """Time for the fit at most, without reading and compiling; those before --resume count."""
-    held_out: float = 0.2
-    """Share of the tracks to hold out, if there are at least five; 0 holds out none."""
+    """Time limit of the fit, without reading and compiling. The time before --resume counts."""
+    holdout: int | None = None
+    """Number of tracks to hold out; 0 holds out none. Default: a fifth of them if there are at least five."""
     patience: int = 50
-    """Iterations without an improvement on the held-out tracks after which the fit stops."""
+    """Stop after so many iterations in a row without an improvement on the held-out tracks."""
     covariance: Literal["diagonal", "full"] = "diagonal"
-    """What is kept of the spread of past landmarks; full is the paper's, and much slower."""
+    """Covariance of the past landmarks that the model keeps; full is the paper's, and much slower."""
     lambda1: float = 1.0
     """Weight of smoothness in the loss."""
     lambda2: float = 10.0
@@ -62,177 +71,187 @@ class FitOptions:
     lambda3: float = 1.0
     """Preference for even steps in the loss; may be inf."""
     track_units: bool = False
-    """Fit in the units of the track, as the paper, instead of face sizes: then it only suits tracks of this scale."""
+    """Fit in the units of the track, as the paper, instead of face sizes. The result then suits only tracks of this
+    scale."""
     keep_bias: bool = False
-    """Keep the constant part of each track's error, which no filter can remove; by default it is taken off first."""
+    """Keep the constant part of each track's error, which no filter can remove. By default it is subtracted first."""
     frames: int = 300
     """Length of synthetic tracks."""
     videos: int = 12
     """Number of synthetic tracks."""
     seed: int = 0
-    """Of the synthetic tracks, of the tracks to hold out and of the windows."""
+    """Draws the synthetic tracks and the tracks to hold out."""
 
 
 def run(options: FitOptions) -> None:
     """Read or make tracks, fit with a progress bar, write the parameters and the history."""
     _check(options)
     from fhr_jax import stabilizer
-    from fhr_jax.cli import fit_tracks as own
-    from fhr_jax.stabilizer.fit.checkpoint import load_fit
+    from fhr_jax.cli import fit_tracks
     from fhr_jax.stabilizer.units import FACE_SIZE, face_size
 
-    pairs, alone = own.read_pairs(options.tracks)
-    if alone:
-        print(f"{alone} of {len(pairs)} tracks have no truth: their own zero-phase smoothing stands for it")
+    pairs, smoothed = fit_tracks.read_pairs(options.tracks)
+    if smoothed:
+        print(f"{smoothed} of {len(pairs)} tracks have no truth: their zero-phase smoothing replaces it")
     pairs = pairs or _synthetic(options)
     if not options.keep_bias:
         pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
     sizes = [face_size(truth) for _, truth in pairs]
     if not options.track_units:
-        # To the size of a face in the 256 crop, where the weights of the loss are meant.
+        # The weights of the loss are meant for faces of the size that they have in the 256 crop.
         pairs = [(z * (FACE_SIZE / size), p * (FACE_SIZE / size)) for (z, p), size in zip(pairs, sizes, strict=True)]
-    fitted, judging = own.divide(pairs, options.held_out, options.seed)
+    holdout = fit_tracks.holdout_count(options.holdout, len(pairs))
+    fitted, held_out = fit_tracks.split_holdout(pairs, holdout, seed=options.seed)
     videos = stabilizer.pad_videos(fitted)
-    own.check_motion(np.asarray(videos.truth), np.asarray(videos.mask))
-    start = _start(options, videos, float(np.median(sizes)))
-    problem, solver = _method(options, start, videos, stabilizer.pad_videos(judging) if judging else None)
-    config = _config(options)
-    earlier = None
+    fit_tracks.check_motion(np.asarray(videos.truth), np.asarray(videos.mask))
+    init_params = _init_params(options, videos, float(np.median(sizes)))
+    config = _config(options, holdout)
     if options.resume:
-        _same(options.out, config)
-        earlier = load_fit(options.out / STATE, solver.init(problem.start))
+        _check_same_fit(options.out, config, tracks=len(pairs))
     folder = output_folder(options.out)
     log.write_config(folder, config)
-    if judging:
-        print(f"{len(fitted)} tracks to fit, {len(judging)} to judge")
+    if held_out:
+        print(f"{len(fitted)} tracks to fit, {len(held_out)} held out")
     print("compiling: half a minute at most on two cores, not counted in --seconds", flush=True)
-    fit = _drive(options, problem, solver, folder, earlier)
+    validation = stabilizer.pad_videos(held_out) if held_out else None
+    fit = _fit(options, init_params._replace(outliers=None), videos, validation, folder)
 
-    stabilizer.save(folder / "params.npz", fit.params._replace(outliers=start.outliers))
-    history = fit.history
-    held_out = {} if fit.held_out is None else {"held_out": fit.held_out}
-    write_json(folder / "history.json", {**history._asdict(), **held_out, "compile_seconds": fit.compile_seconds})
+    # The loss says nothing about outliers, so their parameters are not fitted.
+    stabilizer.save(folder / "params.npz", fit.params._replace(outliers=init_params.outliers))
+    history, validation_loss = fit.history, fit.validation_loss
+    figures = {} if validation_loss is None else {"held_out": validation_loss}
+    write_json(folder / "history.json", {**history._asdict(), **figures, "compile_seconds": fit.compile_seconds})
     done = len(history.loss) - 1
-    if _adam(options) and done < options.steps and history.seconds[-1] >= options.seconds:
-        print(f"{done} of {options.steps} steps in {options.seconds:g} s: --resume with more --seconds goes on")
-    judged = "" if fit.held_out is None else f", held out {fit.held_out[0]:.2f} -> {fit.held_out[-1]:.2f}"
-    print(f"{folder / 'params.npz'}: loss {history.loss[0]:.2f} -> {history.loss[-1]:.2f}{judged}")
+    if _uses_adam(options) and done < options.steps and history.seconds[-1] >= options.seconds:
+        print(f"{done} of {options.steps} steps in {options.seconds:g} s: --resume with more --seconds continues")
+    text = "" if validation_loss is None else f", held out {validation_loss[0]:.2f} -> {validation_loss[-1]:.2f}"
+    print(f"{folder / 'params.npz'}: loss {history.loss[0]:.2f} -> {history.loss[-1]:.2f}{text}")
 
 
 STATE = "fit.npz"
-"""Where a fit is, in the folder of its results."""
+"""State of the fit, in the folder of its results."""
 
-ENDLESS = 10**9
-"""Iterations of a method that the clock ends."""
+UNLIMITED = 10**9
+"""Iterations or evaluations of a fit that the clock ends."""
 
 SAVE_EVERY = 10.0
 """Seconds between savings."""
 
 
-def _drive(options: FitOptions, problem: Any, solver: Any, folder: Path, earlier: Any) -> Any:
-    """Run the fit with a progress bar, saving where it is."""
+def _fit(
+    options: FitOptions, init_params: "Params", videos: "Videos", validation: "Videos | None", folder: Path
+) -> "Fit":
+    """Fit by the function for this model and method."""
+    import jax
+
+    from fhr_jax import stabilizer
+    from fhr_jax.losses import LossWeights
+    from fhr_jax.sharding import device_mesh
+    from fhr_jax.stabilizer.fit.gradient import ANNEALING
+
+    with _saving(folder / STATE) as keep, _progress_bar(options.seconds) as progress:
+        common: dict[str, Any] = {
+            "init_params": init_params,
+            "share_scales": options.share_scales,
+            "validation": validation,
+            "covariance": options.covariance,
+            "weights": LossWeights(options.lambda1, options.lambda2, options.lambda3),
+            "mesh": device_mesh() if jax.device_count() > 1 else None,
+            "seconds": options.seconds,
+            "patience": options.patience,
+            "progress": progress,
+            "keep": keep,
+            "resume": folder / STATE if options.resume else None,
+        }
+        if options.method == "simplex":
+            return stabilizer.fit_nelder_mead(videos, evaluations=UNLIMITED, **common)
+        if _uses_adam(options):
+            return stabilizer.fit_recommended(videos, steps=options.steps, **common)
+        return stabilizer.fit_gradient(videos, annealing=ANNEALING, steps=UNLIMITED, **common)
+
+
+@contextmanager
+def _saving(path: Path) -> "Generator[KeepCallback]":
+    """A callback that saves the state from time to time; the last one is saved at the end, interrupted or not."""
+    from fhr_jax.stabilizer.fit.checkpoint import save_fit
+
+    latest, saved = None, time.monotonic()
+
+    def keep(state: "FitState") -> None:
+        nonlocal latest, saved
+        latest = state
+        if time.monotonic() - saved > SAVE_EVERY:
+            save_fit(path, state)
+            saved = time.monotonic()
+
+    try:
+        yield keep
+    finally:
+        if latest is not None:
+            save_fit(path, latest)
+
+
+@contextmanager
+def _progress_bar(seconds: float) -> "Generator[ProgressCallback]":
+    """A callback that shows the seconds of the fit, of `seconds`, and its lowest loss."""
     from tqdm import tqdm
 
-    from fhr_jax.stabilizer.fit.checkpoint import save_fit
-    from fhr_jax.stabilizer.fit.loop import run_loop
+    form = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}"
+    with tqdm(total=round(seconds, 1), unit="s", bar_format=form) as bar:
 
-    first = 0.0 if earlier is None else float(earlier.seconds[-1])
-    latest, saved = earlier, time.monotonic()
-    with tqdm(
-        total=round(options.seconds, 1),
-        initial=min(first, options.seconds),
-        unit="s",
-        bar_format="{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}",
-    ) as bar:
-
-        def report(seconds: float, evaluations: int, loss: float) -> None:
-            bar.set_postfix_str(f"loss {loss:.2f}, {evaluations} evaluations", refresh=False)
-            bar.update(min(seconds, options.seconds) - bar.n)
-
-        def keep(run: Any) -> None:
-            nonlocal latest, saved
-            latest = run
-            if time.monotonic() - saved > SAVE_EVERY:
-                save_fit(folder / STATE, run)
-                saved = time.monotonic()
-
-        try:
-            fit = run_loop(
-                problem,
-                solver,
-                iterations=options.steps if _adam(options) else ENDLESS,
-                seconds=options.seconds,
-                patience=options.patience,
-                callback=report,
-                keep=keep,
-                resume=earlier,
+        def report(progress: "Progress") -> None:
+            bar.set_postfix_str(
+                f"loss {progress.info['loss']:.2f}, {progress.info['evaluations']} evaluations", refresh=False
             )
-        finally:
-            # Interrupted or not: from here --resume goes on.
-            if latest is not None:
-                save_fit(folder / STATE, latest)
-    return fit
+            bar.update(min(progress.info["seconds"], seconds) - bar.n)
+
+        yield report
 
 
-def _adam(options: FitOptions) -> bool:
+def _uses_adam(options: FitOptions) -> bool:
     return options.model == "recommended" and options.method == "gradient"
 
 
-def _start(options: FitOptions, videos: Any, size: float) -> Any:
-    """Where the fit begins; faces have this size where the units are those of the tracks."""
+def _init_params(options: FitOptions, videos: "Videos", size: float) -> "Params":
+    """First parameters; `size` is that of the faces, for parameters in the units of the tracks."""
     from fhr_jax import stabilizer
 
     if options.model == "paper":
-        start = stabilizer.paper_init(videos)
-        return start if options.track_units else stabilizer.in_face_units(start)
-    start = stabilizer.recommended_init(videos)
-    return stabilizer.in_track_units(start, size) if options.track_units else start
+        params = stabilizer.paper_init(videos)
+        return params if options.track_units else stabilizer.in_face_units(params)
+    params = stabilizer.recommended_init(videos)
+    return stabilizer.in_track_units(params, size) if options.track_units else params
 
 
-def _method(options: FitOptions, start: Any, videos: Any, held_out: Any) -> tuple[Any, Any]:
-    """The problem and what is to solve it."""
-    import jax
-
-    from fhr_jax.sharding import device_mesh
-    from fhr_jax.stabilizer.fit.gradient import ANNEALING, lbfgs, optax_descent
-    from fhr_jax.stabilizer.fit.objective import make_problem
-    from fhr_jax.stabilizer.fit.recommended import adam
-    from fhr_jax.stabilizer.fit.simplex_starts import simplices
-
-    recommended = options.model == "recommended"
-    problem = make_problem(
-        # The loss tells nothing of faults: the tail is not fitted.
-        start._replace(outliers=None),
-        videos,
-        tied="rows" if options.tied and recommended else options.tied,
-        held_out=held_out,
-        covariance=options.covariance,
-        lambda1=options.lambda1,
-        lambda2=options.lambda2,
-        lambda3=options.lambda3,
-        mesh=device_mesh() if jax.device_count() > 1 else None,
-    )
-    if options.method == "simplex":
-        return problem, simplices(jax.random.key(options.seed), problem, starts=1, away=0.0, edge=1.0)
-    if recommended:
-        return problem, optax_descent(problem, adam(options.steps))
-    return problem, lbfgs(problem, temperatures=ANNEALING)
-
-
-def _config(options: FitOptions) -> dict[str, Any]:
-    """The options as they are kept, and must be the same to resume."""
+def _config(options: FitOptions, holdout: int) -> dict[str, Any]:
+    """The options as config.json holds them; they must be the same to resume."""
     config = {k: [str(p) for p in v] if isinstance(v, tuple) else v for k, v in asdict(options).items()}
     del config["resume"]
-    return config | {"out": str(options.out), "lambda3": str(options.lambda3)}
+    return config | {"out": str(options.out), "lambda3": str(options.lambda3), "holdout": holdout}
 
 
-def _same(folder: Path, config: dict[str, Any]) -> None:
+def _check_same_fit(folder: Path, config: dict[str, Any], *, tracks: int) -> None:
+    """Refuse to resume a fit with other options than these."""
     earlier = log.read_config(folder)
     if earlier is None:
         raise InputError(f"{folder}: no config.json there, expected a fit to resume")
+    earlier = _with_new_names(earlier, tracks)
     for name in config.keys() - {"out", "seconds"}:
         if earlier.get(name) != config[name]:
             raise InputError(f"{folder}: holds a fit with {name} = {earlier.get(name)}, not {config[name]}")
+
+
+def _with_new_names(config: dict[str, Any], tracks: int) -> dict[str, Any]:
+    """A config.json of any version, with today's options: `tied` and `held_out` (a share) had other names before."""
+    from fhr_jax.cli.fit_tracks import ENOUGH
+
+    config = dict(config)
+    if "tied" in config:
+        config["share_scales"] = config.pop("tied")
+    if "held_out" in config:
+        share = config.pop("held_out")
+        config["holdout"] = round(share * tracks) if tracks >= ENOUGH else 0
+    return config
 
 
 def _synthetic(options: FitOptions) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -240,25 +259,20 @@ def _synthetic(options: FitOptions) -> list[tuple[np.ndarray, np.ndarray]]:
 
     from fhr_jax.data.synthetic import tracks
 
-    print(f"no tracks given: fitting on {options.videos} synthetic ones")
+    print(f"no tracks given: fitting {options.videos} synthetic ones")
     keys = jax.random.split(jax.random.key(options.seed), options.videos)
-    # Without faults: the model that is fitted has nothing to mend them with.
+    # Without detector failures, which the fitted part of the model cannot repair.
     made = jax.vmap(lambda key: tracks.sample(key, options.frames, faults=False))(keys)
     return list(zip(np.asarray(made.observed), np.asarray(made.truth), strict=True))
 
 
 def _check(options: FitOptions) -> None:
-    for name in ("seconds", "steps", "frames", "videos"):
+    for name in ("seconds", "steps", "frames", "videos", "patience"):
         if getattr(options, name) <= 0:
             raise InputError(f"--{name} is {getattr(options, name)}, expected more than 0")
-    if not 0 <= options.held_out < 1 or options.patience < 1:
-        raise InputError(
-            f"--held-out is {options.held_out}, --patience {options.patience}, "
-            "expected a share from 0 to below 1, and at least 1"
-        )
-    for name in ("seconds", "lambda1", "lambda2", "held_out"):
+    for name in ("seconds", "lambda1", "lambda2"):
         if not np.isfinite(getattr(options, name)):
-            raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected a finite number")
+            raise InputError(f"--{name} is {getattr(options, name)}, expected a finite number")
     for name in ("lambda1", "lambda2", "lambda3"):
         if not getattr(options, name) >= 0:
             raise InputError(f"--{name} is {getattr(options, name)}, expected 0 or more")

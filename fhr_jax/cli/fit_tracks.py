@@ -1,4 +1,4 @@
-"""Pairs of an observed and a true track from a user's files, to fit a stabilizer on."""
+"""Read pairs of an observed and a true track from a user's files, to fit the stabilizer."""
 
 from pathlib import Path
 
@@ -9,36 +9,38 @@ from fhr_jax.benchmark.steadiness import zero_phase
 from fhr_jax.errors import InputError
 
 Pair = tuple[np.ndarray, np.ndarray]
-"""Observed and true track, (T, M, d)."""
+"""Observed and true track, each (T, M, d)."""
 
 TRUTH = ("truth", "ground_truth")
 OBSERVED = ("predictions", "landmarks")
-"""Names of the arrays in a file."""
+"""Names of the arrays in a file, the first that is there counts."""
 
 ENOUGH = 5
-"""Tracks from which on some are held out."""
+"""From so many tracks on, some are held out by default."""
 
 
 def read_pairs(paths: tuple[Path, ...]) -> tuple[list[Pair], int]:
-    """(observed, truth) of every .npz file, and how many had no truth, whose own zero-phase smoothing stands for it.
+    """Read (observed, truth) of every .npz file; also returns how many of them had no truth.
+
+    The zero-phase smoothing of the observed track replaces a missing truth.
 
     Args:
-        paths: files, or folders that are searched for them.
+        paths: files, or folders that are searched for files.
 
     Raises:
-        InputError: nothing there, or a file without such arrays, or with points unlike those of the first.
+        InputError: a folder has no .npz file, a file lacks the arrays, or its number of points differs from the first.
     """
     files = [file for path in paths for file in (_tracks(path) if path.is_dir() else [path])]
     if paths and not files:
         raise InputError(f"{paths[0]}: no .npz file in it, expected tracks")
-    pairs, alone = [], 0
+    pairs, smoothed = [], 0
     for file in files:
         arrays = npz.read(file)
         observed = _array(file, arrays, OBSERVED)
         if any(name in arrays for name in TRUTH):
             truth = _array(file, arrays, TRUTH)
         else:
-            truth, alone = zero_phase(observed), alone + 1
+            truth, smoothed = zero_phase(observed), smoothed + 1
         if truth.shape != observed.shape:
             raise InputError(
                 f"{file}: truth has shape {truth.shape}, expected that of the predictions, {observed.shape}"
@@ -46,34 +48,56 @@ def read_pairs(paths: tuple[Path, ...]) -> tuple[list[Pair], int]:
         if pairs and observed.shape[1:] != pairs[0][0].shape[1:]:
             raise InputError(f"{file}: points {observed.shape[1:]}, expected {pairs[0][0].shape[1:]} as in {files[0]}")
         pairs.append((observed, truth.astype(np.float32)))
-    return pairs, alone
+    return pairs, smoothed
 
 
 def _tracks(folder: Path) -> list[Path]:
-    """All .npz files below, but for those that a fit has left there."""
+    """All .npz files below the folder, except the results of fits."""
     return [file for file in sorted(folder.rglob("*.npz")) if not (file.parent / "fit.npz").exists()]
 
 
-def divide(pairs: list[Pair], held_out: float, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Tracks to fit and tracks to judge by: a share of them, at random, if there are enough."""
-    number = round(held_out * len(pairs))
-    if len(pairs) < ENOUGH or number == 0:
-        return pairs, []
-    judging = set(np.random.default_rng(seed).permutation(len(pairs))[:number].tolist())
+def holdout_count(asked: int | None, tracks: int) -> int:
+    """How many of the tracks to hold out.
+
+    Args:
+        asked: what the user wants; None is a fifth of the tracks if there are at least `ENOUGH`.
+        tracks: how many there are.
+
+    Raises:
+        InputError: the number is negative, or no track would be left to fit.
+    """
+    if asked is None:
+        return round(tracks / 5) if tracks >= ENOUGH else 0
+    if not 0 <= asked < tracks:
+        raise InputError(f"--holdout is {asked}, expected a number from 0 to below {tracks}, the number of tracks")
+    return asked
+
+
+def split_holdout(pairs: list[Pair], number: int, *, seed: int) -> tuple[list[Pair], list[Pair]]:
+    """Tracks to fit, and tracks to hold out: `number` of them, drawn at random."""
+    chosen = set(np.random.default_rng(seed).permutation(len(pairs))[:number].tolist())
     return (
-        [pair for i, pair in enumerate(pairs) if i not in judging],
-        [pair for i, pair in enumerate(pairs) if i in judging],
+        [pair for i, pair in enumerate(pairs) if i not in chosen],
+        [pair for i, pair in enumerate(pairs) if i in chosen],
     )
 
 
 def check_motion(truth: np.ndarray, mask: np.ndarray) -> None:
-    """Refuse tracks (N, T, M, d) of which no term of the loss says anything; `mask` (N, T) has the scored frames."""
+    """Refuse tracks that give the loss nothing to learn from.
+
+    Args:
+        truth: (N, T, M, d).
+        mask: (N, T), True where a frame is scored.
+
+    Raises:
+        InputError: no frame is scored, or the truth never moves.
+    """
     if not mask.any():
-        raise InputError("tracks: no frame has both a truth and an observation of every point so far")
-    together = mask[:, 2:] & mask[:, 1:-1] & mask[:, :-2]
-    step = np.abs(truth[:, 2:] - truth[:, :-2]).max(axis=(2, 3))
-    if not (together & (step > 1e-6)).any():
-        raise InputError("tracks: no three frames in a row with a truth that moves, expected tracks to learn from")
+        raise InputError("tracks: no frame has a truth and every point observed by then, expected tracks to learn from")
+    three = mask[:, 2:] & mask[:, 1:-1] & mask[:, :-2]
+    motion = np.abs(truth[:, 2:] - truth[:, :-2]).max(axis=(2, 3))
+    if not (three & (motion > 1e-6)).any():
+        raise InputError("tracks: the truth does not move in any three frames in a row, expected tracks to learn from")
 
 
 def _array(file: Path, arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
@@ -83,5 +107,5 @@ def _array(file: Path, arrays: dict[str, np.ndarray], names: tuple[str, ...]) ->
     if found.ndim != 3 or found.shape[-1] not in (2, 3) or 0 in found.shape or found.dtype.kind not in "fiu":
         raise InputError(f"{file}: {found.dtype} of shape {found.shape}, expected numbers of shape (T, M, 2)")
     if not np.isfinite(found).any():
-        raise InputError(f"{file}: no landmark in any frame: every point is missing")
+        raise InputError(f"{file}: no landmark in any frame, every point is missing; expected some")
     return found.astype(np.float32)

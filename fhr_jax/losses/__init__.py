@@ -1,11 +1,20 @@
-"""Loss functions: of heatmaps (for the network) and of tracks (for the stabilizer)."""
+"""Loss functions: on heatmaps (to train the network) and on tracks (to fit the stabilizer)."""
 
 from fhr_jax.losses.maps import cross_entropy, squared_error
-from fhr_jax.losses.temporal import Stabilization, Terms, stabilization, stabilization_terms
+from fhr_jax.losses.temporal import (
+    PAPER_WEIGHTS,
+    FrameTerms,
+    LossWeights,
+    StabilizationLoss,
+    stabilization,
+    stabilization_terms,
+)
 
 __all__ = [
-    "Stabilization",
-    "Terms",
+    "PAPER_WEIGHTS",
+    "FrameTerms",
+    "LossWeights",
+    "StabilizationLoss",
     "cross_entropy",
     "squared_error",
     "stabilization",

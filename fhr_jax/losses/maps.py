@@ -9,15 +9,24 @@ Target = Float[Array, "batch h w m"]
 
 
 def squared_error(predictions: Predictions, target: Target) -> Float[Array, ""]:
-    """The paper's |H - H_hat|^2: summed over pixels, landmarks and stacks, averaged over the batch."""
+    """The paper's |H - H_hat|^2: summed over pixels, landmarks and stacks, averaged over the batch.
+
+    Args:
+        predictions: heatmaps of every stack, (S, B, H, W, M).
+        target: true heatmaps, (B, H, W, M).
+    """
     return jnp.sum((predictions - target[None]) ** 2) / target.shape[0]
 
 
 def cross_entropy(predictions: Predictions, target: Target) -> Float[Array, ""]:
-    """Predictions read as logits: cross-entropy of their spatial softmax against the normalized target.
+    """Cross-entropy between the spatial softmax of the predictions (logits) and the normalized target.
 
-    Summed over stacks, averaged over batch and landmarks, in nats. Where the Gaussian of a landmark far
-    outside the map underflows to zero everywhere, that landmark counts nothing.
+    It is summed over stacks and averaged over batch and landmarks, in nats. A landmark so far outside the map that its
+    Gaussian is zero on every pixel adds nothing.
+
+    Args:
+        predictions: logits of every stack, (S, B, H, W, M).
+        target: true heatmaps, (B, H, W, M); each is divided by its sum.
     """
     mass = target.sum(axis=(1, 2), keepdims=True)
     weights = target / jnp.where(mass > 0, mass, 1)

@@ -1,14 +1,14 @@
 """The stabilization loss, Eq. 11-15: close to the truth, not late, smooth.
 
-L = euclidean + lambda2 delay + lambda1 smooth, with x the output, p the truth, and all D = M d
-coordinates of a frame taken as one vector:
+L = euclidean + lambda_2 delay + lambda_1 smooth. x is the output and p the truth; all D = M d coordinates of a frame
+form one vector:
 
     euclidean = mean_t |x(t) - p(t)|^2
     delay     = mean_t (dp(t)^+ (x(t) - p(t)))^2,          dp(t) = p(t) - p(t-1),  v^+ = v^T / |v|^2
-    smooth    = mean_t min_q |x(t) - q x(t-1) - (1 - q) x(t+1)|^2 + lambda3 (q - 1/2)^2
+    smooth    = mean_t min_q |x(t) - q x(t-1) - (1 - q) x(t+1)|^2 + lambda_3 (q - 1/2)^2
 
-The losses are in pixels squared, and lambda2 and lambda3 are not free of scale: use pixels of
-the 256 crop, or of a face scaled to it.
+`euclidean` and `smooth` are in square pixels, `delay` has no unit. lambda_2 and lambda_3 depend on the scale, so use
+pixels of the 256 crop, or of a face scaled to it.
 """
 
 import math
@@ -24,14 +24,35 @@ REST = 1e-12
 """Squared motion of the truth (px^2) below which its pseudo-inverse is 0."""
 
 
-class Stabilization(NamedTuple):
-    """The terms of the loss, unweighted, and their weighted sum.
+class LossWeights(NamedTuple):
+    """Weights of the stabilization loss; the defaults are the paper's.
+
+    They are Python floats, not arrays: an infinite `even_steps` selects Eq. 15.
 
     Attributes:
-        total: euclidean + lambda2 * delay + lambda1 * smooth.
+        smooth: lambda_1, weight of the smooth term.
+        delay: lambda_2, weight of the delay term.
+        even_steps: lambda_3, how much the smooth term prefers steps of equal length. 0 measures the distance to the
+            line through the neighbours (Eq. 14), infinity the distance to their midpoint (Eq. 15).
+    """
+
+    smooth: float = 1.0
+    delay: float = 10.0
+    even_steps: float = 1.0
+
+
+PAPER_WEIGHTS = LossWeights()
+"""lambda_1 = 1, lambda_2 = 10, lambda_3 = 1."""
+
+
+class StabilizationLoss(NamedTuple):
+    """The terms of the loss, unweighted, and their weighted sum; every field is a scalar ().
+
+    Attributes:
+        total: euclidean + lambda_2 delay + lambda_1 smooth.
         euclidean: mean squared distance of a whole frame to the truth, px^2.
-        delay: mean squared part of a frame that the output is late by.
-        smooth: mean squared bend of the path of the output, px^2.
+        delay: mean squared lag of the output, in steps of the truth.
+        smooth: mean squared second difference of the output (with the best q), px^2.
     """
 
     total: Float[Array, ""]
@@ -44,24 +65,19 @@ def stabilization(
     stabilized: Float[Array, "*batch t m d"],
     truth: Float[Array, "*batch t m d"],
     *,
-    lambda1: float = 1.0,
-    lambda2: float = 10.0,
-    lambda3: float = 1.0,
+    weights: LossWeights = PAPER_WEIGHTS,
     mask: Bool[Array, "*batch t"] | None = None,
-) -> Stabilization:
+) -> StabilizationLoss:
     """The loss of one track or of a padded batch of tracks.
 
-    As in Eq. 12-13, the terms of all videos are added up and divided by their number over all videos, so a
-    long video weighs more than a short one. A term counts only if all its frames are valid.
+    As in Eq. 12-13, each term is averaged over the frames of all videos together, so a long video weighs more than a
+    short one. A term counts only if all its frames are valid.
 
     Args:
         stabilized: outputs (..., T, M, d), pixels.
-        truth: where the landmarks are, same shape.
-        lambda1: weight of `smooth`.
-        lambda2: weight of `delay`.
-        lambda3: how much `smooth` prefers even steps; 0 measures the distance to the line through the
-            neighbours (Eq. 14), infinity that to their midpoint (Eq. 15).
-        mask: (..., T), True where a frame is valid; what masked frames hold, NaN too, changes nothing.
+        truth: true landmarks (..., T, M, d), pixels.
+        weights: lambda_1, lambda_2 and lambda_3.
+        mask: (..., T), True where a frame is valid. Values of masked frames, NaN included, have no effect.
 
     Raises:
         InputError: the tracks have different shapes.
@@ -69,20 +85,20 @@ def stabilization(
     if stabilized.shape != truth.shape:
         raise InputError(f"truth: shape {truth.shape}, expected that of the stabilized track, {stabilized.shape}")
     mask = jnp.ones(stabilized.shape[:-2], bool) if mask is None else mask
-    terms = stabilization_terms(stabilized, truth, lambda3=lambda3, mask=mask)
+    terms = stabilization_terms(stabilized, truth, even_steps=weights.even_steps, mask=mask)
     euclidean = _mean(terms.euclidean, mask)
     delay = _mean(terms.delay, mask[..., 1:] & mask[..., :-1])
     smooth = _mean(terms.smooth, mask[..., 2:] & mask[..., 1:-1] & mask[..., :-2])
-    return Stabilization(euclidean + lambda2 * delay + lambda1 * smooth, euclidean, delay, smooth)
+    return StabilizationLoss(euclidean + weights.delay * delay + weights.smooth * smooth, euclidean, delay, smooth)
 
 
-class Terms(NamedTuple):
-    """What the means of the loss are taken over; only terms all of whose frames are valid mean anything.
+class FrameTerms(NamedTuple):
+    """The terms of the loss before they are averaged. A term is meaningful only if all its frames are valid.
 
     Attributes:
-        euclidean: one a frame.
-        delay: one a frame from the second on.
-        smooth: one a frame that has two neighbours.
+        euclidean: (..., T), one per frame.
+        delay: (..., T - 1), one per frame from the second on.
+        smooth: (..., T - 2), one per frame with two neighbours.
     """
 
     euclidean: Float[Array, "*batch t"]
@@ -94,10 +110,17 @@ def stabilization_terms(
     stabilized: Float[Array, "*batch t m d"],
     truth: Float[Array, "*batch t m d"],
     *,
-    lambda3: float,
+    even_steps: float,
     mask: Bool[Array, "*batch t"],
-) -> Terms:
-    """The terms of `stabilization` frame by frame, unweighted; its arguments are explained there."""
+) -> FrameTerms:
+    """The terms of `stabilization` frame by frame, unweighted.
+
+    Args:
+        stabilized: outputs (..., T, M, d), pixels.
+        truth: true landmarks (..., T, M, d), pixels.
+        even_steps: lambda_3, see `LossWeights`.
+        mask: (..., T), True where a frame is valid.
+    """
     frames = stabilized.shape[:-2]
     keep = mask.reshape((*frames, 1))
     x = jnp.where(keep, stabilized.reshape((*frames, -1)), 0)
@@ -105,26 +128,27 @@ def stabilization_terms(
 
     error = x - p
     motion = p[..., 1:, :] - p[..., :-1, :]
-    size = _dot(motion, motion)
-    moving = size >= REST
-    late = jnp.where(moving, _dot(motion, error[..., 1:, :]) / jnp.where(moving, size, 1), 0)
-    return Terms(_dot(error, error), late**2, _bend(x, lambda3))
+    square = _dot(motion, motion)
+    moving = square >= REST
+    lag = jnp.where(moving, _dot(motion, error[..., 1:, :]) / jnp.where(moving, square, 1), 0)
+    return FrameTerms(_dot(error, error), lag**2, _smooth_terms(x, even_steps))
 
 
-def _bend(x: Float[Array, "*batch t D"], lambda3: float) -> Float[Array, "*batch inner"]:
-    """The terms of Eq. 13 with the best q of each frame put in.
+def _smooth_terms(x: Float[Array, "*batch t D"], even_steps: float) -> Float[Array, "*batch inner"]:
+    """The terms of Eq. 13 at the best q of each frame.
 
-    At its minimum q adds nothing to the first derivative, but it does to the second, so it is not stopped.
+    The derivative with respect to q is 0 there, so q adds nothing to the first derivative of the loss. It does add to
+    the second, so there is no `stop_gradient`.
     """
-    ahead, behind = x[..., 1:-1, :] - x[..., 2:, :], x[..., :-2, :] - x[..., 2:, :]
-    if math.isinf(lambda3):
-        middle = ahead - behind / 2
+    e, d = x[..., 1:-1, :] - x[..., 2:, :], x[..., :-2, :] - x[..., 2:, :]
+    if math.isinf(even_steps):
+        middle = e - d / 2
         return _dot(middle, middle)
-    scale = _dot(behind, behind) + lambda3
+    scale = _dot(d, d) + even_steps
     defined = scale > 0
-    q = jnp.where(defined, (_dot(ahead, behind) + lambda3 / 2) / jnp.where(defined, scale, 1), 0.5)
-    off = ahead - q[..., None] * behind
-    return _dot(off, off) + lambda3 * (q - 0.5) ** 2
+    q = jnp.where(defined, (_dot(e, d) + even_steps / 2) / jnp.where(defined, scale, 1), 0.5)
+    residual = e - q[..., None] * d
+    return _dot(residual, residual) + even_steps * (q - 0.5) ** 2
 
 
 def _dot(a: Float[Array, "*frames D"], b: Float[Array, "*frames D"]) -> Float[Array, "*frames"]:

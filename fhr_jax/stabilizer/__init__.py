@@ -11,11 +11,10 @@ from fhr_jax.stabilizer.extensions.velocity import Velocity
 from fhr_jax.stabilizer.filter import State, as_filter, init_state, run, run_complete, step
 from fhr_jax.stabilizer.fit.gradient import fit_gradient
 from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
-from fhr_jax.stabilizer.fit.loop import Fit, History, join_histories
 from fhr_jax.stabilizer.fit.minibatch import fit_minibatch
+from fhr_jax.stabilizer.fit.nelder_mead import fit_nelder_mead
 from fhr_jax.stabilizer.fit.recommended import fit_recommended, recommended_init
-from fhr_jax.stabilizer.fit.simplex import fit_simplex
-from fhr_jax.stabilizer.fit.simplex_starts import fit_starts
+from fhr_jax.stabilizer.fit.state import Fit, History, join_histories
 from fhr_jax.stabilizer.fit.tracks import Videos, as_videos, pad_videos, without_bias
 from fhr_jax.stabilizer.params import Free, Params, constrain, init_params, motion_basis, unconstrain
 from fhr_jax.stabilizer.params_io import load, save
@@ -40,9 +39,8 @@ __all__ = [
     "extended_init",
     "fit_gradient",
     "fit_minibatch",
+    "fit_nelder_mead",
     "fit_recommended",
-    "fit_simplex",
-    "fit_starts",
     "in_face_units",
     "in_track_units",
     "init_params",

@@ -1,4 +1,4 @@
-"""A fit under way as a file: saved whole or not at all, read back into the structure of a fresh one."""
+"""Save a fit under way as .npz, whole or not at all, and read it back to resume it."""
 
 import os
 from typing import Any
@@ -9,42 +9,58 @@ import numpy as np
 
 from fhr_jax import npz
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.fit.loop import FitState
+from fhr_jax.stabilizer.fit.state import FitState
 
-_GROWING = ("seconds", "evaluations", "losses", "held_out")
+_KEYS = {
+    "best": "best",
+    "best_loss": "judged",
+    "stale_steps": "waited",
+    "finished": "finished",
+    "seconds": "seconds",
+    "evaluations": "evaluations",
+    "loss": "losses",
+    "validation_loss": "held_out",
+}
+"""Fields of `FitState` and their keys on disk, which stay the same when fields are renamed."""
+
+_PER_ITERATION = ("seconds", "evaluations", "loss", "validation_loss")
 
 
-def save_fit(path: str | os.PathLike[str], run: FitState) -> None:
-    """Write a run to an .npz file."""
-    fields = {name: value for name, value in run._asdict().items() if name != "solver"}
-    leaves = {f"solver.{i}": leaf for i, leaf in enumerate(jax.tree.leaves(run.solver))}
-    npz.write(path, {name: np.asarray(value) for name, value in (fields | leaves).items()})
+def save_fit(path: str | os.PathLike[str], state: FitState) -> None:
+    """Write the state of a fit to an .npz file.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    leaves = jax.tree.leaves(state.solver_state)
+    arrays = {key: getattr(state, field) for field, key in _KEYS.items()}
+    arrays |= {f"solver.{i}": leaf for i, leaf in enumerate(leaves)}
+    npz.write(path, {name: np.asarray(array) for name, array in arrays.items()})
 
 
 def load_fit(path: str | os.PathLike[str], like: Any) -> FitState:
-    """Read a run.
+    """Read the state of a fit.
 
     Args:
-        path: of the file.
-        like: a state of the same solver, as its `init` makes it.
+        path: of the .npz file.
+        like: a solver state of the same problem and solver, from `solver.init(problem)`; it gives the structure.
 
     Raises:
-        InputError: the file is missing or broken, or was written by another solver or for another model.
+        InputError: the file is missing or broken, or another solver or another model wrote it.
     """
     arrays = npz.read(path)
     leaves, structure = jax.tree.flatten(like)
-    names = [name for name in FitState._fields if name != "solver"]
     expected = {f"solver.{i}": (leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)}
-    stored = {name: (a.shape, a.dtype) for name, a in arrays.items() if name.startswith("solver.")}
-    lengths = {arrays[name].shape for name in _GROWING if name in arrays}
-    if stored != expected or arrays.keys() - stored.keys() != set(names) or len(lengths) != 1:
-        raise InputError(f"{path}: a run of another fit, expected one with the same options and tracks")
-    state = jax.tree.unflatten(structure, [_like(arrays[f"solver.{i}"], leaf) for i, leaf in enumerate(leaves)])
-    return FitState(state, **{name: arrays[name] for name in names})
+    found = {name: (array.shape, array.dtype) for name, array in arrays.items() if name.startswith("solver.")}
+    lengths = {arrays[_KEYS[field]].shape for field in _PER_ITERATION if _KEYS[field] in arrays}
+    if found != expected or arrays.keys() - found.keys() != set(_KEYS.values()) or len(lengths) != 1:
+        raise InputError(f"{path}: holds another fit, expected one with the same solver, options and tracks")
+    solver_state = jax.tree.unflatten(structure, [_like(arrays[f"solver.{i}"], leaf) for i, leaf in enumerate(leaves)])
+    return FitState(solver_state, **{field: arrays[key] for field, key in _KEYS.items()})
 
 
 def _like(array: np.ndarray, leaf: Any) -> Any:
     if not isinstance(leaf, jax.Array):
         return array
-    # Put to a device by name where a fresh one was not, it would be compiled for anew.
+    # Only a leaf that was committed to a device is put there by name: otherwise the step would compile again.
     return jax.device_put(array, leaf.sharding) if leaf.committed else jnp.asarray(array)

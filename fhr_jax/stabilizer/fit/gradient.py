@@ -1,29 +1,36 @@
-"""Fit by gradient over all videos at once: L-BFGS, or any optimizer of Optax, through the scan.
+"""Fit by gradient over all videos at once: L-BFGS, or any optimizer of Optax, differentiating through the scan.
 
-With 68 points the components of the paper's model switch hard: one of them has all the weight in almost every frame,
-and the gradient does not see what the other one could do. So a fit may start at a high temperature, where all
-components take part, and cool down to 1, which is the model itself.
+With 68 points one component of the paper's model has nearly all the weight in almost every frame, so the gradient says
+nothing about the other one. A fit may therefore be annealed: it starts at a high temperature, where all components
+take part, and cools down to temperature 1, which is the model itself.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple, Unpack
+import os
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from jax.sharding import Mesh
 from jaxtyping import Array, Bool, Float, Int
 
 from fhr_jax import sharding
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.fit.initial import paper_init
-from fhr_jax.stabilizer.fit.loop import Fit, Options, Solver, StepResult, run_loop, split
+from fhr_jax.losses import PAPER_WEIGHTS, LossWeights
+from fhr_jax.progress import ProgressCallback, silent
+from fhr_jax.stabilizer.covariance import CovarianceKind
+from fhr_jax.stabilizer.fit.loop import PATIENCE, Budget, KeepCallback, StepResult, fit
 from fhr_jax.stabilizer.fit.objective import Problem, make_problem
+from fhr_jax.stabilizer.fit.state import Fit, FitState
 from fhr_jax.stabilizer.fit.tracks import Videos
 from fhr_jax.stabilizer.params import Params
 
 ANNEALING = (10.0, 1.0)
-"""Temperatures that brought the paper's model from the paper's start to the lowest losses, each for `STAGE` steps."""
+"""Temperatures that brought the paper's model from the paper's start to the lowest losses."""
 
 ANNEALING_STEPS = 20
 """Steps at each temperature but the last."""
@@ -32,161 +39,235 @@ ANNEALING_STEPS = 20
 def fit_gradient(
     videos: Videos,
     *,
-    start: Params | None = None,
+    init_params: Params | None = None,
     optimizer: optax.GradientTransformation | None = None,
-    temperatures: Sequence[float] = (1.0,),
-    stage: int = ANNEALING_STEPS,
+    annealing: Sequence[float] = (1.0,),
+    annealing_steps: int = ANNEALING_STEPS,
     steps: int = 200,
-    **options: Unpack[Options],
+    seconds: float = float("inf"),
+    patience: int = PATIENCE,
+    clock: Callable[[], float] = time.perf_counter,
+    share_scales: bool = False,
+    freeze_recurrent: bool = False,
+    validation: Videos | None = None,
+    covariance: CovarianceKind = "diagonal",
+    chunk: int | None = None,
+    weights: LossWeights = PAPER_WEIGHTS,
+    mesh: Mesh | None = None,
+    progress: ProgressCallback = silent,
+    resume: str | os.PathLike[str] | FitState | None = None,
+    keep: KeepCallback | None = None,
 ) -> Fit:
     """Minimize the stabilization loss over all videos at once.
 
     Args:
-        videos: from `pad_videos` or `as_videos`.
-        start: first parameters; None is the paper's start.
-        optimizer: None is L-BFGS with a zoom line search.
-        temperatures: of the switch between components, one after the other, the last one 1; `COOLING` helps where there
-            are many points. L-BFGS starts anew at each of them, other optimizers follow them smoothly.
-        stage: steps at each temperature but the last.
-        steps: iterations at most. That of an optimizer of Optax judges where it is, then moves: the last move is not
-            judged, and one step only judges the start.
-        **options: see `Objective` and `Budget`.
+        videos: what to fit, from `pad_videos` or `as_videos`.
+        init_params: first parameters; None is the paper's start, `paper_init(videos)`.
+        optimizer: of Optax; None is L-BFGS with a zoom line search.
+        annealing: temperatures of the responsibilities, one after the other, the last one 1. `ANNEALING` helps where
+            there are many points. L-BFGS restarts at each temperature; for other optimizers it falls smoothly.
+        annealing_steps: steps at each temperature but the last.
+        steps: iterations at most. An optimizer of Optax evaluates the loss before each step, so the point after the
+            last step is not evaluated.
+        seconds: stop after the first iteration that ends later; compiling does not count.
+        patience: with `validation`, stop after so many iterations in a row without an improvement there.
+        clock: returns the time in seconds, see `Budget`.
+        share_scales: move each row of variances by one shared number, see `make_problem`.
+        freeze_recurrent: leave the weights of a recurrent network as they are.
+        validation: videos that choose the best parameters and stop the fit; they are not fitted.
+        covariance: which covariance of the history to keep, see `run`.
+        chunk: keep only the states of every `chunk`-th frame for the gradient, for long tracks; see `run`.
+        weights: lambda_1, lambda_2 and lambda_3 of the loss.
+        mesh: devices to divide the videos among, from `device_mesh`.
+        progress: called after each iteration, see `fit`.
+        resume: an earlier fit with the same options to continue, see `fit`.
+        keep: called with the state after each iteration, to save it.
 
     Returns:
-        The best parameters seen, and the history. A step of L-BFGS counts all evaluations of its line search.
+        The best parameters found, and the history. One step of L-BFGS counts all evaluations of its line search.
+
+    Raises:
+        InputError: the annealing schedule does not end at 1, or see `fit` and `make_problem`.
     """
-    if not temperatures or temperatures[-1] != 1 or min(temperatures) <= 0 or stage < 1:
+    problem = make_problem(
+        videos,
+        init_params=init_params,
+        share_scales=share_scales,
+        freeze_recurrent=freeze_recurrent,
+        validation=validation,
+        covariance=covariance,
+        chunk=chunk,
+        weights=weights,
+        mesh=mesh,
+    )
+    schedule = (tuple(annealing), annealing_steps)
+    solver = LBFGS(*schedule) if optimizer is None else OptaxSolver(optimizer, *schedule)
+    budget = Budget(iterations=steps, seconds=seconds, patience=patience, clock=clock)
+    return fit(problem, solver, budget=budget, progress=progress, resume=resume, keep=keep)
+
+
+def _check_annealing(annealing: Sequence[float], steps: int) -> None:
+    if not annealing or annealing[-1] != 1 or min(annealing) <= 0 or steps < 1:
         raise InputError(
-            f"temperatures: {tuple(temperatures)}, stage: {stage}, expected positive ones with 1 at the end"
+            f"annealing: {tuple(annealing)}, annealing_steps: {steps}, expected positive temperatures of which the "
+            "last is 1, and at least 1 step"
         )
-    objective, budget = split(options)
-    problem = make_problem(paper_init(videos) if start is None else start, videos, **objective)
-    if optimizer is None:
-        solver = lbfgs(problem, temperatures=temperatures, stage=stage)
-    else:
-        solver = optax_descent(problem, optimizer, temperatures=temperatures, stage=stage)
-    return run_loop(problem, solver, iterations=steps, **budget)
 
 
 class LBFGSState(NamedTuple):
     """State of L-BFGS.
 
     Attributes:
-        vector: where it is.
-        optimizer: what it remembers.
-        stage: number of the temperature.
-        inside: steps made at this temperature.
-        lowest: loss of this stage, at its temperature.
-        place: where that was.
-        forgot: whether it has started anew from there since it last went down.
+        vector: (n,), the current point.
+        optimizer: state of Optax's L-BFGS.
+        stage: number of the current temperature.
+        stage_steps: steps made at this temperature.
+        stage_loss: lowest loss at this temperature.
+        stage_best: (n,), where that was.
+        restarted: whether L-BFGS has restarted from there since the loss last fell.
     """
 
     vector: Float[Array, " n"]
     optimizer: optax.OptState
     stage: Int[np.ndarray, ""]
-    inside: Int[np.ndarray, ""]
-    lowest: Float[np.ndarray, ""]
-    place: Float[Array, " n"]
-    forgot: Bool[np.ndarray, ""]
+    stage_steps: Int[np.ndarray, ""]
+    stage_loss: Float[np.ndarray, ""]
+    stage_best: Float[Array, " n"]
+    restarted: Bool[np.ndarray, ""]
 
 
-def lbfgs(problem: Problem, *, temperatures: Sequence[float] = (1.0,), stage: int = ANNEALING_STEPS) -> Solver:
-    """L-BFGS with a zoom line search, anew at each temperature; see `fit_gradient`."""
-    optimizer = optax.lbfgs()
-    cooling = len(temperatures) > 1
+@dataclass(frozen=True)
+class LBFGS:
+    """Solver: L-BFGS with a zoom line search, which restarts at each temperature.
 
-    def step(
-        vector: Array, state: optax.OptState, videos: Videos, temperature: Array | None
-    ) -> tuple[Array, optax.OptState, Array, Array, Array]:
-        def loss(v: Array) -> Array:
-            return problem.loss_of(v, videos, temperature)
+    Attributes:
+        annealing: temperatures, one after the other, the last one 1.
+        annealing_steps: steps at each temperature but the last.
+    """
 
-        # The line search has already evaluated the point that it ended at.
-        value, gradient = optax.value_and_grad_from_state(loss)(vector, state=state)
-        updates, state = optimizer.update(gradient, state, vector, value=value, grad=gradient, value_fn=loss)
-        vector = jnp.asarray(optax.apply_updates(vector, updates))
-        value, info = (optax.tree_utils.tree_get(state, name) for name in ("value", "info"))
-        return vector, state, jnp.asarray(value), info.num_linesearch_steps, jnp.isfinite(vector).all()
+    annealing: tuple[float, ...] = (1.0,)
+    annealing_steps: int = ANNEALING_STEPS
 
-    compiled = sharding.compiled(step, problem.mesh)
+    def __post_init__(self) -> None:
+        """Check the schedule."""
+        _check_annealing(self.annealing, self.annealing_steps)
 
-    def init(start: Array) -> LBFGSState:
-        state = sharding.everywhere(optimizer.init(start), problem.mesh)
-        infinite = np.asarray(np.inf, np.float32)
-        return LBFGSState(start, state, np.asarray(0), np.asarray(0), infinite, start, np.asarray(False))
+    def init(self, problem: Problem) -> LBFGSState:
+        """The state at the first temperature, at the problem's initial point."""
+        return self._restart(problem, problem.initial)
 
-    def update(s: LBFGSState) -> tuple[LBFGSState, StepResult]:
-        hot = int(s.stage) < len(temperatures) - 1
-        # While it cools the temperature is an argument, so one program does for all of them, the last one too.
-        exact = not cooling or (not hot and problem.objective.get("covariance", "diagonal") != "diagonal")
-        temperature = None if exact else jnp.asarray(temperatures[int(s.stage)], s.vector.dtype)
-        vector, state, value, tried, finite = compiled(s.vector, s.optimizer, problem.videos, temperature)
-        value, evaluations = float(value), max(1, int(tried))
-        better = bool(finite) and value < float(s.lowest)
-        true = value
-        if hot:  # the history is of the model itself
-            true, evaluations = float(problem.loss(vector)), evaluations + 1
-        found = StepResult(np.asarray(vector), true if finite else np.inf, evaluations)
+    def step(self, problem: Problem, state: LBFGSState) -> tuple[LBFGSState, StepResult]:
+        """One step of L-BFGS with its line search; then restart, or the next temperature, where the loss is stuck."""
+        annealed = int(state.stage) < len(self.annealing) - 1
+        # One program serves all temperatures; only with a full covariance the last stage has a program of its own.
+        plain = len(self.annealing) == 1 or (not annealed and problem.covariance != "diagonal")
+        temperature = None if plain else jnp.asarray(self.annealing[int(state.stage)], state.vector.dtype)
+        vector, optimizer, value, searched, finite = problem.compiled(_lbfgs_step)(
+            state.vector, state.optimizer, problem.videos, temperature
+        )
+        value, evaluations = float(value), max(1, int(searched))
+        better = bool(finite) and value < float(state.stage_loss)
+        loss = value
+        if annealed:  # the history holds the loss of the model itself, at temperature 1
+            loss, evaluations = float(problem.loss(vector)), evaluations + 1
+        result = StepResult(np.asarray(vector), loss if finite else np.inf, evaluations)
         if better:
-            s = s._replace(lowest=np.asarray(value, np.float32), place=vector)
-        forgot = np.asarray(not better and bool(s.forgot))
-        s = s._replace(vector=vector, optimizer=state, inside=s.inside + 1, forgot=forgot)
-        if hot and (int(s.inside) >= stage or not better):
-            return init(s.place)._replace(stage=s.stage + 1), found
+            state = state._replace(stage_loss=np.asarray(value, np.float32), stage_best=vector)
+        restarted = np.asarray(not better and bool(state.restarted))
+        state = state._replace(
+            vector=vector, optimizer=optimizer, stage_steps=state.stage_steps + 1, restarted=restarted
+        )
+        if annealed and (int(state.stage_steps) >= self.annealing_steps or not better):
+            return self._restart(problem, state.stage_best)._replace(stage=state.stage + 1), result
         if not better:
-            # The line search found nothing lower along a direction made of what it remembers: forget, once.
-            if s.forgot or not finite:
-                return s, found._replace(finished=True)
-            return init(s.place)._replace(stage=s.stage, lowest=s.lowest, forgot=np.asarray(True)), found
-        return s, found
+            # The line search found nothing lower along the direction of its memory: restart without memory, once.
+            if state.restarted or not finite:
+                return state, result._replace(finished=True)
+            again = self._restart(problem, state.stage_best)
+            return again._replace(stage=state.stage, stage_loss=state.stage_loss, restarted=np.asarray(True)), result
+        return state, result
 
-    return Solver(init, update)
+    def _restart(self, problem: Problem, vector: Array) -> LBFGSState:
+        optimizer = sharding.everywhere(optax.lbfgs().init(vector), problem.mesh)
+        infinite = np.asarray(np.inf, np.float32)
+        return LBFGSState(vector, optimizer, np.asarray(0), np.asarray(0), infinite, vector, np.asarray(False))
+
+
+def _lbfgs_step(
+    problem: Problem, vector: Array, state: optax.OptState, videos: Videos, temperature: Array | None
+) -> tuple[Array, optax.OptState, Array, Array, Array]:
+    """The point after a line search, the optimizer's state, the loss, evaluations, and whether the point is finite."""
+    optimizer = optax.lbfgs()
+
+    def loss(v: Array) -> Array:
+        return problem.loss_on(v, videos, temperature)
+
+    # The line search has already evaluated the point where it ended.
+    value, gradient = optax.value_and_grad_from_state(loss)(vector, state=state)
+    updates, state = optimizer.update(gradient, state, vector, value=value, grad=gradient, value_fn=loss)
+    vector = jnp.asarray(optax.apply_updates(vector, updates))
+    value, info = (optax.tree_utils.tree_get(state, name) for name in ("value", "info"))
+    return vector, state, jnp.asarray(value), info.num_linesearch_steps, jnp.isfinite(vector).all()
 
 
 class OptaxState(NamedTuple):
-    """State of an optimizer of Optax: where it is, what it remembers, steps made."""
+    """State of an optimizer of Optax.
+
+    Attributes:
+        vector: (n,), the current point.
+        optimizer: state of the optimizer.
+        steps: updates made.
+    """
 
     vector: Float[Array, " n"]
     optimizer: optax.OptState
     steps: Int[Array, ""]
 
 
-def optax_descent(
-    problem: Problem,
-    optimizer: optax.GradientTransformation,
-    *,
-    temperatures: Sequence[float] = (1.0,),
-    stage: int = ANNEALING_STEPS,
-) -> Solver:
-    """Any optimizer of Optax on all videos at once, with a temperature that falls smoothly; see `fit_gradient`."""
-    hot_steps = stage * (len(temperatures) - 1)
+@dataclass(frozen=True)
+class OptaxSolver:
+    """Solver: an optimizer of Optax on all videos at once, at a temperature that falls smoothly.
 
-    def step(state: OptaxState, videos: Videos) -> tuple[OptaxState, Array]:
-        heat = _temperature(state.steps, temperatures, stage, state.vector.dtype)
-        value, gradient = jax.value_and_grad(problem.loss_of)(state.vector, videos, heat)
-        updates, after = optimizer.update(gradient, state.optimizer, state.vector)
-        vector = optax.apply_updates(state.vector, updates)
-        return OptaxState(jnp.asarray(vector), after, state.steps + 1), value
+    Attributes:
+        optimizer: of Optax, such as `optax.adam(0.1)`.
+        annealing: temperatures that the schedule passes through, the last one 1.
+        annealing_steps: steps from each temperature to the next.
+    """
 
-    compiled = sharding.compiled(step, problem.mesh)
+    optimizer: optax.GradientTransformation
+    annealing: tuple[float, ...] = (1.0,)
+    annealing_steps: int = ANNEALING_STEPS
 
-    def init(start: Array) -> OptaxState:
-        state = OptaxState(start, optimizer.init(start), jnp.zeros((), jnp.int32))
+    def __post_init__(self) -> None:
+        """Check the schedule."""
+        _check_annealing(self.annealing, self.annealing_steps)
+
+    def init(self, problem: Problem) -> OptaxState:
+        """The state at the problem's initial point."""
+        state = OptaxState(problem.initial, self.optimizer.init(problem.initial), jnp.zeros((), jnp.int32))
         return sharding.everywhere(state, problem.mesh)
 
-    def update(state: OptaxState) -> tuple[OptaxState, StepResult]:
-        hot = int(state.steps) < hot_steps
-        after, value = compiled(state, problem.videos)
-        value = float(problem.loss(state.vector)) if hot else float(value)
+    def step(self, problem: Problem, state: OptaxState) -> tuple[OptaxState, StepResult]:
+        """The loss at the current point, then one update."""
+        annealed = int(state.steps) < self.annealing_steps * (len(self.annealing) - 1)
+        after, value = problem.compiled(_optax_step, self)(state, problem.videos)
+        loss = float(problem.loss(state.vector)) if annealed else float(value)
         finished = not bool(jnp.isfinite(after.vector).all())
-        return after, StepResult(np.asarray(state.vector), value, 1 + hot, finished)
-
-    return Solver(init, update)
+        return after, StepResult(np.asarray(state.vector), loss, 1 + annealed, finished)
 
 
-def _temperature(steps: Array, temperatures: Sequence[float], stage: int, dtype: jnp.dtype) -> Array | None:
-    """Straight lines in the logarithm through the temperatures, `stage` steps apart."""
-    if len(temperatures) == 1:
+def _optax_step(problem: Problem, solver: OptaxSolver, state: OptaxState, videos: Videos) -> tuple[OptaxState, Array]:
+    """The state after one update, and the loss before it."""
+    temperature = _temperature(state.steps, solver, state.vector.dtype)
+    value, gradient = jax.value_and_grad(problem.loss_on)(state.vector, videos, temperature)
+    updates, after = solver.optimizer.update(gradient, state.optimizer, state.vector)
+    vector = jnp.asarray(optax.apply_updates(state.vector, updates))
+    return OptaxState(vector, after, state.steps + 1), value
+
+
+def _temperature(steps: Array, solver: OptaxSolver, dtype: jnp.dtype) -> Array | None:
+    """Piecewise linear in the logarithm, with a knot at each temperature, `annealing_steps` apart."""
+    if len(solver.annealing) == 1:
         return None
-    knots = stage * jnp.arange(len(temperatures), dtype=dtype)
-    return jnp.exp(jnp.interp(steps.astype(dtype), knots, jnp.log(jnp.asarray(temperatures, dtype))))
+    knots = solver.annealing_steps * jnp.arange(len(solver.annealing), dtype=dtype)
+    return jnp.exp(jnp.interp(steps.astype(dtype), knots, jnp.log(jnp.asarray(solver.annealing, dtype))))

@@ -1,4 +1,4 @@
-"""Where a fit of the extended model begins: variances read off the videos, and a network that says nothing yet."""
+"""Initial parameters of a fit: variances estimated from the videos, RNN output zero."""
 
 import jax
 import jax.numpy as jnp
@@ -12,20 +12,21 @@ from fhr_jax.stabilizer.fit.tracks import Videos
 from fhr_jax.stabilizer.params import Params, init_params, motion_basis
 
 NARROW, WIDE = 0.1, 30.0
-"""Variances of the narrowest and the widest component, in those of a step of the truth."""
+"""Prior variances of the narrowest and the widest component, over the variance of a step of the truth."""
 
 
 def extended_init(
     key: PRNGKeyArray | UInt32[Array, "2"], videos: Videos, *, components: int = 2, hidden: int = 16
 ) -> Params:
-    """Velocity, responsibilities by direction and a recurrent network, in the units of the videos.
+    """The extended model: velocity, responsibilities by direction and a recurrent network, in the units of the videos.
 
-    The noise of a direction is the variance of z - p along it, the priors are the variance of p(t) - p(t-1) along it
-    times factors spaced evenly (in the logarithm) from `NARROW` to `WIDE`. Later components run further ahead.
+    The noise along a direction is the variance of z - p along it. The prior of a component is the variance of
+    p(t) - p(t-1) along the direction, times a factor; the factors are spaced evenly in the logarithm from `NARROW` to
+    `WIDE`. Later components extrapolate further along the velocity.
 
     Args:
-        key: of the network's hidden layers; its last layer is zero.
-        videos: what the fit will be on.
+        key: draws the network's hidden layers; its last layer is zero.
+        videos: tracks (N, T, M, d) that will be fitted.
         components: K.
         hidden: width of the network's layers.
     """
@@ -47,20 +48,25 @@ def extended_init(
 
 
 def _variances(videos: Videos, basis: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Variances along the directions of z - p and of p(t) - p(t-1), where they are known and scored."""
+    """Variances (D,) of z - p and of p(t) - p(t-1) along the directions, over scored frames that have both."""
     size = basis.shape[0]
     observed, truth = (np.asarray(part, np.float64).reshape(-1, *part.shape[1:2], size) for part in videos[:2])
     mask = np.asarray(videos.mask)
     error = (observed - truth)[mask & np.isfinite(observed).all(axis=-1)]
     steps = np.diff(truth, axis=1)[mask[:, 1:] & mask[:, :-1]]
     found = [(part @ basis).var(axis=0) if len(part) > 1 else np.ones(size) for part in (error, steps)]
-    # A direction in which nothing ever moves is given a little of what the others have.
+    # A direction without motion gets a small share of the mean, so that no variance is 0.
     noise, step = (np.maximum(value, 1e-4 * max(value.mean(), 1e-12)) for value in found)
     return noise, step
 
 
 def paper_init(videos: Videos, *, components: int = 2) -> Params:
-    """The paper's start for these videos: rho, the mean variance of z - p, and the basis of the truth's motion."""
+    """The paper's start for these videos (N, T, M, d): rho is the mean variance of z - p, the basis that of the motion.
+
+    Args:
+        videos: tracks that will be fitted.
+        components: K.
+    """
     error = np.asarray(videos.observed - videos.truth)
     known = np.isfinite(error) & np.asarray(videos.mask)[:, :, None, None]
     rho = float(np.mean(error[known] ** 2)) if known.any() else 1.0

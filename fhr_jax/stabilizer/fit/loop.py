@@ -1,65 +1,38 @@
-"""The loop of a fit: any solver as `init` and `update`, what it has found so far, when it stops.
+"""The loop of every fit: run a solver, keep the best parameters, stop when the budget is spent.
 
-All that a fit knows is a pytree of arrays, the `Run`. Saved after any iteration and read back (`saved.py`) it goes on
-as if nothing had happened.
+`fit(problem, solver, budget=...)` works like `optimistix.minimise`. A solver is a value that holds its options, with
+`init` and `step`. Everything that a fit knows lies in a `FitState`, a pytree of arrays: saved after any iteration and
+read back (`checkpoint.py`), the fit goes on exactly as if it had not been interrupted.
 """
 
+import os
 import time
-from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple, TypedDict, Unpack
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int
+from jaxtyping import Array, Float
 
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.fit.objective import Objective, Problem
-from fhr_jax.stabilizer.params import Params
+from fhr_jax.progress import Progress, ProgressCallback, silent
+from fhr_jax.stabilizer.fit.checkpoint import load_fit
+from fhr_jax.stabilizer.fit.objective import Problem
+from fhr_jax.stabilizer.fit.state import Fit, FitState, History
 
-
-class History(NamedTuple):
-    """How a fit went: one entry an iteration, the best loss so far.
-
-    Attributes:
-        seconds: since the start, without the compilation.
-        evaluations: of the loss over all videos, with or without its gradient; a part of them counts as that part.
-        loss: the lowest so far.
-    """
-
-    seconds: list[float]
-    evaluations: list[int]
-    loss: list[float]
-
-
-class Fit(NamedTuple):
-    """The result of a fit.
-
-    Attributes:
-        params: the best parameters that were seen: on the held-out videos if there were any.
-        history: loss against seconds and evaluations; the first entry is the start.
-        compile_seconds: what compiling took, before the clock of the history started.
-        held_out: lowest loss of the held-out videos, one entry an iteration; None without any.
-    """
-
-    params: Params
-    history: History
-    compile_seconds: float
-    held_out: list[float] | None = None
-
-
-Callback = Callable[[float, int, float], None]
-"""Called after each iteration with seconds, evaluations and the lowest loss so far."""
+PATIENCE = 50
+"""Iterations without an improvement on the validation videos after which a fit stops."""
 
 
 class StepResult(NamedTuple):
-    """What one iteration brought.
+    """What one iteration of a solver found.
 
     Attributes:
         vector: the best point of the iteration, (n,).
         loss: of the problem's videos there.
-        evaluations: that it took, see `History`.
-        finished: True if there is nothing left to do.
+        evaluations: that the iteration took, see `History`.
+        finished: True if the solver cannot improve any further.
     """
 
     vector: Float[Array, " n"] | np.ndarray
@@ -68,188 +41,162 @@ class StepResult(NamedTuple):
     finished: bool = False
 
 
-class Solver(NamedTuple):
-    """A method of minimizing.
+class Solver(Protocol):
+    """A method of minimization: a value that holds its options."""
+
+    def init(self, problem: Problem) -> Any:
+        """The state before the first iteration, a pytree of arrays."""
+        ...
+
+    def step(self, problem: Problem, state: Any) -> tuple[Any, StepResult]:
+        """One iteration: the next state, and what was found."""
+        ...
+
+
+class Budget(NamedTuple):
+    """When a fit stops; whichever limit comes first. What a resumed fit has used before counts.
 
     Attributes:
-        init: (n,) start -> state, a pytree of arrays.
-        update: state -> next state and what was found; one iteration.
-        rehearse: compiles all that `update` may need; None if one update does.
+        iterations: at most so many; None is no limit.
+        evaluations: stop after the first iteration that reaches so many evaluations of the loss; None is no limit.
+        seconds: stop after the first iteration that ends later; compiling does not count.
+        patience: with validation videos, stop after so many iterations in a row without an improvement on them.
+        clock: returns the time in seconds. `time.process_time` counts processor time, for busy machines.
     """
 
-    init: Callable[[Float[Array, " n"]], Any]
-    update: Callable[[Any], tuple[Any, StepResult]]
-    rehearse: Callable[[], None] | None = None
+    iterations: int | None = None
+    evaluations: int | None = None
+    seconds: float = float("inf")
+    patience: int = PATIENCE
+    clock: Callable[[], float] = time.perf_counter
 
 
-class FitState(NamedTuple):
-    """A fit under way.
+KeepCallback = Callable[[FitState], None]
+"""Called with the state of a fit after each iteration, to save it."""
 
-    Attributes:
-        solver: state of the solver.
-        best: the best vector so far, by the held-out videos if there are any.
-        judged: the loss that it is the best by.
-        waited: iterations since it was found.
-        finished: whether the solver is done.
-        seconds: one entry an iteration, as `History`; the first is the start.
-        evaluations: likewise.
-        losses: likewise.
-        held_out: likewise, see `Fit`; infinite without held-out videos.
+
+def fit(
+    problem: Problem,
+    solver: Solver,
+    *,
+    budget: Budget,
+    progress: ProgressCallback = silent,
+    resume: str | os.PathLike[str] | FitState | None = None,
+    keep: KeepCallback | None = None,
+) -> Fit:
+    """Minimize the loss of a problem by a solver until it has finished or the budget is spent.
+
+    Args:
+        problem: from `make_problem`.
+        solver: for example `LBFGS()`, `OptaxSolver(...)`, `Minibatch(...)` or `NelderMead()`.
+        budget: when to stop.
+        progress: called after each iteration. `done` and `total` count iterations; `info` has `seconds`, `evaluations`
+            and the lowest `loss`.
+        resume: an earlier fit of the same problem by the same solver to continue: its state, from `keep`, or the file
+            that `save_fit` wrote.
+        keep: called with the state after each iteration, before `progress`.
+
+    Raises:
+        InputError: a limit of the budget is negative, or the file to resume from is broken or holds another fit.
     """
+    if min(budget.iterations or 0, budget.evaluations or 0, budget.seconds, budget.patience) < 0:
+        raise InputError(f"budget: {budget}, expected limits not below 0")
+    began = time.perf_counter()
+    initial = solver.init(problem)
+    if isinstance(resume, str | os.PathLike):
+        resume = load_fit(resume, initial)
+    _warm_up(problem, solver, initial if resume is None else resume.solver_state)
+    compile_seconds = time.perf_counter() - began
 
-    solver: Any
-    best: Float[np.ndarray, " n"]
-    judged: Float[np.ndarray, ""]
-    waited: Int[np.ndarray, ""]
-    finished: Bool[np.ndarray, ""]
-    seconds: Float[np.ndarray, " i"]
-    evaluations: Float[np.ndarray, " i"]
-    losses: Float[np.ndarray, " i"]
-    held_out: Float[np.ndarray, " i"]
-
-
-class Budget(TypedDict, total=False):
-    """Options of the loop, which all fits take by these names.
-
-    Attributes:
-        seconds: stop after the first iteration that ends later.
-        patience: with held-out videos, stop after so many iterations that did not improve on them; 50 by default.
-        callback: called with (seconds, evaluations, lowest loss) after every iteration.
-        resume: a `Run` to go on with, from `keep` or `saved.load`.
-        keep: called with the `Run` after every iteration.
-        clock: tells the seconds; `time.perf_counter` by default. `time.process_time` counts those of the processor,
-            which a busy machine does not change.
-    """
-
-    seconds: float
-    patience: int
-    callback: Callback | None
-    resume: FitState | None
-    keep: Callable[[FitState], None] | None
-    clock: Callable[[], float]
+    began = budget.clock()
+    if resume is None:
+        state = init_fit(problem, initial)
+        _report(state, budget, progress, keep)
+    else:
+        state = resume
+        began -= float(state.seconds[-1])
+    while not _spent(state, budget, validated=problem.validation_loss is not None):
+        solver_state, result = solver.step(problem, state.solver_state)
+        state = record(state._replace(solver_state=solver_state), problem, result, budget.clock() - began)
+        _report(state, budget, progress, keep)
+    return _as_fit(state, problem, compile_seconds)
 
 
-class Options(Objective, Budget, total=False):
-    """All that the fits have in common."""
-
-
-def split(options: Options) -> tuple[Objective, Budget]:
-    """The options of the loss, and those of the loop."""
-    known: dict[str, Any] = dict(options)
-    unknown = known.keys() - Objective.__annotations__.keys() - Budget.__annotations__.keys()
-    if unknown:
-        raise TypeError(f"unknown option {sorted(unknown)[0]!r}")
-    objective = {name: value for name, value in known.items() if name in Objective.__annotations__}
-    return Objective(**objective), Budget(**{name: known[name] for name in known.keys() - objective.keys()})
-
-
-def init_fit(problem: Problem, state: Any) -> FitState:
-    """A run at its start, which is its first entry."""
+def init_fit(problem: Problem, solver_state: Any) -> FitState:
+    """The state at the start, whose loss is the first entry of the history."""
     nothing = np.zeros(0)
-    run = FitState(
-        solver=state,
-        best=np.asarray(problem.start),
-        judged=np.asarray(np.inf),
-        waited=np.asarray(0),
+    state = FitState(
+        solver_state=solver_state,
+        best=np.asarray(problem.initial),
+        best_loss=np.asarray(np.inf),
+        stale_steps=np.asarray(0),
         finished=np.asarray(False),
         seconds=nothing,
         evaluations=nothing,
-        losses=nothing,
-        held_out=nothing,
+        loss=nothing,
+        validation_loss=nothing,
     )
-    return record(run, problem, StepResult(problem.start, float(problem.loss(problem.start)), 1), 0.0)
+    return record(state, problem, StepResult(problem.initial, float(problem.loss(problem.initial)), 1), 0.0)
 
 
-def record(run: FitState, problem: Problem, found: StepResult, seconds: float) -> FitState:
-    """The run with one iteration more."""
-    lowest = min(_last(run.losses), found.loss if np.isfinite(found.loss) else np.inf)
-    judged, held_out = found.loss, np.inf
-    if problem.judge is not None:
-        judged = held_out = float(problem.judge(jnp.asarray(found.vector, problem.start.dtype)))
-    better = np.isfinite(judged) and judged < run.judged
-    return run._replace(
-        best=np.array(found.vector) if better else run.best,
-        judged=np.asarray(judged if better else run.judged),
-        waited=np.asarray(0 if better else run.waited + 1),
-        finished=np.asarray(found.finished),
-        seconds=np.append(run.seconds, seconds),
-        evaluations=np.append(run.evaluations, run.evaluations[-1:].sum() + found.evaluations),
-        losses=np.append(run.losses, lowest),
-        held_out=np.append(run.held_out, min(_last(run.held_out), held_out)),
-    )
-
-
-def run_loop(problem: Problem, solver: Solver, *, iterations: int, **budget: Unpack[Budget]) -> Fit:
-    """Run a solver until it is done, or its budget is spent.
+def record(state: FitState, problem: Problem, result: StepResult, seconds: float) -> FitState:
+    """The state with one more iteration in its history.
 
     Args:
-        problem: what is minimized.
-        solver: by what.
-        iterations: at most, those of a resumed run counted in.
-        **budget: see `Budget`.
+        state: before.
+        problem: gives the validation loss.
+        result: of the iteration.
+        seconds: since the start of the fit.
     """
-    if iterations < 0:
-        raise InputError(f"steps: {iterations}, expected a number not below 0")
-    began = time.perf_counter()
-    first = solver.init(problem.start)
-    # One iteration for nothing: all is compiled after it, and it changes no state.
-    jax.block_until_ready(problem.loss(problem.start))
-    if solver.rehearse is not None:
-        solver.rehearse()
-    else:
-        resumed = budget.get("resume")
-        jax.block_until_ready(solver.update(first if resumed is None else resumed.solver)[0])
-    if problem.judge is not None:
-        jax.block_until_ready(problem.judge(problem.start))
-    compile_seconds = time.perf_counter() - began
-
-    run, callback, keep = budget.get("resume"), budget.get("callback"), budget.get("keep")
-    limit, patience = budget.get("seconds", np.inf), budget.get("patience", 50)
-    clock = budget.get("clock", time.perf_counter)
-    began = clock()
-    fresh = run is None
-    run = init_fit(problem, first) if run is None else run
-    began -= float(run.seconds[-1])
-    if fresh:
-        _report(run, callback, keep)
-    for _ in range(len(run.losses) - 1, iterations):
-        given_up = problem.judge is not None and run.waited >= patience
-        if run.finished or given_up or run.seconds[-1] >= limit:
-            break
-        state, found = solver.update(run.solver)
-        run = record(run._replace(solver=state), problem, found, clock() - began)
-        _report(run, callback, keep)
-    return as_fit(run, problem, compile_seconds)
+    loss, validation_loss = result.loss if np.isfinite(result.loss) else np.inf, np.inf
+    if problem.validation_loss is not None:
+        validation_loss = float(problem.validation_loss(jnp.asarray(result.vector, problem.initial.dtype)))
+    decisive = result.loss if problem.validation_loss is None else validation_loss
+    better = np.isfinite(decisive) and decisive < state.best_loss
+    return state._replace(
+        best=np.array(result.vector) if better else state.best,
+        best_loss=np.asarray(decisive if better else state.best_loss),
+        stale_steps=np.asarray(0 if better else state.stale_steps + 1),
+        finished=np.asarray(result.finished),
+        seconds=np.append(state.seconds, seconds),
+        evaluations=np.append(state.evaluations, state.evaluations[-1:].sum() + result.evaluations),
+        loss=np.append(state.loss, min(_last(state.loss), loss)),
+        validation_loss=np.append(state.validation_loss, min(_last(state.validation_loss), validation_loss)),
+    )
 
 
-def as_fit(run: FitState, problem: Problem, compile_seconds: float) -> Fit:
-    """What the run has found."""
-    params = problem.expand(jnp.asarray(run.best, problem.start.dtype))
-    # Parts of evaluations add up; a history tells whole ones.
-    history = History(run.seconds.tolist(), [round(number) for number in run.evaluations], run.losses.tolist())
-    held_out = None if problem.judge is None else run.held_out.tolist()
-    return Fit(params, history, compile_seconds, held_out)
+def _warm_up(problem: Problem, solver: Solver, solver_state: Any) -> None:
+    """Compile everything: evaluate each loss once and make one step, whose result is dropped."""
+    jax.block_until_ready(problem.loss(problem.initial))
+    jax.block_until_ready(solver.step(problem, solver_state)[0])
+    if problem.validation_loss is not None:
+        jax.block_until_ready(problem.validation_loss(problem.initial))
 
 
-def _report(run: FitState, callback: Callback | None, keep: Callable[[FitState], None] | None) -> None:
-    if keep is not None:  # first: the callback may be where the user interrupts
-        keep(run)
-    if callback is not None:
-        callback(float(run.seconds[-1]), round(run.evaluations[-1]), float(run.losses[-1]))
+def _spent(state: FitState, budget: Budget, *, validated: bool) -> bool:
+    """Whether the solver has finished, or a limit of the budget is reached."""
+    return (
+        bool(state.finished)
+        or (validated and int(state.stale_steps) >= budget.patience)
+        or float(state.seconds[-1]) >= budget.seconds
+        or (budget.iterations is not None and len(state.loss) > budget.iterations)
+        or (budget.evaluations is not None and float(state.evaluations[-1]) >= budget.evaluations)
+    )
+
+
+def _as_fit(state: FitState, problem: Problem, compile_seconds: float) -> Fit:
+    params = problem.to_params(jnp.asarray(state.best, problem.initial.dtype))
+    history = History(state.seconds.tolist(), [round(number) for number in state.evaluations], state.loss.tolist())
+    validation_loss = None if problem.validation_loss is None else state.validation_loss.tolist()
+    return Fit(params, history, compile_seconds, validation_loss)
+
+
+def _report(state: FitState, budget: Budget, progress: ProgressCallback, keep: KeepCallback | None) -> None:
+    if keep is not None:  # first, since the user may interrupt the fit from within `progress`
+        keep(state)
+    info = {"seconds": state.seconds[-1].item(), "evaluations": round(state.evaluations[-1]), "loss": _last(state.loss)}
+    progress(Progress(len(state.loss) - 1, budget.iterations, info))
 
 
 def _last(values: np.ndarray) -> float:
     return float(values[-1]) if values.size else float("inf")
-
-
-def join_histories(parts: Sequence[History]) -> History:
-    """One history of fits that followed each other, each starting where the last one ended."""
-    joined = History([], [], [])
-    for part in parts:
-        seconds = joined.seconds[-1] if joined.seconds else 0.0
-        evaluations = joined.evaluations[-1] if joined.evaluations else 0
-        lowest = joined.loss[-1] if joined.loss else np.inf
-        joined.seconds.extend(seconds + value for value in part.seconds)
-        joined.evaluations.extend(evaluations + value for value in part.evaluations)
-        joined.loss.extend(min(lowest, value) for value in part.loss)
-    return joined

@@ -1,7 +1,9 @@
-"""What all fits minimize: the same compiled loss over padded, masked videos, from the same start."""
+"""The objective of every fit: the stabilization loss over padded videos as a function of one flat vector."""
 
-from collections.abc import Callable
-from typing import Any, Literal, NamedTuple, TypedDict, Unpack
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -12,155 +14,157 @@ from jaxtyping import Array, Float
 
 from fhr_jax import sharding
 from fhr_jax.errors import InputError
-from fhr_jax.losses import stabilization
+from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
 from fhr_jax.stabilizer.covariance import CovarianceKind
 from fhr_jax.stabilizer.extensions.responsibilities import single_group
 from fhr_jax.stabilizer.filter import run, run_complete
-from fhr_jax.stabilizer.fit.tracks import Videos, fill_up
+from fhr_jax.stabilizer.fit.initial import paper_init
+from fhr_jax.stabilizer.fit.tracks import Videos, pad_to_mesh
 from fhr_jax.stabilizer.params import Free, Params, constrain, unconstrain
 
 
-class Objective(TypedDict, total=False):
-    """Options of the loss, which all fits take by these names.
+@dataclass(frozen=True, eq=False)
+class Problem:
+    """The loss as a function of a flat vector of unconstrained parameters; made by `make_problem`.
 
     Attributes:
-        tied: True moves each row of variances as a whole, keeping its shape: 7 numbers for the paper's two components
-            instead of 4 + 3D, where a simplex can work. Numbers of extensions move one by one, but the
-            weights of a recurrent network stay as they are; "rows" lets these move too.
-        held_out: videos that are not fitted but judge: the best parameters are those with the lowest loss on them.
-        covariance: of the history, as in `run`; "diagonal" by default.
-        chunk: keep the states of every so manyth frame alone for the gradient, for long tracks; see `run`.
-        lambda1: weight of the smooth term, 1 by default.
-        lambda2: weight of the delay, 10 by default.
-        lambda3: see `stabilization`, 1 by default.
-        mesh: from `video_mesh`: spread the videos over its devices.
+        initial: (n,), where a fit begins.
+        videos: the videos to fit, on the devices of the mesh.
+        loss: (n,) -> loss () of `videos`, compiled.
+        validation_loss: (n,) -> loss () of the validation videos, compiled; None without any.
+        loss_on: (n,), videos, temperature -> loss (), to be compiled by the caller. The temperature divides the log
+            odds of the components (on top of the model's own temperature); None leaves them as they are.
+        to_params: (n,) -> Params.
+        stabilize: Params, tracks (N, T, M, d) -> stabilized tracks (N, T, M, d).
+        weights: of the terms of the loss.
+        covariance: which covariance of the history the model keeps.
+        mesh: devices that the videos are divided among; None is one device.
     """
 
-    tied: bool | Literal["rows"]
-    held_out: Videos | None
-    covariance: CovarianceKind
-    chunk: int | None
-    lambda1: float
-    lambda2: float
-    lambda3: float
-    mesh: Mesh | None
-
-
-class Problem(NamedTuple):
-    """The loss as a function of a flat vector in the unconstrained space.
-
-    Attributes:
-        start: (n,) where a fit begins.
-        videos: what is fitted, on the devices of the mesh.
-        loss: (n,) -> loss of the problem's videos, compiled.
-        judge: (n,) -> loss of the held-out videos, compiled; None without any.
-        loss_of: (n,), videos, temperature -> loss, to be compiled with whatever calls it. The temperature divides the
-            log odds of the components (on top of the model's own, if it has one); None leaves them.
-        expand: (n,) -> Params.
-        ties: (n, m), directions of the tied form in this space; see `Objective`.
-        outputs: Params, tracks (N, T, M, d) -> stabilized tracks.
-        objective: the options that the problem was made with.
-    """
-
-    start: Float[Array, " n"]
+    initial: Float[Array, " n"]
     videos: Videos
     loss: Callable[[Float[Array, " n"]], Float[Array, ""]]
-    judge: Callable[[Float[Array, " n"]], Float[Array, ""]] | None
-    loss_of: Callable[..., Float[Array, ""]]
-    expand: Callable[[Float[Array, " n"]], Params]
-    ties: Float[Array, "n m"]
-    outputs: Callable[[Params, Float[Array, "n t m d"]], Float[Array, "n t m d"]]
-    objective: Objective
+    validation_loss: Callable[[Float[Array, " n"]], Float[Array, ""]] | None
+    loss_on: Callable[..., Float[Array, ""]]
+    to_params: Callable[[Float[Array, " n"]], Params]
+    stabilize: Callable[[Params, Float[Array, "n t m d"]], Float[Array, "n t m d"]]
+    weights: LossWeights
+    covariance: CovarianceKind
+    mesh: Mesh | None
+    _programs: dict[Hashable, Callable[..., Any]] = field(default_factory=dict, init=False, repr=False)
 
-    @property
-    def mesh(self) -> Mesh | None:
-        """Of the devices that the videos are spread over."""
-        return self.objective.get("mesh")
+    def __repr__(self) -> str:
+        """One line: size of the problem."""
+        videos, frames, points, dims = self.videos.observed.shape
+        return f"Problem({self.initial.size} numbers; {videos} videos of {frames} frames, {points} points in {dims}D)"
+
+    def compiled(self, function: Callable[..., Any], *options: Hashable) -> Callable[..., Any]:
+        """`function(problem, *options, ...)` compiled as a function of the other arguments.
+
+        The program is kept with the problem, so solvers with the same options share it, and it is freed with it.
+        """
+        name = (function, *options)
+        if name not in self._programs:
+            self._programs[name] = sharding.compiled(partial(function, self, *options), self.mesh)
+        return self._programs[name]
 
 
-def make_problem(start: Params, videos: Videos, **objective: Unpack[Objective]) -> Problem:
-    """The stabilization loss of the outputs of all videos, as a function of the unconstrained parameters.
+def make_problem(
+    videos: Videos,
+    *,
+    init_params: Params | None = None,
+    share_scales: bool = False,
+    freeze_recurrent: bool = False,
+    validation: Videos | None = None,
+    covariance: CovarianceKind = "diagonal",
+    chunk: int | None = None,
+    weights: LossWeights = PAPER_WEIGHTS,
+    mesh: Mesh | None = None,
+) -> Problem:
+    """The stabilization loss of the outputs for all videos, as a function of the unconstrained parameters.
 
     Args:
-        start: where the fit begins; its basis, groups and units stay as they are.
-        videos: from `pad_videos` or `as_videos`.
-        **objective: see `Objective`.
+        videos: what to fit, from `pad_videos` or `as_videos`.
+        init_params: where the fit begins; its basis, groups and units stay fixed. None is `paper_init(videos)`.
+        share_scales: True moves each row of variances (the noise, and the prior of each component) by one shared
+            number and keeps its shape: 7 numbers for the paper's two components instead of 4 + 3D. Other numbers move
+            one by one.
+        freeze_recurrent: True leaves the weights of a recurrent network as they are.
+        validation: videos that choose the best parameters and stop the fit; they are not fitted.
+        covariance: which covariance of the history to keep, see `run`.
+        chunk: for long tracks, keep only the states of every `chunk`-th frame for the gradient, see `run`.
+        weights: lambda_1, lambda_2 and lambda_3 of the loss.
+        mesh: devices to divide the videos among, from `device_mesh`.
+
+    Raises:
+        InputError: no number is left to fit.
     """
-    covariance, mesh = objective.get("covariance", "diagonal"), objective.get("mesh")
-    weights = {name: objective.get(name, usual) for name, usual in LAMBDAS.items()}
-    held_out = objective.get("held_out")
-    free = unconstrain(start)
+    init_params = paper_init(videos) if init_params is None else init_params
+    free = unconstrain(init_params)
     origin, unravel = ravel_pytree(free)
-    tied = objective.get("tied", False)
-    ties = _tie(free, network=tied == "rows")
-    directions = ties if tied else None
-    complete = start.outliers is None and all(
-        bool(jnp.isfinite(some.observed).all()) for some in (videos, held_out) if some is not None
+    directions = _directions(free, share_scales=share_scales, freeze_recurrent=freeze_recurrent)
+    complete = init_params.outliers is None and all(
+        bool(jnp.isfinite(some.observed).all()) for some in (videos, validation) if some is not None
     )
-    options: dict[str, Any] = {"covariance": covariance, "chunk": objective.get("chunk")}
 
-    def expand(vector: Float[Array, " n"]) -> Params:
+    def to_params(vector: Float[Array, " n"]) -> Params:
         full = vector if directions is None else origin + jnp.matmul(directions, vector, precision="highest")
-        return constrain(unravel(full), start)
+        return constrain(unravel(full), init_params)
 
-    def outputs(params: Params, tracks: Float[Array, "n t m d"]) -> Float[Array, "n t m d"]:
-        follow = run_complete if complete else run
-        return jax.vmap(lambda track: follow(params, track, **options))(tracks)
+    def stabilize(params: Params, tracks: Float[Array, "n t m d"]) -> Float[Array, "n t m d"]:
+        run_track = run_complete if complete else run
+        return jax.vmap(lambda track: run_track(params, track, covariance=covariance, chunk=chunk))(tracks)
 
     def loss(vector: Array, videos: Videos, temperature: Array | None = None) -> Float[Array, ""]:
-        params = with_temperature(expand(vector), temperature)
-        return stabilization(outputs(params, videos.observed), videos.truth, mask=videos.mask, **weights).total
+        params = with_temperature(to_params(vector), temperature)
+        return stabilization(stabilize(params, videos.observed), videos.truth, mask=videos.mask, weights=weights).total
 
-    # The videos are an argument, not a constant that the compiler would fold into the program.
-    whole = sharding.compiled(loss, mesh)
-    videos = fill_up(videos, mesh)
-    judged = None if held_out is None else fill_up(held_out, mesh)
-    zero = jnp.zeros(directions.shape[1], origin.dtype) if directions is not None else origin
+    # The videos are an argument: as a constant the compiler would fold them into the program.
+    program = sharding.compiled(loss, mesh)
+    placed = pad_to_mesh(videos, mesh)
+    placed_validation = None if validation is None else pad_to_mesh(validation, mesh)
+    initial = origin if directions is None else jnp.zeros(directions.shape[1], origin.dtype)
     return Problem(
-        start=sharding.everywhere(zero, mesh),
-        videos=videos,
-        loss=lambda vector: whole(vector, videos),
-        judge=None if judged is None else lambda vector: whole(vector, judged),
-        loss_of=loss,
-        expand=expand,
-        ties=ties if directions is None else jnp.eye(ties.shape[1], dtype=ties.dtype),
-        outputs=outputs,
-        objective=objective,
+        initial=sharding.everywhere(initial, mesh),
+        videos=placed,
+        loss=lambda vector: program(vector, placed),
+        validation_loss=None if placed_validation is None else lambda vector: program(vector, placed_validation),
+        loss_on=loss,
+        to_params=to_params,
+        stabilize=stabilize,
+        weights=weights,
+        covariance=covariance,
+        mesh=mesh,
     )
-
-
-LAMBDAS = {"lambda1": 1.0, "lambda2": 10.0, "lambda3": 1.0}
-"""The weights of the paper."""
 
 
 def with_temperature(params: Params, temperature: Float[Array, ""] | None) -> Params:
-    """The model with the log odds of its components divided by the temperature; None leaves them."""
+    """The model with the log odds of its components divided by a temperature (); None leaves them."""
     if temperature is None:
         return params
     grouped = single_group(params.noise.shape[0]) if params.responsibilities is None else params.responsibilities
     return params._replace(responsibilities=grouped._replace(temperature=grouped.temperature * temperature))
 
 
-def _tie(free: Free, *, network: bool) -> Array:
-    """0/1 matrix from the tied numbers to all: one column a row of variances, one for any other number."""
-    rows = []
+def _directions(free: Free, *, share_scales: bool, freeze_recurrent: bool) -> Array | None:
+    """0/1 matrix (all numbers, fitted numbers): what each fitted number moves. None where each moves itself."""
+    if not share_scales and (not freeze_recurrent or free.recurrent is None):
+        return None
+    blocks = []  # of each parameter array: which of its numbers move together
     for name, value in free._asdict().items():
         for leaf in jax.tree.leaves(value):
-            if name == "noise":
-                rows.append(leaf.shape[0])
-            elif name == "prior":
-                rows.extend([leaf.shape[1]] * leaf.shape[0])
-            elif name == "recurrent" and not network:
-                rows.extend([0] * leaf.size)
+            rows = leaf.shape[0] if leaf.ndim == 2 else 1
+            if name == "recurrent" and freeze_recurrent:
+                blocks.append(np.zeros((leaf.size, 0)))
+            elif name in ("noise", "prior") and share_scales:
+                blocks.append(np.kron(np.eye(rows), np.ones((leaf.size // rows, 1))))
             else:
-                rows.extend([1] * leaf.size)
-    columns = sum(size > 0 for size in rows)
-    matrix, column = [], 0
-    for size in rows:
-        matrix.append(np.zeros((max(size, 1), columns), np.float32))
-        if size:
-            matrix[-1][:, column] = 1
-            column += 1
-    if not columns:
-        raise InputError("start: no number to fit")
-    return jnp.asarray(np.concatenate(matrix))
+                blocks.append(np.eye(leaf.size))
+    columns = np.cumsum([0, *(block.shape[1] for block in blocks)])
+    if not columns[-1]:
+        raise InputError("init_params: every number is frozen, expected at least one to fit")
+    matrix = [
+        np.pad(block, ((0, 0), (first, columns[-1] - last)))
+        for block, first, last in zip(blocks, columns[:-1], columns[1:], strict=True)
+    ]
+    return jnp.asarray(np.concatenate(matrix), free.noise.dtype)

@@ -1,4 +1,4 @@
-"""Videos to fit on: observed tracks and where the landmarks are, padded to one length and masked."""
+"""Videos to fit: observed and true tracks, padded to one length and masked."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,11 +14,11 @@ from fhr_jax.errors import InputError
 
 
 class Videos(NamedTuple):
-    """Videos of one length, padded; pixels of the 256 crop, or of any track whose lambdas are meant.
+    """Videos padded to one length, in the pixels in which the weights of the loss are meant (those of the 256 crop).
 
     Attributes:
         observed: z, (N, T, M, d), NaN where a point is missing.
-        truth: p, (N, T, M, d), NaN where it is not known.
+        truth: p, (N, T, M, d), NaN where it is unknown.
         mask: (N, T), True where a frame is scored.
     """
 
@@ -28,7 +28,14 @@ class Videos(NamedTuple):
 
 
 def pad_videos(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Videos:
-    """Videos of any lengths, each a pair (observed, truth) of shape (T, M, d), padded to the longest."""
+    """Pad videos to the length of the longest.
+
+    Args:
+        pairs: (observed, truth) of each video, both (T, M, d) with a T of its own.
+
+    Raises:
+        InputError: there are none, or the shapes do not match.
+    """
     if not pairs:
         raise InputError("videos: none, expected at least one pair of tracks")
     longest = max(len(z) for z, _ in pairs)
@@ -38,19 +45,25 @@ def pad_videos(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Videos:
             raise InputError(f"video {i}: shapes {z.shape} and {p.shape}, expected (T, {shape[0]}, {shape[1]}) twice")
 
     def pad(track: np.ndarray) -> np.ndarray:
-        # The last frame again, not NaN: the padding comes after all that is scored and changes nothing.
+        # Repeat the last frame instead of NaN, for the fast path of `run`. Padding lies after all scored frames.
         return np.concatenate([track, np.repeat(track[-1:], longest - len(track), axis=0)])
 
     observed, truth = (np.stack([pad(pair[i]) for pair in pairs]).astype(np.float32) for i in (0, 1))
     lengths = np.array([len(z) for z, _ in pairs])
     inside = np.arange(longest)[None] < lengths[:, None]
-    return as_videos(observed, truth, inside)
+    return as_videos(observed, truth, mask=inside)
 
 
 def as_videos(
-    observed: np.ndarray | Array, truth: np.ndarray | Array, mask: np.ndarray | Array | None = None
+    observed: np.ndarray | Array, truth: np.ndarray | Array, *, mask: np.ndarray | Array | None = None
 ) -> Videos:
-    """Videos (N, T, M, d) with the mask worked out: the truth is known and every point has been seen by then."""
+    """Videos of one length, with the mask of scored frames: the truth is known and every point has been seen by then.
+
+    Args:
+        observed: (N, T, M, d), NaN where a point is missing.
+        truth: (N, T, M, d), NaN where it is unknown.
+        mask: (N, T), False excludes further frames.
+    """
     observed, truth = np.asarray(observed), np.asarray(truth)
     scored = np.isfinite(truth).all(axis=(-2, -1))
     scored &= np.isfinite(observed).all(axis=-1).cumsum(axis=1).all(axis=-1)
@@ -60,10 +73,14 @@ def as_videos(
 
 
 def without_bias(observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, "t m d"]) -> np.ndarray:
-    """The track less the constant part of its error, point by point: no filter can remove it.
+    """The observed track (T, M, d) minus the mean error of each point over the video, which no filter can remove.
 
-    A detector that is off by some pixels throughout a video would drown the error that a filter does change, above
-    all in the paper's start, where rho would be that of the bias.
+    A detector with a constant error of some pixels would hide the error that a filter can change. In the paper's
+    start, rho would measure the constant error only.
+
+    Args:
+        observed: (T, M, d), NaN where a point is missing.
+        truth: (T, M, d), NaN where it is unknown.
     """
     error = observed - truth
     known = np.isfinite(error)
@@ -71,15 +88,20 @@ def without_bias(observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, 
     return (observed - mean[None]).astype(observed.dtype)
 
 
-def fill_up(videos: Videos, mesh: Mesh | None) -> Videos:
-    """The videos spread over the devices of a mesh, filled up to equal parts with unscored copies of the first."""
+def pad_to_mesh(videos: Videos, mesh: Mesh | None) -> Videos:
+    """The videos divided among the devices of a mesh; unscored copies of the first video make the parts equal.
+
+    Args:
+        videos: (N, T, M, d) tracks.
+        mesh: None leaves them as they are.
+    """
     if mesh is None:
         return videos
     number = len(videos.mask)
-    lacking = -number % mesh.devices.size
+    missing = -number % mesh.devices.size
 
-    def fill(array: jax.Array) -> jax.Array:
-        return jnp.concatenate([array, jnp.repeat(array[:1], lacking, axis=0)])
+    def pad(array: jax.Array) -> jax.Array:
+        return jnp.concatenate([array, jnp.repeat(array[:1], missing, axis=0)])
 
-    filled = Videos(fill(videos.observed), fill(videos.truth), fill(videos.mask).at[number:].set(False))
-    return sharding.spread(filled, mesh)
+    padded = Videos(pad(videos.observed), pad(videos.truth), pad(videos.mask).at[number:].set(False))
+    return sharding.spread(padded, mesh)
