@@ -25,7 +25,7 @@ import tyro
 
 from fhr_jax import plots
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.losses import stabilization
+from fhr_jax.losses import LossWeights, stabilization
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def delay_loss(options: Options, lambda2: float) -> Callable[[jax.Array], jax.Ar
     truth = options.step * jnp.array([[[-1.0, 0.0]], [[0.0, 0.0]]])
 
     def loss(x: jax.Array) -> jax.Array:
-        terms = stabilization(jnp.stack([truth[0], x[None]]), truth, lambda1=0.0)
+        terms = stabilization(jnp.stack([truth[0], x[None]]), truth, weights=LossWeights(smooth=0.0))
         return 2 * terms.euclidean + lambda2 * terms.delay  # the mean is over two frames
 
     return loss
@@ -61,7 +61,7 @@ def smooth_loss(options: Options, lambda3: float) -> Callable[[jax.Array], jax.A
 
     def loss(x: jax.Array) -> jax.Array:
         track = jnp.stack([ends[0], x, ends[1]])[:, None]
-        return stabilization(track, track, lambda3=lambda3).smooth
+        return stabilization(track, track, weights=LossWeights(even_steps=lambda3)).smooth
 
     return loss
 

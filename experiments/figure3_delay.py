@@ -25,6 +25,7 @@ from fhr_jax import metrics, plots, stabilizer
 from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
 from fhr_jax.benchmark.scores import run_all, score
 from fhr_jax.files import output_folder, write_json
+from fhr_jax.losses import LossWeights
 
 LATE = "paper's model, lambda_2 = 0"
 
@@ -42,7 +43,7 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Vi
     train, test = options.videos(seed)
     models = fit_models(options, seed, train)
     more = max(options.steps // 3, 1)
-    models[LATE] = fit_model(PAPER, train, start=models[PAPER], steps=more, lambda2=0.0).params
+    models[LATE] = fit_model(PAPER, train, init_params=models[PAPER], steps=more, weights=LossWeights(delay=0.0)).params
     tracks = {"raw": test.observed} | {name: run_all(params, test.observed) for name, params in models.items()}
     found = {}
     for name, track in tracks.items():

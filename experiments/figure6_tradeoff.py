@@ -36,7 +36,7 @@ from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
 from fhr_jax.benchmark.scores import Score, run_all, score
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.losses import stabilization
+from fhr_jax.losses import LossWeights, stabilization
 
 MILLISECONDS = 1000 / 30
 """Of a frame."""
@@ -57,7 +57,8 @@ def settings(
 ) -> list[dict[str, Any]]:
     """The best settings of a baseline at each lambda_1."""
     if family.ranges:
-        return [baselines.tune(family, videos, lambda1=value, starts=2, evaluations=100).settings for value in lambdas]
+        weights = [LossWeights(smooth=value) for value in lambdas]
+        return [baselines.tune(family, videos, weights=w, starts=2, evaluations=100).settings for w in weights]
     # Nothing but windows to choose: the terms of the loss are the same for all lambdas.
     terms = []
     for choice in family.choices:
@@ -78,7 +79,8 @@ def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[
         params = dict(middle)
         for value in side:
             for name, before in params.items():
-                params[name] = fit_model(name, train, start=before, steps=steps, lambda1=value).params
+                weights = LossWeights(smooth=value)
+                params[name] = fit_model(name, train, init_params=before, steps=steps, weights=weights).params
                 found[name][value] = params[name]
             print(f"seed {seed}: fitted at lambda_1 = {value}", flush=True)
     return found
@@ -89,11 +91,14 @@ def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
     train, test = options.videos(seed)
     scores = {"raw": [score(test.observed, test)]}
     for name, found in sweep_models(options, seed, train).items():
-        scores[name] = [score(run_all(found[value], test.observed), test, lambda1=value) for value in options.lambdas]
+        scores[name] = [
+            score(run_all(found[value], test.observed), test, weights=LossWeights(smooth=value))
+            for value in options.lambdas
+        ]
     for family in baselines.BASELINES:
         if family.name in options.baselines:
             scores[family.name] = [
-                score(baselines.smooth(family, chosen, test.observed), test, lambda1=value)
+                score(baselines.smooth(family, chosen, test.observed), test, weights=LossWeights(smooth=value))
                 for value, chosen in zip(options.lambdas, settings(family, train, options.lambdas), strict=True)
             ]
             print(f"seed {seed}: tuned {family.name}", flush=True)

@@ -111,8 +111,8 @@ def measure(tracks: dict[str, np.ndarray], every: int) -> dict[str, Any]:
         "bend_stabilized": bend(tracks["landmarks"]),
     }
     if len(found) >= 13 and (found[2:] & found[1:-1] & found[:-2]).any():
-        judged = steadiness(_filled(tracks["landmarks"]), _filled(tracks["raw"]), found)
-        row |= {"bend_ratio": judged.bend, "delay": judged.delay}
+        judged = steadiness(_filled(tracks["landmarks"]), _filled(tracks["raw"]), valid=found)
+        row |= {"bend_ratio": judged.second_difference, "delay": judged.delay}
     return row
 
 

@@ -1,9 +1,9 @@
 """Do the synthetic tracks look like published predictions? Statistics and losses of both, side by side.
 
-Both are taken apart in the same way (`data.protocol.smoothed`): the zero-phase smoothing of a track is its motion, and
-what that takes off is its noise. The synthetic clips are cropped frame by frame, as those of 300-VW are. The losses
-are those of `data.protocol`: real tracks with transplanted noise, synthetic ones with their exact truth. They depend
-much on which videos a seed draws, more than anything else that is compared here.
+Both are separated in the same way (`benchmark.protocol.smooth_motion`): the zero-phase smoothing of a track is its
+motion, and the residual is its noise. The synthetic clips are cropped frame by frame, as those of 300-VW are. The
+losses are those of `benchmark.protocol`: real tracks with transplanted noise, synthetic ones with their exact truth.
+They depend much on which videos a seed draws, more than anything else that is compared here.
 
 Paper:    none; the constants of `fhr_jax.data.synthetic.tracks` and `track_noise` rest on this.
 Command:  FHR_JAX_DATA=folder python experiments/match_tracks.py --out runs/match_tracks
@@ -143,7 +143,7 @@ def judged(source: str | list[protocol.TrackSource], seeds: int) -> dict[str, di
     """Losses of each filter, tuned on the training videos of each seed, there and on the test videos."""
     losses: dict[str, dict[str, list[float]]] = {family.name: {"train": [], "test": []} for family in FILTERS}
     for seed in range(seeds):
-        split = protocol.make(seed, source=source)
+        split = protocol.make_split(seed, source=source)
         train, test = protocol.batch(split.train), protocol.batch(split.test)
         for family in FILTERS:
             tuned = baselines.tune(family, train)
@@ -159,7 +159,7 @@ def _synthetic(options: Options) -> Iterator[Part]:
     keys = jax.random.split(jax.random.key(options.seed), options.clips)
     draw = jax.jit(jax.vmap(lambda key: tracks.sample(key, options.frames, follow=1.0).observed))
     for observed in np.asarray(draw(keys), np.float64):
-        yield _part(observed, *protocol.smoothed(observed, np.isfinite(observed).all(axis=(1, 2))))
+        yield _part(observed, *protocol.smooth_motion(observed, np.isfinite(observed).all(axis=(1, 2))))
 
 
 def _part(observed: np.ndarray, motion: np.ndarray, good: np.ndarray) -> Part:

@@ -35,7 +35,7 @@ import tyro
 
 from fhr_jax import markup, plots, stabilizer
 from fhr_jax.benchmark import baselines
-from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, kept
+from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, load_or_fit
 from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.stabilizer.extensions import responsibilities
@@ -99,10 +99,12 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, f
 
         def fit(start: stabilizer.Params = start) -> stabilizer.Params:
             if start.recurrent is None:
-                return stabilizer.fit_gradient(train, start=start, temperatures=ANNEALING, steps=options.steps).params
-            return stabilizer.fit_recommended(train, start=start, steps=options.steps).params
+                found = stabilizer.fit_gradient(train, init_params=start, annealing=ANNEALING, steps=options.steps)
+            else:
+                found = stabilizer.fit_recommended(train, init_params=start, steps=options.steps)
+            return found.params
 
-        params = kept(options.fits or options.out, name, seed, fit)
+        params = load_or_fit(options.fits or options.out, name, seed, fit)
         note(name, run_all(params, test.observed), score(run_all(params, train.observed), train).loss)
     if SHIPPED in options.only or not options.only:
         params = stabilizer.default_params()

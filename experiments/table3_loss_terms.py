@@ -18,7 +18,6 @@ Figures:  means of three seeds, 50 steps for each other loss, so what a term wou
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import tyro
 
@@ -26,13 +25,14 @@ from fhr_jax import plots
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_model, fit_models
 from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
 from fhr_jax.files import output_folder, write_json
+from fhr_jax.losses import LossWeights
 
 WHOLE = "whole loss"
-LOSSES: dict[str, dict[str, Any]] = {
-    WHOLE: {},
-    "lambda_2 = 0": {"lambda2": 0.0},
-    "lambda_3 = inf": {"lambda3": float("inf")},
-    "lambda_2 = 0, lambda_3 = inf": {"lambda2": 0.0, "lambda3": float("inf")},
+LOSSES = {
+    WHOLE: LossWeights(),
+    "lambda_2 = 0": LossWeights(delay=0.0),
+    "lambda_3 = inf": LossWeights(even_steps=float("inf")),
+    "lambda_2 = 0, lambda_3 = inf": LossWeights(delay=0.0, even_steps=float("inf")),
 }
 
 
@@ -48,8 +48,8 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
     scores, steps = {"raw": score(test.observed, test)}, max(options.steps // 3, 1)
     for name, weights in LOSSES.items():
         for model, params in whole.items():
-            if weights:
-                params = fit_model(model, train, start=params, steps=steps, **weights).params
+            if name != WHOLE:
+                params = fit_model(model, train, init_params=params, steps=steps, weights=weights).params
             found = scores[f"{model}: {name}"] = score(run_all(params, test.observed), test)
             print(f"seed {seed}  {model}: {name}  NRMSE {found.nrmse:.3f}  stability {found.stability:.3f}", flush=True)
     return scores

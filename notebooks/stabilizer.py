@@ -101,11 +101,11 @@ train, test = (
     for made in (tracks.batch(jax.random.key(seed), 6, 150, noise=DetectorNoise(level=1.2)) for seed in (0, 1))
 )
 start = stabilizer.paper_init(train)
-tied = stabilizer.fit_simplex(train, start=start, tied=True, evaluations=10_000, seconds=6)
+tied = stabilizer.fit_nelder_mead(train, init_params=start, share_scales=True, evaluations=10_000, seconds=6)
 fits = {
-    "L-BFGS, 412 numbers": stabilizer.fit_gradient(train, start=start, steps=1000, seconds=6),
-    "L-BFGS, cooled": stabilizer.fit_gradient(train, start=start, steps=1000, seconds=6, temperatures=(10.0, 1.0)),
-    "simplex, 412 numbers": stabilizer.fit_simplex(train, start=start, evaluations=10_000, seconds=6),
+    "L-BFGS, 412 numbers": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6),
+    "L-BFGS, cooled": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6, annealing=(10.0, 1.0)),
+    "simplex, 412 numbers": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=6),
     "simplex, 7 numbers": tied,
 }
 figure, axis = plt.subplots(figsize=(7, 3.5))
@@ -145,7 +145,9 @@ print(f"{'... and fitted on':24}{held_out(own.params):8.1f}")
 # %%
 print(f"{'lambda 1':>9}{'stability':>11}{'NRMSE %':>9}{'delay, frames':>15}")
 for lambda1 in (0.1, 1.0, 10.0):
-    fit = stabilizer.fit_simplex(train, start=tied.params, tied=True, evaluations=150, lambda1=lambda1)
+    fit = stabilizer.fit_nelder_mead(
+        train, init_params=tied.params, share_scales=True, evaluations=150, weights=losses.LossWeights(smooth=lambda1)
+    )
     outputs = jax.vmap(lambda z, fitted=fit.params: stabilizer.run(fitted, z))(test.observed)
     stability = float(metrics.stability(outputs, test.truth).mean())
     error = float(metrics.nrmse(outputs, test.truth).mean())

@@ -175,8 +175,8 @@ pairs = tracks.batch(jax.random.key(8), 4, 120)
 videos = stabilizer.as_videos(pairs.observed, pairs.truth)
 fits = {
     "gradient": stabilizer.fit_gradient(videos, seconds=5),
-    "simplex": stabilizer.fit_simplex(videos, seconds=5, evaluations=100_000),
-    "simplex, tied": stabilizer.fit_simplex(videos, seconds=5, evaluations=100_000, tied=True),
+    "simplex": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000),
+    "simplex, tied": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000, share_scales=True),
 }
 figure, axis = plt.subplots(figsize=(7, 3))
 for name, fit in fits.items():

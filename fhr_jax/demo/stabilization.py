@@ -20,6 +20,7 @@ from fhr_jax.benchmark import compare_fits
 from fhr_jax.data import examples, faces
 from fhr_jax.demo.regression import Progress
 from fhr_jax.filters import Filter
+from fhr_jax.progress import ProgressCallback, silent
 from fhr_jax.weights import Net
 
 CROP = 256.0
@@ -119,21 +120,19 @@ def tune(observed: Array, truth: Array) -> dict[str, dict[str, float | int]]:
     return best
 
 
-def compare(
-    clips: TrackedClips, *, train: int, seconds: float, callback: Callable[[str, float, int, float], None] | None = None
-) -> Comparison:
+def compare(clips: TrackedClips, *, train: int, seconds: float, progress: ProgressCallback = silent) -> Comparison:
     """Fit and tune on the first `train` clips, measure on the others.
 
     Args:
         clips: from `track_clips`.
         train: how many clips the fits see.
         seconds: for each fit.
-        callback: of `compare_fits.compare_fits`.
+        progress: of `compare_fits.compare_fits`.
     """
     centred = [stabilizer.without_bias(z, p) for z, p in zip(clips.observed, clips.truth, strict=True)]
     observed, truth = jnp.asarray(np.stack(centred)), jnp.asarray(clips.truth)
     fits = compare_fits.compare_fits(
-        stabilizer.as_videos(observed[:train], truth[:train]), seconds=seconds, callback=callback
+        stabilizer.as_videos(observed[:train], truth[:train]), seconds=seconds, progress=progress
     )
     settings = tune(observed[:train], truth[:train])
     held = jnp.asarray(clips.observed)[train:]

@@ -75,7 +75,9 @@ def run(
         clips,
         train=training,
         seconds=plan.fit_seconds,
-        callback=lambda name, seconds, _, loss: fit(round(seconds), whole, f"{name}: loss {loss:.1f}"),
+        progress=lambda now: fit(
+            round(now.info["seconds"]), whole, f"{now.info['method']}: loss {now.info['loss']:.1f}"
+        ),
     )
     tell("report")(0, 1, "draw")
     figures = {

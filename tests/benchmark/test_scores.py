@@ -1,4 +1,4 @@
-"""What the tables say of an output, against a loop over videos and frames."""
+"""Scores of an output, against a loop over videos and frames."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -6,6 +6,7 @@ import pytest
 
 from fhr_jax import stabilizer
 from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
+from fhr_jax.losses import LossWeights
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +16,7 @@ def videos():
     mask = np.ones((2, 30), bool)
     mask[1, 25:] = False
     return stabilizer.as_videos(
-        (truth + rng.normal(size=truth.shape)).astype(np.float32), truth.astype(np.float32), mask
+        (truth + rng.normal(size=truth.shape)).astype(np.float32), truth.astype(np.float32), mask=mask
     )
 
 
@@ -32,7 +33,7 @@ def test_errors_are_means_of_videos_over_their_scored_frames(videos):
     np.testing.assert_allclose(found.nrmse, np.mean(expected), rtol=1e-5)
     assert abs(found.delay) < 0.5
     np.testing.assert_allclose(found.loss, found.euclidean + 10 * found.late + found.smooth, rtol=1e-5)
-    other = score(videos.observed, videos, lambda1=3.0, lambda2=0.0)
+    other = score(videos.observed, videos, weights=LossWeights(smooth=3.0, delay=0.0))
     np.testing.assert_allclose(other.loss, found.euclidean + 3 * found.smooth, rtol=1e-5)
 
 

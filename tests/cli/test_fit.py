@@ -1,6 +1,8 @@
-"""`fhr-jax fit`: a user's own parameters, and what it refuses."""
+"""`fhr-jax fit`: a user's own parameters, resuming (runs of earlier versions too), and what it refuses."""
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -45,7 +47,7 @@ def test_the_result_improves_on_the_start_and_smooth_takes_it(folder, tmp_path, 
     capsys.readouterr()
 
 
-def test_tracks_alone_are_their_own_truth_and_it_says_so(tmp_path, capsys):
+def test_smoothed_tracks_replace_a_missing_truth_and_it_says_so(tmp_path, capsys):
     observed, _ = _track(0)
     np.savez(tmp_path / "track.npz", landmarks=observed)
     assert _fit(tmp_path / "track.npz", "--out", tmp_path / "fit", "--seconds", 0.3) == 0
@@ -100,9 +102,9 @@ def six(tmp_path):
 
 
 def test_a_fifth_is_held_out_and_a_fit_that_was_stopped_goes_on(six, tmp_path, capsys):
-    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--tied")
+    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--share-scales")
     assert _fit(*arguments, "--seconds", 0.05) == 0
-    assert "5 tracks to fit, 1 to judge" in capsys.readouterr().out
+    assert "5 tracks to fit, 1 held out" in capsys.readouterr().out
     stopped = json.loads((tmp_path / "fit" / "history.json").read_text())
     assert len(stopped["held_out"]) == len(stopped["loss"])
 
@@ -144,7 +146,7 @@ def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsy
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tqdm, "update", interrupted)
-    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--tied", "--held-out", 0)
+    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--share-scales", "--holdout", 0)
     assert _fit(*arguments, "--seconds", 1) == cli.INTERRUPTED
     monkeypatch.undo()
     assert not (tmp_path / "fit" / "params.npz").exists()
@@ -154,7 +156,7 @@ def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsy
 
 def test_what_a_fit_left_in_the_folder_of_the_tracks_is_no_track(folder, tmp_path):
     for name in ("one", "two"):
-        assert _fit(folder, "--out", folder / name, "--seconds", 0.1, "--method", "simplex", "--tied") == 0
+        assert _fit(folder, "--out", folder / name, "--seconds", 0.1, "--method", "simplex", "--share-scales") == 0
 
 
 @pytest.mark.parametrize(
@@ -168,7 +170,10 @@ def test_numbers_that_are_none_are_refused(folder, tmp_path, capsys, option):
     assert option[0] in lines[0]
 
 
-@pytest.mark.parametrize("option", [("--seconds", "0"), ("--lambda1", "-1"), ("--nonsense", "1"), ("--held-out", "1")])
+@pytest.mark.parametrize(
+    "option",
+    [("--seconds", "0"), ("--lambda1", "-1"), ("--nonsense", "1"), ("--holdout", "3"), ("--holdout", "-1")],
+)
 def test_bad_options_are_refused(folder, tmp_path, capsys, option):
     assert _fit(folder, "--out", tmp_path / "fit", *option) == 2
     assert option[0] in capsys.readouterr().err
@@ -195,3 +200,40 @@ def test_tracks_that_teach_nothing_are_refused_and_leave_nothing(tmp_path, capsy
     assert _fit(tmp_path / "t.npz", "--out", tmp_path / "fit") == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1
     assert not (tmp_path / "fit").exists()
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "fit_runs_before"
+
+
+@pytest.mark.parametrize(
+    ("name", "options"), [("simplex", ("--method", "simplex", "--share-scales")), ("adam", ("--steps", 6))]
+)
+def test_a_run_of_an_earlier_version_is_resumed(six, tmp_path, monkeypatch, capsys, name, options):
+    """Its config.json has `tied` and `held_out` (a share); its losses without interruption lie beside it."""
+    shutil.copytree(GOLDEN / name, tmp_path / name)
+    six.rename(tmp_path / "tracks")
+    monkeypatch.chdir(tmp_path)
+    arguments = ("tracks", "--out", name, *options)
+    assert _fit(*arguments, "--seconds", 60, "--resume", "--holdout", 2) == 2
+    assert "holds a fit with holdout = 1, not 2" in capsys.readouterr().err
+    seconds = 1 if name == "simplex" else 60
+    assert _fit(*arguments, "--seconds", seconds, "--resume") == 0
+    resumed = json.loads((tmp_path / name / "history.json").read_text())
+    whole = json.loads((GOLDEN / name / "whole.json").read_text())
+    for key in ("loss", "held_out"):
+        common = min(len(resumed[key]), len(whole[key]))
+        assert common > len(json.loads((GOLDEN / name / "history.json").read_text())[key])
+        np.testing.assert_allclose(resumed[key][:common], whole[key][:common], rtol=1e-3)
+    assert json.loads((tmp_path / name / "config.json").read_text())["holdout"] == 1
+    assert stabilizer.load(tmp_path / name / "params.npz").outliers is not None
+
+
+def test_the_number_of_tracks_held_out_may_be_given(folder, tmp_path, capsys):
+    arguments = (folder, "--out", tmp_path / "fit", "--method", "simplex", "--share-scales", "--seconds", 0.05)
+    assert _fit(*arguments, "--holdout", 2) == 0
+    assert "1 tracks to fit, 2 held out" in capsys.readouterr().out
+
+
+def test_without_tracks_it_fits_synthetic_ones(tmp_path):
+    assert _fit("--out", tmp_path, "--seconds", 0.2, "--videos", 2, "--frames", 40, "--method", "simplex") == 0
+    assert stabilizer.load(tmp_path / "params.npz").noise.shape == (136,)

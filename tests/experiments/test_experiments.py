@@ -13,6 +13,7 @@ from fhr_jax import stabilizer
 from fhr_jax.benchmark import options
 from fhr_jax.data.faces import anatomy
 from fhr_jax.errors import InputError
+from fhr_jax.losses import LossWeights
 
 FOLDER = Path(__file__).parents[2] / "experiments"
 FRAMES = 48
@@ -33,9 +34,9 @@ def instead_of_fits(monkeypatch):
 
     asked = []
 
-    def stay(*videos, start, **options):
+    def stay(*videos, init_params, **options):
         asked.append(options)
-        return stabilizer.Fit(start, stabilizer.History([0.0], [1], [1.0]), 0.0)
+        return stabilizer.Fit(init_params, stabilizer.History([0.0], [1], [1.0]), 0.0)
 
     monkeypatch.setattr(stabilizer, "fit_recommended", stay)
     monkeypatch.setattr(stabilizer, "fit_gradient", stay)
@@ -73,7 +74,7 @@ def fits(tmp_path_factory, source):
     from fhr_jax.benchmark import protocol
 
     folder = tmp_path_factory.mktemp("fits")
-    videos = protocol.batch(protocol.make(0, source=source, frames=FRAMES).train)
+    videos = protocol.batch(protocol.make_split(0, source=source, frames=FRAMES).train)
     stabilizer.save(folder / "paper_0.npz", stabilizer.paper_init(videos))
     stabilizer.save(folder / "recommended_0.npz", stabilizer.extended_init(jax.random.key(0), videos))
     return folder
@@ -154,9 +155,9 @@ def test_table3(tmp_path, source, fits, instead_of_fits):
     summary, _ = run("table3_loss_terms", tmp_path, source=source, fits=fits, **TINY)
     assert len(summary["table"]) == 9
     # The whole loss was fitted before; each other one by both models.
-    weights = [{name: asked[name] for name in ("lambda2", "lambda3") if name in asked} for asked in instead_of_fits]
-    inf = float("inf")
-    assert weights == [w for w in ({"lambda2": 0.0}, {"lambda3": inf}, {"lambda2": 0.0, "lambda3": inf}) for _ in "ab"]
+    inf, weights = float("inf"), [asked["weights"] for asked in instead_of_fits]
+    others = (LossWeights(delay=0.0), LossWeights(even_steps=inf), LossWeights(delay=0.0, even_steps=inf))
+    assert weights == [w for w in others for _ in "ab"]
     for row in summary["table"].values():
         assert row["stability"]["mean"] <= summary["table"]["raw"]["stability"]["mean"]
 
@@ -245,7 +246,7 @@ def test_fits_are_kept_and_read(seven, tmp_path):
 
 def test_a_fit_goes_on_from_another(seven):
     first = options.fit_model(options.PAPER, seven, steps=3)
-    later = options.fit_model(options.PAPER, seven, start=first.params, steps=2, lambda1=3.0)
+    later = options.fit_model(options.PAPER, seven, init_params=first.params, steps=2, weights=LossWeights(smooth=3.0))
     assert later.history.loss[-1] < later.history.loss[0]
 
 
@@ -255,7 +256,7 @@ def test_the_recommended_fit_begins_with_what_ships_and_keeps_its_tail(seven):
     assert fit.history.loss[-1] < fit.history.loss[0]
     assert fit.params.outliers == default.outliers
     np.testing.assert_array_equal(fit.params.basis, stabilizer.motion_basis(seven.truth))
-    begun = stabilizer.fit_recommended(seven, start=fit.params, steps=1).history.loss[0]
+    begun = stabilizer.fit_recommended(seven, init_params=fit.params, steps=1).history.loss[0]
     np.testing.assert_allclose(begun, fit.history.loss[-1], rtol=1e-3)
 
 

@@ -13,7 +13,7 @@ from fhr_jax.benchmark import compare_fits
 from fhr_jax.errors import InputError
 
 FILE = Path(__file__).parents[2] / "experiments" / "gradient_vs_simplex.py"
-METHODS = (compare_fits.TIED, compare_fits.SIMPLEX)
+METHODS = (compare_fits.SHARED, compare_fits.NELDER_MEAD)
 
 
 @pytest.fixture(scope="module")
@@ -47,10 +47,10 @@ def test_it_says_when_each_reached_the_best_of_each_other(summary):
             assert (when is None) == (not lower.any())
             assert when is None or abs(when - history["seconds"][int(lower.argmax())]) < 1e-3
         assert found["seconds_to_the_best_of"][other][other] is not None
-    assert found["tied_optima"] == [found["best"][compare_fits.TIED]]
+    assert found["shared_scale_optima"] == [found["best"][compare_fits.SHARED]]
 
 
 def test_unknown_methods_are_refused():
     videos = stabilizer.pad_videos([(np.zeros((5, 1, 2)), np.ones((5, 1, 2)))])
     with pytest.raises(InputError, match="methods: 'luck'"):
-        stabilizer.compare_fits(videos, methods=("luck",))
+        compare_fits.compare_fits(videos, methods=("luck",))

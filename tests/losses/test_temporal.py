@@ -19,6 +19,11 @@ def tracks(frames=12, points=3, videos=2, seed=0):
     return (truth + rng.normal(size=truth.shape)).astype(np.float32), truth.astype(np.float32)
 
 
+def even_steps(value):
+    """The paper's weights with this lambda_3."""
+    return losses.LossWeights(even_steps=value)
+
+
 def flat(a):
     return np.asarray(a, np.float64).reshape(len(a), -1)
 
@@ -29,9 +34,8 @@ def test_agrees_with_the_sums(lambda3):
     mask = np.ones((2, 12), bool)
     mask[0, 9:] = False  # a shorter video
     mask[1, 4] = False  # a broken frame
-    ours = losses.stabilization(
-        jnp.array(x), jnp.array(p), lambda1=0.7, lambda2=3.0, lambda3=lambda3, mask=jnp.array(mask)
-    )
+    weights = losses.LossWeights(smooth=0.7, delay=3.0, even_steps=lambda3)
+    ours = losses.stabilization(jnp.array(x), jnp.array(p), weights=weights, mask=jnp.array(mask))
     theirs = oracle.stabilization([(flat(x[i]), flat(p[i]), mask[i]) for i in range(2)], 0.7, 3.0, lambda3=lambda3)
     np.testing.assert_allclose(ours, theirs, rtol=2e-5)
 
@@ -51,7 +55,7 @@ def test_large_and_small_lambda3_are_the_limits():
     x, p = (jnp.array(a) for a in tracks())
 
     def smooth(value):
-        return losses.stabilization(x, p, lambda3=value).smooth
+        return losses.stabilization(x, p, weights=even_steps(value)).smooth
 
     np.testing.assert_allclose(smooth(1e7), smooth(float("inf")), rtol=1e-4)
     np.testing.assert_allclose(smooth(1e-6), smooth(0.0), rtol=1e-4)
@@ -69,10 +73,10 @@ def test_one_frame_late_costs_one():
 def test_a_line_at_even_steps_is_smooth():
     x = jnp.arange(9.0)[:, None, None] * jnp.array([[[3.0, -2.0]]])
     for lambda3 in (0.0, 1.0, float("inf")):
-        assert losses.stabilization(x, x, lambda3=lambda3) == (0, 0, 0, 0)
+        assert losses.stabilization(x, x, weights=even_steps(lambda3)) == (0, 0, 0, 0)
     uneven = x.at[4, 0].add(jnp.array([0.3, -0.2]))  # still on the line
-    np.testing.assert_allclose(losses.stabilization(uneven, x, lambda3=0.0).smooth, 0, atol=1e-9)
-    assert losses.stabilization(uneven, x, lambda3=1.0).smooth > 1e-4
+    np.testing.assert_allclose(losses.stabilization(uneven, x, weights=even_steps(0.0)).smooth, 0, atol=1e-9)
+    assert losses.stabilization(uneven, x, weights=even_steps(1.0)).smooth > 1e-4
 
 
 @given(shift=st.floats(-50, 50), seed=st.integers(0, 30))
@@ -84,7 +88,7 @@ def test_shift_of_both_changes_nothing(shift, seed):
 @given(scale=st.floats(0.2, 5), seed=st.integers(0, 30))
 def test_scale(scale, seed):
     x, p = (jnp.array(a) for a in tracks(seed=seed))
-    big = losses.stabilization(scale * x, scale * p, lambda3=scale**2)
+    big = losses.stabilization(scale * x, scale * p, weights=even_steps(scale**2))
     one = losses.stabilization(x, p)
     np.testing.assert_allclose(big.euclidean, scale**2 * one.euclidean, rtol=1e-3)
     np.testing.assert_allclose(big.delay, one.delay, rtol=1e-3)
@@ -95,9 +99,11 @@ def test_scale(scale, seed):
 def test_first_and_second_derivatives(lambda3):
     with jax.enable_x64(True):
         x, p = (jnp.array(a[:, :6], jnp.float64) for a in tracks())
-        check_grads(
-            lambda x: losses.stabilization(jnp.asarray(x), p, lambda3=lambda3).total, (x,), order=2, modes=["rev"]
-        )
+
+        def total(x):
+            return losses.stabilization(jnp.asarray(x), p, weights=even_steps(lambda3)).total
+
+        check_grads(total, (x,), order=2, modes=["rev"])
 
 
 def test_envelope_theorem():
@@ -106,7 +112,7 @@ def test_envelope_theorem():
         x = jnp.array(tracks()[0][0].reshape(12, 6), jnp.float64)
 
         def free(x):
-            return temporal._bend(x, 1.0).sum()
+            return temporal._smooth_terms(x, 1.0).sum()
 
         def stopped(x):
             e, d = x[1:-1] - x[2:], x[:-2] - x[2:]
@@ -141,13 +147,22 @@ def test_finite_at_awkward_points(case, lambda3):
         x, p, mask = x[:, :frames], p[:, :frames], mask[:, :frames]
 
     def total(x):
-        return losses.stabilization(x, p, lambda3=lambda3, mask=mask).total
+        return losses.stabilization(x, p, weights=even_steps(lambda3), mask=mask).total
 
     value, gradient = jax.value_and_grad(total)(x)
     assert np.isfinite(value)
     assert np.isfinite(gradient).all()
     assert np.isfinite(jax.jvp(jax.grad(total), (x,), (jnp.ones_like(x),))[1]).all()
     assert (value == 0) == (case == "all masked")
+
+
+@pytest.mark.parametrize(("step", "counts"), [(1e-4, True), (2e-6, True), (0.5e-6, False)])
+def test_the_delay_counts_from_a_squared_motion_of_1e_12_on(step, counts):
+    """A truth that moves by `step` px a frame, and an output that is two frames late."""
+    with jax.enable_x64(True):
+        p = step * np.arange(8.0)[:, None, None] * np.ones((1, 1, 2)) / np.sqrt(2)
+        late = losses.stabilization(jnp.asarray(p - 2 * (p[1] - p[0])), jnp.asarray(p))
+        np.testing.assert_allclose(late.delay, 4.0 if counts else 0.0, rtol=1e-6)
 
 
 def test_jit_agrees_and_traces_once():

@@ -33,10 +33,10 @@ def outputs(real_data: Path):
 
 
 def test_steadier_on_every_file(outputs):
-    figures = {name: steadiness(x, track, valid) for name, track, valid, x in outputs}
+    figures = {name: steadiness(x, track, valid=valid) for name, track, valid, x in outputs}
     assert len(figures) >= 27  # all 33 of the published half, or a part of it
     for name, found in figures.items():
-        assert found.bend <= 0.7, (name, found)
+        assert found.second_difference <= 0.7, (name, found)
         assert found.distance <= 1.0, (name, found)
         assert abs(found.delay) <= 1, (name, found)
 

@@ -8,7 +8,7 @@ read back (`checkpoint.py`), the fit goes on exactly as if it had not been inter
 import os
 import time
 from collections.abc import Callable
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import jax
 import jax.numpy as jnp
@@ -41,6 +41,7 @@ class StepResult(NamedTuple):
     finished: bool = False
 
 
+@runtime_checkable
 class Solver(Protocol):
     """A method of minimization: a value that holds its options."""
 

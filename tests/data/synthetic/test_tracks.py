@@ -77,7 +77,7 @@ def test_noise_without_its_slow_part_averages_out():
     slow, plain = (np.abs(np.fft.rfft(error(memory=0.45, slow=s), axis=0)[1:100]) ** 2 for s in (0.0, 1.0))
     assert slow.mean() < 0.02 * plain.mean()  # up to 1 Hz
     # What is left is its own residual, nearly: the smoothing takes little more off.
-    motion, _ = protocol.smoothed(100 + e.astype(np.float64), np.ones(len(e), bool))
+    motion, _ = protocol.smooth_motion(100 + e.astype(np.float64), np.ones(len(e), bool))
     assert (motion - 100).std() < 0.35 * e.std()
 
 
