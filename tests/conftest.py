@@ -28,11 +28,23 @@ def pytest_configure(config: pytest.Config) -> None:
     programs = str(cache.mkdir("jax_compilations")) if cache else tempfile.mkdtemp(prefix="jax_compilations")
     jax.config.update("jax_compilation_cache_dir", programs)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = programs  # of commands that tests start: else they write into the home
+    # By default JAX keeps no program that compiled in under a second, which is nearly all of them here.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
+    os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     if config.option.markexpr == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
         if jax.__version_info__ < (0, 12):  # later ones end the process for a flag that they do not know
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {OLD_EMITTERS}".strip()
+
+
+def pytest_collection_finish() -> None:
+    """Collect garbage rarely, and never look at what importing left: a tenth of the time went there."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 50)
 
 
 MAPPINGS = 30_000
