@@ -90,7 +90,7 @@ def learn(options: Options, seed: int, variants: list[str]) -> None:
     config = PRESETS[options.preset]
     network_key, data_key, step_key = jax.random.split(jax.random.key(seed), 3)
     optimizer = train.quick_optimizer(options.steps)
-    update = train.make_update(config, optimizer, make_prepare(data_key, config.crop), step_key)
+    update = train.make_update(step_key, config, optimizer, make_prepare(data_key, config.crop))
     for variant in variants:
         path = net_path(options, variant, seed)
         if path.exists():
@@ -99,14 +99,14 @@ def learn(options: Options, seed: int, variants: list[str]) -> None:
         batches = loader.batches(loader.Indices(64, 2**31 - 1), batch=16, seed=seed)
         numbered = ({**batch, "variant": number} for batch in batches)
         with tqdm(total=options.steps, desc=f"{variant}, seed {seed}") as bar:
-            state = train.fit(
+            state = train.train_loop(
                 update,
-                train.init(network_key, config, optimizer),
+                train.init_state(network_key, config, optimizer),
                 numbered,
                 steps=options.steps,
-                callback=lambda state, metrics, bar=bar: bar.update(),
+                progress=lambda _, bar=bar: bar.update(),
             )
-        weights.save(path, train.net(state, config, loss="cross_entropy"))
+        weights.save(path, train.trained_net(state, config, loss="cross_entropy"))
 
 
 def net_path(options: Options, variant: str, seed: int) -> Path:

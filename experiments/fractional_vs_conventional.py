@@ -57,6 +57,7 @@ from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Config
+from fhr_jax.progress import Progress
 
 TARGETS = (CONVENTIONAL, FRACTIONAL)
 Row = tuple[str, heatmap.Decoder]
@@ -152,20 +153,20 @@ def learn(options: Options) -> None:
     optimizer = train.paper_optimizer() if paper else train.quick_optimizer(options.steps)
     source, prepare = learned_from(options, config)
     # Compiling takes minutes: one program serves all nets.
-    update = train.make_update(config, optimizer, prepare, jax.random.key(1), loss=loss)
-    init = jax.jit(lambda seed: train.init(jax.random.key(seed), config, optimizer))
+    update = train.make_update(jax.random.key(1), config, optimizer, prepare, loss=loss)
+    init = jax.jit(lambda seed: train.init_state(jax.random.key(seed), config, optimizer))
     for seed, target in missing:
         batches = loader.batches(source, batch=batch, seed=seed, workers=options.workers)
         marks = {SEED: jnp.asarray(seed), CONVENTIONAL: jnp.asarray(target == CONVENTIONAL)}
         marked = ({**numbers, **marks} for numbers in batches)
         with closing(batches), tqdm(total=options.steps, desc=f"{target}, seed {seed}", unit="step") as bar:
 
-            def tell(state: train.TrainState, told: train.Metrics, bar: tqdm = bar) -> None:
-                bar.set_postfix_str(f"loss {float(told.loss):.3g}", refresh=False)
+            def show(progress: Progress, bar: tqdm = bar) -> None:
+                bar.set_postfix_str(f"loss {progress.info['loss']:.3g}", refresh=False)
                 bar.update()
 
-            state = train.fit(update, init(jnp.asarray(seed)), marked, steps=options.steps, callback=tell)
-        weights.save(net_path(options, seed, target), train.net(state, config, loss=loss))
+            state = train.train_loop(update, init(jnp.asarray(seed)), marked, steps=options.steps, progress=show)
+        weights.save(net_path(options, seed, target), train.trained_net(state, config, loss=loss))
 
 
 def net_path(options: Options, seed: int, target: str) -> Path:

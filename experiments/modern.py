@@ -26,13 +26,13 @@ from fhr_jax.train import Recipe
 CONFIG = paper.CONFIG
 RECIPE = Recipe(
     loss="cross_entropy",
-    method="adamw",
-    rate=2e-3,
+    optimizer="adamw",
+    learning_rate=2e-3,
     schedule="cosine",
     warmup=100,
-    decay=1e-2,
+    weight_decay=1e-2,
     clip=10.0,
-    average=0.999,
+    ema_decay=0.999,
     batch=64,
     dtype="bfloat16",
 )

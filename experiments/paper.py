@@ -28,12 +28,13 @@ from fhr_jax.data.sources import holdout
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
 from fhr_jax.hourglass import Config
+from fhr_jax.progress import Progress
 from fhr_jax.sharding import device_mesh
 from fhr_jax.train import Recipe
-from fhr_jax.train.run import Progress, TrainPlan, run
+from fhr_jax.train.run import TrainPlan, run
 
 CONFIG = Config(crop=256, heatmap=128, stacks=4, features=128, units=2, sigma=3.0, depth=4, landmarks=68)
-RECIPE = Recipe(loss="squared", method="rmsprop", rate=2.5e-4, schedule="constant", clip=None, batch=6)
+RECIPE = Recipe(loss="squared", optimizer="rmsprop", learning_rate=2.5e-4, schedule="constant", clip=None, batch=6)
 MOVES: dict[str, Any] = {"zoom": 0.12, "turn": 10.0, "turn_chance": 0.4, "shift": 0.0}
 """Scale 2^(0.12 n), 10 n degrees for 40 % of the faces; n normal, clipped to [-2, 2]."""
 FLIP_CHANCE = 0.25
@@ -69,7 +70,7 @@ class Data(NamedTuple):
 
     source: loader.IndexedSource
     prepare: examples.Prepare
-    held_out: examples.Examples
+    validation: examples.Examples
 
 
 def data(options: Options, config: Config) -> Data:
@@ -115,18 +116,18 @@ def train(options: Options, config: Config, recipe: Recipe, faces: Data) -> Path
         steps=max(1, options.epochs * number // recipe.batch),
         source=faces.source,
         prepare=faces.prepare,
-        held_out=faces.held_out,
+        validation=faces.validation,
         seed=options.seed,
         workers=options.workers if options.data is not None else 0,
         mesh=mesh if mesh.devices.size > 1 else None,
     )
     with folder_lock(options.out), tqdm(total=plan.steps, unit="step") as bar:
 
-        def report(progress: Progress) -> None:
-            bar.update(progress.step - bar.n)
-            bar.set_postfix(images_per_second=progress.images_per_second, nrmse=progress.nrmse)
+        def show(progress: Progress) -> None:
+            bar.update(progress.done - bar.n)
+            bar.set_postfix({name: progress.info[name] for name in ("images_per_second", "nrmse")})
 
-        run(options.out, plan, report=report)
+        run(options.out, plan, progress=show)
     return options.out / "net.npz"
 
 

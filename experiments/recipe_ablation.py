@@ -45,11 +45,11 @@ CHANGES: dict[str, dict[str, Any]] = {
     "the paper's": {},
     "+ cross-entropy": {"loss": "cross_entropy"},
     "+ batch of 16": {"batch": 16},
-    "+ Adam at 2e-3": {"method": "adam", "rate": 2e-3},
+    "+ Adam at 2e-3": {"optimizer": "adam", "learning_rate": 2e-3},
     "+ warm-up and cosine": {"schedule": "cosine"},
     "+ clipped gradients": {"clip": 10.0},
-    "+ averaged parameters": {"average": 0.998},
-    "+ decay of weights": {"method": "adamw", "decay": 1e-2},
+    "+ averaged parameters": {"ema_decay": 0.998},
+    "+ decay of weights": {"optimizer": "adamw", "weight_decay": 1e-2},
     "+ bfloat16": {"dtype": "bfloat16"},
 }
 
@@ -92,14 +92,14 @@ def learn(options: Options, name: str, seed: int, held_out: examples.Examples) -
         steps=steps,
         source=loader.Indices(held_out.images.shape[0], 2**31 - 1),
         prepare=examples.rendered(jax.random.key(seed), config.crop),
-        held_out=held_out,
+        validation=held_out,
         seed=seed,
         validate_every=max(1, steps // 8),
         save_every=max(1, steps // 8),
     )
     if not (folder / "net.npz").exists():
         with folder_lock(output_folder(folder)), tqdm(total=steps, desc=f"{name}, seed {seed}") as bar:
-            run(folder, plan, report=lambda progress: bar.update(progress.step - bar.n))
+            run(folder, plan, progress=lambda report: bar.update(report.done - bar.n))
     return folder
 
 

@@ -1,4 +1,7 @@
-"""Checkpoints of a run through Orbax: training state and position in the data, saved and restored together."""
+"""Checkpoints of a run, through Orbax: training state and position in the data are saved and restored together.
+
+Corrupt checkpoints are renamed and the previous one is used.
+"""
 
 import json
 import os
@@ -22,75 +25,83 @@ Tree = TypeVar("Tree")
 
 @runtime_checkable
 class Resumable(Protocol):
-    """Data that say where they are, in values that JSON can hold, and go on from there."""
+    """An iterator over data that can save its position and return to it."""
 
     def get_state(self) -> Any:
-        """Where they are."""
+        """The position, in values that JSON can hold."""
         ...
 
     def set_state(self, state: Any) -> None:
-        """Go on from there."""
+        """Continue from a position."""
         ...
 
 
 def manager(folder: Path, *, keep: int = 2) -> ocp.CheckpointManager:
-    """The checkpoints below `folder`, the latest `keep` of them; what a kill left half-saved is removed."""
+    """Open the checkpoints in `folder`, of which the latest `keep` stay; half-written ones are removed."""
     options = ocp.CheckpointManagerOptions(max_to_keep=keep, cleanup_tmp_directories=True)
     return ocp.CheckpointManager(folder.resolve(), options=options)
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state: Any, data: Resumable) -> None:
-    """Save a pytree of arrays and the position in the data under the number `step`."""
-    # Leaves are stored by position: Orbax restores tuples inside optimizer states as lists otherwise.
+    """Save a training state and the position in the data; arrays are written in the background.
+
+    Args:
+        checkpoints: from `manager`.
+        step: number of the checkpoint.
+        state: any pytree of arrays.
+        data: its position is saved.
+    """
+    # Leaves are stored by position, since Orbax would restore tuples inside optimizer states as lists.
     leaves = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
     position = data.get_state()
     content = ocp.args.Composite(
         state=ocp.args.StandardSave(leaves),
         data=ocp.args.JsonSave(position),
-        sums=ocp.args.JsonSave(_sums(leaves, position)),
+        sums=ocp.args.JsonSave(_checksums(leaves, position)),
     )
     checkpoints.save(step, args=content)
 
 
-_SAID = re.compile(r"os_error_code='(\d+)'")
+_ERROR_CODE = re.compile(r"os_error_code='(\d+)'")
 
 
 @contextmanager
-def disk_trouble_told(folder: Path) -> Generator[None]:
-    """Around all saving, which goes on in the background and fails later: a full disk raises OSError, as elsewhere.
+def disk_errors(folder: Path) -> Generator[None]:
+    """Turn disk errors of Orbax into OSError; put all saving inside, since writing in the background fails later.
 
-    Orbax's writer puts the number of the system's error into the text of a ValueError. What it raises it also logs,
-    four times with all its frames: that is left out.
+    Orbax hides the system's error number in the text of a ValueError, and logs the same traceback four times. This
+    log is silenced.
     """
-    said_before = logging.get_verbosity()
+    verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.FATAL)
     try:
         yield
     except ValueError as error:
-        said = _SAID.search(str(error))
-        if said is None:
+        code = _ERROR_CODE.search(str(error))
+        if code is None:
             raise
-        number = int(said[1])
+        number = int(code[1])
         raise OSError(number, os.strerror(number), str(folder)) from error
     finally:
-        logging.set_verbosity(said_before)
+        logging.set_verbosity(verbosity)
 
 
 def restore(checkpoints: ocp.CheckpointManager, state: Tree, data: Resumable, *, like: Any = None) -> Tree:
-    """The state of the latest checkpoint, in the structure of `state`; `data` is moved to its position.
+    """Restore the latest checkpoint in the structure of `state`, and move `data` to its position.
 
-    One that cannot be read, or whose sums are not those that were saved (a failing disk), is told of and put aside as
-    `STEP.broken`; then the one before counts. With several processes, or where none is older, that is an error.
+    A checkpoint that cannot be read, or whose checksums differ (a failing disk), is renamed to `STEP.broken` with a
+    message on stderr, and the previous one is used. With several processes, or without an older checkpoint, that is
+    an error.
 
     Args:
-        checkpoints: where it lies.
+        checkpoints: from `manager`.
         state: any state of the same structure.
         data: the data of the run.
-        like: shapes in the same structure, with the places (`sharding`) where arrays go; by default one device.
+        like: shapes with shardings in the same structure (`sharding.everywhere_shapes`); default: one device.
 
     Raises:
-        InputError: the checkpoint holds other arrays than `state` (another preset, or another optimizer), the
-            position is one in other data, or no checkpoint can be read.
+        InputError: the checkpoint holds other arrays than `state` (another preset or optimizer), its position
+            belongs to other data, or no checkpoint can be read.
     """
     steps = sorted(checkpoints.all_steps(), reverse=True)
     if not steps:
@@ -112,70 +123,71 @@ class _Restored(NamedTuple):
 
 
 def _latest(checkpoints: ocp.CheckpointManager, steps: list[int], template: dict[str, Any]) -> _Restored:
-    """The first of these checkpoints that can be read."""
+    """The first of these checkpoints that can be read, the latest first."""
     step, *older = steps
     try:
         return _read(checkpoints, step, template)
     except InputError:
         raise
-    except Exception as error:  # Orbax and TensorStore say what they read of a broken file in many ways
+    except Exception as error:  # Orbax and TensorStore raise many kinds of errors for a broken file
         folder = Path(checkpoints.directory)
-        trouble = f"{folder}: checkpoint {step} is broken"
-        if not older or jax.process_count() > 1:  # processes may not see the same
-            raise InputError(f"{trouble}; put the folder {step} aside to go on without it") from error
-        print(f"{trouble}; going on from the one before", file=sys.stderr)
-        (folder / str(step)).rename(_free(folder / f"{step}.broken"))
+        message = f"{folder}: checkpoint {step} is broken"
+        if not older or jax.process_count() > 1:  # the processes may not see the same files
+            raise InputError(f"{message}; move the folder {step} away to resume without it") from error
+        print(f"{message}; resuming from the previous one", file=sys.stderr)
+        (folder / str(step)).rename(_unused(folder / f"{step}.broken"))
         checkpoints.reload()
     return _latest(checkpoints, older, template)
 
 
-def _free(path: Path) -> Path:
-    """This path, or with the first number after it, that nothing has: a failing disk may break a step again."""
+def _unused(path: Path) -> Path:
+    """This path, or the first of path2, path3, ... that does not exist: a failing disk may break a step again."""
     number = 1
-    while (free := path if number == 1 else path.with_name(f"{path.name}{number}")).exists():
+    while (unused := path if number == 1 else path.with_name(f"{path.name}{number}")).exists():
         number += 1
-    return free
+    return unused
 
 
 def _read(checkpoints: ocp.CheckpointManager, step: int, template: dict[str, Any]) -> _Restored:
     sums = checkpoints.restore(step, args=ocp.args.Composite(sums=ocp.args.JsonRestore()))["sums"]
-    # Compared before: a restore that Orbax refuses half-way leaves threads behind.
-    if (stored := _stored(checkpoints.directory / str(step) / "state")) != _arrays(template):
-        if _described(stored) != sums["arrays"]:
-            raise ValueError("its shapes are not those that were saved")
+    # Compared first, because a restore that Orbax refuses half-way leaves threads behind.
+    if (stored := _stored(checkpoints.directory / str(step) / "state")) != _descriptions(template):
+        if _description_sum(stored) != sums["arrays"]:
+            raise ValueError("the shapes differ from those saved")
         raise InputError(f"{checkpoints.directory}: checkpoint {step} was made with another preset or optimizer")
     content = ocp.args.Composite(state=ocp.args.StandardRestore(template), data=ocp.args.JsonRestore())
     restored = checkpoints.restore(step, args=content)
     read = _Restored(restored["state"], restored["data"])
-    if sums["values"] != _sums(*read)["values"]:
-        raise ValueError("the sums are not those that were saved")
+    if sums["values"] != _checksums(*read)["values"]:
+        raise ValueError("the checksums differ from those saved")
     return read
 
 
-def _sums(leaves: dict[str, Any], data: Any) -> dict[str, Any]:
-    """CRC-32 of every array and of the position: TensorStore does not see a wrong byte in the values of an array."""
+def _checksums(leaves: dict[str, Any], data: Any) -> dict[str, Any]:
+    """CRC-32 of every array and of the position: TensorStore does not notice a wrong byte in an array."""
     sums = {name: zlib.crc32(_bytes(leaf)) for name, leaf in leaves.items()}
     position = zlib.crc32(json.dumps(data, sort_keys=True).encode())
-    return {"arrays": _described(_arrays(leaves)), "values": sums | {"data": position}}
+    return {"arrays": _description_sum(_descriptions(leaves)), "values": sums | {"data": position}}
 
 
-def _described(arrays: "Arrays") -> int:
+def _description_sum(arrays: "_Descriptions") -> int:
     return zlib.crc32(json.dumps(arrays, sort_keys=True).encode())
 
 
 def _bytes(leaf: Any) -> bytes:
-    # Every device has the whole of it; other processes' copies cannot be read here.
+    # Every device holds the whole array; copies of other processes cannot be read here.
     here = leaf if getattr(leaf, "is_fully_addressable", True) else leaf.addressable_data(0)
     return np.asarray(here).tobytes()
 
 
-Arrays = dict[str, tuple[tuple[int, ...], str]]
+_Descriptions = dict[str, tuple[tuple[int, ...], str]]
+"""Shape and dtype of every array, by name."""
 
 
-def _stored(folder: Any) -> Arrays:
-    """Shape and type of every array of a checkpoint, without reading it; `folder` is one of Orbax's own paths."""
-    return _arrays(ocp.StandardCheckpointHandler().metadata(folder).tree)
+def _stored(folder: Any) -> _Descriptions:
+    """Shapes and dtypes of the arrays in a checkpoint, without reading these; `folder` is a path object of Orbax."""
+    return _descriptions(ocp.StandardCheckpointHandler().metadata(folder).tree)
 
 
-def _arrays(tree: dict[str, Any]) -> Arrays:
+def _descriptions(tree: dict[str, Any]) -> _Descriptions:
     return {name: (tuple(leaf.shape), str(leaf.dtype)) for name, leaf in tree.items()}

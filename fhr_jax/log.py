@@ -1,10 +1,11 @@
-"""What a run leaves behind besides its checkpoints: config.json and metrics.jsonl."""
+"""The log of a run: config.json (its options) and metrics.jsonl (one JSON object a line)."""
 
 import json
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from fhr_jax.errors import InputError
@@ -14,19 +15,19 @@ CONFIG = "config.json"
 METRICS = "metrics.jsonl"
 
 Writer = Callable[[int, Mapping[str, float | int]], None]
-"""writer(step, values) shows values elsewhere, too."""
+"""writer(step, values) records the values elsewhere too, for example for TensorBoard."""
 
 
 def write_config(folder: Path, config: dict[str, Any]) -> None:
-    """Write the options that made a run, whole or not at all."""
+    """Write the options of a run to config.json, atomically."""
     write_json(folder / CONFIG, config)
 
 
 def read_config(folder: Path) -> dict[str, Any] | None:
-    """The options that made the run in `folder`; None if it holds no run.
+    """Read the options of the run in `folder`; None if there is no config.json.
 
     Raises:
-        InputError: the file is there but is not what `write_config` writes.
+        InputError: config.json cannot be read or holds no JSON object.
     """
     path = folder / CONFIG
     try:
@@ -34,21 +35,34 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     except FileNotFoundError:
         return None
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not readable as the options of a run: {error}") from error
+        raise InputError(f"{path}: cannot be read as the options of a run: {error}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path}: expected a JSON object with the options of a run")
     return config
 
 
-def same_run(folder: Path, options: Mapping[str, Any], *, may_change: Sequence[str] = ()) -> None:
-    """Whether the run in `folder`, if there is one, was made with these options, as JSON has them.
+def same_run(
+    folder: Path,
+    options: Mapping[str, Any],
+    *,
+    may_change: Sequence[str] = (),
+    renamed: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Check that the run in `folder`, if there is one, has the same options.
+
+    Args:
+        folder: of the run.
+        options: the options now, in values that JSON can hold.
+        may_change: names of options that may differ.
+        renamed: old names of options to new ones, for a config.json written before they were renamed.
 
     Raises:
-        InputError: it was made with others, apart from those that may change.
+        InputError: an option differs.
     """
     earlier = read_config(folder)
     if earlier is None:
         return
+    earlier = {renamed.get(name, name): value for name, value in earlier.items()}
     for name, value in json.loads(json.dumps(options)).items():
         if name not in may_change and earlier.get(name) != value:
             raise InputError(
@@ -58,7 +72,7 @@ def same_run(folder: Path, options: Mapping[str, Any], *, may_change: Sequence[s
 
 
 def append_metrics(folder: Path, metrics: dict[str, float | int]) -> None:
-    """Add one line to metrics.jsonl; a line is written at once, so that a stop never leaves half of one."""
+    """Append one line to metrics.jsonl in a single write, so that stopping the process leaves no partial line."""
     line = (json.dumps(metrics) + "\n").encode()
     descriptor = os.open(folder / METRICS, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     try:
@@ -68,7 +82,7 @@ def append_metrics(folder: Path, metrics: dict[str, float | int]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, float | int]]:
-    """All lines of metrics.jsonl, none if it is not there; a last line that a kill cut short is left out."""
+    """Read the lines of metrics.jsonl: none without the file; a partial last line is skipped."""
     path, lines = folder / METRICS, []
     for line in path.read_text().splitlines() if path.exists() else []:
         try:
@@ -79,7 +93,7 @@ def read_metrics(folder: Path) -> list[dict[str, float | int]]:
 
 
 def cut_metrics(folder: Path, step: int) -> None:
-    """Keep the lines up to a step: those of later ones come again when a run goes on from it."""
+    """Drop the lines after a step: a run that resumes from it writes them again."""
     if not (folder / METRICS).exists():
         return
     kept = [line for line in read_metrics(folder) if line["step"] <= step]
@@ -89,10 +103,10 @@ def cut_metrics(folder: Path, step: int) -> None:
 
 @contextmanager
 def tensorboard(folder: Path) -> Generator[Writer]:
-    """A writer of TensorBoard's event files into a folder.
+    """Yield a writer of TensorBoard event files in a folder.
 
     Raises:
-        ModuleNotFoundError: tensorboardX, which writes them without TensorFlow, is not installed.
+        ModuleNotFoundError: tensorboardX is not installed; it writes these files without TensorFlow.
     """
     from tensorboardX import SummaryWriter
 

@@ -1,4 +1,4 @@
-"""How long work reports its progress: one shape of callback for fits, training, builds and the demo."""
+"""The one shape of progress callbacks: fits, training, dataset builds and the demo all report through it."""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -9,9 +9,9 @@ class Progress(NamedTuple):
     """One report.
 
     Attributes:
-        done: units of work that are done, such as frames, updates or seconds.
-        total: units altogether, or None where nobody knows.
-        info: what else there is to say, by name, such as `loss`.
+        done: units of work done so far, such as frames, updates or seconds.
+        total: units in all; None if unknown.
+        info: further values by name, such as `loss`; each function that reports lists its names.
     """
 
     done: float
@@ -24,4 +24,4 @@ ProgressCallback = Callable[[Progress], None]
 
 
 def silent(_: Progress) -> None:
-    """The callback that says nothing."""
+    """Ignore the report."""

@@ -91,14 +91,14 @@ figure.tight_layout()
 # %%
 config = hourglass.TINY
 optimizer = train.quick_optimizer(40)
-update = train.make_update(config, optimizer, examples.rendered(jax.random.key(4), config.crop), jax.random.key(5))
+update = train.make_update(jax.random.key(5), config, optimizer, examples.rendered(jax.random.key(4), config.crop))
 history = []
-state = train.fit(
+state = train.train_loop(
     update,
-    train.init(jax.random.key(6), config, optimizer),
+    train.init_state(jax.random.key(6), config, optimizer),
     loader.batches(loader.Indices(0, 10_000), batch=examples.BATCH, seed=0),
     steps=40,
-    callback=lambda state, said: history.append(float(said.loss)),
+    progress=lambda report: history.append(report.info["loss"]),
 )
 print(f"loss {history[0]:.2f} -> {history[-1]:.2f}")
 

@@ -52,14 +52,12 @@ def main(folder, workers, steps):
         if checkpoints.latest_step() is not None:
             state = checkpoint.restore(checkpoints, state, data)
 
-        def report(state, _):
-            step = int(state.step)
-            if step % 2 == 0:
-                checkpoint.save(checkpoints, step, state, data)
+        for output in train.train_steps(update, state, data, steps=steps):
+            output.check()
+            if output.step % 2 == 0:
+                checkpoint.save(checkpoints, output.step, output.state, data)
                 checkpoints.wait_until_finished()
-            print(step, float(state.params).hex(), flush=True)
-
-        train.fit(update, state, data, steps=steps, callback=report)
+            print(output.step, float(output.state.params).hex(), flush=True)
     data.close()
 
 

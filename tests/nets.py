@@ -33,33 +33,33 @@ def shared_programs():
 
     They must have the same options but for where the data lies and how it is read. Yields what is shared.
     """
-    make_update, init, kept = run.make_update, run.init, {}
+    make_update, init_state, kept = run.make_update, run.init_state, {}
 
-    def update(config, *more, **options):
+    def update(key, config, *more, **options):
         if ("update", config) not in kept:
-            kept["update", config] = make_update(config, *more, **options)
+            kept["update", config] = make_update(key, config, *more, **options)
         return kept["update", config]
 
     def start(key, config, optimizer, **options):
         if ("start", config) not in kept:
-            kept["start", config] = init(key, config, optimizer, **options)
+            kept["start", config] = init_state(key, config, optimizer, **options)
         return kept["start", config]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "make_update", update)
-        patch.setattr(run, "init", start)
+        patch.setattr(run, "init_state", start)
         yield kept
 
 
 @contextmanager
 def stopped_after(steps: int):
     """Runs of `fhr-jax train` are interrupted, as by Ctrl-C, once they have made so many steps."""
-    whole = run.updates
+    whole = run.train_steps
 
     def stopped(update, state, batches, *, steps: int, at=steps):
         yield from whole(update, state, batches, steps=at)
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(run, "updates", stopped)
+        patch.setattr(run, "train_steps", stopped)
         yield

@@ -50,12 +50,14 @@ def main(out, address=None, number=0):
     sharding = None if mesh is None else spread_sharding(mesh)
     batches = loader.batches(loader.Indices(0, 50), batch=BATCH, seed=3, sharding=sharding)
     method = optax.sgd(0.005, momentum=0.9)
-    update = train.make_update(CONFIG, method, prepare, jax.random.key(1), average=0.99, dtype=jnp.float64, mesh=mesh)
-    state = _in_float64(train.init(jax.random.key(0), CONFIG, method, average=True, mesh=mesh))
+    update = train.make_update(jax.random.key(1), CONFIG, method, prepare, ema_decay=0.99, dtype=jnp.float64, mesh=mesh)
+    state = _in_float64(train.init_state(jax.random.key(0), CONFIG, method, ema=True, mesh=mesh))
     losses = []
-    state = train.fit(update, state, batches, steps=STEPS, callback=lambda _, metrics: losses.append(metrics.loss))
+    for output in train.train_steps(update, state, batches, steps=STEPS):
+        state = output.state
+        losses.append(output.metrics.loss)
     batches.close()
-    net = train.net(state, CONFIG, loss="cross_entropy")
+    net = train.trained_net(state, CONFIG, loss="cross_entropy")
     arrays = {name: np.asarray(leaf) for name, leaf in traverse_util.flatten_dict(net.variables, sep="/").items()}
     np.savez(f"{out}{number}.npz", losses=np.asarray(jnp.stack(losses)), devices=len(jax.devices()), **arrays)
 

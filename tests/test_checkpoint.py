@@ -106,7 +106,7 @@ def test_a_checkpoint_cut_short_anywhere_gives_way_to_the_one_before(tmp_path, s
             jax.tree.map(np.testing.assert_array_equal, found, older if back else newer)
             if back:
                 stepped_back += 1
-                assert "checkpoint 2 is broken; going on from the one before" in capsys.readouterr().err
+                assert "checkpoint 2 is broken; resuming from the previous one" in capsys.readouterr().err
                 checkpoint.save(checkpoints, 2, newer, _iterator())  # its place is free again
                 checkpoints.wait_until_finished()
                 assert sorted(checkpoints.all_steps()) == [1, 2]
@@ -180,7 +180,7 @@ def test_where_all_are_cut_short_it_is_said(tmp_path, state):
     for path in (tmp_path / "1" / "state").rglob("*"):
         if path.is_file():
             os.truncate(path, 0)
-    with checkpoint.manager(tmp_path) as checkpoints, pytest.raises(InputError, match="checkpoint 1 is broken; put"):
+    with checkpoint.manager(tmp_path) as checkpoints, pytest.raises(InputError, match="checkpoint 1 is broken; move"):
         checkpoint.restore(checkpoints, state, _iterator())
     gc.collect()
 
@@ -197,7 +197,7 @@ def test_a_disk_that_is_full_is_told_as_the_system_does(tmp_path):
     try:
         with (
             pytest.raises(OSError, match="too large") as raised,
-            checkpoint.disk_trouble_told(tmp_path),
+            checkpoint.disk_errors(tmp_path),
             checkpoint.manager(tmp_path) as checkpoints,
         ):
             checkpoint.save(checkpoints, 2, state, _iterator())
@@ -207,7 +207,7 @@ def test_a_disk_that_is_full_is_told_as_the_system_does(tmp_path):
     assert (raised.value.errno, raised.value.filename) == (errno.EFBIG, str(tmp_path))
     with checkpoint.manager(tmp_path) as checkpoints:
         assert checkpoints.all_steps() == [1]
-    with pytest.raises(ValueError, match="another"), checkpoint.disk_trouble_told(tmp_path):
+    with pytest.raises(ValueError, match="another"), checkpoint.disk_errors(tmp_path):
         raise ValueError("another trouble")
 
 

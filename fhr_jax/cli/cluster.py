@@ -1,49 +1,50 @@
-"""Several processes as one: JAX's own, with its detection of clusters."""
+"""Options of a run on several hosts, through `jax.distributed`."""
 
 from fhr_jax.errors import InputError
 
-OPTIONS = ("distributed", "coordinator", "processes", "process")
+OPTIONS = ("distributed", "coordinator", "hosts", "host")
+"""Names of the options that a command passes to `init_distributed`."""
 
 
-def init_distributed(*, distributed: bool, coordinator: str | None, processes: int | None, process: int | None) -> None:
-    """Find the other processes, if there are any; before anything is computed.
+def init_distributed(*, distributed: bool, coordinator: str | None, hosts: int | None, host: int | None) -> None:
+    """Connect to the other hosts, if there are any; call it before any computation.
 
     Args:
-        distributed: there are some, and JAX can detect them.
-        coordinator: where it cannot: address of process 0, with the two that follow.
-        processes: how many there are.
-        process: number of this one.
+        distributed: JAX detects the cluster (Slurm, Open MPI, Kubernetes, TPU pod).
+        coordinator: without such a cluster, address HOST:PORT of host 0; needs `hosts` and `host`.
+        hosts: number of hosts.
+        host: number of this one, from 0.
 
     Raises:
-        InputError: options are missing, or there is no cluster that could be detected.
+        InputError: options are missing or wrong, no cluster was detected, or the coordinator did not answer.
     """
-    if coordinator is None and processes is None and process is None:
+    if coordinator is None and hosts is None and host is None:
         if distributed:
-            _initialize("no cluster found (Slurm, Open MPI, Kubernetes, TPU pod): say --coordinator HOST:PORT")
+            _initialize("no cluster found (Slurm, Open MPI, Kubernetes, TPU pod): give --coordinator HOST:PORT")
         return
-    if coordinator is None or processes is None or process is None:
-        raise InputError("--coordinator, --processes and --process go together")
-    if not 0 <= process < processes:
-        raise InputError(f"--process is {process}, expected 0 to {processes - 1}")
+    if coordinator is None or hosts is None or host is None:
+        raise InputError("--coordinator, --hosts and --host go together")
+    if not 0 <= host < hosts:
+        raise InputError(f"--host is {host}, expected 0 to {hosts - 1}")
     if ":" not in coordinator:
         raise InputError(f"--coordinator is {coordinator}, expected HOST:PORT")
-    _initialize(f"process 0 was not reached at {coordinator}", coordinator, processes, process)
+    _initialize(f"host 0 was not reached at {coordinator}", coordinator, hosts, host)
 
 
-def first() -> bool:
-    """Whether this process is the one that prints and writes."""
+def is_first_host() -> bool:
+    """Whether this process prints and writes for all."""
     import jax
 
     return jax.process_index() == 0
 
 
 def _initialize(
-    trouble: str, coordinator: str | None = None, processes: int | None = None, process: int | None = None
+    message: str, coordinator: str | None = None, hosts: int | None = None, host: int | None = None
 ) -> None:
     import jax
 
     try:
-        jax.distributed.initialize(coordinator, processes, process)
+        jax.distributed.initialize(coordinator, hosts, host)
     except (ValueError, RuntimeError) as error:
         first_line = (str(error).splitlines() or [""])[0]
-        raise InputError(f"{trouble} ({first_line[:120]})") from error
+        raise InputError(f"{message} ({first_line[:120]})") from error

@@ -1,4 +1,4 @@
-"""Being asked to stop: Ctrl-C, and the SIGTERM of a cluster that wants the machine back."""
+"""Stopping a command without losing work: on Ctrl-C, and on the SIGTERM that a cluster sends before it kills."""
 
 import signal
 from collections.abc import Generator
@@ -7,10 +7,10 @@ from types import FrameType
 
 
 class Stopped(Exception):
-    """A command ended early because it was asked to, with what it had done saved.
+    """A command ended early because a signal asked for it; its work is saved.
 
     Attributes:
-        code: its exit code, 128 and the number of the signal, which another process of the run may have got: SIGTERM.
+        code: exit code of the command, 128 + the number of the signal; SIGTERM if another host received it.
     """
 
     def __init__(self, message: str, number: int):
@@ -18,34 +18,38 @@ class Stopped(Exception):
         self.code = 128 + (number or signal.SIGTERM)
 
 
-class Asked:
-    """Whether a signal came, and its number; a second one of Ctrl-C does not wait."""
+class StopRequest:
+    """Records the signal that asks a command to stop. A second Ctrl-C stops it at once.
+
+    Attributes:
+        number: of the signal; 0 as long as none came.
+    """
 
     def __init__(self) -> None:
         self.number = 0
 
     def __call__(self) -> bool:
-        """Whether one came."""
+        """Whether a signal came."""
         return bool(self.number)
 
     def receive(self, number: int, frame: FrameType | None) -> None:
-        """The handler."""
+        """Handle a signal."""
         if self.number and number == signal.SIGINT:
             raise KeyboardInterrupt
         self.number = number
 
 
 @contextmanager
-def asked_to_stop() -> Generator[Asked]:
-    """Within the block, Ctrl-C and SIGTERM only set a flag; the work then ends where nothing is lost."""
-    asked = Asked()
+def catch_signals() -> Generator[StopRequest]:
+    """Within the block, Ctrl-C and SIGTERM only set a flag, so that the command can save its work and end."""
+    request = StopRequest()
     try:
-        before = {number: signal.signal(number, asked.receive) for number in (signal.SIGINT, signal.SIGTERM)}
-    except ValueError:  # not the main thread, which alone receives signals
-        yield asked
+        before = {number: signal.signal(number, request.receive) for number in (signal.SIGINT, signal.SIGTERM)}
+    except ValueError:  # only the main thread receives signals, and this is another one
+        yield request
         return
     try:
-        yield asked
+        yield request
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""What `train --data` and `evaluate --images` name: faces to look at one by one, whatever they come from."""
+"""What `train --data` and `evaluate --data` name: faces to look at one by one, whatever they come from."""
 
 from collections.abc import Sequence
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""`fhr-jax train`: train a network on synthetic faces or on real ones; resume where it stopped."""
+"""`fhr-jax train`: train a network on synthetic or real faces, or resume an interrupted run."""
 
 import dataclasses
 import sys
@@ -13,6 +13,7 @@ import tyro
 
 from fhr_jax import log
 from fhr_jax.cli import cluster, signals
+from fhr_jax.cli.options import Boxes, Directory, Preset, Workers
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
 
@@ -22,100 +23,103 @@ if TYPE_CHECKING:
     from fhr_jax.train.run import TrainPlan
 
 _FREE = ("out", "workers", "save_every", "devices", "tensorboard", "dry_run", *cluster.OPTIONS)
-"""Options that a resumed run may change: they do not touch what is learned."""
-_LOWERED = ("learning_rate",)
-"""It may change too: else a run whose loss became infinite could not go on from its last checkpoint."""
+"""Options that may change when a run is resumed, because they do not affect what is learned."""
+_MAY_CHANGE = ("learning_rate",)
+"""This one may change too: lowering it lets a run whose loss became infinite resume from its last checkpoint."""
+RENAMED = {"average": "ema_decay", "held_out": "holdout"}
+"""Old names of options to new ones, for a config.json written before they were renamed."""
 
 
 @dataclass(frozen=True)
 class TrainOptions:
     """Train a network that finds 68 face landmarks.
 
-    Without --data it learns from synthetic faces, rendered as it goes; with it from photographs, or frames of videos.
-    Of Talking Face, whose markup is another one, it learns the seven points shared with 300W. The folder OUT gets
-    config.json, metrics.jsonl (one JSON object a line), checkpoints, the best net so far (best.npz) and, at the end,
-    net.npz, calibrated on faces that it has not learned from (32 at least: --held-out); `track` and `evaluate` take
-    either as --net. The same command again resumes a run that was stopped, in whatever way, exactly. All devices of a
-    machine share each batch; so do several machines, if each runs the same command with --distributed.
+    Without --data it trains on synthetic faces, rendered on the fly. With --data it trains on photographs or video
+    frames. Talking Face has another markup: from it the network learns the seven landmarks that it shares with 300W.
+
+    The folder OUT gets config.json, metrics.jsonl (one JSON object a line), checkpoints, best.npz (the net with the
+    lowest validation error so far) and, at the end, net.npz: the trained net, calibrated on faces outside the
+    training set if there are at least 32 (see --holdout). Use either as --net of `track` and `evaluate`.
+
+    Interrupted runs resume exactly from the last checkpoint when you repeat the command. All devices of a host share
+    each batch. Several hosts share it too, if each runs the same command with --distributed.
 
     Example:  fhr-jax train --out runs/small --steps 2000
     """
 
-    out: Path
-    """Folder of the run; made if need be."""
-    preset: Literal["paper", "medium", "small", "tiny"] = "small"
-    """Size of the network: `small` learns in minutes on a CPU, `paper` wants a GPU."""
-    data: str | None = None
-    """A folder of photographs or videos with .pts, a dataset that was built, or the name of one; default: synthetic
-    faces."""
-    directory: Path | None = None
-    """With the name of a dataset: the --out of `fhr-jax data build`; default: ./datasets, then where TFDS keeps its
-    data."""
+    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Folder of the run; made if it does not exist."""
+    preset: Preset = "small"
+    """Size of the network: `small` learns in minutes on a CPU, `paper` needs a GPU."""
+    data: Annotated[str | None, tyro.conf.arg(metavar="DATA")] = None
+    """A folder of photographs or videos with .pts files, a dataset that was built, or the name of one; default:
+    synthetic faces."""
+    directory: Directory = None
     split: str | None = None
-    """With a dataset of several splits: which to learn from."""
-    validate_on: str | None = None
-    """The split to validate with; default: faces held out of those to learn from."""
-    boxes: Annotated[str, tyro.conf.arg(metavar="truth|jitter|FILE")] = "truth"
-    """Boxes to crop by: those of the landmarks, the same moved at random, or a detector's file (README)."""
+    """With a dataset of several splits: the one to train on."""
+    validate_on: Annotated[str | None, tyro.conf.arg(metavar="SPLIT")] = None
+    """The split to validate on; default: faces held out of the training data."""
+    boxes: Boxes = "truth"
     steps: int = 2000
-    """Number of updates; the learning rate falls over them, so that a finished run cannot be made longer."""
+    """Number of updates. The learning rate decays over them, so a finished run cannot be prolonged."""
     recipe: Literal["quick", "modern", "paper"] = "quick"
-    """quick: cross-entropy and Adam. modern: for long runs on GPU or TPU, AdamW, averages, bfloat16. paper: squared
-    error and RMSprop, as the authors; slow to start."""
+    """quick: cross-entropy and Adam. modern: for long runs on GPU or TPU; AdamW, averaged parameters, bfloat16. paper:
+    squared error and RMSprop, as the authors trained; learns slowly at first."""
     batch: int | None = None
-    """Images an update, those of all devices together; default 16, 64 with the modern recipe, 6 with the paper's."""
+    """Images per update, over all devices; default: 16, 64 with the modern recipe, 6 with the paper's."""
     learning_rate: float | None = None
-    """The highest; default 2e-3, or 2.5e-4 with the paper's recipe. It may change when a run goes on."""
-    average: float | None = None
-    """Decay of a moving average of the parameters, such as 0.999, which then becomes the net; default 0: none."""
+    """Highest learning rate; default: 2e-3, or 2.5e-4 with the paper's recipe. You may change it when you resume."""
+    ema_decay: float | None = None
+    """Decay of the exponential moving average of the parameters, such as 0.999; the averages become the net. Default:
+    0.999 with the modern recipe, else 0 (no average)."""
     dtype: Literal["float32", "bfloat16"] | None = None
-    """Of the network's computation; bfloat16 is faster on GPU and TPU. Parameters and loss are float32."""
+    """Precision of the network's computation; parameters and loss are always float32. bfloat16 is faster on GPU and
+    TPU. Default: bfloat16 with the modern recipe, else float32."""
     conventional: bool = False
-    """Train on heatmaps whose centres are rounded to whole pixels, for comparison."""
-    held_out: int = 64
-    """Faces to validate with, any of those there are; of videos, whole ones are held out."""
+    """Train on conventional heatmaps, whose centres are rounded to whole pixels, for comparison."""
+    holdout: int = 64
+    """Number of faces to validate on, held out of the training data; of videos, whole videos are held out."""
     validate_every: int = 250
     """Updates between validations."""
     save_every: int = 250
     """Updates between checkpoints."""
-    workers: int = 0
-    """Processes that read images; 0 reads in a thread."""
+    workers: Workers = 0
     seed: int = 0
-    """Of the network, the faces and their order."""
+    """Seed of the network, the synthetic faces and their order."""
     devices: int | None = None
-    """Devices that share each batch; default: all that JAX sees."""
+    """Number of devices to use, over all hosts; default: all that JAX sees."""
     distributed: bool = False
-    """One of several processes, which find each other: under Slurm, Open MPI or Kubernetes, and on TPU pods."""
+    """Train on several hosts that JAX can detect: under Slurm, Open MPI or Kubernetes, or on a TPU pod."""
     coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
-    """Elsewhere: the address of process 0, with --processes and --process."""
-    processes: int | None = None
-    """How many there are."""
-    process: int | None = None
-    """The number of this one, from 0."""
+    """Train on several hosts elsewhere: the address of host 0. Needs --hosts and --host."""
+    hosts: int | None = None
+    """With --coordinator: number of hosts."""
+    host: int | None = None
+    """With --coordinator: number of this host, from 0."""
     tensorboard: bool = False
-    """Write event files into OUT/tensorboard, too; needs tensorboardX."""
+    """Also write TensorBoard event files to OUT/tensorboard; needs tensorboardX."""
     dry_run: bool = False
-    """Train nothing: print what the run would cost."""
+    """Train nothing; print the operations and memory that the run would need."""
 
 
 def run(options: TrainOptions) -> None:
-    """Train, showing progress; see `Train`."""
+    """Train with a progress bar; see `TrainOptions`."""
     _check(options)
     cluster.init_distributed(
         distributed=options.distributed,
         coordinator=options.coordinator,
-        processes=options.processes,
-        process=options.process,
+        hosts=options.hosts,
+        host=options.host,
     )
     if options.dry_run:
-        _print_cost(options)
+        _print_flops_and_memory(options)
         return
     folder = options.out
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
-    log.same_run(folder, fixed, may_change=_LOWERED)
+    log.same_run(folder, fixed, may_change=_MAY_CHANGE, renamed=RENAMED)
     plan = _plan(options, _data(options))
     output_folder(folder)
-    if cluster.first():
+    if cluster.is_first_host():
         with folder_lock(folder):
             log.write_config(folder, fixed)
             _train(options, plan)
@@ -127,67 +131,74 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
     from tqdm import tqdm
 
     from fhr_jax import calibrate
-    from fhr_jax.train.run import Progress, TrainingStopped, run
+    from fhr_jax.progress import Progress
+    from fhr_jax.train.run import TrainingStopped, run
 
-    folder, main = options.out, cluster.first()
+    folder, main = options.out, cluster.is_first_host()
     bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset}", disable=not main)
-    bar.set_postfix_str("compiling, minutes at first; then it is kept")
-    board = log.tensorboard(folder / "tensorboard") if options.tensorboard and main else nullcontext(None)
+    bar.set_postfix_str("compiling; minutes the first time, then cached")
+    tensorboard = log.tensorboard(folder / "tensorboard") if options.tensorboard and main else nullcontext(None)
 
-    def report(progress: Progress) -> None:
-        if progress.step == progress.first + 1:  # the first update was compiled, and is no guide to the others
-            bar.initial = bar.n = progress.step
+    def show(progress: Progress) -> None:
+        info = progress.info
+        if progress.done == info["resumed_at"] + 1:  # the first update includes compiling; tqdm must not count it
+            bar.initial = bar.n = progress.done
             bar.unpause()
-        bar.update(progress.step - bar.n)
-        error = "" if progress.nrmse is None else f", NRMSE {progress.nrmse:.2f} %"
-        speed = "" if progress.images_per_second is None else f"{progress.images_per_second:.1f} images/s"
+        bar.update(progress.done - bar.n)
+        error = "" if info["nrmse"] is None else f", NRMSE {info['nrmse']:.2f} %"
+        speed = "" if info["images_per_second"] is None else f"{info['images_per_second']:.1f} images/s"
         bar.set_postfix_str(speed + error, refresh=False)
 
-    with bar, board as writer, signals.asked_to_stop() as asked:
+    with bar, tensorboard as writer, signals.catch_signals() as request:
         try:
-            net = run(folder, plan, report=report, stop=asked, writer=writer)
+            net = run(folder, plan, progress=show, stop=request, writer=writer)
         except TrainingStopped as stopped:
-            raise signals.Stopped(f"{folder}: {stopped}; the same command goes on", asked.number) from None
+            message = f"{folder}: {stopped}; repeat the command to resume"
+            raise signals.Stopped(message, request.number) from None
     if main:
         print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
         if net.calibration is None:
-            there = len(plan.held_out.images)
-            print(f"not calibrated: covariances are of the peaks; {there} faces held out, {calibrate.MIN_FACES} needed")
+            number = len(plan.validation.images)
+            print(
+                f"not calibrated ({number} faces held out, {calibrate.MIN_FACES} needed): its covariances are the widths "
+                "of its peaks, not of its errors"
+            )
 
 
-def _print_cost(options: TrainOptions) -> None:
+def _print_flops_and_memory(options: TrainOptions) -> None:
     import jax
     import jax.numpy as jnp
 
     from fhr_jax import train
     from fhr_jax.data import loader
-    from fhr_jax.sharding import placed, spread_sharding
-    from fhr_jax.train.run import start
+    from fhr_jax.sharding import everywhere_shapes, spread_sharding
+    from fhr_jax.train.run import initialize
 
     data = _data(options)
-    shapes_alone = data.held_out if options.data else partial(jax.eval_shape, data.held_out)
-    plan = _plan(options, data._replace(held_out=shapes_alone))
-    made: list[Any] = []
+    validation = data.validation if options.data else partial(jax.eval_shape, data.validation)
+    plan = _plan(options, data._replace(validation=validation))
+    updates: list[Any] = []
 
     def state() -> Any:
-        update, begun = start(plan)
-        made.append(update)
-        return begun
+        update, state = initialize(plan)
+        updates.append(update)
+        return state
 
-    shapes = placed(jax.eval_shape(state), plan.mesh)
+    shapes = everywhere_shapes(jax.eval_shape(state), plan.mesh)
     sharding = None if plan.mesh is None else spread_sharding(plan.mesh)
     with closing(loader.batches(plan.source, batch=plan.recipe.batch, seed=plan.seed, sharding=sharding)) as batches:
         batch = next(batches)
-    parameters, forward = train.network_flops_and_memory(shapes, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
-    print(f"{options.preset}: {parameters:,} parameters; {forward / 1e9:.2f} GFLOP a crop forward")
-    print("compiling an update, to count what it takes ...", file=sys.stderr)
-    costs = train.update_flops_and_memory(made[0], shapes, batch)
+    parameters, forward = train.network_flops(shapes, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
+    print(f"{options.preset}: {parameters:,} parameters; {forward / 1e9:.2f} GFLOP per crop forward")
+    print("compiling an update to count its operations ...", file=sys.stderr)
+    costs = train.update_flops_and_memory(updates[0], shapes, batch)
     devices = 1 if plan.mesh is None else plan.mesh.devices.size
     images = plan.steps * plan.recipe.batch
     print(
-        f"an update of {plan.recipe.batch} crops: {costs.operations / 1e9:.1f} GFLOP on each of {devices} "
-        f"{jax.devices()[0].device_kind} device{'s' * (devices > 1)}, {costs.memory / 2**20:.0f} MiB of memory there\n"
-        f"a checkpoint: {costs.state / 2**20:.0f} MiB\n"
+        f"an update of {plan.recipe.batch} crops: {costs.flops / 1e9:.1f} GFLOP and "
+        f"{costs.memory_bytes / 2**20:.0f} MiB of memory on each of {devices} {jax.devices()[0].device_kind} "
+        f"device{'s' * (devices > 1)}\n"
+        f"a checkpoint: {costs.state_bytes / 2**20:.0f} MiB\n"
         f"the run: {plan.steps:,} updates, {images:,} images of {len(plan.source):,} faces"
     )
 
@@ -197,8 +208,8 @@ def _recipe(options: TrainOptions) -> Any:
 
     given: dict[str, Any] = {
         "batch": options.batch,
-        "rate": options.learning_rate,
-        "average": options.average,
+        "learning_rate": options.learning_rate,
+        "ema_decay": options.ema_decay,
         "dtype": options.dtype,
     }
     return RECIPES[options.recipe]._replace(**{name: value for name, value in given.items() if value is not None})
@@ -216,19 +227,19 @@ def _plan(options: TrainOptions, data: "_Data") -> "TrainPlan":
         steps=options.steps,
         source=data.source,
         prepare=data.prepare,
-        held_out=data.held_out(),
+        validation=data.validation(),
         seed=options.seed,
         rounded=options.conventional,
         validate_every=options.validate_every,
         save_every=options.save_every,
         workers=options.workers,
         mesh=mesh if mesh.devices.size > 1 else None,
-        others=data.others,
+        calibration=data.calibration,
     )
 
 
 def _check(options: TrainOptions) -> None:
-    for name in ("steps", "validate_every", "save_every", "held_out"):
+    for name in ("steps", "validate_every", "save_every", "holdout"):
         if getattr(options, name) < 1:
             raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected at least 1")
     if options.batch is not None and options.batch < 1:
@@ -237,15 +248,15 @@ def _check(options: TrainOptions) -> None:
         raise InputError(f"--workers is {options.workers}, expected 0 or more")
     if options.learning_rate is not None and not 0 < options.learning_rate < float("inf"):
         raise InputError(f"--learning-rate is {options.learning_rate}, expected a positive number")
-    if options.average is not None and not 0 <= options.average < 1:
-        raise InputError(f"--average is {options.average}, expected at least 0 and below 1")
+    if options.ema_decay is not None and not 0 <= options.ema_decay < 1:
+        raise InputError(f"--ema-decay is {options.ema_decay}, expected at least 0 and below 1")
     for name in ("directory", "split", "validate_on"):
         if options.data is None and getattr(options, name) is not None:
-            raise InputError(f"--{name.replace('_', '-')} goes with --data: synthetic faces have none")
+            raise InputError(f"--{name.replace('_', '-')} goes with --data; synthetic faces have no such option")
     if options.data is None and options.boxes != "truth":
-        raise InputError("--boxes goes with --data: synthetic faces have those of their landmarks")
+        raise InputError("--boxes goes with --data; synthetic faces are cropped by their landmarks")
     if options.validate_on is not None and options.validate_on == options.split:
-        raise InputError(f"--validate-on {options.validate_on}: that is the split to learn from")
+        raise InputError(f"--validate-on {options.validate_on}: expected another split than that of --split")
 
 
 def _as_json(options: TrainOptions) -> dict[str, Any]:
@@ -253,13 +264,21 @@ def _as_json(options: TrainOptions) -> dict[str, Any]:
 
 
 class _Data(NamedTuple):
-    """The network that goes with the data, the examples, their preparation, those held out, others to calibrate on."""
+    """The data of a run, and the network that fits it.
+
+    Attributes:
+        config: of the network.
+        source: the training examples.
+        prepare: makes crops and landmarks of a batch.
+        validation: makes the examples to validate on.
+        calibration: makes the examples to calibrate on; None: those to validate on.
+    """
 
     config: "Config"
     source: Any
     prepare: "Prepare"
-    held_out: Callable[[], "Examples"]
-    others: Any = None
+    validation: Callable[[], "Examples"]
+    calibration: Any = None
 
 
 def _data(options: TrainOptions) -> _Data:
@@ -273,15 +292,15 @@ def _data(options: TrainOptions) -> _Data:
     key = jax.random.fold_in(jax.random.key(options.seed), 1)
     if options.data is not None:
         return _real(options, options.data, config)
-    source = loader.Indices(options.held_out, 2**31 - 1)
+    source = loader.Indices(options.holdout, 2**31 - 1)
 
-    def held_out() -> Any:
-        return examples.rendered_set(key, range(options.held_out), config.crop)
+    def validation() -> Any:
+        return examples.rendered_set(key, range(options.holdout), config.crop)
 
-    def others() -> Any:  # as they are trained on, but other people
+    def calibration() -> Any:  # augmented as in training, but faces that training never sees
         return calibrate.synthetic_faces(jax.random.fold_in(key, 1), config.crop)
 
-    return _Data(config, source, examples.rendered(key, config.crop), held_out, others)
+    return _Data(config, source, examples.rendered(key, config.crop), validation, calibration)
 
 
 def _real(options: TrainOptions, name: str, config: Any) -> _Data:
@@ -294,12 +313,12 @@ def _real(options: TrainOptions, name: str, config: Any) -> _Data:
     faces = open_source(name, split=options.split, **choices)
     if options.validate_on is None:
         learn, validate = holdout.split_holdout(
-            faces.records, options.held_out, seed=options.seed, name=name, together=faces.videos
+            faces.records, options.holdout, seed=options.seed, name=name, together=faces.videos
         )
     else:
         learn = faces.records
         others = open_source(name, split=options.validate_on, **choices).records
-        validate = holdout.some(others, options.held_out, seed=options.seed)
+        validate = holdout.some(others, options.holdout, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
     prepare = examples.photographed(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
     validation = partial(examples.photographed_set, validate, config.crop, landmarks=faces.landmarks)

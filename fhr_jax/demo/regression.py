@@ -82,8 +82,8 @@ def train_both(
     optimizer = train.paper_optimizer() if loss == "squared" else train.quick_optimizer(steps)
     render = examples.rendered(face_key, config.crop)
     # One compiled update for both: the conventional network gets its landmarks rounded beforehand.
-    update = train.make_update(config, optimizer, _as_they_are, step_key, loss=loss)
-    start = train.init(network_key, config, optimizer)
+    update = train.make_update(step_key, config, optimizer, _as_they_are, loss=loss)
+    start = train.init_state(network_key, config, optimizer)
     states = {CONVENTIONAL: start, FRACTIONAL: start}
     losses: dict[str, list[float]] = {name: [] for name in states}
     batches = loader.batches(loader.Indices(0, 2**31 - 1), batch=batch, seed=0)
@@ -95,7 +95,7 @@ def train_both(
             losses[name].append(float(said.loss))
         if progress is not None:
             progress(step + 1, steps, f"loss {losses[FRACTIONAL][-1]:.2f}")
-    nets = {name: train.net(state, config, loss=loss) for name, state in states.items()}
+    nets = {name: train.trained_net(state, config, loss=loss) for name, state in states.items()}
     return Trained(nets, losses)
 
 

@@ -1,15 +1,29 @@
-"""Training of the hourglass: `init`, one jitted `update`, and the loop around them, `fit` or `updates`.
+"""Training of the hourglass network.
 
-A batch comes from a Grain iterator (`data.loader`); `Prepare` turns it into crops and landmarks on the device,
-with the random key of its step, so that a run that resumes at a step repeats exactly what would have been.
-Files follow the run: `recipe` (loss, optimizer, schedule), `mesh` (the devices that share a batch), `state`,
-`update`, `loop`, and `cost` (what a network and an update cost, without training).
+`init_state` makes a state, `make_update` one compiled update, `train_loop` (or `train_steps`, which yields every
+update) runs it over batches of `data.loader`. `run.run` does all that in a folder, with checkpoints.
+
+Files: `recipe` (loss, optimizer, schedule), `state`, `update`, `loop`, `run` (a run in a folder), and
+`flops_and_memory` (counts what a network and an update take, without training).
+
+A batch is prepared on the device with the random key of its step, so a run that resumes at a step repeats exactly what
+an uninterrupted run would do.
 """
 
-from fhr_jax.train.flops_and_memory import FlopsAndMemory, network_flops_and_memory, update_flops_and_memory
-from fhr_jax.train.loop import NonFiniteLoss, StepOutput, fit, train_steps
-from fhr_jax.train.recipe import MODERN, PAPER, QUICK, RECIPES, Recipe, optimizer, paper_optimizer, quick_optimizer
-from fhr_jax.train.state import Batch, Metrics, TrainState, Update, init, net
+from fhr_jax.train.flops_and_memory import FlopsAndMemory, network_flops, update_flops_and_memory
+from fhr_jax.train.loop import NonFiniteLoss, StepOutput, train_loop, train_steps
+from fhr_jax.train.recipe import (
+    MODERN,
+    PAPER,
+    QUICK,
+    RECIPES,
+    Recipe,
+    make_optimizer,
+    make_schedule,
+    paper_optimizer,
+    quick_optimizer,
+)
+from fhr_jax.train.state import Batch, Metrics, TrainState, Update, init_state, trained_net
 from fhr_jax.train.update import LOSSES, make_update, targets
 
 __all__ = [
@@ -26,15 +40,16 @@ __all__ = [
     "StepOutput",
     "TrainState",
     "Update",
-    "fit",
-    "init",
+    "init_state",
+    "make_optimizer",
+    "make_schedule",
     "make_update",
-    "net",
-    "network_flops_and_memory",
-    "optimizer",
+    "network_flops",
     "paper_optimizer",
     "quick_optimizer",
     "targets",
+    "train_loop",
     "train_steps",
+    "trained_net",
     "update_flops_and_memory",
 ]

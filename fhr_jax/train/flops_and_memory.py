@@ -1,4 +1,7 @@
-"""What a network and its training cost, as the compiler counts it; nothing is trained."""
+"""Floating-point operations and memory of a network and of its update, as the XLA compiler counts them.
+
+Nothing is trained.
+"""
 
 from typing import Any, NamedTuple
 
@@ -11,45 +14,55 @@ from fhr_jax.train.state import Batch, TrainState, Update
 
 
 class FlopsAndMemory(NamedTuple):
-    """Of an update.
+    """What one update takes.
 
     Attributes:
-        operations: on floating-point numbers, for one batch on one device, its pictures made or degraded there
-            included; a product and its sum are two.
-        state: bytes of parameters, statistics and optimizer.
-        memory: bytes on each device while it updates: state and batch before, state after, and everything between; and
-            state and batch of the update before, which is checked meanwhile.
+        flops: floating-point operations for one batch on one device; a multiply-add counts as two. Rendering or
+            augmenting the images is included, since the update does it.
+        state_bytes: size of the training state: parameters, statistics, optimizer and averages.
+        memory_bytes: memory on each device during an update: the state and batch before, the state after, everything
+            in between, and the state and batch of the previous update, which is checked at the same time.
     """
 
-    operations: float
-    state: int
-    memory: int
+    flops: float
+    state_bytes: int
+    memory_bytes: int
 
 
-def network_flops_and_memory(state: TrainState, config: Config, *, dtype: Any = jnp.float32) -> tuple[int, float]:
-    """The parameters of a network, and its operations for one crop; compiles nothing. `state` may be shapes."""
+def network_flops(state: TrainState, config: Config, *, dtype: Any = jnp.float32) -> tuple[int, float]:
+    """Count the parameters of a network, and its floating-point operations for one crop; nothing is compiled.
+
+    Args:
+        state: arrays, or their shapes (`jax.ShapeDtypeStruct`).
+        config: of the network.
+        dtype: of its computation.
+    """
     variables = {"params": state.params, "batch_stats": state.batch_stats}
     crop = jax.ShapeDtypeStruct((1, config.crop, config.crop, 3), jnp.float32)
     forward = jax.jit(hourglass.Hourglass(config, dtype).apply).lower(variables, crop).cost_analysis()
-    return sum(leaf.size for leaf in jax.tree.leaves(state.params)), _operations(forward)
+    return sum(leaf.size for leaf in jax.tree.leaves(state.params)), _flops(forward)
 
 
 def update_flops_and_memory(update: Update, state: TrainState, batch: Batch) -> FlopsAndMemory:
-    """Compile an update and ask the compiler; `state` and `batch` may be shapes.
+    """Compile an update and read the compiler's counts.
 
-    Where these say where arrays go (`placed`), it is the program that a run takes, compiled for it beforehand.
+    Args:
+        update: what `make_update` returned.
+        state: arrays, or their shapes. Shapes with shardings (`sharding.everywhere_shapes`) compile the same
+            program as the run itself, so that the run finds it in JAX's cache.
+        batch: arrays, or their shapes.
     """
     jitted: Any = update
     compiled = jitted.lower(state, batch).compile()
     memory: Any = compiled.memory_analysis()
     used = 2 * memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     return FlopsAndMemory(
-        operations=_operations(compiled.cost_analysis()),
-        state=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
-        memory=used - memory.alias_size_in_bytes,
+        flops=_flops(compiled.cost_analysis()),
+        state_bytes=sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)),
+        memory_bytes=used - memory.alias_size_in_bytes,
     )
 
 
-def _operations(analysis: Any) -> float:
+def _flops(analysis: Any) -> float:
     first = analysis[0] if isinstance(analysis, list) else analysis
     return float(first["flops"])

@@ -1,4 +1,7 @@
-"""How a network is trained, apart from its shape and its data: loss, optimizer, schedule, batch, precision."""
+"""A training recipe: loss, optimizer, learning-rate schedule, batch size and precision.
+
+The shape of the network (`hourglass.Config`) and the data are chosen elsewhere.
+"""
 
 from typing import Literal, NamedTuple
 
@@ -8,73 +11,76 @@ import optax
 
 
 class Recipe(NamedTuple):
-    """What `optimizer` and `make_update` are made from.
+    """The options of `make_optimizer` and `make_update`.
 
     Attributes:
-        loss: "cross_entropy" (maps are logits) or "squared" (maps are heatmaps).
-        method: Optax's optimizer; adamw is adam with `decay` (both with its usual moments 0.9 and 0.999).
-        rate: the highest learning rate.
-        schedule: "constant", or "cosine": a warm-up from a twentieth, then a cosine to a hundredth.
-        warmup: updates of the warm-up, at most a tenth of all.
-        decay: of the weights, but not of biases and normalizations, as a share of the learning rate; adamw alone.
-        clip: norm of the gradient above which it is shortened; None never does.
-        average: decay of the moving average of parameters that becomes the net; 0 takes the last ones.
-        batch: images an update.
-        dtype: of the network's computation; parameters, normalization and loss are float32 in any case.
+        loss: "cross_entropy" (the network's maps are logits) or "squared" (they are heatmaps).
+        optimizer: the Optax optimizer; "adamw" is "adam" with `weight_decay` (both with moments 0.9 and 0.999).
+        learning_rate: the highest learning rate.
+        schedule: "constant", or "cosine": a linear warm-up from 1/20, then a cosine down to 1/100 of `learning_rate`.
+        warmup: number of updates of the warm-up; a tenth of all updates if that is less.
+        weight_decay: decay of the weights for "adamw"; biases and normalizations do not decay.
+        clip: maximal norm of the gradient; None does not clip.
+        ema_decay: decay of the exponential moving average of the parameters, which becomes the trained net; 0 takes
+            the last parameters instead.
+        batch: images per update.
+        dtype: of the network's computation; parameters, normalization and loss are always float32.
     """
 
     loss: Literal["cross_entropy", "squared"] = "cross_entropy"
-    method: Literal["adam", "adamw", "rmsprop"] = "adam"
-    rate: float = 2e-3
+    optimizer: Literal["adam", "adamw", "rmsprop"] = "adam"
+    learning_rate: float = 2e-3
     schedule: Literal["constant", "cosine"] = "cosine"
     warmup: int = 100
-    decay: float = 0.0
+    weight_decay: float = 0.0
     clip: float | None = 10.0
-    average: float = 0.0
+    ema_decay: float = 0.0
     batch: int = 16
     dtype: Literal["float32", "bfloat16"] = "float32"
 
 
 QUICK = Recipe()
 """Learns in minutes."""
-MODERN = Recipe(method="adamw", decay=1e-2, average=0.999, batch=64, dtype="bfloat16")
+MODERN = Recipe(optimizer="adamw", weight_decay=1e-2, ema_decay=0.999, batch=64, dtype="bfloat16")
 """For long runs on a GPU or TPU."""
-PAPER = Recipe(loss="squared", method="rmsprop", rate=2.5e-4, schedule="constant", clip=None, batch=6)
-"""As the paper's authors trained: the reference. Slow to begin: at first most of the error is the empty background."""
+PAPER = Recipe(loss="squared", optimizer="rmsprop", learning_rate=2.5e-4, schedule="constant", clip=None, batch=6)
+"""The recipe of the paper's authors, kept as the reference. It learns slowly at first, because most of its loss comes
+from the empty background of the heatmaps."""
 
 RECIPES = {"quick": QUICK, "modern": MODERN, "paper": PAPER}
+"""The recipes by the name that `fhr-jax train --recipe` takes."""
 
 
-def optimizer(recipe: Recipe, steps: int) -> optax.GradientTransformation:
-    """The Optax optimizer of a recipe for a run of `steps` updates."""
-    rate = schedule(recipe, steps)
-    match recipe.method:
+def make_optimizer(recipe: Recipe, steps: int) -> optax.GradientTransformation:
+    """Build the Optax optimizer of a recipe for a run of `steps` updates, with clipping and schedule."""
+    rate = make_schedule(recipe, steps)
+    match recipe.optimizer:
         case "rmsprop":
-            method = optax.rmsprop(rate, decay=0.99, eps=1e-8)
+            optimizer = optax.rmsprop(rate, decay=0.99, eps=1e-8)
         case "adamw":
-            method = optax.adamw(rate, weight_decay=recipe.decay, mask=_is_kernel)
+            optimizer = optax.adamw(rate, weight_decay=recipe.weight_decay, mask=_is_kernel)
         case _:
-            method = optax.adam(rate)
-    return method if recipe.clip is None else optax.chain(optax.clip_by_global_norm(recipe.clip), method)
+            optimizer = optax.adam(rate)
+    return optimizer if recipe.clip is None else optax.chain(optax.clip_by_global_norm(recipe.clip), optimizer)
 
 
-def schedule(recipe: Recipe, steps: int) -> optax.Schedule | float:
-    """Learning rate by update."""
+def make_schedule(recipe: Recipe, steps: int) -> optax.Schedule | float:
+    """Build the learning rate of a run of `steps` updates: a number, or a function of the update's number from 0."""
+    peak = recipe.learning_rate
     if recipe.schedule == "constant":
-        return recipe.rate
+        return peak
     warmup = max(1, min(recipe.warmup, steps // 10))
-    peak = recipe.rate
     return optax.warmup_cosine_decay_schedule(peak / 20, peak, warmup, max(steps, warmup + 1), peak / 100)
 
 
 def paper_optimizer() -> optax.GradientTransformation:
-    """RMSprop as the authors ran it: learning rate 2.5e-4, decay 0.99, epsilon 1e-8."""
-    return optimizer(PAPER, 1)
+    """RMSprop with the authors' settings: learning rate 2.5e-4, decay 0.99, epsilon 1e-8."""
+    return make_optimizer(PAPER, 1)
 
 
-def quick_optimizer(steps: int, *, peak: float = QUICK.rate) -> optax.GradientTransformation:
-    """Adam with a short warm-up and a cosine to a hundredth over `steps`, gradients clipped at norm 10."""
-    return optimizer(QUICK._replace(rate=peak), steps)
+def quick_optimizer(steps: int, *, learning_rate: float = QUICK.learning_rate) -> optax.GradientTransformation:
+    """Adam with a short warm-up and a cosine down to 1/100 over `steps` updates, gradients clipped at norm 10."""
+    return make_optimizer(QUICK._replace(learning_rate=learning_rate), steps)
 
 
 def _is_kernel(params: optax.Params) -> optax.Params:

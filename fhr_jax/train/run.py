@@ -1,7 +1,8 @@
-"""A training run in a folder: resumed where it stopped, measured, saved, stopped without loss.
+"""A training run in a folder: it can be stopped at any time and resumes exactly.
 
-The folder gets config.json, metrics.jsonl, `checkpoints` (the latest two), `best` (the best so far, and best.npz),
-and at the end net.npz. What a run has learned depends on its `Plan` alone, not on how often it was stopped.
+The folder gets metrics.jsonl, `checkpoints` (the latest two), `best` (the checkpoint of the lowest validation error,
+and its net, best.npz), and at the end net.npz. What a run learns depends on its `TrainPlan` alone, not on how often it
+was stopped.
 """
 
 import time
@@ -22,36 +23,37 @@ from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples, Prepare
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import Config
-from fhr_jax.sharding import placed, spread_sharding
+from fhr_jax.progress import Progress, ProgressCallback, silent
+from fhr_jax.sharding import everywhere_shapes, spread_sharding
 from fhr_jax.train.loop import NonFiniteLoss, StepOutput, train_steps
-from fhr_jax.train.recipe import Recipe, optimizer
-from fhr_jax.train.state import TrainState, Update, init, net
+from fhr_jax.train.recipe import Recipe, make_optimizer
+from fhr_jax.train.state import TrainState, Update, init_state, trained_net
 from fhr_jax.train.update import make_update
 from fhr_jax.weights import Net
 
 LOG_EVERY = 50
 """Updates between lines of metrics.jsonl."""
-AGREE_EVERY = 10
-"""Updates between the questions of several processes whether one of them is to stop."""
+SYNC_EVERY = 10
+"""With several processes: updates between the moments at which they ask each other whether one has to stop."""
 
 
 class TrainPlan(NamedTuple):
     """What a run does.
 
     Attributes:
-        config: of the network.
-        recipe: of the training.
-        steps: updates in all.
-        source: the examples; see `loader.batches`.
-        prepare: makes crops and landmarks of them, on the device.
-        held_out: examples to validate with.
+        config: shape of the network.
+        recipe: loss, optimizer, schedule, batch and precision.
+        steps: number of updates in all.
+        source: the training examples; see `loader.batches`.
+        prepare: makes crops and landmarks of a batch, on the device.
+        validation: examples to validate with.
         seed: of the network, the order of the examples, and their augmentation.
-        rounded: train on conventional heatmaps.
+        rounded: train on conventional heatmaps, whose centres are rounded to whole pixels.
         validate_every: updates between validations.
         save_every: updates between checkpoints.
-        workers: processes that read examples.
-        mesh: devices that share each batch.
-        others: makes examples to calibrate the trained net on; None: those held out.
+        workers: processes that read examples; 0 reads in a thread.
+        mesh: devices that share each batch; None: one device.
+        calibration: makes the examples that the trained net is calibrated on; None: those of `validation`.
     """
 
     config: Config
@@ -59,78 +61,69 @@ class TrainPlan(NamedTuple):
     steps: int
     source: loader.IndexedSource
     prepare: Prepare
-    held_out: Examples
+    validation: Examples
     seed: int = 0
     rounded: bool = False
     validate_every: int = 250
     save_every: int = 250
     workers: int = 0
     mesh: Mesh | None = None
-    others: Callable[[], Iterable[Examples]] | None = None
-
-
-class Progress(NamedTuple):
-    """How far a run is: its step, those that an earlier process made, images a second, and NRMSE in percent.
-
-    Images a second are those since this process's first update, which is compiled, without validation.
-    """
-
-    step: int
-    first: int
-    images_per_second: float | None
-    nrmse: float | None
+    calibration: Callable[[], Iterable[Examples]] | None = None
 
 
 class TrainingStopped(Exception):
-    """A run was asked to stop; it is saved and goes on from `step`."""
+    """A run was asked to stop. It is saved, and resumes from `step`."""
 
     def __init__(self, step: int):
         super().__init__(f"stopped and saved at step {step}")
         self.step = step
 
 
-def start(plan: TrainPlan) -> tuple[Update, TrainState]:
-    """The update of a plan and the state that it begins with."""
+def initialize(plan: TrainPlan) -> tuple[Update, TrainState]:
+    """The compiled update of a plan, and its state at step 0."""
     network_key, step_key = jax.random.split(jax.random.key(plan.seed))
-    method = optimizer(plan.recipe, plan.steps)
+    recipe = plan.recipe
+    optimizer = make_optimizer(recipe, plan.steps)
     update = make_update(
-        plan.config,
-        method,
-        plan.prepare,
         step_key,
-        loss=plan.recipe.loss,
+        plan.config,
+        optimizer,
+        plan.prepare,
+        loss=recipe.loss,
         rounded=plan.rounded,
-        average=plan.recipe.average,
-        dtype=jnp.dtype(plan.recipe.dtype),
+        ema_decay=recipe.ema_decay,
+        dtype=jnp.dtype(recipe.dtype),
         mesh=plan.mesh,
     )
-    return update, init(network_key, plan.config, method, average=plan.recipe.average > 0, mesh=plan.mesh)
+    return update, init_state(network_key, plan.config, optimizer, ema=recipe.ema_decay > 0, mesh=plan.mesh)
 
 
 def run(
     folder: Path,
     plan: TrainPlan,
     *,
-    report: Callable[[Progress], None] = lambda progress: None,
+    progress: ProgressCallback = silent,
     stop: Callable[[], bool] = lambda: False,
     writer: log.Writer | None = None,
 ) -> Net:
-    """Train, or go on training, in a folder that exists.
+    """Start a run in an existing folder, or resume the one that is there.
 
     Args:
-        folder: of the run; with several processes, one that all of them see.
-        plan: the same for every process and every resumption.
-        report: called after every update.
-        stop: asked after every update; where it says yes, the run is saved and ends.
-        writer: gets each line of metrics too, for TensorBoard.
+        folder: of the run; with several processes, a folder that all of them see.
+        plan: the same for every process and whenever the run is resumed.
+        progress: called after every update; `info` has `resumed_at` (the step at which this process began), and
+            once they are known `images_per_second` (since the first update of this process, which compiles, and
+            without validations) and `nrmse` (of the last validation, in percent), else None.
+        stop: asked after every update; if it returns True, the run is saved and ends with `TrainingStopped`.
+        writer: also gets the values of every line of metrics.jsonl, for TensorBoard.
 
     Returns:
-        The net, calibrated, which is in net.npz too.
+        The trained net, calibrated; it is also saved as net.npz.
 
     Raises:
-        Stopped: `stop` said so.
-        InputError: the folder holds another run, or its loss or gradient became infinite or NaN.
-        OSError: the disk is full; the last checkpoint is whole.
+        TrainingStopped: `stop` returned True.
+        InputError: the folder holds another run, or the loss or its gradient became NaN or infinite.
+        OSError: the disk is full; the last checkpoint is intact.
     """
     batches = loader.batches(
         plan.source,
@@ -139,33 +132,36 @@ def run(
         workers=plan.workers,
         sharding=None if plan.mesh is None else spread_sharding(plan.mesh),
     )
-    update, state = start(plan)
+    update, state = initialize(plan)
     with (
-        checkpoint.disk_trouble_told(folder),
+        checkpoint.disk_errors(folder),
         closing(batches),
         checkpoint.manager(folder / "checkpoints") as latest,
         checkpoint.manager(folder / "best", keep=1) as best,
     ):
         if latest.latest_step() is not None:
-            state = checkpoint.restore(latest, state, batches, like=placed(state, plan.mesh))
-        keeper = _Keeper(folder, plan, latest, best, batches, int(state.step), report, stop, writer)
+            state = checkpoint.restore(latest, state, batches, like=everywhere_shapes(state, plan.mesh))
+        after_update = _AfterUpdate(folder, plan, latest, best, batches, int(state.step), progress, stop, writer)
         try:
-            for made in train_steps(update, state, batches, steps=plan.steps):
-                keeper(made)
-                state = made.state
+            for output in train_steps(update, state, batches, steps=plan.steps):
+                after_update(output)
+                state = output.state
         except NonFiniteLoss as error:
-            raise InputError(_keep_bad_batch(folder, plan, error, latest)) from error
+            raise InputError(_save_bad_batch(folder, plan, error, latest)) from error
         latest.wait_until_finished()
         best.wait_until_finished()
-    others = [plan.held_out] if plan.others is None else plan.others()
-    trained = calibrate.with_calibration(net(state, plan.config, loss=plan.recipe.loss), others)
+    examples = [plan.validation] if plan.calibration is None else plan.calibration()
+    net = calibrate.with_calibration(trained_net(state, plan.config, loss=plan.recipe.loss), examples)
     if jax.process_index() == 0:
-        weights.save(folder / "net.npz", trained)
-    return trained
+        weights.save(folder / "net.npz", net)
+    return net
 
 
-class _Keeper:
-    """What is done after every update; the device goes on meanwhile, unless the state is to be looked at."""
+class _AfterUpdate:
+    """Everything that follows an update: log, validate, save, report, stop.
+
+    The device still computes the update meanwhile; only logging, validating and saving wait for it.
+    """
 
     def __init__(
         self,
@@ -174,43 +170,43 @@ class _Keeper:
         latest: ocp.CheckpointManager,
         best: ocp.CheckpointManager,
         batches: checkpoint.Resumable,
-        first: int,
-        report: Callable[[Progress], None],
+        resumed_at: int,
+        progress: ProgressCallback,
         stop: Callable[[], bool],
         writer: log.Writer | None,
     ):
         self._folder, self._plan, self._latest, self._best, self._batches = folder, plan, latest, best, batches
-        self._report, self._stop, self._writer = report, stop, writer
-        self._first, self._began, self._nrmse = first, time.monotonic(), None
-        self._compiled, self._paused = self._began, 0.0
+        self._progress, self._stop, self._writer = progress, stop, writer
+        self._resumed_at, self._start, self._nrmse = resumed_at, time.monotonic(), None
+        self._compiled, self._validating = self._start, 0.0
         self._main = jax.process_index() == 0
         if self._main:
-            # Lines of updates that a kill threw away come again.
-            log.cut_metrics(folder, first)
-        # Other processes may read before those lines are cut.
-        lines = [line for line in log.read_metrics(folder) if line["step"] <= first]
+            # A run that was killed may have logged updates after its last checkpoint; they are made again.
+            log.cut_metrics(folder, resumed_at)
+        # Other processes may read the file before it is cut.
+        lines = [line for line in log.read_metrics(folder) if line["step"] <= resumed_at]
         earlier = [line["nrmse"] for line in lines if "nrmse" in line]
         self._lowest = float(min(earlier, default=np.inf))
 
-    def __call__(self, made: StepOutput) -> None:
-        plan, step, state, metrics = self._plan, made.step, made.state, made.metrics
-        first, last = step == self._first + 1, step == plan.steps
-        stopping = not last and self._all_stop(step)
+    def __call__(self, output: StepOutput) -> None:
+        plan, step, state, metrics = self._plan, output.step, output.state, output.metrics
+        first, last = step == self._resumed_at + 1, step == plan.steps
+        stopping = not last and self._any_process_stops(step)
         logged, validated, saved = (
             step % every == 0 or last for every in (LOG_EVERY, plan.validate_every, plan.save_every)
         )
         saved |= stopping
         checked = first or logged or validated or saved
         if checked:
-            made.check()
-        done = step if checked else step - 1  # the one before was checked when this one had begun
+            output.check()
+        done = step if checked else step - 1  # the update before was checked when this one began
         if first:
             self._compiled = time.monotonic()
         line: dict[str, float | int] = {}
         if logged:
             line = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient_norm)}
-            line["seconds"] = round(time.monotonic() - self._began, 3)
-            if (speed := self._speed(done)) is not None:
+            line["seconds"] = round(time.monotonic() - self._start, 3)
+            if (speed := self._images_per_second(done)) is not None:
                 line["images_per_second"] = round(speed, 2)
         if validated:
             line["nrmse"] = self._validate(state)
@@ -220,59 +216,61 @@ class _Keeper:
                 self._writer(step, line)
         if saved:
             checkpoint.save(self._latest, step, state, self._batches)
-        self._report(Progress(step, self._first, self._speed(done), self._nrmse))
+        speed = self._images_per_second(done)
+        info = {"resumed_at": self._resumed_at, "images_per_second": speed, "nrmse": self._nrmse}
+        self._progress(Progress(step, plan.steps, info))
         if stopping:
             self._latest.wait_until_finished()
             raise TrainingStopped(step)
 
-    def _speed(self, done: int) -> float | None:
-        updates = done - self._first - 1
-        seconds = time.monotonic() - self._compiled - self._paused
+    def _images_per_second(self, done: int) -> float | None:
+        updates = done - self._resumed_at - 1
+        seconds = time.monotonic() - self._compiled - self._validating
         return updates * self._plan.recipe.batch / max(seconds, 1e-9) if updates > 0 else None
 
     def _validate(self, state: TrainState) -> float:
-        began = time.monotonic()
+        start = time.monotonic()
         try:
-            return self._validated(state)
+            return self._validation_error(state)
         finally:
-            self._paused += time.monotonic() - began
+            self._validating += time.monotonic() - start
 
-    def _validated(self, state: TrainState) -> float:
-        trained = net(state, self._plan.config, loss=self._plan.recipe.loss)
-        error = evaluate.validate(trained, self._plan.held_out, conventional=self._plan.rounded)
-        if jax.process_count() > 1:  # one opinion, or they would part ways
-            told = multihost_utils.broadcast_one_to_all(np.array([error, self._lowest], np.float32))
-            error, self._lowest = (float(value) for value in told)
+    def _validation_error(self, state: TrainState) -> float:
+        net = trained_net(state, self._plan.config, loss=self._plan.recipe.loss)
+        error = evaluate.validate(net, self._plan.validation, conventional=self._plan.rounded)
+        if jax.process_count() > 1:  # all take the first process's value, so that all save the same checkpoints
+            agreed = multihost_utils.broadcast_one_to_all(np.array([error, self._lowest], np.float32))
+            error, self._lowest = (float(value) for value in agreed)
         if error < self._lowest:
             self._lowest = error
             step = int(state.step)
-            if step not in self._best.all_steps():  # else a kill came before the checkpoint of this step
+            if step not in self._best.all_steps():  # it is there if the run was killed right after saving it
                 checkpoint.save(self._best, step, state, self._batches)
                 self._best.wait_until_finished()
             if self._main:
-                weights.save(self._folder / "best.npz", trained)
+                weights.save(self._folder / "best.npz", net)
         self._nrmse = error
         return error
 
-    def _all_stop(self, step: int) -> bool:
+    def _any_process_stops(self, step: int) -> bool:
         if jax.process_count() == 1:
             return self._stop()
-        if step % AGREE_EVERY:
+        if step % SYNC_EVERY:
             return False
         return bool(multihost_utils.process_allgather(np.array(self._stop())).any())
 
 
-def _keep_bad_batch(folder: Path, plan: TrainPlan, error: NonFiniteLoss, latest: ocp.CheckpointManager) -> str:
-    """Write what the update saw; returns what to tell."""
-    kept = latest.latest_step()
+def _save_bad_batch(folder: Path, plan: TrainPlan, error: NonFiniteLoss, latest: ocp.CheckpointManager) -> str:
+    """Write the batch, and the crops and landmarks made of it, to a file; return the message of the error."""
+    saved = latest.latest_step()
     batch = multihost_utils.process_allgather(error.batch, tiled=True) if jax.process_count() > 1 else error.batch
     path = folder / f"failed_{error.step:08d}.npz"
     if jax.process_index() == 0:
         _, step_key = jax.random.split(jax.random.key(plan.seed))
-        seen = plan.prepare(jax.random.fold_in(step_key, int(error.state.step)), batch)
+        images, points = plan.prepare(jax.random.fold_in(step_key, int(error.state.step)), batch)
         arrays = {f"batch_{k}": np.asarray(v) for k, v in batch.items()} if isinstance(batch, dict) else {}
-        npz.write(path, arrays | {"images": np.asarray(seen[0]), "points": np.asarray(seen[1])})
+        npz.write(path, arrays | {"images": np.asarray(images), "points": np.asarray(points)})
     return (
-        f"{folder}: {error.what} at step {error.step}; the last checkpoint is that of step {kept or 0}, the batch is "
-        f"in {path.name}; look at it, or lower --learning-rate, which may change when a run goes on"
+        f"{folder}: {error.what} at step {error.step}; the last checkpoint is that of step {saved or 0}, the batch is "
+        f"in {path.name}. Look at the batch, or resume with a lower --learning-rate"
     )

@@ -1,4 +1,4 @@
-"""Everything that training changes, and what comes of it."""
+"""The training state, and the net that comes out of it."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -18,25 +18,25 @@ Batch = Any
 
 
 class TrainState(NamedTuple):
-    """Everything that training changes.
+    """Everything that an update changes. Checkpoints store the leaves by position: fields are only added at the end.
 
     Attributes:
         step: number of updates made.
         params: parameters of the network.
-        batch_stats: running mean and variance of its normalizations.
-        optimizer: state of the optimizer.
-        average: moving averages of (params, batch_stats), if the recipe has one, else None.
+        batch_stats: running means and variances of its batch normalizations.
+        optimizer: state of the Optax optimizer.
+        ema: exponential moving averages of (params, batch_stats); None if the recipe has none.
     """
 
     step: Int[Array, ""]
     params: Any
     batch_stats: Any
     optimizer: Any
-    average: Any = None
+    ema: Any = None
 
 
 class Metrics(NamedTuple):
-    """What one update reports: the loss and the norm of its gradient."""
+    """What one update reports: the loss and the norm of its gradient, both scalars."""
 
     loss: Float[Array, ""]
     gradient_norm: Float[Array, ""]
@@ -45,20 +45,28 @@ class Metrics(NamedTuple):
 Update = Callable[[TrainState, Batch], tuple[TrainState, Metrics]]
 
 
-def init(
+def init_state(
     key: jax.Array,
     config: Config,
     optimizer: optax.GradientTransformation,
     *,
-    average: bool = False,
+    ema: bool = False,
     mesh: Mesh | None = None,
 ) -> TrainState:
-    """A network with random parameters, at step 0, whole on every device of the mesh, or on the first without one."""
+    """A network with random parameters at step 0.
+
+    Args:
+        key: of the random parameters, a scalar key.
+        config: of the network.
+        optimizer: its state starts here.
+        ema: keep moving averages of parameters and statistics.
+        mesh: devices that each get the whole state; None: the first device of this process.
+    """
 
     def make(key: jax.Array) -> TrainState:
         variables = hourglass.init(key, config)
         params, batch_stats = variables["params"], variables["batch_stats"]
-        averages = (params, batch_stats) if average else None
+        averages = (params, batch_stats) if ema else None
         return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), averages)
 
     if mesh is None:
@@ -66,10 +74,16 @@ def init(
     return jax.jit(make, out_shardings=everywhere_sharding(mesh))(key)
 
 
-def net(state: TrainState, config: Config, *, loss: str) -> Net:
-    """The trained network, ready for `pipeline.predict` and `weights.save`; averaged, if the state has averages."""
-    params, batch_stats = (state.params, state.batch_stats) if state.average is None else state.average
+def trained_net(state: TrainState, config: Config, *, loss: str) -> Net:
+    """The network of a state, ready for `pipeline.predict` and `weights.save`.
+
+    Args:
+        state: its moving averages become the net, or its parameters if it has no averages.
+        config: of the network.
+        loss: what it was trained with, "cross_entropy" or "squared".
+    """
+    params, batch_stats = (state.params, state.batch_stats) if state.ema is None else state.ema
     variables = {"params": params, "batch_stats": batch_stats}
-    if jax.process_count() > 1:  # arrays of all processes: each takes its own copy
+    if jax.process_count() > 1:  # the arrays span all processes: each takes its own copy
         variables = jax.tree.map(lambda leaf: jnp.asarray(leaf.addressable_data(0)), variables)
     return Net(config, variables, loss)

@@ -1,4 +1,4 @@
-"""One update of the network: examples, maps, loss, gradient, optimizer; one compiled program."""
+"""One update as one compiled program: examples, target heatmaps, loss, gradient, optimizer, moving averages."""
 
 from typing import Any
 
@@ -18,35 +18,41 @@ LOSSES = {"squared": losses.squared_error, "cross_entropy": losses.cross_entropy
 
 
 def targets(points: Float[Array, "b m 2"], config: Config, *, rounded: bool = False) -> Float[Array, "b h w m"]:
-    """Heatmaps of landmarks given in crop pixels; `rounded` makes the conventional ones."""
+    """Target heatmaps (B, h, w, M) of landmarks (B, M, 2), given as (x, y) in pixels of the crop.
+
+    Args:
+        points: landmarks.
+        config: its `crop`, `heatmap` and `sigma` count.
+        rounded: round the centres to whole heatmap pixels: conventional heatmap regression.
+    """
     side = (config.heatmap, config.heatmap)
     to_heatmap = geometry.resize((config.crop, config.crop), side)
     return heatmap.encode(geometry.apply(to_heatmap, points), size=side, sigma=config.sigma, rounded=rounded)
 
 
 def make_update(
+    key: jax.Array,
     config: Config,
     optimizer: optax.GradientTransformation,
     prepare: Prepare,
-    key: jax.Array,
     *,
     loss: str = "cross_entropy",
     rounded: bool = False,
-    average: float = 0.0,
+    ema_decay: float = 0.0,
     dtype: Any = jnp.float32,
     mesh: Mesh | None = None,
 ) -> Update:
-    """The jitted update of one batch.
+    """Build the jitted update.
 
     Args:
+        key: the randomness of the run, a scalar key; step t uses `fold_in(key, t)`.
         config: of the network.
         optimizer: any Optax optimizer.
-        prepare: turns a batch and a key into crops (B, S, S, 3) in [0, 1] and landmarks (B, M, 2) in crop pixels.
-        key: the randomness of the run; step t uses `fold_in(key, t)`.
+        prepare: turns a key and a batch into crops (B, S, S, 3) in [0, 1] and landmarks (B, M, 2) in crop pixels.
         loss: "cross_entropy", or "squared" as in the paper.
-        rounded: train on conventional heatmaps, their centres rounded to whole pixels.
-        average: decay of the moving average, for a state made by `init(..., average=True)`; shorter at first, so
-            that the random start is soon forgotten.
+        rounded: train on conventional heatmaps, whose centres are rounded to whole pixels.
+        ema_decay: decay of the moving averages, for a state made by `init_state(..., ema=True)`. Early updates
+            average over fewer steps, min(decay, (1 + t) / (10 + t)), to forget the random start.
         dtype: of the network's computation.
         mesh: devices that share each batch; statistics and gradients are those of the whole batch.
 
@@ -67,7 +73,7 @@ def make_update(
         (value, batch_stats), grads = gradient(state.params, state.batch_stats, images, target)
         changes, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = optax.apply_updates(state.params, changes)
-        averages = _averaged(state, (params, batch_stats), average)
+        averages = _averaged(state, (params, batch_stats), ema_decay)
         state = TrainState(state.step + 1, params, batch_stats, optimizer_state, averages)
         return state, Metrics(value, optax.tree.norm(grads))
 
@@ -75,7 +81,7 @@ def make_update(
 
 
 def _averaged(state: TrainState, new: Any, decay: float) -> Any:
-    if state.average is None:
+    if state.ema is None:
         return None
     share = 1 - jnp.minimum(decay, (1 + state.step) / (10 + state.step))
-    return jax.tree.map(lambda old, leaf: old + share * (leaf - old), state.average, new)
+    return jax.tree.map(lambda old, leaf: old + share * (leaf - old), state.ema, new)

@@ -26,7 +26,7 @@ def command(tmp_path):
     for i in range(9):
         Image.fromarray(rng.integers(0, 255, (80, 90, 3), np.uint8)).save(tmp_path / "faces" / f"{i}.png")
         pts.write(tmp_path / "faces" / f"{i}.pts", rng.uniform(20, 60, (68, 2)))
-    options = ["--preset", "tiny", "--data", str(tmp_path / "faces"), "--held-out", "2", "--batch", "4"]
+    options = ["--preset", "tiny", "--data", str(tmp_path / "faces"), "--holdout", "2", "--batch", "4"]
     every = ["--steps", str(STEPS), "--save-every", "9", "--validate-every", "6"]
     return [sys.executable, "-m", "fhr_jax.cli", "train", *options, *every]
 
@@ -36,7 +36,7 @@ def _start(command, out, processes):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
-    cluster = ["--coordinator", address, "--processes", str(processes), "--process"]
+    cluster = ["--coordinator", address, "--hosts", str(processes), "--host"]
     more = [[*cluster, str(i)] for i in range(processes)] if processes > 1 else [[]]
     return [
         subprocess.Popen([*command, "--out", str(out), *each], env=environment, stderr=subprocess.PIPE) for each in more

@@ -32,7 +32,7 @@ def photographs(tmp_path_factory):
 
 def _command(photographs, out, *more):
     return [
-        *("train", "--out", str(out), "--preset", "tiny", "--data", str(photographs), "--held-out", "2"),
+        *("train", "--out", str(out), "--preset", "tiny", "--data", str(photographs), "--holdout", "2"),
         *("--batch", "2", "--steps", "4", "--save-every", "2", "--validate-every", "4", *more),
     ]
 
@@ -83,11 +83,11 @@ def test_the_learning_rate_may_be_lowered_when_a_run_goes_on(photographs, tmp_pa
         (["--preset", "small"], "preset = tiny, not small"),
         (["--seed", "3"], "seed = 0, not 3"),
         (["--steps", "0"], "--steps is 0"),
-        (["--held-out", "6"], "holds a run with held_out = 2"),
+        (["--holdout", "6"], "holds a run with holdout = 2"),
         (["--batch", "-1"], "--batch is -1"),
         (["--workers", "-1"], "--workers is -1"),
         (["--boxes", "jitter"], "boxes = truth, not jitter"),
-        (["--split", "a", "--validate-on", "a"], "--validate-on a: that is the split to learn from"),
+        (["--split", "a", "--validate-on", "a"], "--validate-on a: expected another split than that of --split"),
     ],
 )
 def test_other_options_are_refused_in_one_line(photographs, through, capsys, more, said):
@@ -132,7 +132,7 @@ def test_a_folder_without_photographs_is_named(tmp_path, capsys):
 
 
 def test_asked_to_end_by_a_cluster_it_saves_and_goes_on(photographs, through, tmp_path, capsys, monkeypatch):
-    whole = run.updates
+    whole = run.train_steps
 
     def interrupted(*arguments, **options):
         for made in whole(*arguments, **options):
@@ -141,9 +141,9 @@ def test_asked_to_end_by_a_cluster_it_saves_and_goes_on(photographs, through, tm
             yield made
 
     with monkeypatch.context() as patch:
-        patch.setattr(run, "updates", interrupted)
+        patch.setattr(run, "train_steps", interrupted)
         assert cli.main(_command(photographs, tmp_path / "run")) == 128 + signal.SIGTERM
-    assert "stopped and saved at step 3; the same command goes on" in capsys.readouterr().err
+    assert "stopped and saved at step 3; repeat the command to resume" in capsys.readouterr().err
     assert cli.main(_command(photographs, tmp_path / "run")) == 0
     for name, array in np.load(through / "net.npz", allow_pickle=False).items():
         np.testing.assert_array_equal(np.load(tmp_path / "run" / "net.npz")[name], array)
@@ -183,7 +183,7 @@ def test_no_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
     def exhausted(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
 
-    monkeypatch.setattr(run, "updates", exhausted)
+    monkeypatch.setattr(run, "train_steps", exhausted)
     assert cli.main(_command(photographs, tmp_path / "run")) == 2
     assert "out of memory of the device: take a smaller --batch" in capsys.readouterr().err.splitlines()[-1]
 
@@ -192,11 +192,11 @@ def test_no_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
     ("more", "said"),
     [
         (["--learning-rate", "0"], "--learning-rate is 0.0"),
-        (["--average", "1"], "--average is 1.0"),
+        (["--ema-decay", "1"], "--ema-decay is 1.0"),
         (["--devices", "99"], "99 devices asked for; JAX sees "),
-        (["--processes", "2"], "--coordinator, --processes and --process go together"),
-        (["--coordinator", "here", "--processes", "2", "--process", "0"], "--coordinator is here, expected HOST:PORT"),
-        (["--coordinator", "a:1", "--processes", "2", "--process", "2"], "--process is 2, expected 0 to 1"),
+        (["--hosts", "2"], "--coordinator, --hosts and --host go together"),
+        (["--coordinator", "here", "--hosts", "2", "--host", "0"], "--coordinator is here, expected HOST:PORT"),
+        (["--coordinator", "a:1", "--hosts", "2", "--host", "2"], "--host is 2, expected 0 to 1"),
         (["--distributed"], "no cluster found"),
     ],
 )

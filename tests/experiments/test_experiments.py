@@ -338,7 +338,7 @@ def test_the_modern_configuration(contact_faces, monkeypatch):
     module.main(options, TINY)
     ((_, config, chosen, faces),) = made
     assert (config, chosen, len(faces.source)) == (TINY, recipe.MODERN, 8)
-    assert faces.held_out.images.shape == (64, 32, 32, 3)
+    assert faces.validation.images.shape == (64, 32, 32, 3)
 
 
 def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkeypatch):

@@ -21,10 +21,8 @@ def through():
     """Step to state of a run that nothing disturbs."""
     states, data = {}, interrupted.batches(0)
 
-    def report(state, _):
-        states[int(state.step)] = float(state.params).hex()
-
-    train.fit(interrupted.update, interrupted.start(), data, steps=STEPS, callback=report)
+    for output in train.train_steps(interrupted.update, interrupted.start(), data, steps=STEPS):
+        states[output.step] = float(output.state.params).hex()
     data.close()
     return states
 

@@ -5,48 +5,48 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax.train.recipe import PAPER, QUICK, RECIPES, optimizer, schedule
+from fhr_jax.train.recipe import PAPER, QUICK, RECIPES, make_optimizer, make_schedule
 
 PARAMS = {"kernel": jnp.ones((3, 2)), "scale": jnp.ones(2), "bias": jnp.zeros(2)}
 GRADIENT = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.3), PARAMS)
 
 
 def _change(recipe, steps=100, updates=1):
-    method = optimizer(recipe, steps)
-    state = method.init(PARAMS)
+    optimizer = make_optimizer(recipe, steps)
+    state = optimizer.init(PARAMS)
     for _ in range(updates):
-        change, state = method.update(GRADIENT, state, PARAMS)
+        change, state = optimizer.update(GRADIENT, state, PARAMS)
     return change
 
 
 def test_the_paper_keeps_its_rate_and_never_clips():
-    assert schedule(PAPER, 10) == 2.5e-4
+    assert make_schedule(PAPER, 10) == 2.5e-4
     expected = -2.5e-4 * 0.3 / np.sqrt(0.01 * 0.3**2 + 1e-8)
     np.testing.assert_allclose(_change(PAPER)["kernel"], expected, rtol=1e-4)
     large = jax.tree.map(lambda leaf: 1e6 * leaf, GRADIENT)
-    change, _ = optimizer(PAPER, 1).update(large, optimizer(PAPER, 1).init(PARAMS), PARAMS)
+    change, _ = make_optimizer(PAPER, 1).update(large, make_optimizer(PAPER, 1).init(PARAMS), PARAMS)
     np.testing.assert_allclose(change["kernel"], -2.5e-3, rtol=1e-4)
 
 
 def test_a_cosine_warms_up_and_ends_low():
-    rate = schedule(QUICK, 1000)
+    rate = make_schedule(QUICK, 1000)
     assert rate(0) == pytest.approx(1e-4)
     assert rate(100) == pytest.approx(2e-3)
     assert rate(1000) == pytest.approx(2e-5)
-    assert schedule(QUICK, 50)(5) == pytest.approx(2e-3)  # the warm-up is a tenth at most
+    assert make_schedule(QUICK, 50)(5) == pytest.approx(2e-3)  # the warm-up is a tenth at most
 
 
 def test_weights_decay_but_not_biases_and_normalizations():
-    recipe = QUICK._replace(method="adamw", decay=0.1)
+    recipe = QUICK._replace(optimizer="adamw", weight_decay=0.1)
     plain, decayed = _change(QUICK), _change(recipe)
-    rate = schedule(QUICK, 100)(0)
+    rate = make_schedule(QUICK, 100)(0)
     np.testing.assert_allclose(decayed["kernel"], plain["kernel"] - rate * 0.1, rtol=1e-4)
     for name in ("scale", "bias"):
         np.testing.assert_array_equal(decayed[name], plain[name])
 
 
 def test_clipping_shortens_long_gradients_alone():
-    sgd_like = QUICK._replace(method="rmsprop", schedule="constant")
+    sgd_like = QUICK._replace(optimizer="rmsprop", schedule="constant")
     norm = float(jnp.sqrt(sum((leaf**2).sum() for leaf in jax.tree.leaves(GRADIENT))))
     never = _change(sgd_like._replace(clip=None))
     np.testing.assert_allclose(_change(sgd_like._replace(clip=2 * norm))["kernel"], never["kernel"], rtol=1e-6)

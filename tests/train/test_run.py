@@ -15,7 +15,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.hourglass import TINY
 from fhr_jax.train import QUICK
 from fhr_jax.train import run as running
-from fhr_jax.train.run import Progress, TrainingStopped, TrainPlan, run
+from fhr_jax.train.run import TrainingStopped, TrainPlan, run
 
 CONFIG = TINY._replace(stacks=1, depth=1)
 STEPS = 6
@@ -36,7 +36,7 @@ def _prepare(key, batch):
 @pytest.fixture(scope="module")
 def plan():
     held_out = _prepare(jax.random.key(9), {"index": jnp.arange(3)})
-    recipe = QUICK._replace(batch=2, average=0.9)
+    recipe = QUICK._replace(batch=2, ema_decay=0.9)
     source = loader.Indices(0, 11)
     return TrainPlan(CONFIG, recipe, STEPS, source, _prepare, held_out, validate_every=2, save_every=2)
 
@@ -44,10 +44,10 @@ def plan():
 @pytest.fixture(scope="module", autouse=True)
 def compiled_once(plan):
     """One program for all runs of this file."""
-    update, state = running.start(plan)
+    update, state = running.initialize(plan)
     state = jax.device_put(state, jax.devices()[0])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(running, "start", lambda _: (update, state))
+        patch.setattr(running, "initialize", lambda _: (update, state))
         yield
 
 
@@ -70,12 +70,12 @@ def _lines(folder):
 def test_a_run_that_is_asked_to_stop_is_saved_there_and_goes_on(plan, through, tmp_path, step):
     seen = []
     with pytest.raises(TrainingStopped, match=f"at step {step}"):
-        run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == step - 1)
+        run(tmp_path, plan, progress=seen.append, stop=lambda: len(seen) == step - 1)
     assert not (tmp_path / "net.npz").exists()
     seen.clear()
-    net = run(tmp_path, plan, report=seen.append)
-    assert [progress.step for progress in seen] == list(range(step + 1, STEPS + 1))
-    assert all(progress.first == step for progress in seen)
+    net = run(tmp_path, plan, progress=seen.append)
+    assert [progress.done for progress in seen] == list(range(step + 1, STEPS + 1))
+    assert all(progress.info["resumed_at"] == step for progress in seen)
     _same(net, through)
     assert _lines(tmp_path) == _lines(through)
 
@@ -85,12 +85,12 @@ def test_lines_of_updates_that_a_kill_threw_away_come_once(plan, through, tmp_pa
         pass
 
     def report(progress):
-        if progress.step == 5:  # its line of step 4 is written, its checkpoint too; step 5 is lost
+        if progress.done == 5:  # its line of step 4 is written, its checkpoint too; step 5 is lost
             log.append_metrics(tmp_path, {"step": 5, "loss": 1.0})
             raise Killed
 
     with pytest.raises(Killed):
-        run(tmp_path, plan, report=report)
+        run(tmp_path, plan, progress=report)
     _same(run(tmp_path, plan), through)
     assert _lines(tmp_path) == _lines(through)
 
@@ -103,7 +103,7 @@ def test_the_best_net_is_that_of_the_lowest_error(plan, through):
     best = weights.load(through / "best.npz")
     from fhr_jax import evaluate
 
-    assert evaluate.validate(best, plan.held_out) == pytest.approx(errors[step], rel=1e-4)
+    assert evaluate.validate(best, plan.validation) == pytest.approx(errors[step], rel=1e-4)
 
 
 def test_the_best_so_far_is_known_after_a_stop(plan, through, tmp_path, monkeypatch):
@@ -112,7 +112,7 @@ def test_the_best_so_far_is_known_after_a_stop(plan, through, tmp_path, monkeypa
     monkeypatch.setattr(running.evaluate, "validate", lambda *_, **__: next(errors))
     seen = []
     with pytest.raises(TrainingStopped):
-        run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
+        run(tmp_path, plan, progress=seen.append, stop=lambda: len(seen) == 2)
     first = (tmp_path / "best.npz").read_bytes()
     run(tmp_path, plan)
     assert (tmp_path / "best.npz").read_bytes() == first
@@ -120,9 +120,9 @@ def test_the_best_so_far_is_known_after_a_stop(plan, through, tmp_path, monkeypa
 
 
 def test_the_net_is_the_moving_average(plan, through):
-    update, state = running.start(plan)
+    update, state = running.initialize(plan)
     batches = loader.batches(plan.source, batch=2, seed=0)
-    average = jax.tree.map(np.float64, state.average)
+    average = jax.tree.map(np.float64, state.ema)
     for step in range(STEPS):
         state, _ = update(state, next(batches))
         share = 1 - min(0.9, (1 + step) / (10 + step))
@@ -136,14 +136,14 @@ def test_the_net_is_the_moving_average(plan, through):
 
 @pytest.mark.parametrize(("field", "said"), [("loss", "loss nan"), ("gradient_norm", "norm of the gradient nan")])
 def test_what_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan, through, tmp_path, monkeypatch, field, said):
-    update, state = running.start(plan)
+    update, state = running.initialize(plan)
 
     def poisoned(state, batch):
         after, metrics = update(state, batch)
         return after, metrics._replace(**{field: jnp.where(state.step == 4, jnp.nan, getattr(metrics, field))})
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "start", lambda _: (poisoned, state))
+        patch.setattr(running, "initialize", lambda _: (poisoned, state))
         with pytest.raises(
             InputError, match=rf"{said}.* at step 5; .* that of step 4, .* failed_00000005.npz"
         ) as raised:
@@ -160,7 +160,7 @@ def test_what_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan, throug
 
 def test_images_a_second_are_those_after_the_first_update_of_this_process(plan, tmp_path, monkeypatch):
     """One second an update, 100 for the first, which is compiled, and 10 for a validation."""
-    update, state = running.start(plan)
+    update, state = running.initialize(plan)
     clock = {"now": 0.0, "next": 100.0}
     validate = running.evaluate.validate
 
@@ -173,18 +173,18 @@ def test_images_a_second_are_those_after_the_first_update_of_this_process(plan, 
         clock["now"] += 10.0
         return validate(*arguments, **options)
 
-    seen: list[Progress] = []
+    seen = []
     with monkeypatch.context() as patch:
-        patch.setattr(running, "start", lambda _: (timed, state))
+        patch.setattr(running, "initialize", lambda _: (timed, state))
         patch.setattr(running.evaluate, "validate", slow)
         patch.setattr(running.time, "monotonic", lambda: clock["now"])
         with pytest.raises(TrainingStopped):
-            run(tmp_path, plan, report=seen.append, stop=lambda: len(seen) == 2)
+            run(tmp_path, plan, progress=seen.append, stop=lambda: len(seen) == 2)
         clock["next"] = 100.0
-        run(tmp_path, plan, report=seen.append)
-    assert [progress.step for progress in seen] == [1, 2, 3, 4, 5, 6]
-    assert [progress.images_per_second for progress in seen] == [None, 2.0, 2.0, None, None, 2.0]
-    assert [progress.nrmse is None for progress in seen] == [True, False, False, False, False, False]
+        run(tmp_path, plan, progress=seen.append)
+    assert [progress.done for progress in seen] == [1, 2, 3, 4, 5, 6]
+    assert [progress.info["images_per_second"] for progress in seen] == [None, 2.0, 2.0, None, None, 2.0]
+    assert [progress.info["nrmse"] is None for progress in seen] == [True, False, False, False, False, False]
 
 
 def test_conventional_nets_are_validated_by_their_own_decoder(plan, tmp_path, monkeypatch):

@@ -30,26 +30,28 @@ def _batches(start=0):
 
 @pytest.fixture(scope="module")
 def update():
-    return train.make_update(CONFIG, optax.adam(3e-3), _prepare, jax.random.key(1))
+    return train.make_update(jax.random.key(1), CONFIG, optax.adam(3e-3), _prepare)
 
 
 @pytest.fixture(scope="module")
 def start():
-    return train.init(jax.random.key(0), CONFIG, optax.adam(3e-3))
+    return train.init_state(jax.random.key(0), CONFIG, optax.adam(3e-3))
 
 
 def test_the_loss_falls(update, start):
     history = []
-    state = train.fit(update, start, _batches(), steps=60, callback=lambda _, m: history.append(float(m.loss)))
+    state = train.train_loop(
+        update, start, _batches(), steps=60, progress=lambda report: history.append(report.info["loss"])
+    )
     assert int(state.step) == 60
     assert np.mean(history[-5:]) < 0.7 * np.mean(history[:5])
     assert np.isfinite(history).all()
 
 
 def test_stopping_and_going_on_equals_going_through(update, start):
-    through = train.fit(update, start, _batches(), steps=6)
-    half = train.fit(update, start, _batches(), steps=3)
-    resumed = train.fit(update, half, _batches(start=3), steps=6)
+    through = train.train_loop(update, start, _batches(), steps=6)
+    half = train.train_loop(update, start, _batches(), steps=3)
+    resumed = train.train_loop(update, half, _batches(start=3), steps=6)
     jax.tree.map(np.testing.assert_array_equal, through, resumed)
 
 
@@ -60,14 +62,14 @@ def test_update_traces_once(start):
         traces.append(1)
         return _prepare(key, batch)
 
-    update = train.make_update(CONFIG, optax.adam(3e-3), prepare, jax.random.key(1))
-    train.fit(update, start, _batches(), steps=3)
+    update = train.make_update(jax.random.key(1), CONFIG, optax.adam(3e-3), prepare)
+    train.train_loop(update, start, _batches(), steps=3)
     assert len(traces) == 1
 
 
 def test_one_update_is_the_optimizers_step_on_the_loss_of_the_whole_batch(start):
     optimizer = optax.sgd(0.1)
-    update = train.make_update(CONFIG, optimizer, _prepare, jax.random.key(1), loss="squared", rounded=True)
+    update = train.make_update(jax.random.key(1), CONFIG, optimizer, _prepare, loss="squared", rounded=True)
     state = start._replace(optimizer=optimizer.init(start.params))
     batch = next(_batches())
     images, points = _prepare(jax.random.fold_in(jax.random.key(1), 0), batch)
@@ -94,7 +96,7 @@ def test_every_step_draws_anew(update, start):
 
 
 def test_what_a_network_and_an_update_cost(update, start):
-    parameters, forward = train.network_flops_and_memory(start, CONFIG)
+    parameters, forward = train.network_flops(start, CONFIG)
     assert parameters == sum(np.size(leaf) for leaf in jax.tree.leaves(start.params))
     variables = {"params": start.params, "batch_stats": start.batch_stats}
     jaxpr = jax.make_jaxpr(hourglass.Hourglass(CONFIG).apply)(variables, jnp.zeros((1, 32, 32, 3)))
@@ -102,9 +104,9 @@ def test_what_a_network_and_an_update_cost(update, start):
     assert 0.9 * products < forward < 1.3 * products  # less what falls on padding; normalizing and pooling
     costs = train.update_flops_and_memory(update, start, next(_batches()))
     size = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(start))
-    assert costs.state == size
-    assert 3 * size < costs.memory < 3 * size + 2**26
-    assert 2.5 * 4 * products < costs.operations < 4 * 4 * products  # four crops, forward and backward
+    assert costs.state_bytes == size
+    assert 3 * size < costs.memory_bytes < 3 * size + 2**26
+    assert 2.5 * 4 * products < costs.flops < 4 * 4 * products  # four crops, forward and backward
 
 
 def _products(jaxpr):
@@ -131,10 +133,10 @@ def test_a_loss_that_is_not_finite_stops_the_run_and_keeps_the_last_state(start)
         images, points = _prepare(key, batch)
         return jnp.where(batch["index"].min() >= 8, jnp.nan, images), points
 
-    update = train.make_update(CONFIG, optax.adam(3e-3), prepare, jax.random.key(1))
+    update = train.make_update(jax.random.key(1), CONFIG, optax.adam(3e-3), prepare)
     seen = []
     with pytest.raises(FloatingPointError, match="step 3"):
-        train.fit(update, start, _batches(), steps=5, callback=lambda s, _: seen.append(int(s.step)))
+        train.train_loop(update, start, _batches(), steps=5, progress=lambda report: seen.append(report.done))
     assert seen == [1, 2]
 
 
@@ -171,9 +173,9 @@ def test_batches_that_end_are_told_after_what_went_wrong_before():
 
     start = train.TrainState(0, None, None, None)
     with pytest.raises(ValueError, match="ended before update 3 of 4"):
-        train.fit(update, start, iter([1.0, 2.0]), steps=4)
+        train.train_loop(update, start, iter([1.0, 2.0]), steps=4)
     with pytest.raises(train.NonFiniteLoss, match="at step 2"):
-        train.fit(update, start, iter([1.0, np.nan]), steps=4)
+        train.train_loop(update, start, iter([1.0, np.nan]), steps=4)
 
 
 def test_the_last_update_is_checked_too():
@@ -183,7 +185,7 @@ def test_the_last_update_is_checked_too():
         )
 
     with pytest.raises(train.NonFiniteLoss, match="norm of the gradient inf at step 2"):
-        train.fit(update, train.TrainState(0, None, None, None), iter([1, 2]), steps=2)
+        train.train_loop(update, train.TrainState(0, None, None, None), iter([1, 2]), steps=2)
 
 
 def test_the_papers_optimizer_divides_by_the_root_of_the_running_square():

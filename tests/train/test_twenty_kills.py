@@ -25,7 +25,7 @@ def command(tmp_path):
     for i in range(9):
         Image.fromarray(rng.integers(0, 255, (80, 90, 3), np.uint8)).save(tmp_path / f"{i}.png")
         pts.write(tmp_path / f"{i}.pts", rng.uniform(20, 60, (68, 2)))
-    options = ["--preset", "tiny", "--data", str(tmp_path), "--held-out", "2", "--batch", "2", "--average", "0.9"]
+    options = ["--preset", "tiny", "--data", str(tmp_path), "--holdout", "2", "--batch", "2", "--ema-decay", "0.9"]
     every = ["--save-every", "7", "--validate-every", "25"]
     return [sys.executable, "-m", "fhr_jax.cli", "train", *options, "--steps", str(STEPS), *every]
 

@@ -43,7 +43,7 @@ def learn(built, out, *more):
     name, datasets = built
     return [
         *("train", "--out", str(out), "--preset", "tiny", "--data", name, "--directory", str(datasets)),
-        *("--held-out", "2", "--batch", "2", "--steps", str(STEPS), "--save-every", "2", *SPLITS[name], *more),
+        *("--holdout", "2", "--batch", "2", "--steps", str(STEPS), "--save-every", "2", *SPLITS[name], *more),
     ]
 
 
