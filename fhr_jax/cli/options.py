@@ -19,8 +19,8 @@ Boxes = Annotated[
     str,
     arg(
         metavar="truth|jitter|FILE",
-        help="Face boxes to crop by: truth, the bounding boxes of the true landmarks; jitter, the same moved at random; "
-        "or a file with the boxes of a face detector (format: README).",
+        help="Face boxes to crop by: truth, the bounding boxes of the true landmarks; jitter, the same moved at "
+        "random; or a file with the boxes of a face detector (format: README).",
     ),
 ]
 Workers = Annotated[int, arg(help="Processes that read images; 0 reads in a thread.")]
@@ -28,7 +28,7 @@ Net = Annotated[
     Path | None,
     arg(
         metavar="FILE",
-        help="A net.npz of `fhr-jax train` or `fhr-jax import`, or a folder of `fhr-jax export`; default: the net in the "
-        "package.",
+        help="A net.npz of `fhr-jax train` or `fhr-jax import`, or a folder of `fhr-jax export`; default: the net in "
+        "the package.",
     ),
 ]
