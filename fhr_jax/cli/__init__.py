@@ -1,7 +1,7 @@
-"""The command `fhr-jax`: one module a subcommand, imported only when it is asked for.
+"""The command `fhr-jax`. Each subcommand is a module here, imported only when it is used.
 
-A module has a frozen dataclass of options, whose docstrings are the help, and `run(options)`. To add a command,
-write the module and a line in `COMMANDS`.
+A module has a frozen dataclass of options, whose docstrings are the help text, and a function `run(options)`. Options
+that several commands share are in `options`. To add a command, write its module and add a line to `COMMANDS`.
 """
 
 import contextlib
@@ -14,13 +14,19 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from fhr_jax import memory
+from fhr_jax import __version__, memory
 from fhr_jax.cli.signals import Stopped
 from fhr_jax.errors import InputError
 
 
 class Command(NamedTuple):
-    """A subcommand: the module below fhr_jax.cli, its class of options, and a line for the list of commands."""
+    """A subcommand.
+
+    Attributes:
+        module: name of its module in fhr_jax.cli.
+        options: name of its class of options.
+        summary: its line in `fhr-jax --help`.
+    """
 
     module: str
     options: str
@@ -28,22 +34,24 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("demo", "Demo", "the whole method on synthetic faces, with a report; a few minutes"),
-    "track": Command("track", "Track", "follow the landmarks of a face through a video"),
-    "smooth": Command("smooth", "Smooth", "steady a file of landmarks (.npz, OpenFace .csv, folder of .pts)"),
-    "evaluate": Command("evaluate", "Evaluate", "measure the error of predictions, or of a net on photographs"),
-    "data": Command("data", "Data", "build the datasets 300W, 300-VW and Talking Face, and look at one"),
-    "train": Command("train", "Train", "train a network"),
-    "export": Command("export", "Export", "write a net for use without its code: safetensors and StableHLO"),
-    "import": Command("import_net", "Import", "read a net of PyTorch, or one that was exported"),
-    "fit": Command("fit", "Fit", "fit the stabilizer's parameters"),
+    "demo": Command("demo", "DemoOptions", "run the whole method on synthetic faces and write a report; a few minutes"),
+    "track": Command("track", "TrackOptions", "track the landmarks of a face through a video"),
+    "smooth": Command("smooth", "SmoothOptions", "stabilize a file of landmarks (.npz, OpenFace .csv, folder of .pts)"),
+    "evaluate": Command("evaluate", "EvaluateOptions", "measure the error of predictions, or of a net on photographs"),
+    "data": Command("data", "DataOptions", "build the datasets 300W, 300-VW and Talking Face; show a dataset"),
+    "train": Command("train", "TrainOptions", "train a network"),
+    "export": Command(
+        "export", "ExportOptions", "write a net as safetensors and StableHLO, to use without this package"
+    ),
+    "import": Command("import_net", "ImportOptions", "read a PyTorch net, or an exported one"),
+    "fit": Command("fit", "FitOptions", "fit the parameters of the stabilizer"),
 }
 
 BAD_INPUT = 2
 INTERRUPTED = 130
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-"""What the system says where a disk is full, or fails."""
+"""Error numbers of the system when a disk is full or fails."""
 
 _EXTRAS = {"av": "video", "cv2": "video", "PIL": "video", "matplotlib": "plots", "tensorboardX": "tensorboard"}
 
@@ -51,7 +59,10 @@ _EXTRAS = {"av": "video", "cv2": "video", "PIL": "video", "matplotlib": "plots",
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command line and return its exit code: 0, 2 for bad input, 130 when interrupted.
 
-    Bad input gives one line on stderr that says what is wrong and what was expected.
+    Bad input prints one line on stderr: what is wrong and what was expected.
+
+    Args:
+        argv: the arguments after `fhr-jax`; default: those of this process.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -66,21 +77,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"fhr-jax: {stopped}", file=sys.stderr)
         return stopped.code
     except (RuntimeError, AssertionError, MemoryError) as error:
-        trouble = _out_of_memory(error, arguments[0]) or _missing_device()
-        if trouble is None:
+        message = _out_of_memory(error, arguments[0]) or _missing_device()
+        if message is None:
             raise
-        return _refuse(trouble)
+        return _refuse(message)
     except KeyboardInterrupt:
         print("fhr-jax: interrupted", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:
-        # The reader of a pipe has gone; nothing is wrong here, and Python must not complain when it flushes.
+        # The reader of the pipe has closed it. That is no error; Python must not complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        return _refuse(f"{error.filename or 'writing'}: {error.strerror}; what was there before is still there")
+        return _refuse(f"{error.filename or 'writing'}: {error.strerror}; existing files are unchanged")
 
 
 def _refuse(message: str) -> int:
@@ -94,15 +105,13 @@ def _main(arguments: list[str]) -> int:
         print(_help())
         return 0 if arguments else BAD_INPUT
     if name == "--version":
-        from importlib.metadata import version
-
-        print(f"fhr-jax {version('fhr-jax')}")
+        print(f"fhr-jax {__version__}")
         return 0
     if name not in COMMANDS:
         kind = "option" if name.startswith("-") else "command"
         raise InputError(f"unknown {kind} {name!r}, expected one of {', '.join(COMMANDS)}; see fhr-jax --help")
     memory.tune_malloc()
-    _keep_programs()
+    _set_compilation_cache()
     command = COMMANDS[name]
     module = importlib.import_module(f"fhr_jax.cli.{command.module}")
     options = _options(getattr(module, command.options), name, arguments[1:])
@@ -111,72 +120,72 @@ def _main(arguments: list[str]) -> int:
     return 0
 
 
-def _keep_programs() -> None:
-    """Compiled programs are kept for the next run, unless JAX_COMPILATION_CACHE_DIR names another place or is empty."""
+def _set_compilation_cache() -> None:
+    """Cache compiled programs for later runs, unless JAX_COMPILATION_CACHE_DIR is set (empty: no cache)."""
     if "JAX_COMPILATION_CACHE_DIR" in os.environ:
         return
     try:
         home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # a user without a home, as in some containers
+    except RuntimeError:  # a user without a home directory, as in some containers
         return
-    # Read by JAX when it is imported, which `fhr-jax --help` does not wait for; processes that are started have it too.
+    # JAX reads the variable when it is imported, which `fhr-jax --help` avoids; child processes inherit it.
     os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(home) / "fhr_jax" / "programs")
 
 
 _LESS_MEMORY = {
-    "train": "take a smaller --batch, --dtype bfloat16, more --devices or a smaller --preset (fhr-jax train --dry-run "
-    "tells what each needs)",
+    "train": "use a smaller --batch, --dtype bfloat16, more --devices or a smaller --preset (fhr-jax train --dry-run "
+    "prints what each needs)",
     "fit": "give it fewer or shorter tracks, and leave out --covariance full",
     "smooth": "give it a shorter file, and leave out --covariance full",
-    "data": "take fewer --processes",
-    "track": "take a smaller --net",
-    "evaluate": "take a smaller --net",
-    "export": "take a smaller --net",
+    "data": "use fewer --workers",
+    "track": "use a smaller --net",
+    "evaluate": "use a smaller --net",
+    "export": "use a smaller --net",
 }
-"""What to change where a device, or the host, has no more memory."""
-_ELSEWHERE = "run it on the CPU: JAX_PLATFORMS=cpu"
+"""Advice of each command when a device, or the host, runs out of memory."""
+_ON_CPU = "run it on the CPU: JAX_PLATFORMS=cpu"
 
 
 def _out_of_memory(error: BaseException, name: str) -> str | None:
-    said = str(error)
-    device = "RESOURCE_EXHAUSTED" in said or "out of memory" in said.lower()
+    text = str(error)
+    device = "RESOURCE_EXHAUSTED" in text or "out of memory" in text.lower()
     if not device and not isinstance(error, MemoryError):
         return None
     advice = [_LESS_MEMORY[name]] if name in _LESS_MEMORY else []
-    advice += [_ELSEWHERE] if device and name != "train" else []
-    return f"out of memory{' of the device' if device else ''}: {', or '.join(advice) or 'close other programs'}"
+    advice += [_ON_CPU] if device and name != "train" else []
+    return f"out of memory{' on the device' if device else ''}: {', or '.join(advice) or 'close other programs'}"
 
 
 def _missing_device() -> str | None:
-    """What is missing where a device was asked for that is not there.
+    """The message if JAX_PLATFORMS names a device that does not exist here, else None.
 
-    Only asked after an error: looking for devices before would keep processes from joining a cluster.
+    Called only after an error: listing devices earlier would prevent `jax.distributed.initialize`.
     """
-    asked = os.environ.get("JAX_PLATFORMS")
-    if not asked:
+    platforms = os.environ.get("JAX_PLATFORMS")
+    if not platforms:
         return None
     import jax
 
     try:
         jax.devices()
-    except (RuntimeError, AssertionError) as error:  # jax asserts where CUDA is asked for and no GPU is visible
+    except (RuntimeError, AssertionError) as error:  # JAX asserts if CUDA is asked for and no GPU is visible
         reason = (str(error).split(" (set JAX_PLATFORMS")[0].splitlines() or ["no NVIDIA GPU is visible"])[0]
-        return f"JAX_PLATFORMS={asked}: no such device here ({reason}); unset it to run on what there is"
+        return f"JAX_PLATFORMS={platforms}: no such device here ({reason}); unset it to use the devices that exist"
     return None
 
 
 def _options(options: Any, name: str, arguments: list[str]) -> Any:
-    """Parse with tyro, whose box of several lines becomes one; None where only help was asked for."""
+    """Parse with tyro and reduce its error box to one line; None if only help was asked for."""
     import tyro
 
-    said = io.StringIO()
+    errors = io.StringIO()
     try:
-        with contextlib.redirect_stderr(said):
+        with contextlib.redirect_stderr(errors):
             return tyro.cli(options, prog=f"fhr-jax {name}", args=arguments)
     except SystemExit as exit:
         if not exit.code:
             return None
-        raise InputError(f"{_first_paragraph(said.getvalue())} (see fhr-jax {name} --help)") from None
+        raise InputError(f"{_first_paragraph(errors.getvalue())} (see fhr-jax {name} --help)") from None
 
 
 def _first_paragraph(box: str) -> str:
@@ -194,12 +203,12 @@ def _help() -> str:
     commands = "\n".join(f"  {name:<{width}}  {command.summary}" for name, command in COMMANDS.items())
     return f"""usage: fhr-jax COMMAND [OPTIONS]
 
-Face landmarks to the fraction of a pixel, and steady over time.
+Face landmarks with sub-pixel accuracy, stable over time.
 
 commands:
 {commands}
 
-fhr-jax COMMAND --help tells the options of a command, with an example.
-fhr-jax --version tells the version.
+fhr-jax COMMAND --help  shows the options of a command, with an example.
+fhr-jax --version       shows the version.
 
 Example:  fhr-jax track video.mp4 --out runs/video"""

@@ -99,7 +99,7 @@ def fake_command(monkeypatch, error):
         (
             RuntimeError("RESOURCE_EXHAUSTED: 9 bytes"),
             2,
-            "out of memory of the device: run it on the CPU: JAX_PLATFORMS=cpu\n",
+            "out of memory on the device: run it on the CPU: JAX_PLATFORMS=cpu\n",
         ),
         (MemoryError(), 2, "out of memory: close other programs\n"),
         (KeyboardInterrupt(), 130, "fhr-jax: interrupted\n"),
@@ -180,7 +180,7 @@ def test_a_device_that_is_not_there_gives_one_line_from_every_command(platform):
     assert len(lines) == len(cli.COMMANDS)
     for line in lines:
         assert line.startswith(f"fhr-jax: error: JAX_PLATFORMS={platform}: no such device here (")
-        assert line.endswith("; unset it to run on what there is")
+        assert line.endswith("; unset it to use the devices that exist")
 
 
 def test_a_device_that_is_not_there_leaves_nothing_behind(tmp_path):
@@ -205,7 +205,7 @@ def test_compiled_programs_are_kept_unless_the_user_says_where(monkeypatch, tmp_
         monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
         if said is not None:
             monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", said)
-        cli._keep_programs()
+        cli._set_compilation_cache()
         assert os.environ["JAX_COMPILATION_CACHE_DIR"] == expected
 
 
@@ -216,5 +216,5 @@ def test_a_user_without_a_home_keeps_no_programs(monkeypatch):
     for name in ("XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(cli.Path, "home", homeless)
-    cli._keep_programs()
+    cli._set_compilation_cache()
     assert "JAX_COMPILATION_CACHE_DIR" not in os.environ

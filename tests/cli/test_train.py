@@ -185,7 +185,7 @@ def test_no_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
 
     monkeypatch.setattr(run, "train_steps", exhausted)
     assert cli.main(_command(photographs, tmp_path / "run")) == 2
-    assert "out of memory of the device: take a smaller --batch" in capsys.readouterr().err.splitlines()[-1]
+    assert "out of memory on the device: use a smaller --batch" in capsys.readouterr().err.splitlines()[-1]
 
 
 @pytest.mark.parametrize(
