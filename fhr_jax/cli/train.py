@@ -160,8 +160,8 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
         if net.calibration is None:
             number = len(plan.validation.images)
             print(
-                f"not calibrated ({number} faces held out, {calibrate.MIN_FACES} needed): its covariances are the widths "
-                "of its peaks, not of its errors"
+                f"not calibrated ({number} faces held out, {calibrate.MIN_FACES} needed): its covariances are the "
+                "widths of its peaks, not of its errors"
             )
 
 
