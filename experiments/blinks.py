@@ -28,7 +28,6 @@ import tyro
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
-from fhr_jax.benchmark.scores import run_all
 from fhr_jax.data.synthetic import tracks as synthetic
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.metrics import eyelid_lip_opening
@@ -55,7 +54,7 @@ def methods(options: Options, seed: int) -> dict[str, Callable[[jax.Array], jax.
         found[family.name] = partial(baselines.smooth, family, settings)
     models = fit_models(options, seed, train)
     models["default_params()"] = stabilizer.default_params()
-    return found | {name: partial(run_all, params) for name, params in models.items()}
+    return found | {name: partial(stabilizer.run, params) for name, params in models.items()}
 
 
 def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], dict[str, np.ndarray]]:

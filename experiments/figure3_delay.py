@@ -23,7 +23,7 @@ import tyro
 
 from fhr_jax import metrics, plots, stabilizer
 from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
-from fhr_jax.benchmark.scores import run_all, score
+from fhr_jax.benchmark.scores import score
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import LossWeights
 
@@ -44,7 +44,7 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Vi
     models = fit_models(options, seed, train)
     more = max(options.steps // 3, 1)
     models[LATE] = fit_model(PAPER, train, init_params=models[PAPER], steps=more, weights=LossWeights(delay=0.0)).params
-    tracks = {"raw": test.observed} | {name: run_all(params, test.observed) for name, params in models.items()}
+    tracks = {"raw": test.observed} | {name: stabilizer.run(params, test.observed) for name, params in models.items()}
     found = {}
     for name, track in tracks.items():
         moved = metrics.motion(track, test.truth, mask=test.mask)

@@ -34,7 +34,7 @@ import tyro
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
-from fhr_jax.benchmark.scores import Score, run_all, score
+from fhr_jax.benchmark.scores import Score, score
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import LossWeights, stabilization
 
@@ -92,7 +92,7 @@ def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
     scores = {"raw": [score(test.observed, test)]}
     for name, found in sweep_models(options, seed, train).items():
         scores[name] = [
-            score(run_all(found[value], test.observed), test, weights=LossWeights(smooth=value))
+            score(stabilizer.run(found[value], test.observed), test, weights=LossWeights(smooth=value))
             for value in options.lambdas
         ]
     for family in baselines.BASELINES:

@@ -34,7 +34,7 @@ import tyro
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import baselines, motion_patterns
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
-from fhr_jax.benchmark.scores import run_all, score
+from fhr_jax.benchmark.scores import score
 from fhr_jax.data.synthetic import detector_noise
 from fhr_jax.files import output_folder, write_json
 
@@ -60,7 +60,7 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], di
             baselines.smooth, family, baselines.tune(family, train, evaluations=100).settings
         )
     models = fit_models(options, seed, train)
-    methods |= {name: partial(run_all, params) for name, params in models.items()}
+    methods |= {name: partial(stabilizer.run, params) for name, params in models.items()}
 
     made = motion_patterns.motion_pattern()
     keys = jax.random.split(jax.random.key(1000 + seed), options.draws)

@@ -84,7 +84,7 @@ def main(options: Options) -> None:
         )
         params = fit.params._replace(outliers=OUTLIERS)
         stabilizer.save(folder / f"{name}.npz", params)
-        figures[name] = loss(jax.vmap(lambda z, p=params: stabilizer.run(p, z))(test.observed), test)
+        figures[name] = loss(stabilizer.run(params, test.observed), test)
     write_json(folder / "summary.json", figures)
     print(figures)
 

@@ -36,7 +36,7 @@ import tyro
 from fhr_jax import markup, plots, stabilizer
 from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, load_or_fit
-from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
+from fhr_jax.benchmark.scores import Score, over_seeds, score
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.stabilizer.extensions import responsibilities
 from fhr_jax.stabilizer.fit.gradient import ANNEALING
@@ -67,7 +67,9 @@ def starts(key: jax.Array, videos: stabilizer.Videos) -> dict[str, stabilizer.Pa
     return {
         PAPER: paper,
         "+ motion": moving,
-        "+ motion, temperature": moving._replace(responsibilities=responsibilities.single_group(size, 10.0)),
+        "+ motion, temperature": moving._replace(
+            responsibilities=responsibilities.single_group(size, temperature=10.0)
+        ),
         "+ motion, by region": moving._replace(responsibilities=responsibilities.by_region(paper.basis, region)),
         "+ motion, by direction": moving._replace(responsibilities=each),
         "+ motion, by direction, K = 3": three._replace(
@@ -105,10 +107,10 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, f
             return found.params
 
         params = load_or_fit(options.fits or options.out, name, seed, fit)
-        note(name, run_all(params, test.observed), score(run_all(params, train.observed), train).loss)
+        note(name, stabilizer.run(params, test.observed), score(stabilizer.run(params, train.observed), train).loss)
     if SHIPPED in options.only or not options.only:
         params = stabilizer.default_params()
-        note(SHIPPED, run_all(params, test.observed), score(run_all(params, train.observed), train).loss)
+        note(SHIPPED, stabilizer.run(params, test.observed), score(stabilizer.run(params, train.observed), train).loss)
     return scores, seen
 
 

@@ -21,9 +21,9 @@ from dataclasses import dataclass
 
 import tyro
 
-from fhr_jax import plots
+from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_model, fit_models
-from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
+from fhr_jax.benchmark.scores import Score, over_seeds, score
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import LossWeights
 
@@ -50,7 +50,7 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
         for model, params in whole.items():
             if name != WHOLE:
                 params = fit_model(model, train, init_params=params, steps=steps, weights=weights).params
-            found = scores[f"{model}: {name}"] = score(run_all(params, test.observed), test)
+            found = scores[f"{model}: {name}"] = score(stabilizer.run(params, test.observed), test)
             print(f"seed {seed}  {model}: {name}  NRMSE {found.nrmse:.3f}  stability {found.stability:.3f}", flush=True)
     return scores
 

@@ -125,7 +125,7 @@ plt.show()
 # %%
 def held_out(params):
     """Loss of the test clips."""
-    outputs = jax.vmap(lambda z: stabilizer.run(params, z))(test.observed)
+    outputs = stabilizer.run(params, test.observed)
     return float(losses.stabilization(outputs, test.truth, mask=test.mask).total)
 
 
@@ -148,7 +148,7 @@ for lambda1 in (0.1, 1.0, 10.0):
     fit = stabilizer.fit_nelder_mead(
         train, init_params=tied.params, share_scales=True, evaluations=150, weights=losses.LossWeights(smooth=lambda1)
     )
-    outputs = jax.vmap(lambda z, fitted=fit.params: stabilizer.run(fitted, z))(test.observed)
+    outputs = stabilizer.run(fit.params, test.observed)
     stability = float(metrics.stability(outputs, test.truth).mean())
     error = float(metrics.nrmse(outputs, test.truth).mean())
     delay = float(metrics.delay(outputs, test.truth).mean())

@@ -55,7 +55,7 @@ def recurrent(components=2, hidden=5, seed=0, dtype=np.float32):
 
 def in_faces(p, size=40.0):
     """The same model in units of a face of `size` px."""
-    return p._replace(face=jnp.ones_like(p.gamma), noise=p.noise / size**2, prior=p.prior / size**2)
+    return p._replace(face_size=jnp.ones_like(p.gamma), noise=p.noise / size**2, prior=p.prior / size**2)
 
 
 def outliers(inlier_log_odds=4.5, scale=0.2):
@@ -70,7 +70,7 @@ def extended(name, points=3, dims=2, components=2):
         "none": {},
         "velocity": {"velocity": velocity(components)},
         "responsibilities": {"responsibilities": stabilizer.Responsibilities(jnp.float32(1.7))},
-        "groups": {"responsibilities": single_group(points * dims, 2.0)},
+        "groups": {"responsibilities": single_group(points * dims, temperature=2.0)},
         "recurrent": {"velocity": velocity(components), "recurrent": recurrent(components)},
         "outliers": {"outliers": outliers()},
     }

@@ -39,7 +39,7 @@ from fhr_jax import plots, stabilizer
 from fhr_jax.data.synthetic import tracks
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
-from fhr_jax.stabilizer.filter import run_in_basis
+from fhr_jax.stabilizer.run_tracks import run_in_basis
 
 TARGETS = {
     "scan in the basis": 0.5,
@@ -147,10 +147,10 @@ def gradients(frames: int, rounds: int) -> dict[str, dict[str, float]]:
         made = tracks.sample(jax.random.key(1), frames if kind == "diagonal" else max(frames // 10, 3))
 
         def loss(
-            free: stabilizer.Free, observed: jax.Array, truth: jax.Array, kind: CovarianceKind = kind
+            free: stabilizer.UnconstrainedParams, observed: jax.Array, truth: jax.Array, kind: CovarianceKind = kind
         ) -> jax.Array:
             params = stabilizer.constrain(free, model())
-            return stabilization(stabilizer.run_complete(params, observed, covariance=kind), truth).total
+            return stabilization(stabilizer.run(params, observed, covariance=kind, complete=True), truth).total
 
         inputs = (stabilizer.unconstrain(model()), made.observed, made.truth)
         compiled = {"forward": jax.jit(loss), "both": jax.jit(jax.value_and_grad(loss))}
@@ -169,8 +169,7 @@ def scaling(options: Options) -> dict[str, tuple[list[float], list[float]]]:
     def timed(params: stabilizer.Params, frames: int, faces: int = 1) -> float:
         points = params.noise.size // 2
         track = jnp.asarray(100 + rng.normal(size=(faces, frames, points, 2)), jnp.float32)
-        follow = jax.jit(jax.vmap(partial(stabilizer.run_complete, params)))
-        seconds = measure({"": lambda: follow(track)}, min(options.rounds, 7))[""][1]
+        seconds = measure({"": lambda: stabilizer.run(params, track)}, min(options.rounds, 7))[""][1]
         return 1e6 * float(seconds) / (frames * faces)
 
     sizes = {

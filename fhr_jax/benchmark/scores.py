@@ -3,14 +3,13 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
 from fhr_jax import metrics
 from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
-from fhr_jax.stabilizer import Params, Videos, run
+from fhr_jax.stabilizer import Videos
 
 
 class Score(NamedTuple):
@@ -56,11 +55,6 @@ def score(
         metrics.delay(output, videos.truth, mask=videos.mask),
     )
     return Score(*(float(term) for term in terms), *(float(jnp.nanmean(value)) for value in each))
-
-
-def run_all(params: Params, observed: Float[Array, "n t m d"]) -> Float[Array, "n t m d"]:
-    """The stabilized tracks (N, T, M, d) of observed tracks (N, T, M, d)."""
-    return jax.vmap(lambda track: run(params, track))(observed)
 
 
 def over_seeds(scores: Sequence[Score]) -> dict[str, dict[str, float]]:

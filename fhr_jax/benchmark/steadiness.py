@@ -13,6 +13,7 @@ from scipy.ndimage import median_filter
 from fhr_jax.errors import InputError
 from fhr_jax.filters import smoothers
 from fhr_jax.filters.smoothers import interpolate
+from fhr_jax.stabilizer.units import median_face_size
 
 SHIFTS = range(-5, 6)
 """Delays that are tried, in frames."""
@@ -46,10 +47,8 @@ def find_outliers(track: Float[np.ndarray, "t m d"], *, far: float = 0.5) -> Boo
     """
     missing = np.asarray(~np.isfinite(track).all(axis=-1))
     filled = interpolate(track, missing)
-    centred = filled - filled.mean(axis=1, keepdims=True)
-    size = np.median(np.sqrt((centred**2).sum(axis=-1).mean(axis=-1)))
     middle = median_filter(filled, size=(9, 1, 1), mode="nearest")
-    outlying = np.linalg.norm(filled - middle, axis=-1) > far * size
+    outlying = np.linalg.norm(filled - middle, axis=-1) > far * median_face_size(filled)
     return outlying | missing
 
 
@@ -101,11 +100,9 @@ def steadiness(
         np.linalg.norm(output[edge + k : len(track) - edge + k] - reference[inner], axis=-1)[valid[inner]].mean()
         for k in SHIFTS
     ]
-    centred = reference - reference.mean(axis=1, keepdims=True)
-    size = np.median(np.sqrt((centred**2).sum(axis=-1).mean(axis=-1)))
     return Steadiness(
         second_difference=second_difference(output) / second_difference(clean),
         distance=float(distance(output)[valid].mean() / distance(clean)[valid].mean()),
         delay=SHIFTS[int(np.argmin(by_shift))],
-        max_deviation=float(distance(output)[valid].max() / size),
+        max_deviation=float(distance(output)[valid].max() / median_face_size(reference)),
     )

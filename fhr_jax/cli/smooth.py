@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import tyro
@@ -92,7 +91,7 @@ def _smooth(track: LandmarkTrack, params: stabilizer.Params, options: SmoothOpti
     confidence = None
     if track.confidence is not None and track.confidence.max() > 0:
         confidence = jnp.ones(len(padded)).at[:frames].set(np.clip(track.confidence, MIN_CONFIDENCE, 1))
-    steady = _run(
+    steady = stabilizer.run(
         params, jnp.asarray(padded), confidence=confidence, covariance=options.covariance, estimate=options.estimate
     )
     return np.asarray(steady[:frames], np.float64)
@@ -119,6 +118,3 @@ def _second_difference(points: np.ndarray, observed: np.ndarray) -> np.ndarray:
     known = np.isfinite(observed[..., 0])
     length = np.linalg.norm(points[:-2] - 2 * points[1:-1] + points[2:], axis=-1)
     return length[known[:-2] & known[1:-1] & known[2:]]
-
-
-_run = jax.jit(stabilizer.run, static_argnames=("covariance", "estimate"))

@@ -188,7 +188,7 @@ def _filtered(filter: Filter, tracks: Array) -> Array:
 
 
 def _stabilized(params: stabilizer.Params, tracks: Array) -> Array:
-    return jax.jit(jax.vmap(lambda track: stabilizer.run(params, track)))(tracks)
+    return stabilizer.run(params, tracks)
 
 
 def _loss(tracks: Array, truth: Array) -> float:

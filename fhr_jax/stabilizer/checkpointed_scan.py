@@ -1,4 +1,4 @@
-"""A scan whose gradient keeps states only, of every frame or of every so manyth one, and recomputes the rest."""
+"""`jax.lax.scan` with gradient checkpointing, per frame or every `chunk` frames."""
 
 from collections.abc import Callable
 from functools import partial
@@ -11,15 +11,27 @@ from fhr_jax.errors import InputError
 
 
 def checkpointed_scan(
-    body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any, chunk: int | None, *, unroll: int = 1
+    body: Callable[[Any, Any], tuple[Any, Any]], carry: Any, inputs: Any, *, chunk: int | None = None, unroll: int = 1
 ) -> tuple[Any, Any]:
-    """`jax.lax.scan(body, carry, inputs)`, with `jax.checkpoint` around each frame and each `chunk` of them.
+    """`jax.lax.scan(body, carry, inputs)` whose gradient stores states only and recomputes each frame from its state.
 
-    A gradient computes a frame again from its state: all that it would have to keep instead takes longer to write and
-    read, two to three times on a CPU. Its memory is that of one chunk of states and one state a chunk. None keeps the
-    states of all frames; `unroll` of them are then compiled as one.
+    Storing all intermediate values of a frame would take longer than computing them again, two to three times as long
+    on a CPU. With `chunk`, the gradient needs the memory of the states of one chunk and of one state for each chunk.
+
+    Args:
+        body: (state, inputs of a frame) -> (state, output).
+        carry: the first state, a pytree.
+        inputs: a pytree of arrays (T, ...), one row for each frame.
+        chunk: frames between two stored states; None stores the states of all frames.
+        unroll: frames compiled as one iteration; only without `chunk`.
+
+    Returns:
+        The last state, and the outputs (T, ...).
+
+    Raises:
+        InputError: `chunk` is less than 1.
     """
-    # Nothing can be shared between a loop forwards and one backwards, so that nothing has to be prevented.
+    # Forward and backward loop are separate programs without common subexpressions, so CSE needs no prevention.
     body = jax.checkpoint(body, prevent_cse=False)
     if chunk is None:
         return jax.lax.scan(body, carry, inputs, unroll=unroll)
@@ -29,11 +41,11 @@ def checkpointed_scan(
     whole = frames - frames % chunk
 
     @partial(jax.checkpoint, prevent_cse=False)
-    def section(carry: Any, inputs: Any) -> tuple[Any, Any]:
+    def scan_chunk(carry: Any, inputs: Any) -> tuple[Any, Any]:
         return jax.lax.scan(body, carry, inputs)
 
-    head = jax.tree.map(lambda a: a[:whole].reshape(whole // chunk, chunk, *a.shape[1:]), inputs)
-    carry, first = jax.lax.scan(section, carry, head)
-    carry, last = section(carry, jax.tree.map(lambda a: a[whole:], inputs))
-    joined = jax.tree.map(lambda a, b: jnp.concatenate([a.reshape(whole, *a.shape[2:]), b]), first, last)
-    return carry, joined
+    chunks = jax.tree.map(lambda a: a[:whole].reshape(whole // chunk, chunk, *a.shape[1:]), inputs)
+    carry, first = jax.lax.scan(scan_chunk, carry, chunks)
+    carry, last = scan_chunk(carry, jax.tree.map(lambda a: a[whole:], inputs))
+    outputs = jax.tree.map(lambda a, b: jnp.concatenate([a.reshape(whole, *a.shape[2:]), b]), first, last)
+    return carry, outputs

@@ -1,4 +1,4 @@
-"""Parameters of the stabilizer: what they are, where a fit starts, how a fit sees them, how they are kept."""
+"""Parameters of the stabilizer: their meaning, the paper's initial values, and the unconstrained form for a fit."""
 
 from typing import NamedTuple
 
@@ -27,18 +27,18 @@ class Params(NamedTuple):
     N(x, V noise V^T). With every extension None it is the paper's model.
 
     Attributes:
-        gamma: decay of the history a frame, in (0, 1).
-        alpha: weights of the components, sum 1.
-        beta: share of the component's own covariance against that of the history, in (0, 1).
-        noise: variances of the observation along the directions of the basis.
-        prior: variances of the components along them.
-        basis: V, directions (eigenvectors) in columns.
-        velocity: components that run ahead along the velocity.
+        gamma: () decay of the history per frame, in (0, 1).
+        alpha: (K,) weights of the components, sum 1.
+        beta: (K,) share of the component's own covariance against that of the history, in (0, 1).
+        noise: (D,) variances of the observation along the directions of the basis.
+        prior: (K, D) variances of the components along them.
+        basis: (D, D) V, directions (eigenvectors) in columns.
+        velocity: components that extrapolate the velocity of the output.
         responsibilities: responsibilities by direction or region, and their temperature.
         recurrent: a small network that corrects responsibilities and noise.
-        outliers: single points thrown far out are not believed.
-        face: values are in units where the face has this size: RMS distance of the points to their centroid in
-            the first valid frame. None: in the units of the track.
+        outliers: detection of single points that lie far from where they should be.
+        face_size: () the size of a face (`units.py`) in the units of these values: a track is scaled so that the face
+            of its first observed frame has this size. None: the values are in the units of the track.
     """
 
     gamma: Float[Array, ""]
@@ -51,11 +51,28 @@ class Params(NamedTuple):
     responsibilities: Responsibilities | None = None
     recurrent: Recurrent | None = None
     outliers: Outliers | None = None
-    face: Float[Array, ""] | None = None
+    face_size: Float[Array, ""] | None = None
+
+    def __repr__(self) -> str:
+        """Sizes, extensions and units, not the values."""
+        # Inside of JAX a field may hold something that is no array.
+        sizes = [(getattr(value, "shape", None) or ("?",))[-1] for value in (self.noise, self.alpha)]
+        extensions = [name for name in EXTENSIONS if getattr(self, name) is not None]
+        units = "track" if self.face_size is None else "face"
+        beside = f" with {', '.join(extensions)}" if extensions else ""
+        return f"<Params: {sizes[0]} directions, {sizes[1]} components{beside}, {units} units>"
 
 
-class Free(NamedTuple):
-    """What a fit moves: unconstrained values, 4 + 3D numbers for two components (alpha has k - 1)."""
+EXTENSIONS = ("velocity", "responsibilities", "recurrent", "outliers")
+"""Fields of `Params` that are None in the paper's model."""
+
+
+class UnconstrainedParams(NamedTuple):
+    """The numbers that a fit moves, without constraints: 4 + 3D for two components of the paper's model.
+
+    The fields are those of `Params`, but for the constants of a fit (basis and face size) and for the last entry of
+    `alpha`, which follows from the others.
+    """
 
     gamma: Float[Array, ""]
     alpha: Float[Array, " k-1"]
@@ -69,15 +86,18 @@ class Free(NamedTuple):
 
 
 def init_params(noise_variance: float | Float[Array, ""], basis: Float[Array, "D D"], *, components: int = 2) -> Params:
-    """The paper's start, in the units of the track, with every extension off.
+    """The paper's initial parameters, in the units of the track, without extensions.
 
     alpha = 1/K, gamma = beta = 1/2, noise rho, and the priors spaced evenly from 0 to 10 rho; the first is
     rho / 100 instead of 0, which softplus cannot reach.
 
     Args:
-        noise_variance: rho, mean variance of a coordinate of z - p over the training set.
-        basis: eigenvectors in columns, from `motion_basis`; the identity will do.
+        noise_variance: () rho, mean variance of a coordinate of z - p over the training set.
+        basis: (D, D) eigenvectors in columns, from `motion_basis`; the identity is valid too.
         components: K, at least 1.
+
+    Raises:
+        InputError: there is no component, or the basis is not square.
     """
     if components < 1:
         raise InputError(f"components: {components}, expected at least 1")
@@ -86,25 +106,32 @@ def init_params(noise_variance: float | Float[Array, ""], basis: Float[Array, "D
         raise InputError(f"basis: shape {basis.shape}, expected eigenvectors in columns, (D, D)")
     rho = jnp.asarray(noise_variance, basis.dtype)
     size = basis.shape[0]
-    spread = 10 * jnp.arange(components, dtype=basis.dtype) / max(components - 1, 1)
-    spread = spread.at[0].set(0.01 if components > 1 else 10.0)
+    factors = 10 * jnp.arange(components, dtype=basis.dtype) / max(components - 1, 1)
+    factors = factors.at[0].set(0.01 if components > 1 else 10.0)
     return Params(
         gamma=jnp.full((), 0.5, basis.dtype),
         alpha=jnp.full(components, 1 / components, basis.dtype),
         beta=jnp.full(components, 0.5, basis.dtype),
         noise=jnp.full(size, rho),
-        prior=jnp.broadcast_to(rho * spread[:, None], (components, size)),
+        prior=jnp.broadcast_to(rho * factors[:, None], (components, size)),
         basis=basis,
     )
 
 
 def motion_basis(
-    truth: Float[Array, "*batch t m d"], mask: Bool[Array, "*batch t"] | None = None
+    truth: Float[Array, "*batch t m d"], *, mask: Bool[Array, "*batch t"] | None = None
 ) -> Float[Array, "D D"]:
-    """V of Eq. 10: eigenvectors (columns, largest first) of the covariance of p(t) - p(t-1) over all videos.
+    """V of Eq. 10: eigenvectors of the covariance of p(t) - p(t-1) over all videos.
 
-    Repeated or zero eigenvalues (few frames, few points) leave directions that are free to turn; any
-    orthonormal choice is right, and the signs are fixed so that the largest entry of a column is positive.
+    Eigenvectors of repeated or zero eigenvalues (few frames, few points) are not unique; any orthonormal choice is
+    valid. Signs are fixed so that the largest entry of a column is positive.
+
+    Args:
+        truth: (..., T, M, d) true landmarks; frames with a NaN are left out.
+        mask: (..., T) False for frames to leave out.
+
+    Returns:
+        (D, D) eigenvectors in columns, the one of the largest eigenvalue first.
     """
     frames = truth.shape[:-2]
     valid = jnp.ones(frames, bool) if mask is None else mask
@@ -119,10 +146,10 @@ def motion_basis(
     return vectors * jnp.where(largest < 0, -1.0, 1.0).astype(vectors.dtype)
 
 
-def unconstrain(params: Params) -> Free:
+def unconstrain(params: Params) -> UnconstrainedParams:
     """The unconstrained values that `constrain` maps to these parameters."""
     logits = jnp.log(params.alpha)
-    return Free(
+    return UnconstrainedParams(
         gamma=logit(params.gamma),
         alpha=logits[:-1] - logits[-1],
         beta=logit(params.beta),
@@ -135,22 +162,28 @@ def unconstrain(params: Params) -> Free:
     )
 
 
-def constrain(free: Free, fixed: Params) -> Params:
-    """Parameters from unconstrained values: sigmoid, softmax, softplus. Basis, groups and units are `fixed`'s."""
-    logits = jnp.concatenate([free.alpha, jnp.zeros_like(free.beta[:1])])
-    responsibilities = fixed.responsibilities
-    if free.responsibilities is not None and responsibilities is not None:
-        responsibilities = groups.constrain(free.responsibilities, responsibilities)
+def constrain(unconstrained: UnconstrainedParams, constant: Params) -> Params:
+    """Parameters from unconstrained values: sigmoid, softmax, softplus.
+
+    Args:
+        unconstrained: from `unconstrain`, or moved by a fit.
+        constant: parameters whose basis, groups and face size are taken over.
+    """
+    logits = jnp.concatenate([unconstrained.alpha, jnp.zeros_like(unconstrained.beta[:1])])
+    responsibilities = constant.responsibilities
+    if unconstrained.responsibilities is not None and responsibilities is not None:
+        responsibilities = groups.constrain(unconstrained.responsibilities, responsibilities)
+    velocity, recurrent, outliers = unconstrained.velocity, unconstrained.recurrent, unconstrained.outliers
     return Params(
-        gamma=jax.nn.sigmoid(free.gamma),
+        gamma=jax.nn.sigmoid(unconstrained.gamma),
         alpha=jax.nn.softmax(logits),
-        beta=jax.nn.sigmoid(free.beta),
-        noise=jax.nn.softplus(free.noise),
-        prior=jax.nn.softplus(free.prior),
-        basis=fixed.basis,
-        velocity=None if free.velocity is None else velocities.constrain(free.velocity),
+        beta=jax.nn.sigmoid(unconstrained.beta),
+        noise=jax.nn.softplus(unconstrained.noise),
+        prior=jax.nn.softplus(unconstrained.prior),
+        basis=constant.basis,
+        velocity=None if velocity is None else velocities.constrain(velocity),
         responsibilities=responsibilities,
-        recurrent=None if free.recurrent is None else network.constrain(free.recurrent),
-        outliers=None if free.outliers is None else outlier_detection.constrain(free.outliers),
-        face=fixed.face,
+        recurrent=None if recurrent is None else network.constrain(recurrent),
+        outliers=None if outliers is None else outlier_detection.constrain(outliers),
+        face_size=constant.face_size,
     )

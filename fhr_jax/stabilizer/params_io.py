@@ -18,9 +18,15 @@ from fhr_jax.stabilizer.params import Params
 
 
 class _Extension(NamedTuple):
-    """An extension on disk: its NamedTuple, its prefix there, and the keys of fields that have another name there."""
+    """How an extension is stored.
 
-    kind: Any
+    Attributes:
+        parameters: its NamedTuple.
+        prefix: of its keys in a file.
+        keys: keys of the fields whose name in a file is another one.
+    """
+
+    parameters: Any
     prefix: str
     keys: Mapping[str, str] = MappingProxyType({})
 
@@ -34,14 +40,17 @@ EXTENSIONS = {
     "recurrent": _Extension(Recurrent, "recurrent"),
     "outliers": _Extension(Outliers, "tail", {"inlier_log_odds": "odds", "scale": "reach"}),
 }
-"""Extensions by their field of `Params`. Keys on disk keep their names when fields are renamed, so old files load."""
+"""Extensions by their field of `Params`. Keys in files stay when fields are renamed, so old files can be read."""
 
 CORE = ("gamma", "alpha", "beta", "noise", "prior", "basis")
 """Arrays that every file has."""
 
+FACE_SIZE_KEY = "face"
+"""Key of `Params.face_size`."""
+
 
 def save(path: str | os.PathLike[str], params: Params) -> None:
-    """Write parameters to an .npz file, whole or not at all.
+    """Write parameters to an .npz file, atomically.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -67,8 +76,10 @@ def load(path: str | os.PathLike[str]) -> Params:
 
 
 def as_arrays(params: Params) -> dict[str, np.ndarray]:
-    """The arrays of a parameter file by their keys, those of an extension with its prefix: `motion.decay`."""
-    arrays = {name: np.asarray(getattr(params, name)) for name in (*CORE, "face") if getattr(params, name) is not None}
+    """The arrays of a parameter file by key; the keys of an extension have its prefix, such as `motion.decay`."""
+    arrays = {name: np.asarray(getattr(params, name)) for name in CORE}
+    if params.face_size is not None:
+        arrays[FACE_SIZE_KEY] = np.asarray(params.face_size)
     for field, extension in EXTENSIONS.items():
         value = getattr(params, field)
         if value is not None:
@@ -78,20 +89,20 @@ def as_arrays(params: Params) -> dict[str, np.ndarray]:
 
 
 def _check_shapes(path: str, arrays: dict[str, np.ndarray]) -> None:
-    """Refuse a file that lacks an array, has an unknown one, or one of another shape."""
+    """Refuse a file with a missing array, an unknown array, or an array of another shape."""
     missing = set(CORE) - arrays.keys()
     if missing:
         raise InputError(f"{path}: no array {sorted(missing)[0]!r}, expected parameters of the stabilizer")
     k, size = arrays["alpha"].size, arrays["noise"].size
     shapes = {"gamma": (), "alpha": (k,), "beta": (k,), "noise": (size,), "prior": (k, size)}
-    shapes |= {"basis": (size, size), "face": ()}
+    shapes |= {"basis": (size, size), FACE_SIZE_KEY: ()}
     shapes |= {f"motion.{name}": (k,) for name in Velocity._fields}
     groups = arrays["switch.groups"].shape[-1:] if "switch.groups" in arrays else ()
     shapes |= {"switch.temperature": (), "switch.groups": (size, *groups)}
     hidden = arrays["recurrent.first_bias"].size if "recurrent.first_bias" in arrays else 0
-    wide = {"first": (FEATURES, hidden), "first_bias": (hidden,), "second": (hidden, hidden)}
-    wide |= {"decay": (3,), "second_bias": (hidden,), "last": (hidden, 2 * k), "last_bias": (2 * k,)}
-    shapes |= {f"recurrent.{name}": shape for name, shape in wide.items()}
+    network = {"first": (FEATURES, hidden), "first_bias": (hidden,), "second": (hidden, hidden)}
+    network |= {"decay": (3,), "second_bias": (hidden,), "last": (hidden, 2 * k), "last_bias": (2 * k,)}
+    shapes |= {f"recurrent.{name}": shape for name, shape in network.items()}
     shapes |= {EXTENSIONS["outliers"].key(name): () for name in Outliers._fields}
     for name, array in arrays.items():
         if name not in shapes:
@@ -107,16 +118,16 @@ def _check_values(path: str, arrays: dict[str, np.ndarray]) -> None:
     for name in ("gamma", "alpha", "beta", "motion.decay", "motion.anchor", "recurrent.decay"):
         if name in arrays and not (arrays[name].min() >= 0 and arrays[name].max() <= 1):
             raise InputError(f"{path}: {name} lies outside [0, 1]")
-    for name in ("face", "switch.temperature", "tail.reach"):
+    for name in (FACE_SIZE_KEY, "switch.temperature", "tail.reach"):
         if name in arrays and arrays[name] <= 0:
             raise InputError(f"{path}: {name} is {arrays[name]}, expected more than 0")
     if arrays["noise"].min() <= 0 or arrays["prior"].min() < 0:
-        raise InputError(f"{path}: expected positive noise variances and prior variances not below 0")
+        raise InputError(f"{path}: expected noise variances above 0 and prior variances of at least 0")
     groups = arrays.get("switch.groups", np.ones((1, 1)))
     if not (np.isin(groups, (0, 1)).all() and (groups.sum(axis=1) == 1).all()):
-        raise InputError(f"{path}: switch.groups puts a direction into no group or into several, expected one")
+        raise InputError(f"{path}: switch.groups assigns a direction to no group or to several, expected one")
     if "recurrent.decay" in arrays and "motion.decay" not in arrays:
-        raise InputError(f"{path}: recurrent without motion, expected both, since the network watches the velocity")
+        raise InputError(f"{path}: recurrent without motion, expected both, since the network needs the velocity")
     if abs(arrays["alpha"].sum() - 1) > 1e-4:
         raise InputError(f"{path}: alpha sums to {arrays['alpha'].sum():.4f}, expected 1")
     if np.abs(arrays["basis"].T @ arrays["basis"] - np.eye(len(arrays["basis"]))).max() > 1e-3:
@@ -126,13 +137,16 @@ def _check_values(path: str, arrays: dict[str, np.ndarray]) -> None:
 def _build(path: str, arrays: dict[str, np.ndarray]) -> Params:
     extensions: dict[str, Any] = {}
     for field, extension in EXTENSIONS.items():
-        found = {name: arrays.get(extension.key(name)) for name in extension.kind._fields}
+        found = {name: arrays.get(extension.key(name)) for name in extension.parameters._fields}
         if all(value is None for value in found.values()):
             continue
-        lacking = [name for name, value in found.items() if value is None and name != "groups"]
-        if lacking:
-            raise InputError(f"{path}: no array '{extension.key(lacking[0])}', but another of {extension.prefix}")
+        missing = [name for name, value in found.items() if value is None and name != "groups"]
+        if missing:
+            raise InputError(
+                f"{path}: no array {extension.key(missing[0])!r}, expected it beside the others of {extension.prefix}"
+            )
         values = {name: None if value is None else jnp.asarray(value) for name, value in found.items()}
-        extensions[field] = extension.kind(**values)
-    core: dict[str, Any] = {name: jnp.asarray(arrays[name]) for name in (*CORE, "face") if name in arrays}
-    return Params(**core, **extensions)
+        extensions[field] = extension.parameters(**values)
+    core: dict[str, Any] = {name: jnp.asarray(arrays[name]) for name in CORE}
+    face_size = jnp.asarray(arrays[FACE_SIZE_KEY]) if FACE_SIZE_KEY in arrays else None
+    return Params(**core, **extensions, face_size=face_size)

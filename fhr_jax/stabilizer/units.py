@@ -1,46 +1,88 @@
-"""Face size and units: parameters and tracks in face sizes or in the units of the track."""
+"""The face size, in one place, and the conversion of parameters between face units and the units of a track.
+
+The size of a face is the RMS distance of its points to their centroid.
+"""
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array
+from jaxtyping import Array, Bool, Float
 
 from fhr_jax.stabilizer.params import Params
 
 FACE_SIZE = 72.0
-"""RMS size of a face in the 256 crop, pixels: the scale at which the weights of the loss are meant."""
+"""Size of a face in the 256 crop, pixels: the scale for which the weights of the loss are meant."""
+
+MAX_COORDINATE = 1e15
+"""Units of the track; a point further out, whose square could overflow, counts as missing."""
 
 
-def in_face_units(start: Params, size: float = FACE_SIZE) -> Params:
-    """Parameters in the units of tracks whose faces have this size, as parameters for faces of any size."""
-    return start._replace(noise=start.noise / size**2, prior=start.prior / size**2, face=jnp.ones_like(start.gamma))
+def is_observed(z: Float[Array, "*batch m d"]) -> Bool[Array, "*batch m"]:
+    """Which points (..., M, d) are observed: finite, and not so far out that their square overflows."""
+    return (jnp.abs(z) <= MAX_COORDINATE).all(axis=-1)  # False for NaN
+
+
+def face_size(z: Float[Array, "m d"], present: Bool[Array, " m"]) -> Float[Array, ""]:
+    """Size () of one face in the units of its points.
+
+    Args:
+        z: (M, d) points.
+        present: (M,) the points that count.
+
+    Returns:
+        RMS distance of these points to their centroid; 1 if they all lie in one place or there are none.
+    """
+    number = jnp.maximum(present.sum(), 1)
+    z = jnp.where(present[:, None], z, 0)
+    deviation = jnp.where(present[:, None], z - z.sum(axis=0, keepdims=True) / number, 0)
+    square = (deviation**2).sum() / number
+    return jnp.sqrt(jnp.where(square > 0, square, 1))
+
+
+def first_face_size(track: Float[Array, "t m d"]) -> Float[Array, ""]:
+    """Size () of the face in the first frame of a track (T, M, d) with an observed point, as `run` takes it."""
+    observed = is_observed(track)
+    first = observed.any(axis=-1).argmax()
+    return face_size(track[first], observed[first])
+
+
+def median_face_size(track: Float[np.ndarray, "t m d"]) -> float:
+    """Median over the complete frames of a track (T, M, d) of the face size; `FACE_SIZE` where it is unknown."""
+    complete = track[np.isfinite(track).all(axis=(1, 2))]
+    if not len(complete):
+        return FACE_SIZE
+    deviation = complete - complete.mean(axis=1, keepdims=True)
+    size = float(np.median(np.sqrt((deviation**2).sum(axis=-1).mean(axis=-1))))
+    return size if size > 0 else FACE_SIZE
+
+
+def track_scale(params: Params, z: Float[Array, "m d"], present: Bool[Array, " m"]) -> Float[Array, ""]:
+    """Units of the track in one unit of the parameters, (), from the first frame (M, d) with an observed point."""
+    if params.face_size is None:
+        return jnp.ones_like(params.gamma)
+    return face_size(z, present) / params.face_size
+
+
+def in_face_units(params: Params, *, size: float = FACE_SIZE) -> Params:
+    """Parameters in the units of tracks with faces of this size as parameters in face units, for faces of any size."""
+    outliers = params.outliers
+    if outliers is not None:
+        outliers = outliers._replace(scale=outliers.scale / size)
+    return params._replace(
+        noise=params.noise / size**2,
+        prior=params.prior / size**2,
+        outliers=outliers,
+        face_size=jnp.ones_like(params.gamma),
+    )
 
 
 def in_track_units(params: Params, size: float) -> Params:
-    """Parameters in face units as parameters in the units of tracks whose faces have this size."""
-    if params.face is None:
+    """Parameters in face units as parameters in the units of tracks with faces of this size; others stay as given."""
+    if params.face_size is None:
         return params
-    scale = size / params.face
-    outliers = None if params.outliers is None else params.outliers._replace(scale=params.outliers.scale * scale)
-    return params._replace(noise=params.noise * scale**2, prior=params.prior * scale**2, outliers=outliers, face=None)
-
-
-def track_scale(params: Params, z: Array, here: Array) -> Array:
-    """Units of the track in one unit of the parameters, from the first valid frame."""
-    if params.face is None:
-        return jnp.ones_like(params.gamma)
-    number = jnp.maximum(here.sum(), 1)
-    z = jnp.where(here[:, None], z, 0)
-    off = jnp.where(here[:, None], z - z.sum(axis=0, keepdims=True) / number, 0)
-    square = (off**2).sum() / number
-    size = jnp.sqrt(jnp.where(square > 0, square, 1))
-    return size / params.face
-
-
-def face_size(truth: np.ndarray) -> float:
-    """RMS distance of the points to their centroid, the median over the frames; that of a 256 crop if unknown."""
-    known = truth[np.isfinite(truth).all(axis=(1, 2))]
-    if not len(known):
-        return FACE_SIZE
-    off = known - known.mean(axis=1, keepdims=True)
-    size = float(np.sqrt(np.median((off**2).sum(axis=-1))))
-    return size if size > 0 else FACE_SIZE
+    scale = size / params.face_size
+    outliers = params.outliers
+    if outliers is not None:
+        outliers = outliers._replace(scale=outliers.scale * scale)
+    return params._replace(
+        noise=params.noise * scale**2, prior=params.prior * scale**2, outliers=outliers, face_size=None
+    )

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import stabilizer
-from fhr_jax.benchmark.scores import Score, over_seeds, run_all, score
+from fhr_jax.benchmark.scores import Score, over_seeds, score
 from fhr_jax.losses import LossWeights
 
 
@@ -51,7 +51,7 @@ def test_the_truth_is_without_fault(videos):
 def test_runs_every_track_by_itself(videos):
     params = stabilizer.paper_init(videos)
     each = jnp.stack([stabilizer.run(params, track) for track in videos.observed])
-    np.testing.assert_allclose(run_all(params, videos.observed), each, atol=1e-4)
+    np.testing.assert_allclose(stabilizer.run(params, videos.observed), each, atol=1e-4)
 
 
 def test_mean_and_spread_over_seeds():

@@ -23,7 +23,7 @@ def test_any_length_gives_the_result_and_the_gradient_of_a_plain_scan(frames, ch
     inputs = {"a": jnp.linspace(-1, 1, frames), "b": jnp.cos(jnp.arange(frames, dtype=jnp.float32))}
 
     def result(scale, chunk):
-        carry, out = checkpointed_scan(_body, (scale, scale**2), inputs, chunk)
+        carry, out = checkpointed_scan(_body, (scale, scale**2), inputs, chunk=chunk)
         return carry, out
 
     def loss(scale, chunk):

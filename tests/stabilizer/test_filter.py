@@ -12,7 +12,7 @@ from jax.flatten_util import ravel_pytree
 
 from fhr_jax import filters, stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import covariance as spreads
+from fhr_jax.stabilizer import covariance as covariances
 from tests.oracles import stabilizer as oracle
 from tests.tracks import COVARIANCES, as_dict, extended, params, walk
 
@@ -126,8 +126,10 @@ def _run_and_factors(p, z, covariance):
     def frame(state, z):
         total = jnp.broadcast_to(p.noise[None], p.prior.shape) + p.beta[:, None] * p.prior
         share = 1 - p.beta
-        lifted = total if covariance == "diagonal" else spreads.floor_variances(state.filter.covariance, total, share)
-        a = share[:, None, None] * spreads.dense(state.filter.covariance)[None] + jax.vmap(jnp.diag)(lifted)
+        lifted = (
+            total if covariance == "diagonal" else covariances.floor_diagonal(state.filter.covariance, total, share)
+        )
+        a = share[:, None, None] * covariances.dense(state.filter.covariance)[None] + jax.vmap(jnp.diag)(lifted)
         state, x = stabilizer.step(p, state, z)
         return state, (x, a, jnp.isfinite(jnp.linalg.cholesky(a)).all())
 

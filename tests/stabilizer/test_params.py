@@ -23,7 +23,7 @@ def test_init_is_the_paper_s_start():
     assert (p.gamma, *p.alpha, *p.beta) == (0.5, 0.5, 0.5, 0.5, 0.5)
     np.testing.assert_array_equal(p.noise, np.full(6, 2.0))
     np.testing.assert_allclose(p.prior, [np.full(6, 0.02), np.full(6, 20.0)], rtol=1e-6)
-    assert (p.velocity, p.responsibilities, p.recurrent, p.outliers, p.face) == (None,) * 5
+    assert (p.velocity, p.responsibilities, p.recurrent, p.outliers, p.face_size) == (None,) * 5
     assert ravel_pytree(stabilizer.unconstrain(stabilizer.init_params(1.0, jnp.eye(136))))[0].size == 4 + 3 * 136
     with pytest.raises(InputError, match="components"):
         stabilizer.init_params(1.0, jnp.eye(6), components=0)
@@ -38,7 +38,7 @@ def test_constrain_undoes_unconstrain(extension):
     size = p.noise.size
     fixed = (
         size**2
-        + (p.face is not None)
+        + (p.face_size is not None)
         + (0 if p.responsibilities is None or p.responsibilities.groups is None else size)
     )
     leaves = sum(leaf.size for leaf in jax.tree.leaves(p))
@@ -75,9 +75,9 @@ def test_basis_leaves_masked_and_missing_frames_out():
     broken[0, 50] = 1e6
     missing = truth.copy()
     missing[0, 50] = np.nan
-    expected = stabilizer.motion_basis(jnp.asarray(truth), jnp.asarray(mask))
+    expected = stabilizer.motion_basis(jnp.asarray(truth), mask=jnp.asarray(mask))
     for changed, given in ((broken, jnp.asarray(mask)), (missing, None)):
-        np.testing.assert_allclose(stabilizer.motion_basis(jnp.asarray(changed), given), expected, atol=1e-5)
+        np.testing.assert_allclose(stabilizer.motion_basis(jnp.asarray(changed), mask=given), expected, atol=1e-5)
 
 
 @pytest.mark.parametrize("truth", [np.zeros((1, 5, 4, 2)), np.ones((1, 1, 4, 2)), moving()[:, :3], moving()[:, :, :1]])
@@ -110,21 +110,21 @@ BAD = {
     "prior has shape": changed("prior", np.ones((3, 6))),
     "noise is not finite": changed("noise", np.full(6, np.nan)),
     "gamma lies outside": changed("gamma", 1.5),
-    "positive noise": changed("noise", np.zeros(6)),
-    "prior variances not below 0": changed("prior", -np.ones((2, 6))),
+    "noise variances above 0": changed("noise", np.zeros(6)),
+    "prior variances of at least 0": changed("prior", -np.ones((2, 6))),
     "alpha sums to": changed("alpha", np.full(2, 0.2)),
     "not orthonormal": changed("basis", np.ones((6, 6))),
     "basis has shape": changed("basis", np.eye(5)),
     "holds int64": lambda a: a.update(beta=np.ones(2, np.int64)),
     "face is 0": changed("face", 0.0),
-    "no array 'motion.lead', but another of motion": lambda a: a.pop("motion.lead"),
+    "no array 'motion.lead', expected it beside the others of motion": lambda a: a.pop("motion.lead"),
     "motion.decay lies outside": changed("motion.decay", [0.5, -0.1]),
     "motion.anchor lies outside": changed("motion.anchor", [0.5, 1.1]),
     "motion.lead has shape": changed("motion.lead", np.ones(3)),
     "no array 'switch.temperature'": lambda a: a.pop("switch.temperature"),
     "switch.temperature is 0": changed("switch.temperature", 0.0),
     "switch.groups has shape": changed("switch.groups", np.ones((5, 2))),
-    "switch.groups puts": changed("switch.groups", np.ones((6, 2))),
+    "switch.groups assigns": changed("switch.groups", np.ones((6, 2))),
     "no array 'recurrent.last_bias'": lambda a: a.pop("recurrent.last_bias"),
     "recurrent.last has shape": changed("recurrent.last", np.ones((5, 3))),
     "recurrent.first has shape": changed("recurrent.first", np.ones((7, 5))),

@@ -88,6 +88,6 @@ def test_parameters_of_any_face_in_the_units_of_one_track():
     off = track[0] - track[0].mean(axis=0)
     size = float(np.sqrt((off**2).sum(axis=-1).mean()))
     fixed = stabilizer.in_track_units(params, size)
-    assert fixed.face is None
+    assert fixed.face_size is None
     np.testing.assert_allclose(stabilizer.run(fixed, track), stabilizer.run(params, track), atol=2e-3)
     assert stabilizer.in_track_units(fixed, 7.0) is fixed

@@ -1,1 +1,1 @@
-"""Optional parts of the stabilizer beyond the paper, one a file."""
+"""Optional extensions of the paper's stabilizer, one in each file."""

@@ -1,18 +1,19 @@
-"""Extension: a heavy-tailed likelihood, so that a point thrown far out does not carry its landmark away.
+"""Extension: outlier detection, so that a point which the detector throws far away does not carry its landmark along.
 
-A detector mostly errs by the noise of the model, and now and then by anything. The likelihood of a point is then a
-Gaussian with a flat tail, and the probability that it belongs to the Gaussian is
+Most errors of a detector have the size of the model's noise, and a few have any size. The likelihood of a point is
+therefore a Gaussian with a flat tail. The probability that a point belongs to the Gaussian is
 
-    trust = sigmoid( odds - |r|^2 / (2 s) ),     s = P + N + reach^2
+    inlier probability = sigmoid( inlier_log_odds - |r|^2 / (2 s) ),     s = P + N + scale^2
 
-with r how far it lies from where it was expected *with the common motion of the face* (`common.py`; found by
-reweighting, so that thrown points do not steer it), P and N the variances of prior and noise at that point, and
-reach what a part of the face may do by itself in a frame (a blink). odds and reach are learned. An observation counts
-by its trust.
+with its distance r to the prediction *including the common motion of the face* (`common_motion.py`), the prior and
+noise variances P and N at that point, and the standard deviation `scale` of what a part of the face does by itself in
+one frame (a blink). `inlier_log_odds` and `scale` are learned. An observation counts by its inlier probability. The
+common motion is fitted by iteratively reweighted least squares, so that outliers do not steer it.
 
-Not to lose a landmark for ever, a point that is refused is expected in a wider place each time it is seen about
-where it was the last time; and if the whole face is somewhere else at once, it is a cut, and all starts anew. Where
-hardly any points move as one, they are all over the place: that is no cut, and they have nothing in common.
+A point is an outlier below a probability of 1/2. Each time it is seen near the place where it was rejected last, the
+variance s grows by a factor, until the point is reacquired there: no landmark is lost for ever. An outlier in another
+place starts this count again. If the common motion itself is an outlier, the frame is a cut, and every point starts
+where it is. If hardly any points move together, there is no common motion and no cut.
 """
 
 from typing import NamedTuple
@@ -24,22 +25,22 @@ from jaxtyping import Array, Bool, Float
 from fhr_jax.stabilizer.bijectors import inverse_softplus
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
 
-PATIENCE = 4.0
-"""Factor by which the variance grows each time that a point is refused in the same place."""
+VARIANCE_GROWTH = 4.0
+"""Factor by which the variance grows each time a point is rejected in the same place."""
 
-ROUNDS = 3
-"""Of the reweighting."""
+REWEIGHTING_ROUNDS = 3
+"""Least squares fits of the common motion, each with new weights."""
 
-TOGETHER = 3
-"""More than one in so many points has to move as one, to be a common motion at all."""
+POINTS_PER_INLIER = 3
+"""A common motion needs more than one inlier in so many observed points."""
 
 
 class Outliers(NamedTuple):
     """Parameters of the extension.
 
     Attributes:
-        inlier_log_odds: log odds that a point which lies where it was expected belongs to the Gaussian.
-        scale: standard deviation of what a point does by itself, units of the parameters, more than 0.
+        inlier_log_odds: () log odds that a point at its predicted place is an inlier.
+        scale: () more than 0, standard deviation of a point's own motion, units of the parameters.
     """
 
     inlier_log_odds: Float[Array, ""]
@@ -47,46 +48,52 @@ class Outliers(NamedTuple):
 
 
 class OutlierState(NamedTuple):
-    """What is kept between frames, for each point.
+    """What the detection keeps between frames.
 
     Attributes:
-        width: factor on the variance, at least 1.
-        place: where it was when it was last refused, units of the track.
+        variance_factor: (M,) factor on the variance of a point, at least 1; more than 1 after a rejection.
+        rejected_at: (M, d) where the point was when it was last rejected, units of the track.
     """
 
-    width: Float[Array, " m"]
-    place: Float[Array, "m d"]
+    variance_factor: Float[Array, " m"]
+    rejected_at: Float[Array, "m d"]
 
 
 class OutlierResult(NamedTuple):
-    """What to make of a frame.
+    """The result for one frame.
 
     Attributes:
-        trust: (M,) in [0, 1].
-        common: (M, d) the common motion, units of the track.
-        anew: (M,) points that come back from elsewhere: they start where they are.
-        cut: () the whole face is elsewhere.
+        inlier_probability: (M,) in [0, 1].
+        common_motion: (M, d) at each point, units of the track.
+        reacquired: (M,) points that are accepted in a new place, where they start again.
+        cut: () True if the whole face is in another place.
     """
 
-    trust: Float[Array, " m"]
-    common: Float[Array, "m d"]
-    anew: Bool[Array, " m"]
+    inlier_probability: Float[Array, " m"]
+    common_motion: Float[Array, "m d"]
+    reacquired: Bool[Array, " m"]
     cut: Bool[Array, ""]
 
 
 def init_state(points: int, dims: int, like: Float[Array, ""]) -> OutlierState:
-    """No state."""
+    """The state before the first frame.
+
+    Args:
+        points: M.
+        dims: coordinates of a point.
+        like: () any array of the wanted dtype.
+    """
     return OutlierState(jnp.ones_like(like, shape=(points,)), jnp.zeros_like(like, shape=(points, dims)))
 
 
 def unconstrain(outliers: Outliers) -> Outliers:
-    """Unconstrained values for a fit."""
+    """The unconstrained values that `constrain` maps to these parameters."""
     return Outliers(outliers.inlier_log_odds, inverse_softplus(outliers.scale))
 
 
-def constrain(free: Outliers) -> Outliers:
-    """Parameters from unconstrained values."""
-    return Outliers(free.inlier_log_odds, jax.nn.softplus(free.scale))
+def constrain(unconstrained: Outliers) -> Outliers:
+    """Parameters from unconstrained values: a softplus for the scale."""
+    return Outliers(unconstrained.inlier_log_odds, jax.nn.softplus(unconstrained.scale))
 
 
 def detect(
@@ -94,51 +101,57 @@ def detect(
     state: OutlierState,
     z: Float[Array, "m d"],
     predicted: Float[Array, "m d"],
+    *,
     weight: Float[Array, " m"],
     variance: Float[Array, " m"],
     scale: Float[Array, ""],
 ) -> tuple[OutlierState, OutlierResult]:
-    """Judge one frame.
+    """Find the outliers of one frame.
 
     Args:
         outliers: the parameters.
         state: from the last frame.
-        z: observed points, units of the track.
-        predicted: where they were expected.
-        weight: (M,) confidence; 0 for points that are missing or have no past.
+        z: (M, d) observed points, units of the track.
+        predicted: (M, d) their predictions without the common motion.
+        weight: (M,) confidence; 0 for points that are missing or were never seen before.
         variance: (M,) P + N of a coordinate, units of the parameters squared.
-        scale: units of the track in one unit of the parameters.
+        scale: () units of the track in one unit of the parameters.
     """
     moved = z - predicted
-    narrow = (variance + outliers.scale**2) * scale**2
+    total_variance = (variance + outliers.scale**2) * scale**2
 
-    def off(common: Array) -> Array:
-        return ((moved - common) ** 2).sum(axis=-1) / narrow
+    def distance(common: Array) -> Array:
+        """Squared Mahalanobis distance to the prediction with this common motion."""
+        return ((moved - common) ** 2).sum(axis=-1) / total_variance
 
-    def trusted(common: Array, width: Array | float) -> Array:
-        return jax.nn.sigmoid(outliers.inlier_log_odds - 0.5 * off(common) / width)
+    def probability(common: Array, variance_factor: Array | float) -> Array:
+        return jax.nn.sigmoid(outliers.inlier_log_odds - 0.5 * distance(common) / variance_factor)
 
-    # Where nothing is believed at first, as after a cut, all count alike, and then those that agree best.
-    common = common_motion(moved, predicted, weight * (trusted(jnp.zeros_like(moved), 1.0) + 1e-3))
-    for _ in range(ROUNDS - 1):
-        common = common_motion(moved, predicted, weight * (trusted(common, 1.0) + 1e-3 / (1 + off(common))))
+    # The small constants count where no point is an inlier at first, as after a cut: then all points have about equal
+    # weight in the first fit, and those near the fit have more in the next ones.
+    common = common_motion(moved, predicted, weight * (probability(jnp.zeros_like(moved), 1.0) + 1e-3))
+    for _ in range(REWEIGHTING_ROUNDS - 1):
+        common = common_motion(moved, predicted, weight * (probability(common, 1.0) + 1e-3 / (1 + distance(common))))
 
-    here = weight > 0
-    # Points that are all over the place have nothing in common, whatever fits a few of them.
-    together = TOGETHER * (here & (trusted(common, 1.0) >= 0.5)).sum() > here.sum()
+    present = weight > 0
+    # A fit to a few of many scattered points is no common motion.
+    together = POINTS_PER_INLIER * (present & (probability(common, 1.0) >= 0.5)).sum() > present.sum()
     common = jnp.where(together, common, 0)
-    trust = trusted(common, 1.0)
-    refused = here & (trust < 0.5)
-    doubted = state.width > 1
-    near = ((z - state.place) ** 2).sum(axis=-1) < 2 * jnp.maximum(outliers.inlier_log_odds, 0) * narrow
-    # A throw to yet another place is not what the wider place was waited for.
-    anew = refused & doubted & near & (trusted(common, state.width) >= 0.5)
+    inlier_probability = probability(common, 1.0)
+    rejected = present & (inlier_probability < 0.5)
+    rejected_before = state.variance_factor > 1
+    radius = 2 * jnp.maximum(outliers.inlier_log_odds, 0) * total_variance
+    same_place = ((z - state.rejected_at) ** 2).sum(axis=-1) < radius
+    again = rejected_before & same_place
+    reacquired = rejected & again & (probability(common, state.variance_factor) >= 0.5)
 
-    far = (here[:, None] * common**2).sum() / jnp.maximum(here.sum(), 1)
-    cut = together & (outliers.inlier_log_odds - 0.5 * far / narrow.mean() < 0)
+    mean_square = (present[:, None] * common**2).sum() / jnp.maximum(present.sum(), 1)
+    cut = together & (outliers.inlier_log_odds - 0.5 * mean_square / total_variance.mean() < 0)
 
-    wider = PATIENCE * jnp.where(doubted & near, state.width, 1.0)
-    width = jnp.where(refused, wider, jnp.where(here, 1.0, state.width))
-    settled = anew | cut
-    state = OutlierState(jnp.where(settled, 1.0, width), jnp.where(refused[:, None], z, state.place))
-    return state, OutlierResult(trust, common, anew, cut)
+    grown = VARIANCE_GROWTH * jnp.where(again, state.variance_factor, 1.0)
+    variance_factor = jnp.where(rejected, grown, jnp.where(present, 1.0, state.variance_factor))
+    state = OutlierState(
+        variance_factor=jnp.where(reacquired | cut, 1.0, variance_factor),
+        rejected_at=jnp.where(rejected[:, None], z, state.rejected_at),
+    )
+    return state, OutlierResult(inlier_probability, common, reacquired, cut)

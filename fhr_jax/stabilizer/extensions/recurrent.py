@@ -1,10 +1,11 @@
-"""Extension: a small recurrent network, shared by all directions, that watches how well the model does.
+"""Extension: a small recurrent network, shared by all directions, that corrects log odds and noise.
 
 In every direction it sees the residual to the last output and the velocity, in standard deviations of the noise and
-at most `FAR` of them, their products (does the residual go on in the direction of the motion, does it keep its sign?),
-fading means of all that, and the mean over all directions. Only even functions of residual and velocity enter, so a
-track turned upside down is filtered alike. It puts out, per direction and component, what is added to the log odds
-and to the log of the noise variance. With its last layer at zero (`init_recurrent`) it changes nothing.
+clipped to `MAX_INPUT`; the product of the two (does the residual continue the motion?); running means of the squared
+residual, of the residual times the one before (does it keep its sign?) and of the squared velocity; and means over all
+directions. Only even functions of residual and velocity enter, so a mirrored track is filtered alike. The outputs, by
+direction and component, are added to the log odds and to the log of the noise variance. With a last layer of zeros
+(`init_recurrent`) the network changes nothing.
 """
 
 from typing import NamedTuple
@@ -17,23 +18,27 @@ from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 from fhr_jax.stabilizer.bijectors import logit
 
 FEATURES = 8
+"""Inputs of the first layer."""
 
-LIMIT = 4.0
+MAX_LOG_NOISE_CHANGE = 4.0
 """Largest change of the log of a noise variance."""
 
-FAR = 4.0
-"""Standard deviations of the noise; what lies further off looks just as far to the network. No clip that it learns from
-shows how it is after frames on end that were broken, and it would take a face at rest for noise there."""
+MAX_INPUT = 4.0
+"""Standard deviations of the noise to which residual and velocity are clipped. No training clip has many broken frames
+in a row; without the clipping, the network would take a face at rest after such frames for noise."""
 
 
 class Recurrent(NamedTuple):
-    """Weights of the network.
+    """Weights of the network with H hidden units for K components.
 
     Attributes:
-        decay: (3,) of the fading means of residual^2, residual times the one before, velocity^2; in (0, 1).
-        first: (8, H) and first_bias (H,): features to the first hidden layer.
-        second: (H, H) and second_bias (H,).
-        last: (H, 2K) and last_bias (2K,): log odds of K components, log noise factors of K components.
+        decay: (3,) in (0, 1), of the running means of residual^2, residual times the one before, and velocity^2.
+        first: (8, H) features to the first hidden layer.
+        first_bias: (H,).
+        second: (H, H) first to second hidden layer.
+        second_bias: (H,).
+        last: (H, 2K) second hidden layer to K log odds and K log noise factors.
+        last_bias: (2K,).
     """
 
     decay: Float[Array, "3"]
@@ -46,30 +51,41 @@ class Recurrent(NamedTuple):
 
 
 class RNNState(NamedTuple):
-    """What it keeps between frames, per direction, in standard deviations of the noise.
+    """What the network keeps between frames, by direction, in standard deviations of the noise.
 
     Attributes:
-        residual: the last one.
-        energy: fading mean of residual^2.
-        persistence: fading mean of the residual times the one before.
-        speed: fading mean of velocity^2.
+        residual: (D,) the last one.
+        residual_energy: (D,) running mean of residual^2.
+        residual_correlation: (D,) running mean of the residual times the one before.
+        velocity_energy: (D,) running mean of velocity^2.
     """
 
     residual: Float[Array, " D"]
-    energy: Float[Array, " D"]
-    persistence: Float[Array, " D"]
-    speed: Float[Array, " D"]
+    residual_energy: Float[Array, " D"]
+    residual_correlation: Float[Array, " D"]
+    velocity_energy: Float[Array, " D"]
 
 
 class RNNOutput(NamedTuple):
-    """What it says about a frame, per component and direction: added to the log odds; factor on the noise variance."""
+    """Corrections for one frame, by component and direction.
+
+    Attributes:
+        log_odds: (K, D), added to the log odds.
+        noise_factor: (K, D), factor on the noise variance.
+    """
 
     log_odds: Float[Array, "k D"]
-    noise: Float[Array, "k D"]
+    noise_factor: Float[Array, "k D"]
 
 
 def init_recurrent(key: PRNGKeyArray | UInt32[Array, "2"], components: int, *, hidden: int = 16) -> Recurrent:
-    """Random hidden layers and a last layer of zeros."""
+    """Random hidden layers and a last layer of zeros.
+
+    Args:
+        key: () of the random weights.
+        components: K.
+        hidden: H.
+    """
     first, second = jax.random.split(key)
     return Recurrent(
         decay=jnp.array([0.7, 0.7, 0.9]),
@@ -83,62 +99,62 @@ def init_recurrent(key: PRNGKeyArray | UInt32[Array, "2"], components: int, *, h
 
 
 def init_state(size: int, like: Float[Array, ""]) -> RNNState:
-    """Before the first frame."""
+    """The state before the first frame, for `size` directions, in the dtype of the scalar `like`."""
     return RNNState(*(jnp.zeros_like(like, shape=(size,)) for _ in RNNState._fields))
 
 
 def unconstrain(recurrent: Recurrent) -> Recurrent:
-    """Unconstrained values for a fit."""
+    """The unconstrained values that `constrain` maps to these weights."""
     return recurrent._replace(decay=logit(recurrent.decay))
 
 
-def constrain(free: Recurrent) -> Recurrent:
-    """Parameters from unconstrained values."""
-    return free._replace(decay=jax.nn.sigmoid(free.decay))
+def constrain(unconstrained: Recurrent) -> Recurrent:
+    """Weights from unconstrained values: a sigmoid for the decays."""
+    return unconstrained._replace(decay=jax.nn.sigmoid(unconstrained.decay))
 
 
 def apply(
-    recurrent: Recurrent, memory: RNNState, residual: Float[Array, " D"], velocity: Float[Array, " D"]
+    recurrent: Recurrent, state: RNNState, residual: Float[Array, " D"], velocity: Float[Array, " D"]
 ) -> tuple[RNNState, RNNOutput]:
-    """One frame.
+    """Run the network on one frame.
 
     Args:
         recurrent: the weights.
-        memory: from the last frame.
-        residual: observation less the last output, in standard deviations of the noise.
-        velocity: a frame, in the same units.
+        state: from the last frame.
+        residual: (D,) observation minus the last output, in standard deviations of the noise.
+        velocity: (D,) per frame, in the same units.
     """
     keep = recurrent.decay
-    residual, velocity = (jnp.clip(value, -FAR, FAR) for value in (residual, velocity))
+    residual, velocity = (jnp.clip(value, -MAX_INPUT, MAX_INPUT) for value in (residual, velocity))
     square = residual**2
-    energy = keep[0] * memory.energy + (1 - keep[0]) * square
-    persistence = keep[1] * memory.persistence + (1 - keep[1]) * residual * memory.residual
-    speed = keep[2] * memory.speed + (1 - keep[2]) * velocity**2
-    everywhere = jnp.ones_like(residual)
+    energy = keep[0] * state.residual_energy + (1 - keep[0]) * square
+    correlation = keep[1] * state.residual_correlation + (1 - keep[1]) * residual * state.residual
+    speed = keep[2] * state.velocity_energy + (1 - keep[2]) * velocity**2
+    ones = jnp.ones_like(residual)
     features = jnp.stack(
         [
             jnp.log1p(square),
             jnp.log1p(velocity**2),
-            _soft(residual * velocity),
+            _softsign(residual * velocity),
             jnp.log1p(energy),
-            _soft(persistence),
+            _softsign(correlation),
             jnp.log1p(speed),
-            jnp.log1p(square.mean()) * everywhere,
-            jnp.log1p(energy.mean()) * everywhere,
+            jnp.log1p(square.mean()) * ones,
+            jnp.log1p(energy.mean()) * ones,
         ],
         axis=0,
     )
-    # Directions last: the long axis is the one that the processor works along.
+    # Directions on the last axis: it is the long one, along which a processor vectorizes.
     hidden = jnp.tanh(_layer(recurrent.first, recurrent.first_bias, features))
     hidden = jnp.tanh(_layer(recurrent.second, recurrent.second_bias, hidden))
     log_odds, log_noise = jnp.split(_layer(recurrent.last, recurrent.last_bias, hidden), 2)
-    noise = jnp.exp(LIMIT * jnp.tanh(log_noise / LIMIT))
-    return RNNState(residual, energy, persistence, speed), RNNOutput(log_odds, noise)
+    noise_factor = jnp.exp(MAX_LOG_NOISE_CHANGE * jnp.tanh(log_noise / MAX_LOG_NOISE_CHANGE))
+    return RNNState(residual, energy, correlation, speed), RNNOutput(log_odds, noise_factor)
 
 
 def _layer(weights: Array, bias: Array, inputs: Array) -> Array:
     return jnp.matmul(weights.T, inputs, precision=Precision.HIGHEST) + bias[:, None]
 
 
-def _soft(value: Array) -> Array:
+def _softsign(value: Array) -> Array:
     return value / (1 + jnp.abs(value))

@@ -1,8 +1,9 @@
-"""Extension: what the responsibilities of the components are shared by, and how hard they responsibilities.
+"""Extension: responsibilities by direction or by facial region, with a temperature.
 
-The paper has one weight w_k for the whole frame. The log odds then grow with the number D of directions, so with 68
-points they are a hard switch for all of them together. Here the log likelihoods are added up over the directions
-of a group (each direction alone, or those of a facial region) and divided by a temperature:
+The paper has one responsibility w_k for the whole frame. Its log odds grow with the number D of directions, so with 68
+points all directions switch between the components together, from one frame to the next. Here the log likelihoods are
+summed over the directions of a group g (each direction alone, or those of a facial region) and divided by a
+temperature:
 
     w_kg = softmax_k( log alpha_k + sum_{j in g} log N(r_j; 0, A_kj) / temperature )
 """
@@ -23,15 +24,15 @@ class Responsibilities(NamedTuple):
     """Parameters of the extension.
 
     Attributes:
-        temperature: 1 leaves the likelihoods as they are, more makes the switch softer.
-        groups: (D, G) one-hot: the group of each direction. Fixed, not fitted. None: each direction is its own.
+        temperature: () more than 0; 1 leaves the likelihoods as they are, more makes the responsibilities softer.
+        groups: (D, G) one-hot group of each direction. Constant in a fit. None: each direction is its own group.
     """
 
     temperature: Float[Array, ""]
     groups: Float[Array, "D g"] | None = None
 
 
-def single_group(size: int, temperature: float = 1.0) -> Responsibilities:
+def single_group(size: int, *, temperature: float = 1.0) -> Responsibilities:
     """One group of all `size` directions: at temperature 1 the paper's model."""
     return Responsibilities(jnp.asarray(temperature, jnp.float32), jnp.ones((size, 1), jnp.float32))
 
@@ -39,12 +40,15 @@ def single_group(size: int, temperature: float = 1.0) -> Responsibilities:
 def by_region(
     basis: Float[Array, "D D"], regions: Float[Array, " m"] | np.ndarray, *, dims: int = 2
 ) -> Responsibilities:
-    """Each direction goes to the region whose points hold most of its energy.
+    """One group for each facial region: a direction belongs to the region whose points hold most of its energy.
 
     Args:
-        basis: directions in columns.
+        basis: (D, D) directions in columns.
         regions: (M,) number of the region of each point, from 0.
         dims: coordinates of a point.
+
+    Raises:
+        InputError: the number of points does not fit the basis, or a region is negative.
     """
     numbers = np.asarray(regions).astype(int)
     energy = np.asarray(basis) ** 2
@@ -56,19 +60,19 @@ def by_region(
 
 
 def unconstrain(responsibilities: Responsibilities) -> Responsibilities:
-    """Unconstrained values for a fit; the groups stay out of it."""
+    """The unconstrained values that `constrain` maps to these parameters; the groups are left out."""
     return Responsibilities(inverse_softplus(responsibilities.temperature), None)
 
 
-def constrain(free: Responsibilities, fixed: Responsibilities) -> Responsibilities:
-    """Parameters from unconstrained values."""
-    return fixed._replace(temperature=jax.nn.softplus(free.temperature))
+def constrain(unconstrained: Responsibilities, constant: Responsibilities) -> Responsibilities:
+    """Parameters from unconstrained values by a softplus, with the groups of `constant`."""
+    return constant._replace(temperature=jax.nn.softplus(unconstrained.temperature))
 
 
 def group_log_likelihood(
     responsibilities: Responsibilities, log_likelihood: Float[Array, "k D"]
 ) -> Float[Array, "k D"]:
-    """Log likelihood of each direction's group, over the temperature."""
+    """Log likelihood of the group of each direction, over the temperature: (K, D) -> (K, D)."""
     if responsibilities.groups is not None:
         total = jnp.matmul(log_likelihood, responsibilities.groups, precision=Precision.HIGHEST)
         log_likelihood = jnp.matmul(total, responsibilities.groups.T, precision=Precision.HIGHEST)

@@ -30,7 +30,7 @@ def extended_init(
         components: K.
         hidden: width of the network's layers.
     """
-    basis = motion_basis(videos.truth, videos.mask)
+    basis = motion_basis(videos.truth, mask=videos.mask)
     noise, step = (jnp.asarray(value, basis.dtype) for value in _variances(videos, np.asarray(basis)))
     factors = jnp.geomspace(NARROW, WIDE, components) if components > 1 else jnp.ones(1)
     ones = jnp.ones(components, basis.dtype)
@@ -70,4 +70,4 @@ def paper_init(videos: Videos, *, components: int = 2) -> Params:
     error = np.asarray(videos.observed - videos.truth)
     known = np.isfinite(error) & np.asarray(videos.mask)[:, :, None, None]
     rho = float(np.mean(error[known] ** 2)) if known.any() else 1.0
-    return init_params(max(rho, 1e-6), motion_basis(videos.truth, videos.mask), components=components)
+    return init_params(max(rho, 1e-6), motion_basis(videos.truth, mask=videos.mask), components=components)

@@ -32,6 +32,7 @@ from fhr_jax.stabilizer.fit.objective import Problem, make_problem, with_tempera
 from fhr_jax.stabilizer.fit.state import Fit, FitState
 from fhr_jax.stabilizer.fit.tracks import Videos
 from fhr_jax.stabilizer.params import Params
+from fhr_jax.stabilizer.units import first_face_size
 
 Key = PRNGKeyArray | UInt32[Array, "2"]
 
@@ -176,10 +177,10 @@ def window_loss(
     # A point that was seen earlier in the video may not have been seen yet in the window: such frames are not scored.
     mask = mask & (jnp.isfinite(observed).all(axis=-1).cumsum(axis=1) > 0).all(axis=-1)
     scale = jnp.ones(len(windows.video), observed.dtype)
-    if params.face is not None:
+    if params.face_size is not None:
         # The unit is the face in the first frame of the video, not in that of the window.
-        scale = _first_face_size(videos.observed)[windows.video] / params.face
-        params = params._replace(face=None)
+        scale = jax.vmap(first_face_size)(videos.observed)[windows.video] / params.face_size
+        params = params._replace(face_size=None)
     scale = scale[:, None, None, None]
     output = scale * problem.stabilize(params, observed / scale)
 
@@ -191,18 +192,6 @@ def window_loss(
     delay = jnp.where(pairs & inside[:, 1:], terms.delay, 0).sum() / windows.terms[1]
     smooth = jnp.where(pairs[:, 1:] & pairs[:, :-1] & inside[:, 2:], terms.smooth, 0).sum() / windows.terms[2]
     return euclidean + problem.weights.delay * delay + problem.weights.smooth * smooth
-
-
-def _first_face_size(observed: Float[Array, "n t m d"]) -> Float[Array, " n"]:
-    """RMS distance of the points to their centroid in the first frame with any point, as `run` takes it."""
-    here = jnp.isfinite(observed).all(axis=-1)
-    frame = here.any(axis=-1).argmax(axis=1)
-    first = jnp.take_along_axis(observed, frame[:, None, None, None], axis=1)[:, 0]
-    known = jnp.take_along_axis(here, frame[:, None, None], axis=1)[:, 0][..., None]
-    number = jnp.maximum(known.sum(axis=1, keepdims=True), 1)
-    centre = jnp.where(known, first, 0).sum(axis=1, keepdims=True) / number
-    square = (jnp.where(known, first - centre, 0) ** 2).sum(axis=(1, 2)) / number[:, 0, 0]
-    return jnp.sqrt(jnp.where(square > 0, square, 1))
 
 
 class MinibatchState(NamedTuple):

@@ -17,10 +17,10 @@ from fhr_jax.errors import InputError
 from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
 from fhr_jax.stabilizer.covariance import CovarianceKind
 from fhr_jax.stabilizer.extensions.responsibilities import single_group
-from fhr_jax.stabilizer.filter import run, run_complete
 from fhr_jax.stabilizer.fit.initial import paper_init
 from fhr_jax.stabilizer.fit.tracks import Videos, pad_to_mesh
-from fhr_jax.stabilizer.params import Free, Params, constrain, unconstrain
+from fhr_jax.stabilizer.params import Params, UnconstrainedParams, constrain, unconstrain
+from fhr_jax.stabilizer.run_tracks import run
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,8 +112,7 @@ def make_problem(
         return constrain(unravel(full), init_params)
 
     def stabilize(params: Params, tracks: Float[Array, "n t m d"]) -> Float[Array, "n t m d"]:
-        run_track = run_complete if complete else run
-        return jax.vmap(lambda track: run_track(params, track, covariance=covariance, chunk=chunk))(tracks)
+        return run(params, tracks, covariance=covariance, chunk=chunk, complete=complete)
 
     def loss(vector: Array, videos: Videos, temperature: Array | None = None) -> Float[Array, ""]:
         params = with_temperature(to_params(vector), temperature)
@@ -146,7 +145,7 @@ def with_temperature(params: Params, temperature: Float[Array, ""] | None) -> Pa
     return params._replace(responsibilities=grouped._replace(temperature=grouped.temperature * temperature))
 
 
-def _directions(free: Free, *, share_scales: bool, freeze_recurrent: bool) -> Array | None:
+def _directions(free: UnconstrainedParams, *, share_scales: bool, freeze_recurrent: bool) -> Array | None:
     """0/1 matrix (all numbers, fitted numbers): what each fitted number moves. None where each moves itself."""
     if not share_scales and (not freeze_recurrent or free.recurrent is None):
         return None

@@ -16,7 +16,7 @@ from fhr_jax.stabilizer.fit.loop import PATIENCE, KeepCallback
 from fhr_jax.stabilizer.fit.state import Fit, FitState
 from fhr_jax.stabilizer.fit.tracks import Videos
 from fhr_jax.stabilizer.params import Params, motion_basis
-from fhr_jax.stabilizer.pretrained import FITTED, default_params
+from fhr_jax.stabilizer.pretrained import FITTED_SHAPE, default_params
 
 STEPS, LEARNING_RATE = 150, 0.02
 """Of Adam. Chosen by hand on the test videos of a split of 300-VW; validation videos may stop a fit earlier."""
@@ -37,9 +37,9 @@ def recommended_init(videos: Videos) -> Params:
     """
     landmarks, dims = videos.truth.shape[2:]
     params = default_params(landmarks, dims)
-    if (landmarks, dims) == FITTED:
+    if (landmarks, dims) == FITTED_SHAPE:
         return params
-    return params._replace(basis=motion_basis(videos.truth, videos.mask))
+    return params._replace(basis=motion_basis(videos.truth, mask=videos.mask))
 
 
 def fit_recommended(

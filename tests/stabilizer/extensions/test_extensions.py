@@ -66,7 +66,7 @@ CASES = [(part, "diagonal") for part in ("velocity", "responsibilities", "recurr
 def test_an_extension_that_says_nothing_changes_nothing(part, covariance):
     nothing = {
         "velocity": {"velocity": NO_MOTION},
-        "responsibilities": {"responsibilities": single_group(6, 1.0)},
+        "responsibilities": {"responsibilities": single_group(6, temperature=1.0)},
         "recurrent": {"velocity": NO_MOTION, "recurrent": stabilizer.init_recurrent(jax.random.key(1), 2)},
         "outliers": {"outliers": stabilizer.Outliers(jnp.float32(1e9), jnp.float32(1.0))},
     }[part]
@@ -114,7 +114,7 @@ def test_in_a_gap_the_drift_goes_on_slower_and_slower():
 
 def test_a_high_temperature_leaves_the_weights_alpha():
     z = jnp.asarray(walk())
-    soft = params()._replace(responsibilities=single_group(6, 1e9))
+    soft = params()._replace(responsibilities=single_group(6, temperature=1e9))
     ones = [params()._replace(alpha=jnp.asarray(a)) for a in ([1 - 1e-7, 1e-7], [1e-7, 1 - 1e-7])]
     # With alpha a mean of two gains; both are between what the components do by themselves.
     x, both = stabilizer.run(soft, z[:2])[1], [stabilizer.run(p, z[:2])[1] for p in ones]
@@ -160,12 +160,16 @@ def test_the_network_can_only_bend_the_noise_so_far():
     r = recurrent()._replace(last_bias=jnp.asarray([0.0, 0.0, 1e3, -1e3]))
     like = jnp.float32(0)
     _, advice = network.apply(r, network.init_state(6, like), jnp.linspace(-1e6, 1e6, 6), jnp.ones(6))
-    np.testing.assert_allclose(advice.noise, np.exp([[network.LIMIT], [-network.LIMIT]]) * np.ones((2, 6)), rtol=1e-5)
+    np.testing.assert_allclose(
+        advice.noise_factor,
+        np.exp([[network.MAX_LOG_NOISE_CHANGE], [-network.MAX_LOG_NOISE_CHANGE]]) * np.ones((2, 6)),
+        rtol=1e-5,
+    )
 
 
 def test_the_network_sees_nothing_further_off_than_far():
     r, memory = recurrent(), network.init_state(4, jnp.float32(0))
-    near = jnp.asarray([network.FAR, -network.FAR, 1.0, 0.0])
+    near = jnp.asarray([network.MAX_INPUT, -network.MAX_INPUT, 1.0, 0.0])
     further = jnp.asarray([1e4, -5.0, 1.0, 0.0])
     seen = (network.apply(r, memory, near, near), network.apply(r, memory, further, further))
     jax.tree.map(np.testing.assert_array_equal, *seen)
@@ -189,6 +193,6 @@ def test_face_units_are_the_same_model():
     z = walk()
     off = z[0] - z[0].mean(axis=0)
     size = float(np.sqrt((off**2).sum(axis=-1).mean()))
-    p = params()._replace(velocity=velocity(), recurrent=recurrent(), responsibilities=single_group(6, 2.0))
+    p = params()._replace(velocity=velocity(), recurrent=recurrent(), responsibilities=single_group(6, temperature=2.0))
     pixels, faces = (np.asarray(stabilizer.run(q, jnp.asarray(z))) for q in (p, in_faces(p, size)))
     np.testing.assert_allclose(faces, pixels, rtol=0, atol=2e-3)

@@ -108,7 +108,7 @@ def test_a_fast_face_is_no_cut_and_throws_nobody_out():
     step = jax.jit(stabilizer.step)
     for frame in jnp.asarray(z):
         state, _ = step(p, state, frame)
-        assert (np.asarray(state.outliers.width) == 1).all()
+        assert (np.asarray(state.outliers.variance_factor) == 1).all()
     assert state.filter.weight > 1.5  # gamma / (1 - gamma) = 2.3: the past is there
 
 
@@ -155,17 +155,17 @@ def test_wider_reach_and_higher_odds_believe_more():
     def trust(odds, reach):
         t = stabilizer.Outliers(odds, reach)
         ones = jnp.ones(POINTS)
-        return tails.detect(t, doubt, z, points, ones, 0.001 * ones, jnp.float32(SIZE))[1]
+        return tails.detect(t, doubt, z, points, weight=ones, variance=0.001 * ones, scale=jnp.float32(SIZE))[1]
 
-    by_odds = [float(trust(o, 0.2).trust[0]) for o in (1.0, 3.0, 5.0, 9.0)]
-    by_reach = [float(trust(4.5, r).trust[0]) for r in (0.05, 0.1, 0.2, 0.4)]
+    by_odds = [float(trust(o, 0.2).inlier_probability[0]) for o in (1.0, 3.0, 5.0, 9.0)]
+    by_reach = [float(trust(4.5, r).inlier_probability[0]) for r in (0.05, 0.1, 0.2, 0.4)]
     assert (np.diff(by_odds) > 0).all()
     assert (np.diff(by_reach) > 0).all()
     # And by the equation. What is common is what the others do, which is nothing, but for a little.
     found = trust(4.5, 0.2)
-    assert np.linalg.norm(found.common[1:], axis=-1).max() < 0.05 * SIZE
-    r, s = np.linalg.norm(z - points - found.common, axis=-1) / SIZE, 0.001 + 0.2**2
-    np.testing.assert_allclose(found.trust, 1 / (1 + np.exp(-(4.5 - r**2 / (2 * s)))), rtol=1e-4)
+    assert np.linalg.norm(found.common_motion[1:], axis=-1).max() < 0.05 * SIZE
+    r, s = np.linalg.norm(z - points - found.common_motion, axis=-1) / SIZE, 0.001 + 0.2**2
+    np.testing.assert_allclose(found.inlier_probability, 1 / (1 + np.exp(-(4.5 - r**2 / (2 * s)))), rtol=1e-4)
 
 
 def test_gradients_by_odds_and_reach():

@@ -42,7 +42,7 @@ def whole(problem):
 @pytest.mark.parametrize(("window", "face"), [(7, False), (16, True), (100, False)])
 def test_all_windows_with_burn_in_have_the_gradient_of_the_whole(videos, window, face):
     start = stabilizer.paper_init(videos)
-    start = in_face_units(start, 25.0) if face else start
+    start = in_face_units(start, size=25.0) if face else start
     problem = make_problem(videos, init_params=start)
     loss, gradient = summed(problem, videos, window=window, burn_in=40)
     expected, slope = whole(problem)
