@@ -14,13 +14,15 @@ is one of
 """
 
 from functools import partial
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
 from jax.lax import Precision
 from jax.lax.linalg import triangular_solve
 from jaxtyping import Array, Float
+
+from fhr_jax.errors import InputError
 
 CovarianceKind = Literal["diagonal", "windowed", "full"]
 
@@ -76,7 +78,14 @@ def init(kind: CovarianceKind, size: int, like: Float[Array, ""], *, window: int
         size: number of directions D.
         like: () any array of the wanted dtype.
         window: R, for "windowed".
+
+    Raises:
+        InputError: the kind is unknown, or the window is empty.
     """
+    if kind not in get_args(CovarianceKind):
+        raise InputError(f"covariance: {kind!r}, expected one of {', '.join(get_args(CovarianceKind))}")
+    if window < 1:
+        raise InputError(f"window: {window}, expected at least one frame")
     if kind == "diagonal":
         return DiagonalCovariance(jnp.zeros_like(like, shape=(size,)))
     if kind == "full":

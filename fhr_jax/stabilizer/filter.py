@@ -102,10 +102,6 @@ def init_state(
         raise InputError(
             f"params: {size} directions, expected a multiple of the {dims} dimensions of a point (dims=3 in 3D)"
         )
-    if covariance not in get_args(CovarianceKind):
-        raise InputError(f"covariance: {covariance!r}, expected one of {', '.join(get_args(CovarianceKind))}")
-    if window < 1:
-        raise InputError(f"window: {window}, expected at least one frame")
     points, one = size // dims, jnp.ones_like(params.gamma)
     state = State(
         filter=mixture.init(params, covariance, window=window),

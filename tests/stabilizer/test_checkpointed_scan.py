@@ -1,4 +1,4 @@
-"""Chunked scans: the same result and gradient, in less memory."""
+"""Scans with gradient checkpointing: the same result and gradient, in less memory."""
 
 import jax
 import jax.numpy as jnp
@@ -8,7 +8,6 @@ import pytest
 from fhr_jax import losses, stabilizer
 from fhr_jax.errors import InputError
 from fhr_jax.stabilizer.checkpointed_scan import checkpointed_scan
-from fhr_jax.stabilizer.filter import run_complete
 
 
 def _body(carry, x):
@@ -37,38 +36,37 @@ def test_any_length_gives_the_result_and_the_gradient_of_a_plain_scan(frames, ch
 
 def test_a_chunk_without_frames_is_refused():
     with pytest.raises(InputError, match="chunk: 0"):
-        checkpointed_scan(_body, (0.0, 0.0), {"a": jnp.ones(3), "b": jnp.ones(3)}, 0)
-
-
-def _loss(follow, params, track, truth, **options):
-    return losses.stabilization(follow(params, track, **options), truth).total
+        checkpointed_scan(_body, (0.0, 0.0), {"a": jnp.ones(3), "b": jnp.ones(3)}, chunk=0)
 
 
 SLOW = pytest.mark.slow
 
 
 @pytest.mark.parametrize(
-    ("follow", "covariance"),
+    ("complete", "covariance"),
     [
-        (stabilizer.run, "diagonal"),
-        (run_complete, "full"),
-        pytest.param(stabilizer.run, "full", marks=SLOW),
-        pytest.param(stabilizer.run, "windowed", marks=SLOW),
-        pytest.param(run_complete, "diagonal", marks=SLOW),
-        pytest.param(run_complete, "windowed", marks=SLOW),
+        (False, "diagonal"),
+        (True, "full"),
+        pytest.param(False, "full", marks=SLOW),
+        pytest.param(False, "windowed", marks=SLOW),
+        pytest.param(True, "diagonal", marks=SLOW),
+        pytest.param(True, "windowed", marks=SLOW),
     ],
 )
-def test_the_model_has_the_same_gradient_in_chunks(follow, covariance):
+def test_the_model_has_the_same_gradient_in_chunks(complete, covariance):
     rng = np.random.default_rng(0)
     truth = jnp.asarray(rng.normal(size=(50, 2, 2)).cumsum(axis=0), jnp.float32)
     track = truth + jnp.asarray(rng.normal(size=truth.shape), jnp.float32)
-    if follow is stabilizer.run:
+    if not complete:
         track = track.at[20, 1].set(jnp.nan)
     params = stabilizer.init_params(1.0, jnp.eye(4))
 
     def gradient(chunk):
-        f = jax.value_and_grad(lambda p: _loss(follow, p, track, truth, covariance=covariance, chunk=chunk))
-        return jax.tree.leaves(f(params))
+        def loss(p):
+            x = stabilizer.run(p, track, covariance=covariance, chunk=chunk, complete=complete)
+            return losses.stabilization(x, truth).total
+
+        return jax.tree.leaves(jax.jit(jax.value_and_grad(loss))(params))
 
     for one, other in zip(gradient(None), gradient(16), strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-4 * np.abs(other).max())
@@ -77,7 +75,7 @@ def test_the_model_has_the_same_gradient_in_chunks(follow, covariance):
 def _gradient_bytes(frames, chunk):
     params = stabilizer.init_params(1.0, jnp.eye(100))
     track = jax.ShapeDtypeStruct((frames, 50, 2), jnp.float32)
-    f = jax.jit(jax.grad(lambda p, z: run_complete(p, z, covariance="full", chunk=chunk).sum()))
+    f = jax.jit(jax.grad(lambda p, z: stabilizer.run(p, z, covariance="full", chunk=chunk, complete=True).sum()))
     return f.lower(params, track).compile().memory_analysis().temp_size_in_bytes
 
 

@@ -161,7 +161,7 @@ def test_a_longer_step_forgets_more():
     assert weights[1] < weights[0]
 
 
-@pytest.mark.parametrize("extension", ["none", "switch"])
+@pytest.mark.parametrize("extension", ["none", "responsibilities"])
 def test_two_frames_of_which_the_first_is_missing_are_one_of_two(extension):
     p, z = extended(extension), jnp.asarray(walk(6))
     state = after(p, z[:5])

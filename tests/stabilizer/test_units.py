@@ -1,6 +1,5 @@
 """Sizes and places: the shipped parameters work on any, the paper's start in the units of the track."""
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -12,7 +11,7 @@ from tests.tracks import extended, walk
 
 SCALE, PLACE = st.floats(0.05, 30), st.floats(-2000, 2000)
 
-run = jax.jit(stabilizer.run)
+run = stabilizer.run
 
 
 def awkward(points, dims):
