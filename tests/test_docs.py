@@ -36,6 +36,7 @@ EXAMPLES = [*sorted((ROOT / "fhr_jax/cli").glob("*.py")), *sorted((ROOT / "exper
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 INLINE = re.compile(r"`([^`\n]+)`")
+SUFFIXES = ("py", "npz", "md", "ipynb", "json", "jsonl", "csv")
 TOP = ("fhr_jax/", "tests/", "experiments/", "notebooks/", "docs/", ".ci/")
 
 pytestmark = pytest.mark.skipif(not (ROOT / "README.md").exists(), reason="installed without its documentation")
@@ -62,7 +63,7 @@ def test_the_readme_is_short():
 
 @pytest.mark.parametrize("page", PAGES, ids=_name)
 def test_links_lead_somewhere(page):
-    for target in LINK.findall(page.read_text()):
+    for target in LINK.findall(INLINE.sub("", _prose(page))):
         if "://" in target:
             continue
         file, _, anchor = target.partition("#")
@@ -253,7 +254,7 @@ def test_names_in_sentences_exist(page):
     for code in INLINE.findall(_prose(page)):
         dotted = re.match(r"(?:fhr_jax\.)?([a-z_0-9]+(?:\.[A-Za-z_][A-Za-z_0-9]*)+|[a-z_0-9]+(?=$))", code)
         parts = dotted.group(0).removeprefix("fhr_jax.").split(".") if dotted else []
-        if not parts or parts[0] not in fhr_jax.__all__ or parts[-1] in ("py", "npz", "md", "ipynb"):
+        if not parts or parts[0] not in fhr_jax.__all__ or parts[-1] in SUFFIXES:
             continue
         found = fhr_jax
         for part in parts:
