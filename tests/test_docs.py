@@ -1,4 +1,4 @@
-"""The documentation names only what exists: links, files, commands with their options, modules, functions, arguments."""
+"""The documentation names only what exists: links, files, commands with options, modules, functions, arguments."""
 
 import ast
 import contextlib
@@ -90,7 +90,8 @@ def _module(script):
         sys.path.insert(0, str(script.parent))  # an experiment may import its neighbour
         try:
             spec = importlib.util.spec_from_file_location(name, script)
-            assert spec is not None and spec.loader is not None
+            assert spec is not None
+            assert spec.loader is not None
             module = sys.modules[name] = importlib.util.module_from_spec(spec)
             spec.loader.exec_module(module)
         finally:
@@ -130,12 +131,13 @@ def _parse(line, where):
         if found is None:
             continue
         options, arguments = found
-        said = io.StringIO()
+        said, code = io.StringIO(), None
         try:
             with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
                 tyro.cli(options, args=arguments)
         except SystemExit as stopped:
-            assert not stopped.code, f"{where}: {line}\n{said.getvalue()}"
+            code = stopped.code
+        assert not code, f"{where}: {line}\n{said.getvalue()}"
 
 
 def _block_commands(text):
