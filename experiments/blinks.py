@@ -101,7 +101,7 @@ def main(options: Options) -> None:
     time = np.arange(-BLINK_FRAMES, 2 * BLINK_FRAMES)
     curves = {name: [(time, curve)] for name, curve in results[0][1].items()}
     labels = [("frames after the lids were closed most", "mean opening of the lids, px")]
-    plots.sweeps(curves, folder / "blink.png", labels=labels, strong=["truth"])
+    plots.save(folder / "blink.png", plots.sweeps(curves, labels=labels, highlight=["truth"]))
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def draw(path: Path, reliability: dict[str, calibrate.Reliability]) -> None:
         (size, f"landmarks inside of the {level:.0f} % ellipse, %"),
         ("share of the ellipse, %", "landmarks inside, %"),
     ]
-    plots.sweeps(curves, path, labels=labels)
+    plots.save(path, plots.sweeps(curves, labels=labels))
 
 
 def main(options: Options) -> dict[str, Any]:

@@ -180,13 +180,13 @@ def draw(folder: Path, rows: dict[str, dict[float, dict[str, dict[str, float]]]]
     def panels(names: list[str], sweeps: list[tuple[str, str]], path: Path, **style: Any) -> None:
         labels = [(SWEEPS[sweep][0], "failures" if figure == "failures" else "error, px") for sweep, figure in sweeps]
         curves = {name: [line(sweep, name, figure) for sweep, figure in sweeps] for name in names}
-        plots.sweeps(curves, path, labels=labels, strong=["least_squares", BOUND], **style)
+        plots.save(path, plots.sweeps(curves, labels=labels, highlight=["least_squares", BOUND], **style))
 
     panels([*shown, BOUND], [("additive", "rms"), ("sigma", "rms")], folder / "noise.png", logarithmic="y")
     kinds = [("smooth", "rms"), ("multiplicative", "rms"), ("mismatch", "rms")]
-    panels(shown, kinds, folder / "kinds.png", zero=True)
+    panels(shown, kinds, folder / "kinds.png", from_zero=True)
     peaks = [("saturated", "rms"), ("two peaks", "rms"), ("size", "failures")]
-    panels(shown, peaks, folder / "peaks.png", zero=True)
+    panels(shown, peaks, folder / "peaks.png", from_zero=True)
 
 
 def main(options: Options) -> dict[str, Any]:

@@ -66,9 +66,8 @@ def main(options: Options) -> dict[str, Any]:
         print(f"{decoder:16}" + "".join(f"{value:14.3f}" for value in row.values()))
     for column in columns:
         values = {decoder: (row[column], 0.0) for decoder, row in rows.items()}
-        plots.bars(
-            values, folder / f"decoders_{column}.png", label=f"NRMSE %, {column}", strong=[pipeline.CALIBRATED_DECODER]
-        )
+        figure = plots.bars(values, label=f"NRMSE %, {column}", highlight=[pipeline.CALIBRATED_DECODER])
+        plots.save(folder / f"decoders_{column}.png", figure)
     summary = {"faces": options.faces, "nrmse": rows}
     write_json(folder / "summary.json", summary)
     return summary

@@ -87,7 +87,8 @@ def main(options: Options) -> None:
         print(f"{name:26} axis along the motion over the one across: {axes[name]:.3f}")
     config = asdict(options) | {"out": str(options.out)}
     write_json(folder / "summary.json", {"options": config, "along_over_across": axes})
-    plots.contours(side, values, folder / "contours.png", marks=dict(zip(losses, marks, strict=True)))
+    figure = plots.contours(side, values, marks=dict(zip(losses, marks, strict=True)))
+    plots.save(folder / "contours.png", figure)
 
 
 if __name__ == "__main__":

@@ -84,19 +84,19 @@ def main(options: Options) -> None:
     write_json(folder / "summary.json", {"options": options.config(), "methods": summary})
     shown = ("raw", PAPER, RECOMMENDED)
     landmark = np.arange(len(means["raw"][0]))
-    plots.sweeps(
+    angles = plots.sweeps(
         {name: [(landmark, means[name][0]), (landmark, means[name][1])] for name in shown},
-        folder / "landmarks.png",
         labels=[("landmark (from 0)", "E |dx - dp|², px²"), ("landmark (from 0)", "mean angle of dx to dp, degrees")],
     )
+    plots.save(folder / "landmarks.png", angles)
     _, test, tracks = results[0]
     video, frame = liveliest(test, min(options.window, test.mask.shape[1]))
-    plots.trajectories(
+    trajectory = plots.trajectories(
         test.truth[video],
         {name: track[video] for name, track in tracks.items()},
-        folder / "course.png",
         frames=(frame, frame + min(options.window, test.mask.shape[1])),
     )
+    plots.save(folder / "course.png", trajectory)
 
 
 if __name__ == "__main__":

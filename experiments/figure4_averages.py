@@ -75,7 +75,8 @@ def main(options: Options) -> dict[str, Any]:
         figures[target]["nrmse"] = {kind: float(errors[target][which].mean()) for kind, which in groups.items()}
         for name, told in figures[target].items():
             print(f"{target:14}{name:28}" + "  ".join(f"{key} {value:.3f}" for key, value in told.items()))
-    plots.averaged_maps(panels, folder / "averages.png", reach=float(radius), sigma=config.sigma, label="mean value")
+    figure = plots.mean_heatmaps(panels, radius=float(radius), sigma=config.sigma, label="mean value")
+    plots.save(folder / "averages.png", figure)
     summary = {"faces": options.faces, "of_each": number, "sigma": config.sigma, "figures": figures}
     write_json(folder / "summary.json", summary)
     return summary

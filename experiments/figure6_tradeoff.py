@@ -144,7 +144,8 @@ def main(options: Options) -> None:
         for name, row in means.items()
     }
     labels = [(x, "stability, %") for x in ("NRMSE, %", "delay, frames", "delay, ms at 30 frames a second")]
-    plots.sweeps(curves, folder / "tradeoff.png", labels=labels, strong=[RECOMMENDED, PAPER])
+    figure = plots.sweeps(curves, labels=labels, highlight=[RECOMMENDED, PAPER])
+    plots.save(folder / "tradeoff.png", figure)
 
 
 if __name__ == "__main__":

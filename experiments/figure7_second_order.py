@@ -105,7 +105,8 @@ def main(options: Options) -> None:
         name = part.replace(" ", "_")
         # Upper lids move in y where the head turns and blinks; elsewhere the tip of the nose in x is the course.
         landmark, axis = (37, "y") if "blinks" in part else (30, "x")
-        plots.trajectories(made.truth, tracks, folder / f"{name}.png", landmark=landmark, axis=axis, frames=shown)
+        figure = plots.trajectories(made.truth, tracks, landmark=landmark, axis=axis, frames=shown)
+        plots.save(folder / f"{name}.png", figure)
 
 
 if __name__ == "__main__":

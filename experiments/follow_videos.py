@@ -140,7 +140,7 @@ def sheet(path: Path, tracks: dict[str, np.ndarray], out: Path) -> None:
             images.append(image)
             points.append(landmarks)
             titles.append(f"frame {number}")
-    plots.faces(images, np.stack(points), out, titles=titles)
+    plots.save(out, plots.faces(images, np.stack(points), titles=titles))
 
 
 def cut(image: np.ndarray, points: Float[np.ndarray, "m 2"]) -> tuple[np.ndarray, Float[np.ndarray, "m 2"]]:

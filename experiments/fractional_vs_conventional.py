@@ -253,9 +253,11 @@ def judge(options: Options, name: str, faces: Faces) -> dict[str, Any]:
     shown = dict.fromkeys((CHR, QUARTER, FHR, best))
     print(f"\n{name}, {len(faces.truth)} faces, seeds {options.seeds}")
     result = {"table1": table1(errors), "table2": table2(pixels, faces.truth, tuple(shown))}
-    plots.ced({label(row): errors[row].ravel() for row in shown}, options.out / f"figure5_{name}.png")
+    errors_figure = plots.ced({label(row): errors[row].ravel() for row in shown})
+    plots.save(options.out / f"figure5_{name}.png", errors_figure)
     by_scale = {label(row): np.array(result["table2"]["pixels"][label(row)]["mean"]) for row in shown}
-    plots.scale_table(by_scale, result["table2"]["edges"], options.out / f"table2_{name}.png")
+    scale_figure = plots.scale_table(by_scale, result["table2"]["edges"])
+    plots.save(options.out / f"table2_{name}.png", scale_figure)
     return result
 
 

@@ -97,9 +97,9 @@ def main(options: Options) -> None:
         summary["fits"][str(size)] = _summary(fits)
         write_json(folder / "summary.json", summary)
         seconds = {name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()}
-        plots.loss_history(seconds, folder / f"loss_{size}.png")
+        plots.save(folder / f"loss_{size}.png", plots.loss_history(seconds))
         evaluations = {name: (fit.history.evaluations, fit.history.loss) for name, fit in fits.items()}
-        plots.loss_history(evaluations, folder / f"evaluations_{size}.png", unit="evaluations")
+        plots.save(folder / f"evaluations_{size}.png", plots.loss_history(evaluations, unit="evaluations"))
         print(f"D = {size}: lowest loss by {summary['fits'][str(size)]['winner']}")
 
 

@@ -32,7 +32,7 @@ from fhr_jax.data.faces import motion
 from fhr_jax.data.synthetic import tracks
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
-from fhr_jax.plots.canvas import figure, legend, save, series_styles, style_axes
+from fhr_jax.plots.style import legend, new_figure, save, series_styles, style_axes
 
 REGIONS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
 FILTERS = (baselines.RAW, baselines.ONE_EURO, baselines.ALPHA_BETA)
@@ -209,8 +209,8 @@ def _spectra(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _draw(parts: dict[str, list[Part]], path: Path) -> None:
-    canvas = figure(7.0, 4.2)
-    axes = canvas.subplots()
+    figure = new_figure(7.0, 4.2)
+    axes = figure.subplots()
     for (name, videos), look in zip(parts.items(), series_styles(parts).values(), strict=True):
         frequency, power = _spectra(videos)
         low, middle, high = np.percentile(power[:, 1:], [20, 50, 80], axis=0)
@@ -222,8 +222,8 @@ def _draw(parts: dict[str, list[Part]], path: Path) -> None:
     style_axes(
         axes, x="Hz", y="power of the track, noise rms² / Hz", title="synthetic tracks against published predictions"
     )
-    legend(canvas, axes)
-    save(canvas, path)
+    legend(axes, outside=True)
+    save(path, figure)
 
 
 if __name__ == "__main__":

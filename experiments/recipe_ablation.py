@@ -140,11 +140,11 @@ def main(options: Options) -> dict[str, Any]:
     summary = {"images": options.images, "seeds": list(options.seeds), "jax": jax.__version__, "results": results}
     write_json(options.out / "summary.json", summary)
     column = "photographs" if options.photographs else "synthetic"
-    plots.bars(
+    figure = plots.bars(
         {name: _mean_and_spread(results, name, column) for name in results},
-        options.out / "recipes.png",
         label="NRMSE, % of the inter-ocular distance",
     )
+    plots.save(options.out / "recipes.png", figure)
     return summary
 
 

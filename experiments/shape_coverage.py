@@ -32,7 +32,7 @@ from fhr_jax.data import faces
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.markup import FACE68
-from fhr_jax.plots.canvas import figure, legend, save, series_styles, style_axes
+from fhr_jax.plots.style import legend, new_figure, save, series_styles, style_axes
 
 Shapes = Float[np.ndarray, "n 68 2"]
 
@@ -148,8 +148,8 @@ def run(options: Coverage) -> Comparison:
 
 def plot(found: Comparison, path: Path) -> None:
     """Both means with circles of their spread, and what is left against the number of components."""
-    canvas = figure(11.0, 5.6)
-    left, right = canvas.subplots(1, 2)
+    figure = new_figure(11.0, 5.6)
+    left, right = figure.subplots(1, 2)
     rows = zip(found.means, found.spreads, series_styles(["synthetic", "real"]).items(), strict=True)
     for mean, spread, (name, look) in rows:
         for number, edge in enumerate(FACE68.edges):
@@ -163,8 +163,8 @@ def plot(found: Comparison, path: Path) -> None:
         right.plot(found.components, 100 * values, color=look.colour, marker=look.marker)
     right.set_ylim(bottom=0)
     style_axes(right, x="components", y="% of the inter-ocular distance", title="left of real shapes")
-    legend(canvas, left)
-    save(canvas, path)
+    legend(left, outside=True)
+    save(path, figure)
 
 
 def _directions(shapes: Shapes, mean: Float[np.ndarray, "68 2"], number: int) -> Float[np.ndarray, "k 136"]:

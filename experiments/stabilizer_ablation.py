@@ -133,14 +133,14 @@ def report(options: Options, results: list[tuple[dict[str, Score], dict[str, flo
     config = options.config() | {"seeds": options.seeds[: len(results)]}
     write_json(options.out / "summary.json", {"options": config, "best_baseline": best, "table": table})
     others = {"raw", *causal, *limits}
-    plots.bars(
+    figure = plots.bars(
         {name: (row["ratio"]["mean"], row["ratio"]["sd"]) for name, row in table.items() if name != "raw"},
-        options.out / "loss.png",
         label="held-out loss over that of the best tuned baseline (grey: not causal)",
-        strong=[name for name in table if name not in others],
-        pale=limits,
-        line=(TARGET, f"target, {TARGET:.2f}"),
+        highlight=[name for name in table if name not in others],
+        muted=limits,
+        reference=(TARGET, f"target, {TARGET:.2f}"),
     )
+    plots.save(options.out / "loss.png", figure)
 
 
 def main(options: Options) -> None:

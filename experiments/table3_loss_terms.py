@@ -65,7 +65,7 @@ def main(options: Options) -> None:
     write_json(folder / "summary.json", {"options": options.config(), "table": table})
     # Raw lies so far off that the others would fall together.
     points = {name: (row["nrmse"]["mean"], row["stability"]["mean"]) for name, row in table.items() if name != "raw"}
-    plots.accuracy_stability(points, folder / "terms.png")
+    plots.save(folder / "terms.png", plots.accuracy_stability(points))
 
 
 if __name__ == "__main__":

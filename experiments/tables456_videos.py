@@ -214,7 +214,7 @@ def measure(options: Options, name: str, split: str, number: int, paths: list[Pa
         print(f"{row:26}" + "".join(f"{getattr(told, column):15.2f}" for column in COLUMNS))
     print(f"paper, NRMSE/stability: {PAPER[name, number][split]}")
     errors = {row: np.concatenate([video.errors for video in each]) for row, each in scores.items()}
-    plots.ced(errors, options.out / f"ced_{name}_{split}_{number}.png", limit=LIMIT)
+    plots.save(options.out / f"ced_{name}_{split}_{number}.png", plots.ced(errors, limit=LIMIT))
     return {
         "videos": len(paths),
         "rows": {row: {key: defined(value) for key, value in told._asdict().items()} for row, told in rows.items()},

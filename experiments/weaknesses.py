@@ -117,12 +117,12 @@ def main(options: Options) -> dict[str, Any]:
         print(f"{name:32} {values['mean']:6.2f} +- {values['error']:.2f} %  median {values['median']:5.2f}  "
               f"missed {values['missed']:5.1f} %  of all {100 * values['share']:5.1f} %")  # fmt: skip
     print(f"pixels of the crop: visible landmarks {pixels['visible']:.2f}, hidden ones {pixels['hidden']:.2f}")
-    plots.bars(
+    figure = plots.bars(
         {name: (values["mean"], values["error"]) for name, values in rows.items()},
-        folder / "weaknesses.png",
         label="NRMSE, % of the inter-ocular distance",
-        strong=["all"],
+        highlight=["all"],
     )
+    plots.save(folder / "weaknesses.png", figure)
     summary = {"faces": len(errors), "groups": rows, "pixels": pixels}
     write_json(folder / "summary.json", summary)
     return summary

@@ -91,7 +91,8 @@ def main(options: Options) -> None:
         rows[name] = stream(params, options.frames, marks)
     write_json(folder / "summary.json", {"versions": versions, "marks": rows})
     curves = {name: [([r["frames"] for r in found], [r["MiB"] for r in found])] for name, found in rows.items()}
-    plots.sweeps(curves, folder / "memory.png", labels=[("frames", "resident memory, MiB")], logarithmic="x", zero=True)
+    labels = [("frames", "resident memory, MiB")]
+    plots.save(folder / "memory.png", plots.sweeps(curves, labels=labels, logarithmic="x", from_zero=True))
 
 
 if __name__ == "__main__":

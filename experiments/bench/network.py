@@ -288,7 +288,7 @@ def main(options: Options) -> dict[str, Any]:
             f"{part}, {key}": (ms[1], (ms[2] - ms[0]) / 2) for part, rows in parts.items() for key, ms in rows.items()
         }
         ours = [name for name in values if name.endswith("JAX")]
-        plots.bars(values, folder / "network.png", label="ms a crop", strong=ours)
+        plots.save(folder / "network.png", plots.bars(values, label="ms a crop", highlight=ours))
     if options.only != "network":
         summary["path"] = whole_path(config, options)
     write_json(folder / "summary.json", summary)

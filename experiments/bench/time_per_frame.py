@@ -205,13 +205,13 @@ def main(options: Options) -> None:
     summary = {"options": config, "versions": versions, "cores": cores, "us_a_frame": us, "targets": TARGETS}
     summary |= {"one_euro_over_diagonal": ratio, "gradient": slopes, "scaling": scale}
     write_json(folder / "summary.json", summary)
-    plots.sweeps(
+    figure = plots.sweeps(
         {"paper's model, diagonal": list(scale.values())},
-        folder / "scaling.png",
         labels=[(name, "us a frame and face") for name in scale],
         logarithmic="x",
-        zero=True,
+        from_zero=True,
     )
+    plots.save(folder / "scaling.png", figure)
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ def _write(folder: Path, results: evaluate.Predictions) -> dict[str, Any]:
     summary = evaluate.summary(errors)
     write_json(folder / "summary.json", summary)
     evaluate.write_table(folder / "images.csv", results.identities or results.names, errors)
-    plots.ced({"predictions": errors}, folder / "ced.png", limit=evaluate.LIMIT)
+    plots.save(folder / "ced.png", plots.ced({"predictions": errors}, limit=evaluate.LIMIT))
     return summary
 
 

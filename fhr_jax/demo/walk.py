@@ -110,29 +110,30 @@ def _draw(
     truth: np.ndarray,
     comparison: stabilization.Comparison,
 ) -> None:
-    plots.ced({name: s.nrmse for name, s in scores.items()}, folder / "ced.png")
-    plots.training({name: (np.arange(1, len(v) + 1), np.asarray(v)) for name, v in trained.losses.items()},
-                   folder / "training.png")  # fmt: skip
     by_scale = {name: scores[name].by_scale for name in (CONVENTIONAL, FRACTIONAL)}
-    plots.scale_table(
-        {name: np.asarray(table.error) for name, table in by_scale.items()},
-        np.asarray(by_scale[FRACTIONAL].edges),
-        folder / "by_scale.png",
-    )
     order = np.argsort(scores[FRACTIONAL].nrmse)
     chosen = order[np.linspace(0, len(order) - 1, 8).astype(int)]
-    plots.faces(
-        [data.pictures[i] for i in chosen],
-        {"truth": data.points[chosen], FRACTIONAL: scores[FRACTIONAL].predictions[chosen]},
-        folder / "faces.png",
-        titles=[f"{scores[FRACTIONAL].nrmse[i]:.1f} %" for i in chosen],
-    )
     shown = (stabilization.RAW, stabilization.SHIPPED, stabilization.best(comparison))
-    plots.trajectories(truth[0], {name: comparison.tracks[name][0] for name in shown}, folder / "trajectories.png")
-    plots.loss_history(
-        {name: (fit.history.seconds, fit.history.loss) for name, fit in comparison.fits.items()},
-        folder / "loss.png",
-    )
-    plots.accuracy_stability(
-        {name: (row.nrmse, row.stability) for name, row in comparison.rows.items()}, folder / "accuracy_stability.png"
-    )
+    figures = {
+        "ced": plots.ced({name: s.nrmse for name, s in scores.items()}),
+        "training": plots.training_loss(
+            {name: (np.arange(1, len(v) + 1), np.asarray(v)) for name, v in trained.losses.items()}
+        ),
+        "by_scale": plots.scale_table(
+            {name: np.asarray(table.error) for name, table in by_scale.items()}, np.asarray(by_scale[FRACTIONAL].edges)
+        ),
+        "faces": plots.faces(
+            [data.pictures[i] for i in chosen],
+            {"truth": data.points[chosen], FRACTIONAL: scores[FRACTIONAL].predictions[chosen]},
+            titles=[f"{scores[FRACTIONAL].nrmse[i]:.1f} %" for i in chosen],
+        ),
+        "trajectories": plots.trajectories(truth[0], {name: comparison.tracks[name][0] for name in shown}),
+        "loss": plots.loss_history(
+            {name: (fit.history.seconds, fit.history.loss) for name, fit in comparison.fits.items()}
+        ),
+        "accuracy_stability": plots.accuracy_stability(
+            {name: (row.nrmse, row.stability) for name, row in comparison.rows.items()}
+        ),
+    }
+    for name, figure in figures.items():
+        plots.save(folder / f"{name}.png", figure)

@@ -1,26 +1,37 @@
-"""Figures of results as PNG files: the only place that knows matplotlib.
+"""Figures of results, and the only place that imports matplotlib.
 
-Every function takes arrays and a path, draws on a figure of its own (no global state, no display), and
-writes the file whole or not at all. Colours are told apart by colour-blind readers (Okabe and Ito), lines
-also by their dashes.
+Each function takes arrays and returns a Matplotlib `Figure`. With `axes=` it draws into axes of your own and returns
+their figure. No function opens a window, changes global settings or writes a file; `save` writes the PNG:
+
+    plots.save("ced.png", plots.ced({"net": errors}))
+
+Colours are those of Okabe and Ito, which colour-blind readers can tell apart; lines also differ by their dashes.
+
+- `accuracy`: cumulative errors, errors by face size, accuracy against stability
+- `time_series`: landmarks over frames, losses over time and over updates
+- `pictures`: faces with landmarks, heatmaps
+- `comparisons`: bars of methods, parameter sweeps, contours
+- `style`: colours, axes, legends, and `save`
 """
 
 from fhr_jax.plots.accuracy import accuracy_stability, ced, scale_table
 from fhr_jax.plots.comparisons import bars, contours, sweeps
-from fhr_jax.plots.pictures import averaged_maps, decoding, faces
-from fhr_jax.plots.time_series import loss_history, training, trajectories
+from fhr_jax.plots.pictures import decoding, faces, mean_heatmaps
+from fhr_jax.plots.style import save
+from fhr_jax.plots.time_series import loss_history, training_loss, trajectories
 
 __all__ = [
     "accuracy_stability",
-    "averaged_maps",
     "bars",
     "ced",
     "contours",
     "decoding",
     "faces",
     "loss_history",
+    "mean_heatmaps",
+    "save",
     "scale_table",
     "sweeps",
-    "training",
+    "training_loss",
     "trajectories",
 ]

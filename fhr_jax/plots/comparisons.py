@@ -1,122 +1,127 @@
-"""Side by side: bars of methods, sweeps of a parameter, contours of functions."""
+"""Comparisons: bars of methods, parameter sweeps, contours of functions."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from fhr_jax.plots.canvas import INK, TRUTH, Numbers, Path, figure, legend, save, series_styles, style_axes
+from fhr_jax.plots.style import INK, TRUTH, AxesGrid, Numbers, axes_grid, legend, series_styles, single_axes, style_axes
 
 _LIGHT, _DARK, _GREY = "#56B4E9", "#0072B2", "#BBBBBB"
 
 
 def bars(
     values: Mapping[str, tuple[float, float]],
-    path: Path,
     *,
     label: str,
-    strong: Sequence[str] = (),
-    pale: Sequence[str] = (),
-    line: tuple[float, str] | None = None,
-) -> None:
-    """One horizontal bar a method, with its value and its spread.
+    highlight: Sequence[str] = (),
+    muted: Sequence[str] = (),
+    reference: tuple[float, str] | None = None,
+    axes: Axes | None = None,
+) -> Figure:
+    """One horizontal bar per method, with its value and error bar.
 
     Args:
-        values: name to (value, spread), drawn from the top.
-        path: of the PNG.
-        label: of the axis, with the unit.
-        strong: names to be drawn darker.
-        pale: names to be drawn in grey, such as references that are out of competition.
-        line: a value to mark, and what it means.
+        values: name to (value, half the length of the error bar), drawn from the top.
+        label: of the value axis, with the unit.
+        highlight: names drawn darker.
+        muted: names drawn in grey, for example methods that are shown for reference only.
+        reference: a value to mark with a dashed line, and its label.
+        axes: to draw into; by default those of a new figure.
     """
+    own = axes is None
     names = list(values)
-    height = np.array([values[name][0] for name in names])
-    spread = np.array([values[name][1] for name in names])
-    colours = [_DARK if n in strong else _GREY if n in pale else _LIGHT for n in names]
-    canvas = figure(8.0, 1.0 + 0.3 * len(names))
-    axes = canvas.add_subplot()
-    place = np.arange(len(names))
-    axes.barh(place, height, 0.75, color=colours, xerr=spread, error_kw={"ecolor": INK, "elinewidth": 1.0})
-    for y, value, off in zip(place, height, spread, strict=True):
-        axes.annotate(f"{value:#.3g}", (value + off, y), (4, 0), textcoords="offset points", va="center", color=INK)
-    axes.set_yticks(place, names)
+    lengths = np.array([values[name][0] for name in names])
+    errors = np.array([values[name][1] for name in names])
+    colours = [_DARK if n in highlight else _GREY if n in muted else _LIGHT for n in names]
+    figure, axes = single_axes(axes, 8.0, 1.0 + 0.3 * len(names))
+    rows = np.arange(len(names))
+    axes.barh(rows, lengths, 0.75, color=colours, xerr=errors, error_kw={"ecolor": INK, "elinewidth": 1.0})
+    for row, value, error in zip(rows, lengths, errors, strict=True):
+        axes.annotate(f"{value:#.3g}", (value + error, row), (4, 0), textcoords="offset points", va="center", color=INK)
+    axes.set_yticks(rows, names)
     axes.invert_yaxis()
-    axes.set_xlim(0, 1.12 * float((height + spread).max()))
-    if line is not None:
-        axes.axvline(line[0], color="#D55E00", linewidth=1.2, linestyle="--", label=line[1])
-        legend(canvas, axes)
+    axes.set_xlim(0, 1.12 * float((lengths + errors).max()))
+    if reference is not None:
+        axes.axvline(reference[0], color="#D55E00", linewidth=1.2, linestyle="--", label=reference[1])
+        legend(axes, outside=own)
     style_axes(axes, x=label, y="")
     axes.grid(False, axis="y")
-    save(canvas, path)
+    return figure
 
 
 def sweeps(
     curves: Mapping[str, Sequence[tuple[Numbers, Numbers]]],
-    path: Path,
     *,
     labels: Sequence[tuple[str, str]],
-    strong: Sequence[str] = (),
+    highlight: Sequence[str] = (),
     logarithmic: str = "",
-    zero: bool = False,
-) -> None:
-    """Panels beside each other, in each of them one line a method.
+    from_zero: bool = False,
+    axes: AxesGrid | None = None,
+) -> Figure:
+    """Panels side by side with one line per method, for example a metric against a parameter.
 
     Args:
-        curves: name to one (x (n,), y (n,)) for each panel; one point is drawn as a point, "truth" in black.
-        path: of the PNG.
+        curves: name to one (x (n,), y (n,)) per panel. A single value is drawn as a point; the name "truth" is black.
         labels: (x, y) of each panel, with units.
-        strong: names to be drawn thicker.
-        logarithmic: axes that are, "x", "y" or "xy".
-        zero: start the y axes at 0.
+        highlight: names drawn thicker.
+        logarithmic: which axes are logarithmic: "", "x", "y" or "xy".
+        from_zero: start the y axes at 0.
+        axes: one per panel, to draw into; by default those of a new figure.
     """
-    canvas = figure(max(7.2, 1.0 + 4.6 * len(labels)), 5.2)
-    panels = canvas.subplots(1, len(labels), squeeze=False)[0]
-    for i, (axes, (x_label, y_label)) in enumerate(zip(panels, labels, strict=True)):
-        for (name, parts), look in zip(curves.items(), series_styles(curves).values(), strict=True):
+    own = axes is None
+    figure, grid = axes_grid(axes, 1, len(labels), width=max(7.2, 1.0 + 4.6 * len(labels)), height=5.2)
+    for i, (panel, (x_label, y_label)) in enumerate(zip(grid[0], labels, strict=True)):
+        for (name, parts), style in zip(curves.items(), series_styles(curves).values(), strict=True):
             x, y = (np.atleast_1d(np.asarray(part, np.float64)) for part in parts[i])
-            axes.plot(
+            panel.plot(
                 x,
                 y,
-                color=TRUTH if name == "truth" else look.colour,
-                marker=look.marker,
-                markersize=6 if name in strong else 4.5,
-                linestyle=look.dashes if x.size > 1 else "none",
-                linewidth=2.4 if name in strong else 1.2,
+                color=TRUTH if name == "truth" else style.colour,
+                marker=style.marker,
+                markersize=6 if name in highlight else 4.5,
+                linestyle=style.dashes if x.size > 1 else "none",
+                linewidth=2.4 if name in highlight else 1.2,
                 label=name,
             )
-        axes.margins(0.06)
+        panel.margins(0.06)
         if "x" in logarithmic:
-            axes.set_xscale("log")
+            panel.set_xscale("log")
         if "y" in logarithmic:
-            axes.set_yscale("log")
-        if zero:
-            axes.set_ylim(bottom=0)
-        style_axes(axes, x=x_label, y=y_label)
-    legend(canvas, panels[0], columns=3 if len(labels) == 1 else 4)
-    save(canvas, path)
+            panel.set_yscale("log")
+        if from_zero:
+            panel.set_ylim(bottom=0)
+        style_axes(panel, x=x_label, y=y_label)
+    legend(grid[0, 0], outside=own, columns=3 if len(labels) == 1 else 4)
+    return figure
 
 
 def contours(
-    side: Numbers, values: Mapping[str, Numbers], path: Path, *, marks: Mapping[str, Mapping[str, tuple[float, float]]]
-) -> None:
-    """Contours of functions of a point in a square of the plane, a panel each.
+    coordinates: Numbers,
+    values: Mapping[str, Numbers],
+    *,
+    marks: Mapping[str, Mapping[str, tuple[float, float]]],
+    axes: AxesGrid | None = None,
+) -> Figure:
+    """Contours of functions of a point in a square of the plane, one panel per function.
 
     Args:
-        side: (n,) coordinates along both axes, pixels.
+        coordinates: (n,) along both axes, in pixels.
         values: title to values (n, n), rows along y.
-        path: of the PNG.
-        marks: title to the points that are marked, by name.
+        marks: title to the marked points (x, y) by name.
+        axes: one per function, to draw into; by default those of a new figure.
     """
-    line = np.asarray(side, np.float64)
-    canvas = figure(3.4 * len(values), 3.8)
-    panels = canvas.subplots(1, len(values), squeeze=False)[0]
-    for axes, (title, surface) in zip(panels, values.items(), strict=True):
+    line = np.asarray(coordinates, np.float64)
+    figure, grid = axes_grid(axes, 1, len(values), width=3.4 * len(values), height=3.8)
+    for panel, (title, surface) in zip(grid[0], values.items(), strict=True):
         height = np.asarray(surface, np.float64)
-        # Evenly spaced in the root: the contours of a parabola are then evenly spaced.
+        # Evenly spaced in the square root, so that the contours of a parabola are evenly spaced in the plane.
         levels = np.linspace(0, np.sqrt(height.max()), 12)[1:] ** 2
-        axes.contour(line, line, height, levels=levels, cmap="cividis", linewidths=1.2)
+        panel.contour(line, line, height, levels=levels, cmap="cividis", linewidths=1.2)
         for name, (x, y) in marks[title].items():
-            axes.plot(x, y, "o", color=TRUTH, markersize=5)
-            axes.annotate(name, (x, y), (0, 7), textcoords="offset points", ha="center", color=INK)
-        axes.set_aspect("equal")
-        style_axes(axes, x="x, px", y="y, px", title=title)
-    save(canvas, path)
+            panel.plot(x, y, "o", color=TRUTH, markersize=5)
+            panel.annotate(name, (x, y), (0, 7), textcoords="offset points", ha="center", color=INK)
+        panel.set_aspect("equal")
+        style_axes(panel, x="x, px", y="y, px", title=title)
+    return figure
