@@ -186,7 +186,7 @@ def learned_from(options: Options, config: Config) -> tuple[loader.IndexedSource
 
     def prepare(key: jax.Array, batch: Any) -> examples.Examples:
         seen = show(jax.random.fold_in(key, batch[SEED]), batch)
-        rounded = regression.rounded(seen.points, config)
+        rounded = regression.round_to_heatmap(seen.points, config)
         return seen._replace(points=jnp.where(batch[CONVENTIONAL], rounded, seen.points))
 
     if synthetic:
@@ -221,8 +221,8 @@ def rendered_faces(number: int, size: int) -> Faces:
     parts = []
     for start in tqdm(range(0, number, AT_ONCE), desc="faces to judge by", delay=1):
         key = jax.random.fold_in(jax.random.key(3), start)
-        data = regression.held_out(key, min(AT_ONCE, number - start))
-        parts.append(Faces(*regression.cut(data, size), data.points))
+        data = regression.held_out_faces(key, min(AT_ONCE, number - start))
+        parts.append(Faces(*regression.crop_faces(data, size), data.points))
     return Faces(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
 
 

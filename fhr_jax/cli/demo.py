@@ -36,22 +36,26 @@ def run(options: DemoOptions) -> None:
 
     from tqdm import tqdm
 
-    from fhr_jax.demo import walk
+    from fhr_jax.demo.run import DemoPlan, run_demo
+    from fhr_jax.progress import Progress
 
     bars: dict[str, tqdm] = {}
 
-    def progress(part: str, done: int, total: int, word: str) -> None:
+    def progress(report: Progress) -> None:
+        part, total = report.info["part"], round(report.total or 0)
         if part not in bars:
             for bar in bars.values():
                 bar.close()
             bars[part] = tqdm(total=total, desc=part)
         bar = bars[part]
-        bar.set_postfix_str(word, refresh=False)
-        bar.n = min(done, total)
+        if "loss" in report.info:
+            method = f"{report.info['method']}: " if "method" in report.info else ""
+            bar.set_postfix_str(f"{method}loss {report.info['loss']:.2f}", refresh=False)
+        bar.n = min(round(report.done), total)
         bar.refresh()
 
     try:
-        figures = walk.run(folder, seed=options.seed, plan=walk.DemoPlan(steps=options.steps), progress=progress)
+        figures = run_demo(folder, seed=options.seed, plan=DemoPlan(steps=options.steps), progress=progress)
     finally:
         for bar in bars.values():
             bar.close()

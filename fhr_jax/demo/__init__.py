@@ -1,1 +1,8 @@
-"""The whole method on synthetic faces, in minutes: what `fhr-jax demo` and the experiments run."""
+"""The demo: train, decode, track and stabilize on synthetic faces within minutes, for `fhr-jax demo`.
+
+- `run`: the whole demo; writes a folder with scores, pictures and a report
+- `regression`: conventional against fractional heatmap regression
+- `stabilization`: raw against stabilized tracks
+- `report`: the sections of the report
+- `html`: writes text, tables and pictures as one HTML file
+"""

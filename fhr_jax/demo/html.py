@@ -1,6 +1,6 @@
-"""One HTML file that shows a run: text, tables and pictures, readable anywhere, with nothing to load.
+"""Write one self-contained HTML file with text, tables and pictures.
 
-report.write("report.html", "A run", [Heading("Accuracy"), Text("..."), Table(...), Picture("ced.png", "...")])
+html.write("report.html", "A run", [HtmlHeading("Accuracy"), HtmlText("..."), HtmlPicture("ced.png", "...")])
 """
 
 import base64
@@ -15,7 +15,7 @@ from fhr_jax.files import atomic_file
 
 
 class HtmlHeading(NamedTuple):
-    """Opens a part of the report."""
+    """The title of a section."""
 
     text: str
 
@@ -27,12 +27,12 @@ class HtmlText(NamedTuple):
 
 
 class HtmlTable(NamedTuple):
-    """A table; the first column names its rows, the others hold numbers and are aligned right.
+    """A table. The first column names the rows; the other columns are aligned right.
 
     Attributes:
-        head: one title a column.
+        head: one title per column.
         body: rows, each as long as `head`.
-        caption: says what the table shows.
+        caption: below the table.
     """
 
     head: Sequence[str]
@@ -44,8 +44,8 @@ class HtmlPicture(NamedTuple):
     """A PNG or JPEG file, embedded.
 
     Attributes:
-        path: of the file; it is read when the report is written.
-        caption: says what the picture shows; it is also read out where pictures are not seen.
+        path: of the file, which is read when the report is written.
+        caption: below the picture, and its alternative text.
     """
 
     path: str | os.PathLike[str]
@@ -83,13 +83,13 @@ def write(path: str | os.PathLike[str], title: str, sections: Sequence[Section])
     """Write the report, whole or not at all.
 
     Args:
-        path: of the HTML file; pictures are embedded in it, so it can be sent and opened alone.
+        path: of the HTML file. Pictures are embedded, so that the file can be sent alone.
         title: of the page.
         sections: in the order of the page.
 
     Raises:
-        InputError: a row of a table has another length than its head, a picture cannot be read or is neither PNG
-            nor JPEG, or `path` cannot be written.
+        InputError: a table row and the table head differ in length, a picture cannot be read or is neither PNG nor
+            JPEG, or `path` cannot be written.
     """
     body = "\n".join(_html(section) for section in sections)
     page = (
@@ -112,14 +112,16 @@ def _html(section: Section) -> str:
             return _table(section)
         case HtmlPicture():
             return _picture(section)
-    raise InputError(f"report: expected Heading, Text, Table or Picture, found {type(section).__name__}")
+    raise InputError(
+        f"report: expected HtmlHeading, HtmlText, HtmlTable or HtmlPicture, found {type(section).__name__}"
+    )
 
 
 def _table(table: HtmlTable) -> str:
     for row in table.body:
         if len(row) != len(table.head):
             raise InputError(
-                f"report: a row of table {table.caption!r} has {len(row)} cells, its head has {len(table.head)}"
+                f"report: a row of table {table.caption!r} has {len(row)} cells, expected {len(table.head)} like its head"
             )
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     head = "".join(f'<th scope="col">{escape(str(cell))}</th>' for cell in table.head)
@@ -140,7 +142,7 @@ def _picture(picture: HtmlPicture) -> str:
     try:
         data = path.read_bytes()
     except OSError as error:
-        raise InputError(f"{path}: cannot be read as a picture for the report") from error
+        raise InputError(f"{path}: cannot be read, expected a picture for the report") from error
     if data.startswith(b"\x89PNG\r\n\x1a\n"):
         kind = "image/png"
     elif data.startswith(b"\xff\xd8\xff"):

@@ -1,12 +1,10 @@
-"""Raw against stabilized landmarks: synthetic clips through a network, fits, and the classical filters.
+"""Raw against stabilized landmarks: synthetic clips through a network, fitted stabilizers, and the classical filters.
 
-As in the paper's evaluation on 300-VW, every frame is cropped by its true landmarks. Tracks are in pixels of a 256 px
-crop of the clip's first frame, the unit in which the weights of the loss are meant. The part of a clip's error that is
-constant, point by point, is taken off for the loss and the delay, since no filter can change it; NRMSE keeps it.
+As in the paper's evaluation on 300-VW, every frame is cropped around its true landmarks. Tracks are in pixels of a
+256 px crop of the clip's first frame, the unit for which the paper's loss weights are meant. Loss and delay are taken
+without the constant error of each landmark in a clip, because no filter can change it; NRMSE includes it.
 """
 
-import itertools
-from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -15,41 +13,37 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Key, PRNGKeyArray
 
-from fhr_jax import augment, filters, geometry, losses, metrics, pipeline, stabilizer
-from fhr_jax.benchmark import compare_fits
+from fhr_jax import augment, geometry, metrics, pipeline, stabilizer
+from fhr_jax.benchmark import baselines, compare_fits
+from fhr_jax.benchmark.scores import Score, score
 from fhr_jax.data import examples, faces
-from fhr_jax.demo.regression import Progress
-from fhr_jax.filters import Filter
-from fhr_jax.progress import ProgressCallback, silent
+from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.weights import Net
 
 CROP = 256.0
 NOISE, QUALITY = 0.02, 60.0
-"""Of the camera: standard deviation of the noise of each frame, and its JPEG quality."""
+"""Camera: standard deviation of the noise of each frame (intensities in [0, 1]), and JPEG quality."""
 
-GRID: dict[str, tuple[Callable[..., Filter], dict[str, tuple[float, ...]]]] = {
-    "moving average": (filters.moving_average, {"n": (2, 3, 4, 5)}),
-    "first order": (filters.first_order, {"a": (0.3, 0.4, 0.5, 0.6, 0.7, 0.8)}),
-    "second order": (filters.second_order, {"a": (0.3, 0.45, 0.6, 0.75), "c": (0.02, 0.05, 0.1, 0.3)}),
-    "constant speed": (filters.constant_speed, {"a": (0.3, 0.45, 0.6, 0.75, 0.9)}),
-    "One Euro": (
-        lambda min_cutoff, beta: filters.one_euro(min_cutoff=min_cutoff, beta=beta),
-        {"min_cutoff": (0.5, 1.0, 2.0, 4.0), "beta": (0.01, 0.03, 0.1, 0.3)},
-    ),
-}
-"""The baselines of Fig. 6 and One Euro, with the settings that are tried for each."""
-
+FILTERS = (
+    baselines.MOVING_AVERAGE._replace(choices=tuple({"n": n} for n in (2, 3, 4, 5))),
+    baselines.FIRST_ORDER,
+    baselines.SECOND_ORDER,
+    baselines.CONSTANT_SPEED,
+    baselines.ONE_EURO,
+)
+"""The baselines of Fig. 6, and One Euro."""
 
 ARGMAX, RAW, SHIPPED = "argmax, raw", "fractional, raw", "stabilizer, as shipped"
+"""Methods besides the filters and the fitted stabilizers."""
 
 
 class TrackedClips(NamedTuple):
-    """Clips as landmarks.
+    """Clips as landmarks (N, T, 68, 2), (x, y) in pixels of the 256 px crop.
 
     Attributes:
-        truth: (N, T, 68, 2) pixels of the 256 px crop.
-        observed: what the network finds, with the fractional decoder.
-        argmax: the same with the conventional decoder.
+        truth: exact landmarks.
+        observed: predictions of the network with the fractional decoder.
+        argmax: predictions of the network with the conventional decoder.
     """
 
     truth: Float[np.ndarray, "n t 68 2"]
@@ -57,108 +51,108 @@ class TrackedClips(NamedTuple):
     argmax: Float[np.ndarray, "n t 68 2"]
 
 
-class Row(NamedTuple):
-    """One line of the table: errors in percent of the inter-ocular distance, delay in frames, loss in square pixels."""
-
-    nrmse: float
-    stability: float
-    delay: float
-    loss: float
-
-
-class Comparison(NamedTuple):
-    """What `compare` finds on the held-out clips.
+class StabilizerComparison(NamedTuple):
+    """Results on the held-out clips.
 
     Attributes:
-        rows: of the table, by method.
-        fits: of the stabilizer, on the training clips.
-        tracks: (N, T, 68, 2) of every method.
-        settings: of the baselines, the best on the training clips.
+        rows: method to its scores.
+        fits: optimizer to the fitted stabilizer, on the training clips.
+        tracks: method to its output (N, T, 68, 2), pixels of the 256 px crop.
+        settings: filter to its best settings on the training clips.
     """
 
-    rows: dict[str, Row]
+    rows: dict[str, Score]
     fits: dict[str, stabilizer.Fit]
     tracks: dict[str, Float[np.ndarray, "n t 68 2"]]
     settings: dict[str, dict[str, float | int]]
 
 
 def track_clips(
-    key: PRNGKeyArray, net: Net, *, clips: int, frames: int, progress: Progress | None = None
+    key: PRNGKeyArray, net: Net, *, clips: int, frames: int, progress: ProgressCallback = silent
 ) -> TrackedClips:
-    """Render clips and find the landmarks of every frame on its own."""
+    """Render clips and predict the landmarks of each frame on its own.
+
+    Args:
+        key: of the clips and the camera noise.
+        net: the network.
+        clips: N, how many clips.
+        frames: T, of each clip.
+        progress: called after every clip.
+
+    Returns:
+        Tracks of shape (N, T, 68, 2).
+    """
     size = net.config.crop
     truth, observed, argmax = [], [], []
     for i in range(clips):
         clip_key, noise_key = jax.random.split(jax.random.fold_in(key, i))
-        clip = _clip(clip_key, frames)
+        clip = _sample_clip(clip_key, frames)
         images = examples.render_in_batches(clip.filled, size=size).image
         images = _camera(jax.random.split(noise_key, frames), images)
         side = clip.side[0]
         truth.append(np.asarray(CROP * clip.points / side))
-        for found, decoder in ((observed, "fractional"), (argmax, "argmax")):
+        for tracks, decoder in ((observed, "fractional"), (argmax, "argmax")):
             points = pipeline.predict_all(net, images, decoder=decoder).points
-            # From crop pixels to fractions of the frame: half pixels, then the square of the crop.
+            # From crop pixels to fractions of the frame: half-pixel rule, then the square of the crop.
             fraction = (points + 0.5) / size - 0.5
-            found.append(np.asarray(CROP * (clip.centre[:, None] + clip.side[:, None, None] * fraction) / side))
-        if progress is not None:
-            progress(i + 1, clips, "clips")
+            tracks.append(np.asarray(CROP * (clip.centre[:, None] + clip.side[:, None, None] * fraction) / side))
+        progress(Progress(i + 1, clips))
     return TrackedClips(np.stack(truth), np.stack(observed), np.stack(argmax))
 
 
-def tune(observed: Array, truth: Array) -> dict[str, dict[str, float | int]]:
-    """For each baseline the setting of `GRID` with the lowest stabilization loss."""
-    best = {}
-    for name, (make, grid) in GRID.items():
-        settings = [dict(zip(grid, values, strict=True)) for values in itertools.product(*grid.values())]
-
-        @partial(jax.jit, static_argnames="n")
-        def score(make: Callable[..., Filter] = make, **setting: Array | int) -> Array:
-            output = jax.vmap(lambda track: filters.run(make(**setting), track))(observed)
-            return losses.stabilization(output, truth).total
-
-        best[name] = min(settings, key=lambda setting: float(score(**setting)))
-    return best
+def tune(videos: stabilizer.Videos) -> dict[str, dict[str, float | int]]:
+    """For each filter of `FILTERS` the settings with the lowest stabilization loss on these videos (N, T, 68, 2)."""
+    return {family.name: baselines.tune(family, videos, starts=1, evaluations=60).settings for family in FILTERS}
 
 
-def compare(clips: TrackedClips, *, train: int, seconds: float, progress: ProgressCallback = silent) -> Comparison:
-    """Fit and tune on the first `train` clips, measure on the others.
+def compare(
+    clips: TrackedClips, *, train: int, seconds: float, progress: ProgressCallback = silent
+) -> StabilizerComparison:
+    """Fit stabilizers and tune filters on the first `train` clips, and score them on the others.
 
     Args:
         clips: from `track_clips`.
-        train: how many clips the fits see.
+        train: number of training clips.
         seconds: for each fit.
-        progress: of `compare_fits.compare_fits`.
+        progress: called during the fits, see `compare_fits.compare_fits`.
     """
-    centred = [stabilizer.without_bias(z, p) for z, p in zip(clips.observed, clips.truth, strict=True)]
-    observed, truth = jnp.asarray(np.stack(centred)), jnp.asarray(clips.truth)
-    fits = compare_fits.compare_fits(
-        stabilizer.as_videos(observed[:train], truth[:train]), seconds=seconds, progress=progress
-    )
-    settings = tune(observed[:train], truth[:train])
-    held = jnp.asarray(clips.observed)[train:]
-    tracks = {ARGMAX: jnp.asarray(clips.argmax)[train:], RAW: held}
-    for name, setting in settings.items():
-        tracks[name] = _filtered(GRID[name][0](**setting), held)
-    tracks[SHIPPED] = _stabilized(stabilizer.default_params(), held)
-    for name, fit in fits.items():
-        tracks[f"stabilizer, {name}"] = _stabilized(fit.params, held)
-    rows = {name: _row(track, truth[train:]) for name, track in tracks.items()}
-    return Comparison(rows, fits, {name: np.asarray(track) for name, track in tracks.items()}, settings)
+    videos = _without_bias(clips.observed, clips.truth)
+    training = jax.tree.map(lambda array: array[:train], videos)
+    fits = compare_fits.compare_fits(training, seconds=seconds, progress=progress)
+    settings = tune(training)
+    observed = jnp.asarray(clips.observed)[train:]
+    tracks = {ARGMAX: jnp.asarray(clips.argmax)[train:], RAW: observed}
+    for family in FILTERS:
+        tracks[family.name] = baselines.smooth(family, settings[family.name], observed)
+    params = {SHIPPED: stabilizer.default_params()} | {_fitted(name): fit.params for name, fit in fits.items()}
+    tracks |= {name: stabilizer.run(one, observed) for name, one in params.items()}
+    rows = {name: score_tracks(track, jnp.asarray(clips.truth)[train:]) for name, track in tracks.items()}
+    return StabilizerComparison(rows, fits, {name: np.asarray(track) for name, track in tracks.items()}, settings)
 
 
-def best(comparison: Comparison) -> str:
-    """The name of the fitted stabilizer whose loss on the held-out clips is lowest."""
-    names = [f"stabilizer, {name}" for name in comparison.fits]
-    return min(names, key=lambda name: comparison.rows[name].loss)
+def score_tracks(tracks: Float[Array, "n t 68 2"], truth: Float[Array, "n t 68 2"]) -> Score:
+    """Scores of tracks (N, T, 68, 2) without their constant error, except for the NRMSE, which includes it."""
+    videos = _without_bias(tracks, truth)
+    return score(videos.observed, videos)._replace(nrmse=float(metrics.nrmse(tracks, truth).mean()))
+
+
+def best_fit(comparison: StabilizerComparison) -> str:
+    """Name of the fitted stabilizer with the lowest loss on the held-out clips."""
+    return min(map(_fitted, comparison.fits), key=lambda name: comparison.rows[name].loss)
 
 
 def histories(fits: dict[str, stabilizer.Fit]) -> dict[str, Any]:
-    """Loss against seconds and evaluations of every fit, ready for JSON."""
+    """Loss against seconds and evaluations of every fit, as a dictionary that JSON can hold."""
     return {name: {**fit.history._asdict(), "compile_seconds": fit.compile_seconds} for name, fit in fits.items()}
 
 
+def _fitted(name: str) -> str:
+    """Name of the stabilizer that an optimizer fitted."""
+    return f"stabilizer, {name}"
+
+
 class _Clip(NamedTuple):
-    """A clip whose camera fills each frame with the face, and where that is in fractions of the clip's own frame."""
+    """A clip whose frames are filled by the face, and where these squares lie, in fractions of the clip's own frame."""
 
     filled: faces.SyntheticFace
     points: Float[Array, "t 68 2"]
@@ -167,7 +161,7 @@ class _Clip(NamedTuple):
 
 
 @partial(jax.jit, static_argnums=1)
-def _clip(key: PRNGKeyArray, frames: int) -> _Clip:
+def _sample_clip(key: PRNGKeyArray, frames: int) -> _Clip:
     clip = faces.clip(key, frames)
     points = jax.vmap(faces.landmarks)(clip)
     centre, side = jax.vmap(geometry.landmark_square)(points)
@@ -183,24 +177,7 @@ def _camera(keys: Key[Array, " t"], images: Float[Array, "t s s 3"]) -> Float[Ar
     return jax.vmap(one)(keys, images)
 
 
-def _filtered(filter: Filter, tracks: Array) -> Array:
-    return jax.jit(jax.vmap(lambda track: filters.run(filter, track)))(tracks)
-
-
-def _stabilized(params: stabilizer.Params, tracks: Array) -> Array:
-    return stabilizer.run(params, tracks)
-
-
-def _loss(tracks: Array, truth: Array) -> float:
-    return float(losses.stabilization(tracks, truth).total)
-
-
-def _row(tracks: Array, truth: Array) -> Row:
-    centred = [stabilizer.without_bias(x, p) for x, p in zip(np.asarray(tracks), np.asarray(truth), strict=True)]
-    steady = jnp.asarray(np.stack(centred))
-    return Row(
-        nrmse=float(metrics.nrmse(tracks, truth).mean()),
-        stability=float(metrics.stability(tracks, truth).mean()),
-        delay=float(metrics.delay(steady, truth).mean()),
-        loss=_loss(steady, truth),
-    )
+def _without_bias(tracks: Any, truth: Any) -> stabilizer.Videos:
+    """Videos of tracks (N, T, M, 2) without the constant error of each landmark."""
+    centred = [stabilizer.without_bias(z, p) for z, p in zip(np.asarray(tracks), np.asarray(truth), strict=True)]
+    return stabilizer.as_videos(jnp.asarray(np.stack(centred)), jnp.asarray(truth))

@@ -147,7 +147,7 @@ def legend(axes: Axes, *, outside: bool, columns: int = 3, right: bool = False) 
         location = "outside right upper" if right else "outside lower center"
         _figure_of(axes).legend(handles, labels, loc=location, ncols=min(columns, len(labels)), frameon=False)
     else:
-        axes.legend(handles, labels, frameon=False, fontsize="small")
+        axes.legend(handles, labels, framealpha=0.8, edgecolor="none", fontsize="small")
 
 
 def save(path: str | os.PathLike[str], figure: Figure, *, dpi: int = DPI) -> None:

@@ -55,7 +55,8 @@ def trajectories(
     direction = "xy"[column]
     style_axes(above, x="", y=f"{direction}, px", title=f"landmark {landmark} (counted from 0)")
     style_axes(below, x="frame", y="error, px" if truth is not None else "motion, px a frame")
-    below.margins(x=0.01)
+    for panel in (above, below):
+        panel.margins(x=0.01)
     legend(above, outside=own, columns=4)
     return figure
 

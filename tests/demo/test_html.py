@@ -1,4 +1,4 @@
-"""The report is one valid file that needs nothing else and trusts nothing that it is given."""
+"""The report is one valid file that needs no other file, and all text in it is escaped."""
 
 import base64
 import re

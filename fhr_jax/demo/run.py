@@ -1,8 +1,7 @@
-"""The demo from end to end: train, compare, track, fit, and leave a folder with figures, pictures and a report."""
+"""Run the demo: train, compare, track and fit, and write a folder with scores, pictures and a report."""
 
 import platform
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -10,23 +9,21 @@ import jax
 import numpy as np
 
 from fhr_jax import plots, weights
-from fhr_jax.demo import html, page, regression, stabilization
+from fhr_jax.demo import html, regression, report, stabilization
 from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.files import write_json
 from fhr_jax.hourglass import SMALL, Config
-
-Progress = Callable[[str, int, int, str], None]
-"""progress(part, done, of how many, a word on how it goes)."""
+from fhr_jax.progress import Progress, ProgressCallback, silent
 
 
 class DemoPlan(NamedTuple):
-    """How much of everything.
+    """How much the demo does.
 
     Attributes:
         config: of both networks.
-        steps: updates of each.
-        held_out: faces that judge them.
-        clips: clips that are tracked; two thirds are fitted on, the rest judge.
+        steps: updates of each network.
+        held_out: faces to score the networks on.
+        clips: to track; two thirds train the stabilizers, the others score them.
         frames: of each clip.
         fit_seconds: for each fit of the stabilizer.
     """
@@ -39,48 +36,44 @@ class DemoPlan(NamedTuple):
     fit_seconds: float = 12.0
 
 
-def run(
-    folder: Path, *, seed: int = 0, plan: DemoPlan | None = None, progress: Progress | None = None
+def run_demo(
+    folder: Path, *, seed: int = 0, plan: DemoPlan | None = None, progress: ProgressCallback = silent
 ) -> dict[str, Any]:
     """Run the demo.
 
     Args:
-        folder: where everything goes; it exists.
-        seed: of networks, faces and clips.
-        plan: how much; the default takes some minutes on two cores.
-        progress: called as each part goes on.
+        folder: existing folder; gets report.html, summary.json, the pictures (PNG) and both networks (.npz).
+        seed: of the networks, faces and clips.
+        plan: how much to do; the default takes some minutes on two cores.
+        progress: called as each part goes on; `info` has the `part`, and the `loss` and `method` where there are any.
 
     Returns:
-        What summary.json holds.
+        The contents of summary.json.
     """
     plan, began = DemoPlan() if plan is None else plan, time.perf_counter()
     train_key, held_key, clip_key = jax.random.split(jax.random.key(seed), 3)
 
-    def tell(part: str) -> Callable[[int, int, str], None]:
-        return lambda done, total, word: progress(part, done, total, word) if progress is not None else None
-
-    trained = regression.train_both(train_key, plan.config, steps=plan.steps, progress=tell("train two networks"))
+    trained = regression.train_both(
+        train_key, plan.config, steps=plan.steps, progress=_of_part("train two networks", progress)
+    )
     for name, net in trained.nets.items():
         weights.save(folder / f"{name}.npz", net)
-    tell("held-out faces")(0, 1, "render")
-    data = regression.held_out(held_key, plan.held_out)
+
+    tell = _of_part("held-out faces", progress)
+    tell(Progress(0, 1))
+    data = regression.held_out_faces(held_key, plan.held_out)
     scores = regression.evaluate(trained.nets, data)
-    tell("held-out faces")(1, 1, "done")
-    clips = stabilization.track_clips(
-        clip_key, weights.load(), clips=plan.clips, frames=plan.frames, progress=tell("track clips")
-    )
-    fit, whole = tell("fit the stabilizer"), round(plan.fit_seconds)
+    tell(Progress(1, 1))
+
+    tell = _of_part("track clips", progress)
+    clips = stabilization.track_clips(clip_key, weights.load(), clips=plan.clips, frames=plan.frames, progress=tell)
     training = 2 * plan.clips // 3
-    comparison = stabilization.compare(
-        clips,
-        train=training,
-        seconds=plan.fit_seconds,
-        progress=lambda now: fit(
-            round(now.info["seconds"]), whole, f"{now.info['method']}: loss {now.info['loss']:.1f}"
-        ),
-    )
-    tell("report")(0, 1, "draw")
-    figures = {
+    tell = _of_part("fit the stabilizer", progress)
+    comparison = stabilization.compare(clips, train=training, seconds=plan.fit_seconds, progress=tell)
+
+    tell = _of_part("report", progress)
+    tell(Progress(0, 1))
+    summary = {
         "seed": seed,
         "plan": {**plan._asdict(), "config": plan.config._asdict()},
         "regression": regression.summary(scores),
@@ -94,26 +87,31 @@ def run(
         "versions": {"jax": jax.__version__, "numpy": np.__version__, "python": platform.python_version()},
         "device": jax.devices()[0].device_kind,
     }
-    _draw(folder, trained, data, scores, clips.truth[training:], comparison)
-    figures["seconds"] = round(time.perf_counter() - began, 1)
-    write_json(folder / "summary.json", figures)
-    html.write(folder / "report.html", "fhr_jax: the demo", page.sections(folder, figures))
-    tell("report")(1, 1, "done")
-    return figures
+    _save_pictures(folder, trained, data, scores, clips.truth[training:], comparison)
+    summary["seconds"] = round(time.perf_counter() - began, 1)
+    write_json(folder / "summary.json", summary)
+    html.write(folder / "report.html", "fhr_jax: the demo", report.sections(folder, summary))
+    tell(Progress(1, 1))
+    return summary
 
 
-def _draw(
+def _of_part(part: str, progress: ProgressCallback) -> ProgressCallback:
+    """A callback that adds the name of the part to each report."""
+    return lambda told: progress(told._replace(info={"part": part, **told.info}))
+
+
+def _save_pictures(
     folder: Path,
-    trained: regression.Trained,
-    data: regression.Faces,
-    scores: dict[str, regression.Scores],
+    trained: regression.TrainedPair,
+    data: regression.HeldOutFaces,
+    scores: dict[str, regression.RegressionScores],
     truth: np.ndarray,
-    comparison: stabilization.Comparison,
+    comparison: stabilization.StabilizerComparison,
 ) -> None:
     by_scale = {name: scores[name].by_scale for name in (CONVENTIONAL, FRACTIONAL)}
     order = np.argsort(scores[FRACTIONAL].nrmse)
     chosen = order[np.linspace(0, len(order) - 1, 8).astype(int)]
-    shown = (stabilization.RAW, stabilization.SHIPPED, stabilization.best(comparison))
+    shown = (stabilization.RAW, stabilization.SHIPPED, stabilization.best_fit(comparison))
     figures = {
         "ced": plots.ced({name: s.nrmse for name, s in scores.items()}),
         "training": plots.training_loss(
@@ -123,7 +121,7 @@ def _draw(
             {name: np.asarray(table.error) for name, table in by_scale.items()}, np.asarray(by_scale[FRACTIONAL].edges)
         ),
         "faces": plots.faces(
-            [data.pictures[i] for i in chosen],
+            [data.images[i] for i in chosen],
             {"truth": data.points[chosen], FRACTIONAL: scores[FRACTIONAL].predictions[chosen]},
             titles=[f"{scores[FRACTIONAL].nrmse[i]:.1f} %" for i in chosen],
         ),
