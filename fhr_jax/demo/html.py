@@ -121,7 +121,7 @@ def _table(table: HtmlTable) -> str:
     for row in table.body:
         if len(row) != len(table.head):
             raise InputError(
-                f"report: a row of table {table.caption!r} has {len(row)} cells, expected {len(table.head)} like its head"
+                f"report: a row of table {table.caption!r} has {len(row)} cells, expected {len(table.head)}"
             )
     caption = f"<caption>{escape(table.caption)}</caption>" if table.caption else ""
     head = "".join(f'<th scope="col">{escape(str(cell))}</th>' for cell in table.head)

@@ -55,8 +55,9 @@ def trajectories(
     direction = "xy"[column]
     style_axes(above, x="", y=f"{direction}, px", title=f"landmark {landmark} (counted from 0)")
     style_axes(below, x="frame", y="error, px" if truth is not None else "motion, px a frame")
-    for panel in (above, below):
-        panel.margins(x=0.01)
+    below.margins(x=0.01)
+    if not own:  # the axes of a new figure are shared
+        above.margins(x=0.01)
     legend(above, outside=own, columns=4)
     return figure
 
