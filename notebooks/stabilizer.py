@@ -14,86 +14,81 @@
 # %% [markdown]
 # # The stabilizer
 #
-# What it does to a track, how its parameters are found (gradient against simplex), and what the lambdas of the loss
-# trade against each other. Two or three minutes on two CPU cores; no download.
+# This notebook shows what the stabilizer does to a track, how its parameters are fitted (gradient against simplex), and
+# how the weights of the loss trade smoothness against accuracy and delay. It takes two or three minutes on two CPU
+# cores and needs no download.
 
 # %%
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib import pyplot as plt
 
-from fhr_jax import filters, losses, metrics, stabilizer
+from fhr_jax import filters, losses, metrics, plots, stabilizer
 from fhr_jax.data.synthetic import tracks
 from fhr_jax.data.synthetic.detector_noise import DetectorNoise
 
 # %% [markdown]
-# ## 1. What it does
+# ## 1. Effect on a track
 #
-# A synthetic head turns, talks and blinks; the truth is exact, and the detector's noise is made like that of a real
-# network. Here is the height of an upper lid. The filter sees one frame after the other, never the next one.
+# A synthetic head turns, talks and blinks. Its landmarks are known exactly, and the noise resembles that of a real
+# detector. The plot shows the y coordinate of an upper eyelid. The stabilizer is causal: its output for a frame uses
+# only this frame and earlier ones.
 
 # %%
 clip = tracks.sample(jax.random.key(3), 150, noise=DetectorNoise(level=1.2))
 params = stabilizer.default_params()
 steady = stabilizer.run(params, clip.observed)
 
-LID = 37
-figure, axis = plt.subplots(figsize=(9, 3))
-axis.plot(clip.observed[:, LID, 1], color="0.75", label="observed")
-axis.plot(clip.truth[:, LID, 1], "k", lw=1, label="truth")
-axis.plot(steady[:, LID, 1], "C3", lw=1.5, label="stabilized")
-axis.invert_yaxis()
-axis.set(xlabel="frame", ylabel="y, pixels of the crop")
-axis.legend(frameon=False)
-plt.show()
+EYELID = 37
+plots.trajectories(clip.truth, {"observed": clip.observed, "stabilized": steady}, landmark=EYELID, axis="y")
 
 # %% [markdown]
-# The loss of the paper has three terms: distance to the truth, delay along the motion, and how much the path bends. A
-# filter that only smooths is late; one that is never late does not smooth.
+# The paper's loss has three terms: distance to the truth, delay along the motion, and a smoothness penalty. More
+# smoothing means more delay.
 
 
 # %%
-def judged(track, *, truth=clip.truth):
-    """The terms of the loss, and the stability (NRMSE of the motion, percent)."""
-    found = losses.stabilization(track, truth)
-    return [float(term) for term in found] + [float(metrics.stability(track, truth))]
+def scores(track, *, truth=clip.truth):
+    """The loss, its terms, and the stability (NRMSE of the motion, percent)."""
+    terms = losses.stabilization(track, truth)
+    return [float(term) for term in terms] + [float(metrics.stability(track, truth))]
 
 
 slow = filters.run(filters.first_order(0.3), clip.observed)
 euro = filters.run(filters.one_euro(min_cutoff=2.0, beta=0.1, d_cutoff=1.3), clip.observed)
-print(" " * 14 + "".join(f"{name:>11}" for name in ("loss", "distance", "delay", "bend", "stability")))
+print(" " * 14 + "".join(f"{name:>11}" for name in ("loss", "distance", "delay", "smooth", "stability")))
 for name, track in (("observed", clip.observed), ("exponential", slow), ("One Euro", euro), ("stabilizer", steady)):
-    print(f"{name:14}" + "".join(f"{value:11.2f}" for value in judged(track)))
+    print(f"{name:14}" + "".join(f"{value:11.2f}" for value in scores(track)))
 
 # %% [markdown]
-# A point that is thrown out of the face is not followed, a missing one moves with the others, and a lasting gap is
-# bridged by the prediction.
+# Outliers are ignored. Missing points move with the others, and gaps are bridged by the prediction.
 
 # %%
-broken = np.array(clip.observed)
-broken[40:43, 30] += 150  # the tip of the nose, thrown away for three frames
-broken[70:80, 48:68] = np.nan  # no mouth for a third of a second
-mended = stabilizer.run(params, jnp.asarray(broken))
+damaged = np.array(clip.observed)
+damaged[40:43, 30] += 150  # the tip of the nose is an outlier for three frames
+damaged[70:80, 48:68] = np.nan  # the mouth is missing for a third of a second
+repaired = stabilizer.run(params, jnp.asarray(damaged))
 
 
-def farthest(frames, points):
-    """Largest distance of some points to the truth, pixels."""
-    return float(metrics.point_errors(mended, clip.truth)[frames, points].max())
+def largest_error(frames, points):
+    """Largest distance of some points to the truth, in pixels."""
+    return float(metrics.point_errors(repaired, clip.truth)[frames, points].max())
 
 
-print(f"nose, thrown 212 px:   off by {farthest(slice(40, 43), slice(30, 31)):.1f} px")
-print(f"mouth, never observed: off by {farthest(slice(70, 80), slice(48, 68)):.1f} px")
+print(f"nose, observed 212 px away: largest error {largest_error(slice(40, 43), slice(30, 31)):.1f} px")
+print(f"mouth, not observed:        largest error {largest_error(slice(70, 80), slice(48, 68)):.1f} px")
 
 # %% [markdown]
 # ## 2. Gradient against simplex
 #
-# The paper finds the 412 numbers of its model by the simplex of Nelder and Mead, in twelve hours. The recursion is one
-# `lax.scan`, so the loss has a gradient. Both start from the paper's start, on the same compiled loss; the tied form
-# moves each row of variances as one and has 7 numbers. With 68 points one component has all the weight in almost every
-# frame and the gradient does not see what the other could do: a temperature on their log odds, which falls to 1, lets
-# it see. (On these few short clips both get there; on those of `experiments/gradient_vs_simplex.py` the cooled one is
-# seven times faster, and the other one not sure to arrive.)
+# The paper fits the 412 parameters of its model by the Nelder-Mead simplex, in twelve hours. The recursion is one
+# `lax.scan`, so the loss also has a gradient. All fits below minimize the same compiled loss from the same initial
+# parameters. Sharing one scale per row of variances leaves 7 parameters, which a simplex can handle.
+#
+# With 68 points, one mixture component has almost all of the weight in nearly every frame, and the gradient of the
+# other one vanishes. Annealing divides their log odds by a temperature that falls to 1, which restores the gradient.
+# (On these few short clips L-BFGS succeeds with and without annealing. On those of `experiments/gradient_vs_simplex.py`
+# annealing is seven times faster, and without it the fit does not always converge.)
 
 # %%
 train, test = (
@@ -104,22 +99,17 @@ start = stabilizer.paper_init(train)
 tied = stabilizer.fit_nelder_mead(train, init_params=start, share_scales=True, evaluations=10_000, seconds=6)
 fits = {
     "L-BFGS, 412 numbers": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6),
-    "L-BFGS, cooled": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6, annealing=(10.0, 1.0)),
+    "L-BFGS, annealed": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6, annealing=(10.0, 1.0)),
     "simplex, 412 numbers": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=6),
     "simplex, 7 numbers": tied,
 }
-figure, axis = plt.subplots(figsize=(7, 3.5))
-for name, fit in fits.items():
-    axis.plot(fit.history.seconds, fit.history.loss, label=name)
-axis.set(xlabel="seconds", ylabel="loss of the training clips")
-axis.legend(frameon=False)
-plt.show()
+plots.loss_history({name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()})
 
 
 # %% [markdown]
-# What counts is the loss of clips that no fit has seen. The parameters that ship belong to a model beyond the paper's
-# (a velocity, directions by themselves, a small recurrent network); `fit_recommended`, which is what `fhr-jax fit`
-# does, goes on from them on your own tracks.
+# The comparison that matters is the loss on clips that no fit has seen. The pretrained parameters belong to a model that
+# extends the paper's by a velocity, responsibilities per direction and a small recurrent network. `fit_recommended`
+# (what `fhr-jax fit` runs) fine-tunes them on your own tracks.
 
 
 # %%
@@ -132,15 +122,15 @@ def held_out(params):
 print(f"{'raw':24}{float(losses.stabilization(test.observed, test.truth, mask=test.mask).total):8.1f}")
 for name, fit in fits.items():
     print(f"{name:24}{held_out(fit.params):8.1f}")
-print(f"{'as shipped':24}{held_out(params):8.1f}")
-own = stabilizer.fit_recommended(train, steps=40)
-print(f"{'... and fitted on':24}{held_out(own.params):8.1f}")
+print(f"{'pretrained':24}{held_out(params):8.1f}")
+fine_tuned = stabilizer.fit_recommended(train, steps=40)
+print(f"{'pretrained, fine-tuned':24}{held_out(fine_tuned.params):8.1f}")
 
 # %% [markdown]
 # ## 3. Choosing lambda
 #
-# lambda 1 weighs smoothness against accuracy and delay. The same fit at three values: take the one whose delay you can
-# bear. On your own tracks it is `fhr-jax fit tracks/ --lambda1 3`.
+# lambda 1 is the weight of smoothness against accuracy and delay. Here is the same fit at three values. Choose the
+# largest one whose delay is acceptable. On your own tracks the command is `fhr-jax fit tracks/ --lambda1 3`.
 
 # %%
 print(f"{'lambda 1':>9}{'stability':>11}{'NRMSE %':>9}{'delay, frames':>15}")

@@ -12,27 +12,26 @@
 # ---
 
 # %% [markdown]
-# # From a picture to steady landmarks
+# # From an image to stable landmarks
 #
-# The path of `fhr-jax demo` in small steps: heatmaps and their fraction of a pixel, a synthetic face, a few updates of
-# a network, the network that ships, and the stabilizer. Everything runs on two CPU cores in two or three minutes.
+# The steps of `fhr-jax demo` one by one: fractional heatmaps, synthetic faces, a few updates of a network, the
+# pretrained network, and the stabilizer. Everything runs on two CPU cores in two or three minutes.
 
 # %%
 import jax
 import jax.numpy as jnp
 import numpy as np
-from matplotlib import pyplot as plt
 
-from fhr_jax import filters, heatmap, hourglass, losses, metrics, pipeline, stabilizer, train, weights
+from fhr_jax import filters, heatmap, hourglass, losses, metrics, pipeline, plots, stabilizer, train, weights
 from fhr_jax.data import examples, faces, loader
 from fhr_jax.data.synthetic import tracks
 
 # %% [markdown]
-# ## 1. The fraction of a pixel
+# ## 1. Fractional heatmaps
 #
-# A landmark rarely lies on a whole pixel of its heatmap. Conventional heatmap regression rounds it twice: once when
-# the target is drawn, once when the maximum is read. Fractional heatmap regression draws the Gaussian where the
-# landmark is, and solves for its centre from the maximum and one neighbour along each axis (Eq. 4 of the paper).
+# A landmark rarely lies on a whole pixel of its heatmap. Conventional heatmap regression rounds it twice: when the
+# target is drawn, and when the maximum is read. Fractional heatmap regression centres the Gaussian exactly on the
+# landmark, and computes its centre from the maximum and one neighbour along each axis (Eq. 4 of the paper).
 
 # %%
 points = jax.random.uniform(jax.random.key(0), (1000, 1, 2), minval=20, maxval=40)
@@ -50,7 +49,7 @@ print(f"fractional, argmax:     {mean_error(fractional, 'argmax'):.4f} px")
 print(f"fractional, fractional: {mean_error(fractional, 'fractional'):.4f} px")
 
 # %% [markdown]
-# Real heatmaps are noisy. The decoders differ in how many pixels they read, and so in what noise does to them.
+# Real heatmaps are noisy. The decoders use different numbers of pixels and differ in their sensitivity to noise.
 
 # %%
 noisy = fractional + 0.03 * jax.random.normal(jax.random.key(1), fractional.shape)
@@ -67,26 +66,21 @@ for decoder in (
     print(f"{decoder:14} {mean_error(noisy, decoder):.4f} px")
 
 # %% [markdown]
-# ## 2. A synthetic face
+# ## 2. Synthetic faces
 #
-# `sample` draws the parameters of a face, `fill` points the camera at it, `render` paints it and gives the exact
-# landmarks. All three are pure functions of a key.
+# `sample` draws the parameters of a face, `fill` lets the face fill the image, and `render` returns the image and the
+# exact landmarks.
 
 # %%
 keys = jax.random.split(jax.random.key(3), examples.BATCH)
 drawn = examples.render(jax.vmap(lambda key: faces.fill(faces.sample(key)))(keys), size=128)
-figure, axes = plt.subplots(2, 6, figsize=(12, 4.2))
-for axis, image, landmarks in zip(axes.flat, np.asarray(drawn.image), np.asarray(drawn.points), strict=False):
-    axis.imshow(image)
-    axis.scatter(*landmarks.T, s=3, c="lime")
-    axis.set_axis_off()
-figure.tight_layout()
+plots.faces(list(drawn.image[:12]), drawn.points[:12], columns=6)
 
 # %% [markdown]
 # ## 3. A few updates of a network
 #
-# The Grain loader says which faces come next; they are rendered, degraded and encoded on the device. `tiny` on 32 px
-# crops is for tests: it shows that the loss falls, not more.
+# The Grain loader chooses the faces of each batch; they are rendered, degraded and encoded on the device. The preset
+# `tiny` with 32 px crops is for tests: this only shows that the loss decreases.
 
 # %%
 config = hourglass.TINY
@@ -101,11 +95,12 @@ state = train.train_loop(
     progress=lambda report: history.append(report.info["loss"]),
 )
 print(f"loss {history[0]:.2f} -> {history[-1]:.2f}")
+plots.training_loss({"tiny": (np.arange(1, len(history) + 1), history)}, window=9)
 
 # %% [markdown]
-# ## 4. The network that ships
+# ## 4. The pretrained network
 #
-# `fhr-jax train` made it from synthetic faces alone. `pipeline.predict` averages the heatmaps of the crop and of its
+# `fhr-jax train` trained it on synthetic faces only. `pipeline.predict` averages the heatmaps of the crop and of its
 # mirror image and decodes them.
 
 # %%
@@ -113,20 +108,14 @@ net = weights.load()
 found = pipeline.predict(net, drawn.image)
 error = metrics.nrmse(found.points, drawn.points)
 print(f"NRMSE on these {len(error)} faces: median {np.median(error):.2f} %")
-figure, axes = plt.subplots(1, 4, figsize=(10, 2.8))
-for axis, image, truth, landmarks, value in zip(axes, drawn.image, drawn.points, found.points, error, strict=False):
-    axis.imshow(image)
-    axis.scatter(*truth.T, s=5, c="lime", label="truth")
-    axis.scatter(*landmarks.T, s=5, c="red", label="network")
-    axis.set_title(f"{value:.1f} %")
-    axis.set_axis_off()
-figure.tight_layout()
+landmarks = {"truth": drawn.points[:4], "network": found.points[:4]}
+plots.faces(list(drawn.image[:4]), landmarks, titles=[f"{value:.1f} %" for value in error[:4]])
 
 # %% [markdown]
 # ## 5. The stabilizer
 #
-# Frame by frame, landmarks jitter. The stabilizer is a recursive Bayesian filter: `step` takes a state and the
-# landmarks of a frame, and returns the next state and steadier landmarks. `run` is `step` under one `lax.scan`.
+# Landmarks that are predicted frame by frame jitter. The stabilizer is a recursive Bayesian filter: `step` takes a state
+# and the landmarks of a frame, and returns the next state and stabilized landmarks. `run` is `step` in one `lax.scan`.
 
 # %%
 clip = tracks.sample(jax.random.key(7), 200)
@@ -143,16 +132,10 @@ for name, track in outputs.items():
         f"  delay {float(metrics.delay(track, clip.truth)):.2f} frames"
         f"  loss {float(losses.stabilization(track, clip.truth).total):.0f}"
     )
-figure, axis = plt.subplots(figsize=(10, 3))
-axis.plot(clip.truth[:, 48, 1], "k", lw=1, label="truth")
-for name, track in outputs.items():
-    axis.plot(track[:, 48, 1], lw=0.8, label=name)
-axis.set(xlabel="frame", ylabel="y of a mouth corner, px")
-axis.legend(ncols=4)
-figure.tight_layout()
+plots.trajectories(clip.truth, outputs, landmark=48, axis="y")
 
 # %% [markdown]
-# The same, streaming: nothing but the state is kept between frames.
+# Streaming gives the same result: only the state is kept between frames.
 
 # %%
 step = jax.jit(stabilizer.step)
@@ -164,11 +147,11 @@ for frame in clip.observed[:50]:
 print("largest difference to run:", float(jnp.abs(jnp.stack(streamed) - outputs["stabilizer"][:50]).max()), "px")
 
 # %% [markdown]
-# ## 6. Its parameters: gradient against simplex
+# ## 6. Fitting the parameters: gradient against simplex
 #
-# The loss weighs accuracy, delay and smoothness. The recursion is differentiable, so L-BFGS can minimize it; the paper
-# used a simplex. Both start from the paper's start. With 412 parameters a simplex hardly moves; with the variances
-# tied to 7 numbers it works.
+# The loss is a weighted sum of accuracy, delay and smoothness. The recursion is differentiable, so L-BFGS can minimize
+# it; the paper used a simplex. All fits start from the paper's initial parameters. With 412 parameters a simplex hardly
+# improves the loss; with scales shared among the variances, which leaves 7 parameters, it does.
 
 # %%
 pairs = tracks.batch(jax.random.key(8), 4, 120)
@@ -178,10 +161,6 @@ fits = {
     "simplex": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000),
     "simplex, tied": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000, share_scales=True),
 }
-figure, axis = plt.subplots(figsize=(7, 3))
 for name, fit in fits.items():
-    axis.plot(fit.history.seconds, fit.history.loss, label=name)
     print(f"{name:14} loss {fit.history.loss[0]:.0f} -> {fit.history.loss[-1]:.0f}")
-axis.set(xlabel="seconds", ylabel="loss")
-axis.legend()
-figure.tight_layout()
+plots.loss_history({name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()})
