@@ -1,17 +1,18 @@
 """Fig. 2: contours of the delay and of the smooth loss around one landmark.
 
-Left, a truth that moved from p(t-1) to p(t): the Euclidean loss alone, and with the delay term. Right, neighbours
-x(t-1) and x(t+1): the distance of x(t) to their midpoint (lambda_3 = infinity, Cao, Hou and Zhou 2014), and the smooth
-loss. Both are `fhr_jax.losses.stabilization`, evaluated. The shape of a contour is the ratio of its axis along the
-motion to the one across, from the second derivatives at the minimum.
+Left: the truth moves from p(t-1) to p(t); the Euclidean loss alone, and with the delay term. Right: the output has
+the neighbours x(t-1) and x(t+1); the distance of x(t) to their midpoint (lambda_3 = infinity; Cao, Hou and Zhou 2014),
+and the smooth loss. All four are evaluated by `fhr_jax.losses.stabilization`. The aspect ratio of a contour is its axis
+along the motion over its axis across the motion, from the second derivatives at the minimum.
 
-Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the delay term
-          makes an ellipse whose short axis lies along the motion, the smooth loss one whose long axis does.
+Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the contours are
+          ellipses. With the delay term their short axis lies along the motion, with the smooth loss their long axis.
 Command:  python experiments/figure2_contours.py --out runs/figure2
-Cost:     seconds.
+Cost:     seconds on one CPU core.
 Figures:  along over across: Euclidean loss 1.00, with the delay term 0.53; midpoint 1.00, smooth loss 4.12. Both claims
-          hold. They depend on the step: at 2 px as here the delay term is 2.5 times the Euclidean one along the motion,
-          and less the faster the face moves, or the more landmarks move, since all of a frame are one vector.
+          hold. The ratios depend on the motion per frame. At 2 px, as here, the delay term has 2.5 times the curvature
+          of the Euclidean loss along the motion. It has less for faster faces and for more moving landmarks, because
+          all landmarks of a frame form one vector.
 """
 
 from collections.abc import Callable
@@ -30,22 +31,22 @@ from fhr_jax.losses import LossWeights, stabilization
 
 @dataclass(frozen=True)
 class Options:
-    """Draw the losses."""
+    """Draw the contours of the losses."""
 
     out: Path
     """Folder for summary.json and contours.png."""
     step: float = 2.0
-    """Pixels between p(t-1) and p(t), and half of those between x(t-1) and x(t+1)."""
+    """Distance in pixels between p(t-1) and p(t), and half of that between x(t-1) and x(t+1)."""
     lambda2: float = 10.0
-    """Weight of the delay."""
+    """Weight of the delay term."""
     lambda3: float = 1.0
-    """Of the smooth loss."""
+    """Parameter of the smooth loss."""
     points: int = 121
-    """Along each side of the plane."""
+    """Grid points along each side of the plane."""
 
 
 def delay_loss(options: Options, lambda2: float) -> Callable[[jax.Array], jax.Array]:
-    """L_reg of the newest of two frames, as a function of where the output is; the first frame is exact."""
+    """L_reg of the second of two frames as a function of the output (2,); the output of the first frame is exact."""
     truth = options.step * jnp.array([[[-1.0, 0.0]], [[0.0, 0.0]]])
 
     def loss(x: jax.Array) -> jax.Array:
@@ -56,7 +57,7 @@ def delay_loss(options: Options, lambda2: float) -> Callable[[jax.Array], jax.Ar
 
 
 def smooth_loss(options: Options, lambda3: float) -> Callable[[jax.Array], jax.Array]:
-    """L_tm of the middle of three frames, as a function of where the output is."""
+    """L_tm of the middle one of three frames as a function of the output (2,)."""
     ends = options.step * jnp.array([[-1.0, 0.0], [1.0, 0.0]])
 
     def loss(x: jax.Array) -> jax.Array:
@@ -67,7 +68,7 @@ def smooth_loss(options: Options, lambda3: float) -> Callable[[jax.Array], jax.A
 
 
 def main(options: Options) -> None:
-    """Evaluate, measure the axes, draw."""
+    """Evaluate the losses, measure the axes of their contours, and draw them."""
     folder = output_folder(options.out)
     losses = {
         "Euclidean loss": delay_loss(options, 0.0),
@@ -79,14 +80,14 @@ def main(options: Options) -> None:
     plane = jnp.asarray(np.stack(np.meshgrid(side, side), axis=-1))
     marks = [{"p(t-1)": (-options.step, 0.0), "p(t)": (0.0, 0.0)}] * 2
     marks += [{"x(t-1)": (-options.step, 0.0), "x(t+1)": (options.step, 0.0)}] * 2
-    axes, values = {}, {}
+    ratios, values = {}, {}
     for name, loss in losses.items():
         values[name] = np.asarray(jax.vmap(jax.vmap(loss))(plane))
-        bend = np.asarray(jax.hessian(loss)(jnp.zeros(2)))
-        axes[name] = float(np.sqrt(bend[1, 1] / bend[0, 0]))
-        print(f"{name:26} axis along the motion over the one across: {axes[name]:.3f}")
+        hessian = np.asarray(jax.hessian(loss)(jnp.zeros(2)))
+        ratios[name] = float(np.sqrt(hessian[1, 1] / hessian[0, 0]))
+        print(f"{name:26} axis along the motion over the one across: {ratios[name]:.3f}")
     config = asdict(options) | {"out": str(options.out)}
-    write_json(folder / "summary.json", {"options": config, "along_over_across": axes})
+    write_json(folder / "summary.json", {"options": config, "along_over_across": ratios})
     figure = plots.contours(side, values, marks=dict(zip(losses, marks, strict=True)))
     plots.save(folder / "contours.png", figure)
 

@@ -1,17 +1,18 @@
-"""Fig. 3: what stabilizing does to the delay (a), and, landmark by landmark, to the size (b) and angle (c) of motion.
+"""Fig. 3: the effect of the stabilizer on the delay (a), and on the size (b) and angle (c) of the motion error.
 
-(b) is E|dx - dp|^2, (c) the mean absolute angle between dx and dp, on the test videos; (a) is a stretch of a test video
-with a stabilizer fitted by the whole loss and one fitted without the delay term.
+(a) is a part of a test video, with a stabilizer fitted by the whole loss and one fitted without the delay term. (b) is
+E|dx - dp|^2 and (c) the mean absolute angle between dx and dp, for each landmark over the test videos. dx is the motion
+of the output per frame, dp that of the truth.
 
-Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): smaller for every
-          landmark in both; the output is closer to the truth, and late if the delay term is left out.
+Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the stabilizer
+          reduces (b) and (c) for every landmark. Its output is closer to the truth, and late without the delay term.
 Command:  python experiments/figure3_delay.py --out runs/figure3 --source 300vw --frames 300 --fits FOLDER
-Cost:     20 seconds of one x86 core a seed with fits of stabilizer_ablation.py, a minute without.
+Cost:     20 seconds per seed on one x86 core with fits of stabilizer_ablation.py, one minute without.
 Figures:  means of three seeds. E|dx - dp|^2, mean over landmarks: raw 4.07 px^2, paper's model 1.02, recommended 0.76.
-          Angle: 57.9, 46.8, 44.6 degrees. Smaller for all 68 landmarks in both: (b) and (c) hold, even where the jaw
-          ends. Delay: raw 0.00 frames, paper's model 0.63, recommended 0.44. (a) does not hold here: the paper's model
-          is late in fast turns, further from the truth than the raw track there, and leaving out the delay term
-          changes nothing that can be seen (0.63).
+          Angle: 57.9, 46.8, 44.6 degrees. Both are smaller for all 68 landmarks, even at the ends of the jaw, so (b)
+          and (c) hold. Delay: raw 0.00 frames, paper's model 0.63, recommended 0.44. (a) does not hold here: in fast
+          turns the paper's model is late and further from the truth than the raw track, and leaving out the delay term
+          makes no visible difference (0.63).
 """
 
 from dataclasses import dataclass
@@ -27,23 +28,24 @@ from fhr_jax.benchmark.scores import score
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import LossWeights
 
-LATE = "paper's model, lambda_2 = 0"
+WITHOUT_DELAY_TERM = "paper's model, lambda_2 = 0"
 
 
 @dataclass(frozen=True)
 class Options(BenchmarkOptions):
-    """Measure motion landmark by landmark."""
+    """Measure the motion error of each landmark."""
 
     window: int = 80
-    """Frames of the stretch that is drawn, the one in which the face moves most."""
+    """Frames to draw: the part of this length in which the face moves most."""
 
 
 def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Videos, dict[str, np.ndarray]]:
-    """Per method: per landmark magnitude (M,) and angle (M,), and the delay; the test videos and all outputs."""
+    """For each method the squared motion error (M,), its angle (M,) and the delay; the test videos; all outputs."""
     train, test = options.videos(seed)
     models = fit_models(options, seed, train)
     more = max(options.steps // 3, 1)
-    models[LATE] = fit_model(PAPER, train, init_params=models[PAPER], steps=more, weights=LossWeights(delay=0.0)).params
+    weights = LossWeights(delay=0.0)
+    models[WITHOUT_DELAY_TERM] = fit_model(PAPER, train, init_params=models[PAPER], steps=more, weights=weights).params
     tracks = {"raw": test.observed} | {name: stabilizer.run(params, test.observed) for name, params in models.items()}
     found = {}
     for name, track in tracks.items():
@@ -52,18 +54,18 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Vi
     return found, test, {name: np.asarray(track) for name, track in tracks.items()}
 
 
-def liveliest(videos: stabilizer.Videos, window: int) -> tuple[int, int]:
-    """Video and first frame of the scored stretch of `window` frames with the longest way of the truth."""
-    step = np.linalg.norm(np.diff(np.asarray(videos.truth), axis=1), axis=-1).mean(axis=-1)
+def most_motion(videos: stabilizer.Videos, window: int) -> tuple[int, int]:
+    """Video and first frame of the `window` scored frames with the longest path of the truth."""
+    speed = np.linalg.norm(np.diff(np.asarray(videos.truth), axis=1), axis=-1).mean(axis=-1)
     mask = np.asarray(videos.mask)
-    way = np.where(mask[:, 1:] & mask[:, :-1], step, -step.max())
-    total = np.stack([np.convolve(row, np.ones(window - 1), mode="valid") for row in way])
+    scored = np.where(mask[:, 1:] & mask[:, :-1], speed, -speed.max())
+    total = np.stack([np.convolve(row, np.ones(window - 1), mode="valid") for row in scored])
     video, frame = np.unravel_index(total.argmax(), total.shape)
     return int(video), int(frame)
 
 
 def main(options: Options) -> None:
-    """Measure for every seed; print means, write them and the plots."""
+    """Measure for every seed, print the means, and write summary.json, landmarks.png and trajectory.png."""
     folder = output_folder(options.out)
     results = [one_seed(options, seed) for seed in options.seeds]
     means: dict[str, list[np.ndarray]] = {}
@@ -90,13 +92,13 @@ def main(options: Options) -> None:
     )
     plots.save(folder / "landmarks.png", angles)
     _, test, tracks = results[0]
-    video, frame = liveliest(test, min(options.window, test.mask.shape[1]))
+    video, frame = most_motion(test, min(options.window, test.mask.shape[1]))
     trajectory = plots.trajectories(
         test.truth[video],
         {name: track[video] for name, track in tracks.items()},
         frames=(frame, frame + min(options.window, test.mask.shape[1])),
     )
-    plots.save(folder / "course.png", trajectory)
+    plots.save(folder / "trajectory.png", trajectory)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,15 @@
-"""Fig. 6: accuracy and delay against stability, lambda_1 swept, for every baseline and for two stabilizers.
+"""Fig. 6: accuracy and delay against stability for a sweep of lambda_1, for all baselines and two stabilizers.
 
-For each lambda_1 every method is tuned or fitted on the training videos by the loss with this lambda_1 and judged on
-the test videos. The stabilizers go from one lambda_1 to the next with a few steps, outwards from 1.
+For each lambda_1, every method is tuned or fitted on the training videos by the loss with this lambda_1, and scored on
+the test videos. Each fit of a stabilizer continues the one at the neighbouring lambda_1 with a few steps, outwards
+from 1.
 
-Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), which finds its
-          model better than four baselines in NRMSE and in stability, on 300-VW.
+Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): on 300-VW
+          the paper's model is better than four baselines in NRMSE and in stability.
 Command:  python experiments/figure6_tradeoff.py --out runs/figure6 --source 300vw --frames 300 --fits FOLDER
-Cost:     4 minutes of one x86 core a seed with fits of stabilizer_ablation.py, a minute more without.
-Figures:  means of three seeds, lambda_1 = 0.1, 0.3, 1, 3, 10; NRMSE and stability in %, delay in frames; raw
-          has 1.09, 1.41, 0:
+Cost:     4 minutes per seed on one x86 core with fits of stabilizer_ablation.py, 5 minutes without.
+Figures:  means of three seeds, lambda_1 = 0.1, 0.3, 1, 3, 10; NRMSE and stability in %, delay in frames; the
+          raw tracks have 1.09, 1.41, 0:
               recommended    NRMSE 0.79 0.79 0.80 0.82 0.89  stability 0.68 0.66 0.63 0.59 0.55  delay 0.38 to 0.68
               paper's model  NRMSE 0.93 0.93 0.96 1.03 1.22  stability 0.76 0.75 0.71 0.65 0.60  delay 0.53 to 1.07
               One Euro       NRMSE 0.91 0.92 0.94 1.01 1.19  stability 0.74 0.73 0.69 0.63 0.58  delay 0.54 to 1.08
@@ -18,11 +19,11 @@ Figures:  means of three seeds, lambda_1 = 0.1, 0.3, 1, 3, 10; NRMSE and stabili
               first order    NRMSE 0.99 1.00 1.03 1.11 1.32  stability 0.86 0.84 0.80 0.73 0.66  delay 0.54 to 1.24
               moving average NRMSE 1.02 or 1.22             stability 0.88 or 0.71             delay 0.49 or 0.99
               constant speed NRMSE 1.13 1.14 1.16 1.19 1.28  stability 0.85 0.85 0.83 0.81 0.80  delay 0.14 to 0.29
-          No point of the recommended model is dominated by any of a baseline, neither in NRMSE and stability, where its
-          front lies under all others, nor in delay and stability, where those that follow a velocity are less late
-          but never as steady. The paper's claim for its model holds against its four baselines in NRMSE and stability
-          together (second order is as exact at lambda_1 = 1, not as steady), not against One Euro, which is slightly
-          better in both at every lambda_1.
+          No baseline dominates a point of the recommended model. In NRMSE and stability its curve lies below all
+          others. In delay and stability, baselines with a velocity have less delay but never its stability. The paper's
+          claim holds for its model against its four baselines in NRMSE and stability together (second order is as
+          accurate at lambda_1 = 1, but less stable). It does not hold against One Euro, which is slightly better in
+          both at every lambda_1.
 """
 
 from dataclasses import dataclass
@@ -39,7 +40,7 @@ from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import LossWeights, stabilization
 
 MILLISECONDS = 1000 / 30
-"""Of a frame."""
+"""Duration of a frame."""
 
 
 @dataclass(frozen=True)
@@ -47,19 +48,19 @@ class Options(BenchmarkOptions):
     """Sweep lambda_1."""
 
     lambdas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
-    """Of the smooth term, ascending, 1 among them."""
+    """Weights of the smooth term, ascending; must include 1."""
     baselines: tuple[str, ...] = tuple(family.name for family in baselines.BASELINES)
-    """Names of those to tune."""
+    """Names of the baselines to tune."""
 
 
 def settings(
     family: baselines.BaselineFilter, videos: stabilizer.Videos, lambdas: tuple[float, ...]
 ) -> list[dict[str, Any]]:
-    """The best settings of a baseline at each lambda_1."""
+    """The best settings of a baseline on the training videos at each lambda_1."""
     if family.ranges:
         weights = [LossWeights(smooth=value) for value in lambdas]
         return [baselines.tune(family, videos, weights=w, starts=2, evaluations=100).settings for w in weights]
-    # Nothing but windows to choose: the terms of the loss are the same for all lambdas.
+    # Only windows to choose: the terms of the loss are the same for all lambdas and computed once.
     terms = []
     for choice in family.choices:
         output = baselines.smooth(family, choice, videos.observed)
@@ -69,30 +70,30 @@ def settings(
 
 
 def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[str, dict[float, stabilizer.Params]]:
-    """Both stabilizers at each lambda_1."""
-    middle = fit_models(options, seed, train)
-    found = {name: {1.0: params} for name, params in middle.items()}
+    """The parameters of both stabilizers at each lambda_1, by model."""
+    at_one = fit_models(options, seed, train)
+    fitted = {name: {1.0: params} for name, params in at_one.items()}
     steps = max(options.steps // 3, 1)
     below = [value for value in reversed(options.lambdas) if value < 1]
     above = [value for value in options.lambdas if value > 1]
-    for side in (below, above):
-        params = dict(middle)
-        for value in side:
+    for direction in (below, above):
+        params = dict(at_one)
+        for value in direction:
             for name, before in params.items():
                 weights = LossWeights(smooth=value)
                 params[name] = fit_model(name, train, init_params=before, steps=steps, weights=weights).params
-                found[name][value] = params[name]
+                fitted[name][value] = params[name]
             print(f"seed {seed}: fitted at lambda_1 = {value}", flush=True)
-    return found
+    return fitted
 
 
 def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
-    """Scores of each method at each lambda_1; raw once."""
+    """Scores of each method at each lambda_1; of the raw tracks once."""
     train, test = options.videos(seed)
     scores = {"raw": [score(test.observed, test)]}
-    for name, found in sweep_models(options, seed, train).items():
+    for name, fitted in sweep_models(options, seed, train).items():
         scores[name] = [
-            score(stabilizer.run(found[value], test.observed), test, weights=LossWeights(smooth=value))
+            score(stabilizer.run(fitted[value], test.observed), test, weights=LossWeights(smooth=value))
             for value in options.lambdas
         ]
     for family in baselines.BASELINES:
@@ -106,35 +107,41 @@ def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
 
 
 def dominated(table: dict[str, dict[str, list[float]]], lambdas: tuple[float, ...], x: str) -> list[str]:
-    """Where a baseline is at least as good as the recommended model both in `x` and in stability."""
-    ours, places = table[RECOMMENDED], []
+    """The points of the recommended model that a baseline matches or beats in both `x` and stability.
+
+    Args:
+        table: method to its scores at each lambda_1.
+        lambdas: of the sweep.
+        x: name of the score, "nrmse" or "delay".
+    """
+    recommended, points = table[RECOMMENDED], []
     for i, value in enumerate(lambdas):
-        for name, theirs in table.items():
-            for j, other in enumerate(lambdas if len(theirs[x]) > 1 else ("-",)):
-                better = abs(theirs[x][j]) <= abs(ours[x][i]) and theirs["stability"][j] <= ours["stability"][i]
+        for name, row in table.items():
+            for j, other in enumerate(lambdas if len(row[x]) > 1 else ("-",)):
+                better = abs(row[x][j]) <= abs(recommended[x][i]) and row["stability"][j] <= recommended["stability"][i]
                 if name not in (RECOMMENDED, PAPER) and better:
-                    places.append(f"lambda_1 = {value}, by {name} at {other}")
-    return places
+                    points.append(f"lambda_1 = {value}, by {name} at {other}")
+    return points
 
 
 def main(options: Options) -> None:
-    """Sweep for every seed; print the table, say what dominates what, write both and the plot."""
+    """Sweep for every seed, print the scores and the dominated points, and write summary.json and tradeoff.png."""
     folder = output_folder(options.out)
     results = [one_seed(options, seed) for seed in options.seeds]
     means: dict[str, dict[str, list[float]]] = {}
-    spreads: dict[str, dict[str, list[float]]] = {}
+    deviations: dict[str, dict[str, list[float]]] = {}
     for name in results[0]:
         values = np.array([result[name] for result in results])  # (seeds, lambdas, numbers)
         means[name] = dict(zip(Score._fields, values.mean(axis=0).T.tolist(), strict=True))
-        spreads[name] = dict(zip(Score._fields, values.std(axis=0).T.tolist(), strict=True))
+        deviations[name] = dict(zip(Score._fields, values.std(axis=0).T.tolist(), strict=True))
         print(name)
         for field in ("loss", "nrmse", "stability", "delay"):
             print(f"  {field:10}", "  ".join(f"{v:8.3f}" for v in means[name][field]))
-    beaten = {x: dominated(means, options.lambdas, x) for x in ("nrmse", "delay")}
-    for x, places in beaten.items():
-        print(f"recommended model dominated in stability and {x}:", "; ".join(places) or "nowhere")
-    summary = {"options": options.config(), "milliseconds_a_frame": MILLISECONDS, "mean": means, "sd": spreads}
-    write_json(folder / "summary.json", summary | {"dominated": beaten})
+    dominated_points = {x: dominated(means, options.lambdas, x) for x in ("nrmse", "delay")}
+    for x, points in dominated_points.items():
+        print(f"recommended model dominated in stability and {x}:", "; ".join(points) or "nowhere")
+    summary = {"options": options.config(), "milliseconds_a_frame": MILLISECONDS, "mean": means, "sd": deviations}
+    write_json(folder / "summary.json", summary | {"dominated": dominated_points})
     curves = {
         name: [
             (row["nrmse"], row["stability"]),

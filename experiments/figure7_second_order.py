@@ -1,13 +1,13 @@
-"""Fig. 7: against the second-order filter, on time delay and on complex movement.
+"""Fig. 7: the stabilizer against the second-order filter, on time delay and on complex motion.
 
-Filters are tuned and stabilizers fitted on the training videos. Then all of them follow a synthetic course that is
-known (step, ramp, turn back, oscillation, a turned head that blinks), seen through the noise of the synthetic tracks
-many times, and the frames of the test videos in which the face moves most.
+Filters are tuned and stabilizers fitted on the training videos. They are scored on known synthetic motion patterns
+(step, ramp, turn back, oscillation, a turned head that blinks), observed many times with the noise of the synthetic
+tracks, and on the frames of the test videos in which the face moves fastest.
 
-Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): much better than
-          second order on complex movement, and less late.
+Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the paper's
+          model is much better than second order on complex motion, and has less delay.
 Command:  python experiments/figure7_second_order.py --out runs/figure7 --source 300vw --frames 300 --fits FOLDER
-Cost:     half a minute of one x86 core a seed with fits of stabilizer_ablation.py, a minute more without.
+Cost:     half a minute per seed on one x86 core with fits of stabilizer_ablation.py, a minute and a half without.
 Figures:  means of three seeds. NRMSE in % / stability in % / delay in frames of second order, One Euro, paper's model,
           recommended:
               step                    0.69/0.73/0.50  0.44/0.51/0.33  0.54/0.67/0.51  0.52/0.61/0.57
@@ -15,10 +15,11 @@ Figures:  means of three seeds. NRMSE in % / stability in % / delay in frames of
               turn back               0.62/0.60/0.19  0.68/0.57/0.67  0.77/0.58/0.81  0.54/0.54/0.28
               oscillation             1.26/0.77/0.84  1.00/0.71/0.77  0.91/0.70/0.60  0.70/0.62/0.34
               turned head and blinks  0.68/0.64/0.14  0.74/0.62/0.47  0.84/0.64/0.56  0.61/0.62/0.18
-              liveliest test frames   1.16/0.79/-     1.32/0.84/-     1.35/0.80/-     1.01/0.77/-
-          The paper's claim does not hold here for its model: second order is less late on all but the oscillation and
-          nearer the truth where the motion is smooth. The recommended model is nearer and steadier than second order
-          in every part, but a little later in all but the oscillation; it loses to One Euro on the step, in everything.
+              fastest test frames     1.16/0.79/-     1.32/0.84/-     1.35/0.80/-     1.01/0.77/-
+          The paper's claim does not hold here for its model: second order has less delay in all parts but the
+          oscillation, and is more accurate where the motion is smooth. The recommended model is more accurate and
+          stable than second order in every part, but has slightly more delay in all parts but the oscillation. On the
+          step, One Euro is better than the recommended model in all three scores.
 """
 
 from collections.abc import Callable
@@ -38,9 +39,9 @@ from fhr_jax.benchmark.scores import score
 from fhr_jax.data.synthetic import detector_noise
 from fhr_jax.files import output_folder, write_json
 
-LIVELY = "test videos, the quarter of the frames that moves most"
+FASTEST = "test videos, fastest quarter of the frames"
 BEFORE = 10
-"""Frames of a course before a part that are drawn with it."""
+"""Frames to draw before each part of the motion pattern."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,11 @@ class Options(BenchmarkOptions):
     """Compare with the second-order filter."""
 
     draws: int = 24
-    """Times that the course is observed."""
+    """How many noisy observations of the motion pattern to score."""
 
 
 def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], dict[str, np.ndarray]]:
-    """Scores by part and method; the outputs for the first observation of the course."""
+    """Scores by part and method; the output of each method for the first observation of the motion pattern."""
     train, test = options.videos(seed)
     methods: dict[str, Callable[[jax.Array], jax.Array]] = {"raw": lambda observed: observed}
     for family in (baselines.SECOND_ORDER, baselines.ONE_EURO):
@@ -62,27 +63,27 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], di
     models = fit_models(options, seed, train)
     methods |= {name: partial(stabilizer.run, params) for name, params in models.items()}
 
-    made = motion_patterns.motion_pattern()
+    pattern = motion_patterns.motion_pattern()
     keys = jax.random.split(jax.random.key(1000 + seed), options.draws)
-    seen = jax.vmap(lambda key: detector_noise.observe(key, made.truth, detector_noise.DetectorNoise()))(keys)
-    known = stabilizer.as_videos(seen, jnp.broadcast_to(made.truth[None], seen.shape))
+    observed = jax.vmap(lambda key: detector_noise.observe(key, pattern.truth, detector_noise.DetectorNoise()))(keys)
+    videos = stabilizer.as_videos(observed, jnp.broadcast_to(pattern.truth[None], observed.shape))
     speed = jnp.linalg.norm(jnp.diff(test.truth, axis=1, prepend=test.truth[:, :1]), axis=-1).mean(axis=-1)
-    lively = test._replace(mask=test.mask & (speed >= jnp.quantile(speed[test.mask], 0.75)))
+    fastest = test._replace(mask=test.mask & (speed >= jnp.quantile(speed[test.mask], 0.75)))
 
-    scores: dict[str, dict[str, Any]] = {part: {} for part in (*made.parts, LIVELY)}
+    scores: dict[str, dict[str, Any]] = {part: {} for part in (*pattern.parts, FASTEST)}
     tracks = {}
     for name, method in methods.items():
-        output = method(known.observed)
+        output = method(videos.observed)
         tracks[name] = np.asarray(output[0])
-        for part, frames in made.parts.items():
-            inside = jnp.zeros(known.mask.shape, bool).at[:, frames].set(True)
-            scores[part][name] = score(output, known._replace(mask=inside))
-        scores[LIVELY][name] = score(method(test.observed), lively)
+        for part, frames in pattern.parts.items():
+            inside = jnp.zeros(videos.mask.shape, bool).at[:, frames].set(True)
+            scores[part][name] = score(output, videos._replace(mask=inside))
+        scores[FASTEST][name] = score(method(test.observed), fastest)
     return scores, tracks
 
 
 def main(options: Options) -> None:
-    """Compare for every seed; print the tables, write them and the courses."""
+    """Compare for every seed, print the tables, and write summary.json and a picture of each motion pattern."""
     folder = output_folder(options.out)
     results = [one_seed(options, seed) for seed in options.seeds]
     summary: dict[str, dict[str, Any]] = {}
@@ -92,20 +93,20 @@ def main(options: Options) -> None:
             row = {}
             for field in ("nrmse", "stability", "delay"):
                 values = [getattr(scores[part][name], field) for scores, _ in results]
-                # Single fast frames have no delay to speak of.
-                if np.isfinite(values).all() and not (part == LIVELY and field == "delay"):
+                # The delay of scattered single frames is not meaningful.
+                if np.isfinite(values).all() and not (part == FASTEST and field == "delay"):
                     row[field] = {"mean": float(np.mean(values)), "sd": float(np.std(values))}
             summary.setdefault(part, {})[name] = row
             print(f"  {name:16}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
     config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
     write_json(folder / "summary.json", {"options": config, "parts": summary})
-    made, tracks = motion_patterns.motion_pattern(), results[0][1]
-    for part, frames in made.parts.items():
+    pattern, tracks = motion_patterns.motion_pattern(), results[0][1]
+    for part, frames in pattern.parts.items():
         shown = (frames.start - BEFORE, frames.stop)
         name = part.replace(" ", "_")
-        # Upper lids move in y where the head turns and blinks; elsewhere the tip of the nose in x is the course.
+        # The blinks show in y of an upper eyelid, the other patterns in x of the tip of the nose.
         landmark, axis = (37, "y") if "blinks" in part else (30, "x")
-        figure = plots.trajectories(made.truth, tracks, landmark=landmark, axis=axis, frames=shown)
+        figure = plots.trajectories(pattern.truth, tracks, landmark=landmark, axis=axis, frames=shown)
         plots.save(folder / f"{name}.png", figure)
 
 

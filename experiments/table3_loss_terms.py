@@ -1,20 +1,21 @@
-"""Table 3: the terms of the loss. Without the delay term, with the midpoint as smooth term, without both.
+"""Table 3: the stabilizer without the delay term, with the midpoint as smooth term, and with both changes.
 
-Two stabilizers, fitted by the whole loss, go on from there by each of the others (lambda_2 = 0, lambda_3 = infinity)
-and are judged by NRMSE and stability on the test videos, beside the raw tracks.
+Two stabilizers are fitted by the whole loss. From there, they are fitted further by the loss with lambda_2 = 0, with
+lambda_3 = infinity, and with both. All are scored by NRMSE and stability on the test videos, like the raw tracks.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): NRMSE/stability
           on 300-VW, scenario 1: raw 5.07/2.79, whole loss 4.42/1.67, lambda_2 = 0 5.55/1.64, lambda_3 = infinity
           4.40/1.78, both 4.49/1.68.
 Command:  python experiments/table3_loss_terms.py --out runs/table3 --source 300vw --frames 300 --fits FOLDER
-Cost:     a minute and a half of one x86 core a seed with fits of stabilizer_ablation.py, two minutes without.
-Figures:  means of three seeds, 50 steps for each other loss, so what a term would do to a longer fit is open.
+Cost:     a minute and a half per seed on one x86 core with fits of stabilizer_ablation.py, two minutes without.
+Figures:  means of three seeds with 50 steps for each changed loss; longer fits may differ more.
           NRMSE/stability in %, whole loss, lambda_2 = 0, lambda_3 = infinity, both (raw 1.094/1.414):
               paper's model  0.960/0.708  0.961/0.702  0.978/0.697  0.981/0.690
               recommended    0.796/0.633  0.795/0.622  0.797/0.625  0.802/0.613
-          That leaving out the delay term costs accuracy does not hold here: a tenth of a percent of it for the paper's
-          model and nothing for the recommended one, not a quarter. That lambda_3 = infinity costs stability does not
-          hold either: both models are a little steadier, less exact and later for it.
+          The paper's claim that accuracy needs the delay term does not hold here: without it the NRMSE changes by a
+          tenth of a percent of its value for the paper's model and not at all for the recommended one, instead of by a
+          quarter. Its claim that lambda_3 = infinity costs stability does not hold either: with it both models are
+          slightly more stable, less accurate, and later.
 """
 
 from dataclasses import dataclass
@@ -42,7 +43,7 @@ class Options(BenchmarkOptions):
 
 
 def one_seed(options: Options, seed: int) -> dict[str, Score]:
-    """Scores by "model: loss"."""
+    """Scores of the test videos by "model: loss"."""
     train, test = options.videos(seed)
     whole = fit_models(options, seed, train)
     scores, steps = {"raw": score(test.observed, test)}, max(options.steps // 3, 1)
@@ -56,14 +57,14 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
 
 
 def main(options: Options) -> None:
-    """Fit for every seed; print the table, write it and the plot."""
+    """Fit for every seed, print the table, and write summary.json and terms.png."""
     folder = output_folder(options.out)
     results = [one_seed(options, seed) for seed in options.seeds]
     table = {name: over_seeds([scores[name] for scores in results]) for name in results[0]}
     for name, row in table.items():
         print(f"{name:46}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
     write_json(folder / "summary.json", {"options": options.config(), "table": table})
-    # Raw lies so far off that the others would fall together.
+    # Without the raw tracks, which are so far away that the other points would overlap.
     points = {name: (row["nrmse"]["mean"], row["stability"]["mean"]) for name, row in table.items() if name != "raw"}
     plots.save(folder / "terms.png", plots.accuracy_stability(points))
 

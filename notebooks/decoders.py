@@ -71,15 +71,14 @@ for decoder in DECODERS:
 # %% [markdown]
 # ## 2. Logits
 #
-# The outputs of a network trained by cross-entropy are logarithms of heatmaps. With `logits=True` the decoders read them
-# directly and find the same points, without exponentials and clamping. Eq. 4 is then linear: the mean of two sets of
-# logits, such as those of an image and its mirror image, decodes to the mean of the two offsets.
+# The outputs of a network trained by cross-entropy are logarithms of heatmaps. With `logits=True` the decoders read
+# them directly and find the same points, without exponentials and clamping. Eq. 4 is then linear: the mean of two sets
+# of logits, such as those of an image and its mirror image, decodes to the mean of the two offsets.
 
 # %%
 from_logits = heatmap.decode(jnp.log(clean) + 7, sigma=SIGMA, logits=True)
-print(
-    f"largest difference to the heatmaps: {float(jnp.abs(from_logits - heatmap.decode(clean, sigma=SIGMA)).max()):.1e} px"
-)
+difference = jnp.abs(from_logits - heatmap.decode(clean, sigma=SIGMA)).max()
+print(f"largest difference to the points from heatmaps: {float(difference):.1e} px")
 
 # A Gaussian so narrow (sigma 0.07 px) that all pixels beside its maximum are 0 in float32.
 y, x = jnp.mgrid[:9, :9]
@@ -90,9 +89,9 @@ print("logits: ", heatmap.decode(narrow, sigma=0.07, logits=True)[0], "(truth 4.
 # %% [markdown]
 # ## 3. Uncertainty
 #
-# A confident network predicts a peak as wide as its target; an uncertain one predicts a wider peak. `fhr-jax train` ends
-# with a calibration, which maps the covariance of a peak to the covariance of the error in pixels. For the pretrained
-# network:
+# A confident network predicts a peak as wide as its target; an uncertain one predicts a wider peak. `fhr-jax train`
+# ends with a calibration, which maps the covariance of a peak to the covariance of the error in pixels. For the
+# pretrained network:
 
 # %%
 net = weights.load()

@@ -114,8 +114,9 @@ plots.faces(list(drawn.image[:4]), landmarks, titles=[f"{value:.1f} %" for value
 # %% [markdown]
 # ## 5. The stabilizer
 #
-# Landmarks that are predicted frame by frame jitter. The stabilizer is a recursive Bayesian filter: `step` takes a state
-# and the landmarks of a frame, and returns the next state and stabilized landmarks. `run` is `step` in one `lax.scan`.
+# Landmarks that are predicted frame by frame jitter. The stabilizer is a recursive Bayesian filter: `step` takes a
+# state and the landmarks of a frame, and returns the next state and stabilized landmarks. `run` is `step` in one
+# `lax.scan`.
 
 # %%
 clip = tracks.sample(jax.random.key(7), 200)

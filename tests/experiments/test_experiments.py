@@ -111,7 +111,7 @@ def test_figure3(tmp_path, source, fits, instead_of_fits):
     # The motion of two independent observations: 2 coordinates, twice the variance of 1 px^2.
     np.testing.assert_allclose(methods["raw"]["squared"], 4, rtol=0.1)
     assert methods["paper's model"]["landmarks_with_smaller_motion_error"] > 60
-    assert pictures == ["course.png", "landmarks.png"]
+    assert pictures == ["landmarks.png", "trajectory.png"]
 
 
 def test_figure6(tmp_path, source, fits, instead_of_fits):
@@ -148,7 +148,7 @@ def test_figure7(tmp_path, source, fits):
     assert set(parts) > {"step", "ramp", "turn back", "oscillation"}
     # Noise alone makes no delay; smoothing does.
     assert abs(parts["ramp"]["raw"]["delay"]["mean"]) < 0.4 < parts["ramp"]["One Euro"]["delay"]["mean"]
-    assert "delay" not in parts["test videos, the quarter of the frames that moves most"]["raw"]
+    assert "delay" not in parts["test videos, fastest quarter of the frames"]["raw"]
 
 
 def test_table3(tmp_path, source, fits, instead_of_fits):
