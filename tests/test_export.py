@@ -132,7 +132,7 @@ def test_command(tmp_path, net, capsys):
     assert cli.main(arguments) == 2
     assert "exists already; name a new folder" in capsys.readouterr().err
     assert cli.main(["import", f"{tmp_path}/out", "--preset", "tiny", "--out", f"{tmp_path}/b.npz"]) == 2
-    assert "says itself what it is" in capsys.readouterr().err
+    assert "describes its own net" in capsys.readouterr().err
     assert not (tmp_path / "b.npz").exists()
 
 

@@ -1,29 +1,30 @@
-"""`fhr-jax demo`: the whole method on synthetic faces, with a report."""
+"""`fhr-jax demo`: run the whole method on synthetic faces and write a report."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
+from fhr_jax.cli.options import OUT
 from fhr_jax.files import output_folder
 
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """See the whole method at work, in minutes and without any data.
+    """Run the whole method in a few minutes, without any data.
 
-    Renders synthetic faces, trains two small networks that differ in target and decoder alone, compares
-    conventional with fractional heatmap regression on held-out faces, tracks clips with the net that ships, fits the
-    stabilizer by gradient and by simplex, and compares it with classical filters. OUT gets report.html (open it
-    first), summary.json, the pictures and both networks.
+    The demo renders synthetic faces, trains two small networks that differ only in target and decoder, and compares
+    conventional with fractional heatmap regression on held-out faces. It then tracks clips with the net in the package,
+    fits the stabilizer by gradient and by simplex, and compares it with classical filters. OUT gets report.html (open
+    it first), summary.json, the pictures and both networks.
 
     Example:  fhr-jax demo --out runs/demo
     """
 
-    out: Path
-    """Folder for the results; made if need be."""
+    out: Annotated[Path, OUT]
     seed: int = 0
-    """Of networks, faces and clips."""
+    """Seed of the networks, faces and clips."""
     steps: int = 160
-    """Updates of each network; more make better networks and take longer."""
+    """Number of updates of each network."""
 
 
 def run(options: DemoOptions) -> None:

@@ -10,6 +10,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import evaluate, npz, overlay, pipeline, plots, weights
+from fhr_jax.cli.options import BOXES, DATA, DECODER, DIRECTORY, MIRROR, NET, OUT, WORKERS
 from fhr_jax.cli.source import open_source
 from fhr_jax.data import skipped as left_out_file
 from fhr_jax.data.io.images import SUFFIXES
@@ -29,55 +30,45 @@ MAX_PICTURES = 100
 class EvaluateOptions:
     """Measure the accuracy of landmarks, in percent of the distance between the outer eye corners (NRMSE).
 
-    Give either --predictions or --images. --predictions is an .npz with `ground_truth` and `predictions`, both
+    Give either --predictions or --data. --predictions is an .npz with `ground_truth` and `predictions`, both
     (N, M, 2), and optionally `names` and `coordinates` ("fhr_crop256" for the published results of the paper's authors;
-    else image pixels). --images are faces with landmarks that the net is run on: a folder of photographs or videos with
-    .pts, or a dataset. Talking Face has another markup; of its landmarks the seven are compared that 300W has too.
+    else image pixels). --data names faces with true landmarks, on which the net is run; all other options but --out
+    belong to it. Talking Face has another markup; of its landmarks, the seven that 300W has too are compared.
 
     The folder of --out gets summary.json (mean and median NRMSE, area under the cumulative error curve up to 8 %,
     percentage of failures above 8 %), images.csv (one row per image) and ced.png (the cumulative error curve). With
-    --images it also gets predictions.npz, left_out.csv (files that cannot be read, and why) and pictures of at most 100
+    --data it also gets predictions.npz, left_out.csv (files that cannot be read, and why) and pictures of at most 100
     faces, the net's landmarks in green and the true ones in red. The rows then have dataset, file and frame (0 for
     photographs).
 
-    Example:  fhr-jax evaluate --images photos --out runs/photos
+    Example:  fhr-jax evaluate --data photos --out runs/photos
     """
 
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder for the results; it is created if it does not exist."""
+    out: Annotated[Path, OUT]
     predictions: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """The .npz of predictions and ground truth."""
-    images: Annotated[str | None, tyro.conf.arg(metavar="DATA")] = None
-    """A folder of photographs or videos with .pts, the folder of a built dataset, or the name of a dataset."""
-    directory: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """With the name of a dataset: the --out of `fhr-jax data build`; default: ./datasets, then the data folder of
-    TFDS."""
+    data: Annotated[str | None, DATA] = None
+    directory: Annotated[Path | None, DIRECTORY] = None
     split: str | None = None
     """With a dataset of several splits: the split."""
-    boxes: Annotated[str, tyro.conf.arg(metavar="truth|jitter|FILE")] = "truth"
-    """Boxes to crop by: those of the true landmarks, the same moved at random, or the file of a detector (README)."""
-    workers: int = 0
-    """Number of processes that read images; 0 reads in this process."""
-    net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """With --images: a net that `fhr-jax train` wrote, or an exported folder; default: the one that ships with the
-    package."""
-    decoder: Decoder = pipeline.CALIBRATED_DECODER
-    """With --images: how landmarks are decoded from heatmaps; `fractional` is the paper's."""
-    mirror: bool = True
-    """With --images: average the heatmaps with those of the mirrored crops."""
+    boxes: Annotated[str, BOXES] = "truth"
+    workers: Annotated[int, WORKERS] = 0
+    net: Annotated[Path | None, NET] = None
+    decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
+    mirror: Annotated[bool, MIRROR] = True
 
 
 def run(options: EvaluateOptions) -> None:
     """Measure, write the results and print the summary."""
-    if options.predictions is not None and options.images is None:
+    if options.predictions is not None and options.data is None:
         _check(options)
         results = evaluate.read_predictions(options.predictions)
         with staged_folder(options.out) as folder:
             summary = _write(folder, results)
-    elif options.images is not None and options.predictions is None:
+    elif options.data is not None and options.predictions is None:
         net = weights.load(options.net)
         faces, _, _, left_out = open_source(
-            options.images, directory=options.directory, split=options.split, choice=options.boxes, seed=0
+            options.data, directory=options.directory, split=options.split, choice=options.boxes, seed=0
         )
         with staged_folder(options.out, replaced=("pictures",)) as folder:
             with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:
@@ -98,7 +89,7 @@ def run(options: EvaluateOptions) -> None:
             npz.write(folder / "predictions.npz", _arrays(results))
             _pictures(folder / "pictures", faces, results)
     else:
-        raise InputError("expected either --predictions FILE or --images DATA")
+        raise InputError("expected either --predictions FILE or --data DATA")
     print(f"{options.out}: {summary['images']} images")
     print(f"NRMSE {summary['nrmse']:.3f} % (median {summary['nrmse_median']:.3f} %)")
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")
@@ -107,7 +98,7 @@ def run(options: EvaluateOptions) -> None:
 def _check(options: EvaluateOptions) -> None:
     for field in dataclasses.fields(options):
         if field.name not in ("out", "predictions") and getattr(options, field.name) != field.default:
-            raise InputError(f"--{field.name} goes with --images, not with --predictions")
+            raise InputError(f"--{field.name} goes with --data, not with --predictions")
 
 
 def _write(folder: Path, results: evaluate.Predictions) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import log
+from fhr_jax.cli.options import COVARIANCE, OUT
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
@@ -41,8 +42,7 @@ class FitOptions:
 
     tracks: Annotated[_Positional[tuple[Path, ...]], tyro.conf.arg(metavar="TRACKS")] = ()
     """Files and folders; default: synthetic tracks of 68 points."""
-    out: Path = Path("runs/fit")
-    """Folder for the results."""
+    out: Annotated[Path, OUT] = Path("runs/fit")
     resume: bool = False
     """Continue the fit in OUT, which was interrupted or ran out of time. Tracks and options must be the same, but for
     --seconds."""
@@ -62,8 +62,7 @@ class FitOptions:
     """Number of tracks to hold out; 0 holds out none. Default: a fifth of them if there are at least five."""
     patience: int = 50
     """Stop after so many iterations in a row without an improvement on the held-out tracks."""
-    covariance: Literal["diagonal", "full"] = "diagonal"
-    """Covariance of the past landmarks that the model keeps; full is the paper's, and much slower."""
+    covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     lambda1: float = 1.0
     """Weight of smoothness in the loss."""
     lambda2: float = 10.0

@@ -9,6 +9,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import stabilizer
+from fhr_jax.cli.options import COVARIANCE
 from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.landmark_files import LandmarkTrack
 from fhr_jax.errors import InputError
@@ -39,8 +40,7 @@ class SmoothOptions:
     """File or folder to write; a folder must be new."""
     params: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """Parameters that `fhr-jax fit` wrote; default: those that ship with the package."""
-    covariance: Literal["diagonal", "full"] = "diagonal"
-    """Covariance of past landmarks; full is the paper's, and slower."""
+    covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     estimate: Literal["mean", "mode"] = "mean"
     """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""
 

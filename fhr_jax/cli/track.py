@@ -11,6 +11,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import npz, overlay, pipeline, weights
+from fhr_jax.cli.options import DECODER, MIRROR, NET, OUT
 from fhr_jax.data.io import openface, video
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
@@ -33,16 +34,12 @@ class TrackOptions:
 
     video: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="VIDEO")]
     """A video file in any format that FFmpeg reads."""
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder for the results; it is created if it does not exist."""
+    out: Annotated[Path, OUT]
     box: Annotated[str | None, tyro.conf.arg(metavar="X,Y,W,H")] = None
     """Box of the face in the first frame, from brows to chin, in pixels; default: the face is detected."""
-    net: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """A net that `fhr-jax train` wrote, or an exported folder; default: the one that ships with the package."""
-    decoder: Decoder = pipeline.CALIBRATED_DECODER
-    """How landmarks are decoded from heatmaps; `fractional` is the paper's."""
-    mirror: bool = True
-    """Average the heatmaps with those of the mirrored crop: more exact, but twice the time."""
+    net: Annotated[Path | None, NET] = None
+    decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
+    mirror: Annotated[bool, MIRROR] = True
     stabilize: bool = True
     """Stabilize the landmarks over time."""
 

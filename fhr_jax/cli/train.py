@@ -13,7 +13,7 @@ import tyro
 
 from fhr_jax import log
 from fhr_jax.cli import cluster, signals
-from fhr_jax.cli.options import Boxes, Directory, Preset, Workers
+from fhr_jax.cli.options import BOXES, DATA, DIRECTORY, WORKERS
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
 
@@ -49,17 +49,15 @@ class TrainOptions:
 
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder of the run; made if it does not exist."""
-    preset: Preset = "small"
+    preset: Literal["paper", "medium", "small", "tiny"] = "small"
     """Size of the network: `small` learns in minutes on a CPU, `paper` needs a GPU."""
-    data: Annotated[str | None, tyro.conf.arg(metavar="DATA")] = None
-    """A folder of photographs or videos with .pts files, a dataset that was built, or the name of one; default:
-    synthetic faces."""
-    directory: Directory = None
+    data: Annotated[str | None, DATA] = None
+    directory: Annotated[Path | None, DIRECTORY] = None
     split: str | None = None
     """With a dataset of several splits: the one to train on."""
     validate_on: Annotated[str | None, tyro.conf.arg(metavar="SPLIT")] = None
     """The split to validate on; default: faces held out of the training data."""
-    boxes: Boxes = "truth"
+    boxes: Annotated[str, BOXES] = "truth"
     steps: int = 2000
     """Number of updates. The learning rate decays over them, so a finished run cannot be prolonged."""
     recipe: Literal["quick", "modern", "paper"] = "quick"
@@ -83,7 +81,7 @@ class TrainOptions:
     """Updates between validations."""
     save_every: int = 250
     """Updates between checkpoints."""
-    workers: Workers = 0
+    workers: Annotated[int, WORKERS] = 0
     seed: int = 0
     """Seed of the network, the synthetic faces and their order."""
     devices: int | None = None

@@ -56,7 +56,7 @@ def net(tmp_path_factory):
 
 def test_images(tmp_path, photographs, net, capsys):
     out = tmp_path / "out"
-    assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
+    assert cli.main(["evaluate", "--data", str(photographs), "--out", str(out), "--net", net]) == 0
     assert figures(out)["images"] == 3
     assert figures(out)["nrmse"] < 6
     assert sorted(p.name for p in (out / "pictures").iterdir()) == ["a.jpg", "b c.jpg", "d.jpg"]
@@ -80,17 +80,17 @@ def test_bad_input(tmp_path, photographs, net, capsys):
     before = sorted(p.name for p in tmp_path.iterdir())
     out = ["--out", f"{tmp_path}/out"]
     cases = [
-        (out, "either --predictions FILE or --images DATA"),
-        (["--predictions", f"{tmp_path}/a.npz", "--images", str(photographs), *out], "either"),
-        (["--predictions", f"{tmp_path}/a.npz", "--net", net, *out], "--net goes with --images"),
+        (out, "either --predictions FILE or --data DATA"),
+        (["--predictions", f"{tmp_path}/a.npz", "--data", str(photographs), *out], "either"),
+        (["--predictions", f"{tmp_path}/a.npz", "--net", net, *out], "--net goes with --data"),
         (["--predictions", f"{tmp_path}/b.npz", *out], "b.npz: cannot be read"),
         (["--predictions", f"{tmp_path}/a.npz", "--out", f"{tmp_path}/file/out"], "cannot write"),
-        (["--images", f"{tmp_path}/missing", "--net", net, *out], "missing: no such folder, and no dataset"),
-        (["--images", str(photographs), "--net", net, "--split", "train", *out], "it has no split 'train'"),
-        (["--images", str(photographs), "--net", net, "--boxes", f"{tmp_path}/b.csv", *out], "b.csv: cannot be read"),
-        (["--predictions", f"{tmp_path}/a.npz", "--split", "train", *out], "--split goes with --images"),
-        (["--images", f"{tmp_path}/none", "--net", net, *out], "no landmarks: expected images"),
-        (["--images", str(photographs), "--net", f"{tmp_path}/a.npz", *out], "not a net"),
+        (["--data", f"{tmp_path}/missing", "--net", net, *out], "missing: no such folder, and no dataset"),
+        (["--data", str(photographs), "--net", net, "--split", "train", *out], "it has no split 'train'"),
+        (["--data", str(photographs), "--net", net, "--boxes", f"{tmp_path}/b.csv", *out], "b.csv: cannot be read"),
+        (["--predictions", f"{tmp_path}/a.npz", "--split", "train", *out], "--split goes with --data"),
+        (["--data", f"{tmp_path}/none", "--net", net, *out], "no landmarks: expected images"),
+        (["--data", str(photographs), "--net", f"{tmp_path}/a.npz", *out], "not a net"),
     ]
     for arguments, message in cases:
         assert cli.main(["evaluate", *arguments]) == 2
@@ -112,7 +112,7 @@ def test_a_bad_photograph_is_left_out_and_told(tmp_path, photographs, net, capsy
     number = len(list(photographs.glob("*.pts")))
     spoil(photographs)
     out = tmp_path / "out"
-    assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
+    assert cli.main(["evaluate", "--data", str(photographs), "--out", str(out), "--net", net]) == 0
     assert f"left out: d.png: {message}" in capsys.readouterr().out
     assert message in dict(skipped.read(out))["d.png"]
     assert json.loads((out / "summary.json").read_text())["images"] == number - 1
@@ -121,7 +121,7 @@ def test_a_bad_photograph_is_left_out_and_told(tmp_path, photographs, net, capsy
 def test_where_nothing_can_be_read_nothing_is_written(tmp_path, photographs, net, capsys):
     for path in photographs.glob("*.pts"):
         path.write_text("")
-    assert cli.main(["evaluate", "--images", str(photographs), "--out", f"{tmp_path}/out", "--net", net]) == 2
+    assert cli.main(["evaluate", "--data", str(photographs), "--out", f"{tmp_path}/out", "--net", net]) == 2
     last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
     assert last.startswith("fhr-jax: error: ")
     assert "not a .pts file" in last
@@ -133,7 +133,7 @@ def test_pictures_are_those_of_the_last_evaluation(tmp_path, photographs, net):
     (out / "pictures").mkdir(parents=True)
     (out / "pictures" / "old.jpg").write_bytes(b"")
     (out / "notes.txt").write_text("mine")
-    assert cli.main(["evaluate", "--images", str(photographs), "--out", str(out), "--net", net]) == 0
+    assert cli.main(["evaluate", "--data", str(photographs), "--out", str(out), "--net", net]) == 0
     assert not (out / "pictures" / "old.jpg").exists()
     assert (out / "pictures" / "d.jpg").exists()
     assert (out / "notes.txt").exists()

@@ -1,9 +1,12 @@
 """The command line itself: help, versions, unknown things, and that errors are one line with exit code 2."""
 
+import dataclasses
 import errno
+import importlib
 import os
 import subprocess
 import sys
+import typing
 from pathlib import Path
 
 import jax
@@ -38,6 +41,21 @@ def test_every_command_is_there(capsys):
         text = capsys.readouterr().out
         assert "Example:" in text
         assert f"fhr-jax {name}" in text
+
+
+SHARED = ("data", "directory", "boxes", "net", "decoder", "mirror", "covariance")
+
+
+def test_shared_options_have_one_help_and_one_default():
+    seen = {}
+    for command in cli.COMMANDS.values():
+        module = importlib.import_module(f"fhr_jax.cli.{command.module}")
+        hints = typing.get_type_hints(getattr(module, command.options), include_extras=True)
+        for field in dataclasses.fields(getattr(module, command.options)):
+            if field.name in SHARED:
+                described = (hints[field.name].__metadata__, field.default)
+                assert seen.setdefault(field.name, described) == described, (command.module, field.name)
+    assert set(seen) == set(SHARED)
 
 
 def test_version(capsys):

@@ -80,7 +80,7 @@ def test_a_run_that_was_stopped_goes_on_exactly(built, through, tmp_path, capsys
 
 def test_every_result_can_be_traced(built, through, tmp_path):
     name, datasets = built
-    command = ["evaluate", "--images", name, "--directory", str(datasets), *EVALUATED[name]]
+    command = ["evaluate", "--data", name, "--directory", str(datasets), *EVALUATED[name]]
     assert cli.main([*command, "--net", str(through / "net.npz"), "--out", str(tmp_path / "out")]) == 0
     with (tmp_path / "out" / "images.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
@@ -98,7 +98,7 @@ def test_every_result_can_be_traced(built, through, tmp_path):
 def test_the_net_that_ships_finds_the_faces_of_every_tree(built, tmp_path):
     """Images, landmarks, boxes and markups belong together: a net that knows faces is right about them."""
     name, datasets = built
-    command = ["evaluate", "--images", name, "--directory", str(datasets), *EVALUATED[name]]
+    command = ["evaluate", "--data", name, "--directory", str(datasets), *EVALUATED[name]]
     assert cli.main([*command, "--out", str(tmp_path / "out")]) == 0
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["nrmse_median"] < 12

@@ -191,7 +191,7 @@ def test_evaluate_finds_the_same_in_files_of_every_kind(tmp_path, gray, net):
         write(folder / f"{stem}_{suffix}.{suffix}")
         pts.write(folder / f"{stem}_{suffix}.pts", np.array([20, 10]) + 40 * SHAPE)
     weights.save(tmp_path / "net.npz", net)
-    arguments = ["evaluate", "--images", str(folder), "--net", f"{tmp_path}/net.npz", "--out", f"{tmp_path}/out"]
+    arguments = ["evaluate", "--data", str(folder), "--net", f"{tmp_path}/net.npz", "--out", f"{tmp_path}/out"]
     assert cli.main(arguments) == 0
     found = npz.read(tmp_path / "out" / "predictions.npz")["predictions"]
     assert len(found) == 7
@@ -204,7 +204,7 @@ def test_evaluate_of_one_photograph(tmp_path, gray, net):
     Image.fromarray(gray).save(folder / "a.png")
     pts.write(folder / "a.pts", np.array([20, 10]) + 40 * SHAPE)
     weights.save(tmp_path / "net.npz", net)
-    arguments = ["evaluate", "--images", str(folder), "--net", f"{tmp_path}/net.npz", "--out", f"{tmp_path}/out"]
+    arguments = ["evaluate", "--data", str(folder), "--net", f"{tmp_path}/net.npz", "--out", f"{tmp_path}/out"]
     assert cli.main(arguments) == 0
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["images"] == 1
 
