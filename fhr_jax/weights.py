@@ -67,7 +67,7 @@ class Net(NamedTuple):
         config, preset = self.config, _preset_name(self.config)
         parameters = sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(self.variables.get("params", {})))
         parts = [
-            f"{preset or 'own configuration'}",
+            f"preset {preset}" if preset else "no preset",
             f"crop {config.crop}",
             f"heatmap {config.heatmap}",
             f"{config.landmarks} landmarks",

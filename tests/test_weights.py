@@ -28,17 +28,19 @@ def test_round_trip(net, tmp_path, dtype, tolerance):
         np.testing.assert_allclose(a, b, rtol=tolerance, atol=1e-6 if tolerance else 0)
 
 
-def test_float16_is_half_as_large(net, tmp_path):
+def test_float16_halves_the_file(net, tmp_path):
     weights.save(tmp_path / "a.npz", net)
     weights.save(tmp_path / "b.npz", net, dtype="float16")
     assert (tmp_path / "b.npz").stat().st_size < 0.75 * (tmp_path / "a.npz").stat().st_size
 
 
-def test_the_calibration_goes_with_the_net(net, tmp_path):
-    told = Calibration(np.linspace(-1, 1, 68), *(np.asarray(v) for v in (4.0, 0.7, 2.5, 8.0, 1.3)))
-    weights.save(tmp_path / "net.npz", net._replace(calibration=told), dtype="float16")
+def test_the_calibration_is_saved_with_the_net(net, tmp_path):
+    calibration = Calibration(np.linspace(-1, 1, 68), *(np.asarray(v) for v in (4.0, 0.7, 2.5, 8.0, 1.3)))
+    weights.save(tmp_path / "net.npz", net._replace(calibration=calibration), dtype="float16")
+    keys = [name for name in npz.read(tmp_path / "net.npz") if name.startswith("calibration/")]
+    assert sorted(keys) == [f"calibration/{key}" for key in ("bend", "level", "shape", "size", "tail", "typical")]
     loaded = weights.load(tmp_path / "net.npz").calibration
-    for ours, given in zip(loaded, told, strict=True):
+    for ours, given in zip(loaded, calibration, strict=True):
         assert ours.dtype == np.float32
         np.testing.assert_allclose(ours, given, rtol=1e-6)
     weights.save(tmp_path / "net.npz", net)
@@ -52,9 +54,10 @@ def change(arrays, **changes):
     return arrays | {"fhr_jax": np.array(json.dumps(header))}
 
 
-def calibration(**changes):
-    sound = {"level": np.zeros(68)} | {name: np.array(3.0) for name in ("size", "bend", "shape", "tail", "typical")}
-    return {f"calibration/{name}": array for name, array in (sound | changes).items()}
+def stored_calibration(**changes):
+    """A calibration under its names on disk."""
+    stored = {"level": np.zeros(68)} | {name: np.array(3.0) for name in ("size", "bend", "shape", "tail", "typical")}
+    return {f"calibration/{name}": array for name, array in (stored | changes).items()}
 
 
 BAD = {
@@ -78,15 +81,15 @@ BAD = {
     ),
     "integers": (lambda a: a | {"params/maps_0/bias": np.zeros(68, int)}, "floating-point"),
     "half a calibration": (lambda a: a | {"calibration/tail": np.array(8.0)}, "calibration/level"),
-    "calibration of others": (lambda a: a | calibration(level=np.zeros(7)), r"calibration/level.*\(68,\)"),
-    "no covariance": (lambda a: a | calibration(tail=np.array(2.0)), "tail above 2"),
-    "nowhere typical": (lambda a: a | calibration(typical=np.array(0.0)), "typical above 0"),
+    "calibration of others": (lambda a: a | stored_calibration(level=np.zeros(7)), r"calibration/level.*\(68,\)"),
+    "no covariance": (lambda a: a | stored_calibration(tail=np.array(2.0)), "tail above 2"),
+    "nowhere typical": (lambda a: a | stored_calibration(typical=np.array(0.0)), "typical above 0"),
     "nan": (lambda a: a | {"params/maps_0/bias": np.full(68, np.nan)}, "finite"),
 }
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_files_name_what_was_expected(net, tmp_path, case):
+def test_bad_files_are_errors_that_name_what_was_expected(net, tmp_path, case):
     spoil, message = BAD[case]
     weights.save(tmp_path / "good.npz", net)
     npz.write(tmp_path / "bad.npz", spoil(npz.read(tmp_path / "good.npz")))
@@ -96,9 +99,9 @@ def test_bad_files_name_what_was_expected(net, tmp_path, case):
     assert "\n" not in str(caught.value)
 
 
-def test_the_folder_of_a_run_is_told_apart(tmp_path):
+def test_the_folder_of_a_run_is_an_error(tmp_path):
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(InputError, match=r"the folder of a run; expected its net.npz"):
+    with pytest.raises(InputError, match=r"is the folder of a run; expected its net.npz"):
         weights.load(tmp_path)
 
 
@@ -109,7 +112,17 @@ def test_nets_that_are_not_finite_are_not_written(net, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_shipped_net_is_sound():
+def test_a_calibration_written_before_loads(net, tmp_path):
+    weights.save(tmp_path / "net.npz", net)
+    stored = stored_calibration(tail=np.array(8.0), size=np.array(4.0))
+    npz.write(tmp_path / "old.npz", npz.read(tmp_path / "net.npz") | stored)
+    loaded = weights.load(tmp_path / "old.npz").calibration
+    assert (loaded.dof, loaded.exponent, loaded.saturation, loaded.anisotropy, loaded.typical) == (8, 4, 3, 3, 3)
+    assert loaded.log_scale.shape == (68,)
+
+
+def test_the_shipped_net_loads():
     net = weights.load()
     assert net.config.landmarks == 68
+    assert net.calibration.dof > 2
     assert weights.DEFAULT.stat().st_size < 6 * 2**20

@@ -1,4 +1,4 @@
-"""The path around the network, with a stand-in for it that knows where the landmarks of a drawn pattern are."""
+"""Inference on a random net; alignment and tracking with a stand-in for the net that reads a drawn pattern."""
 
 import jax
 import jax.numpy as jnp
@@ -24,7 +24,7 @@ def crops():
 
 
 def maps_of(net, crops):
-    """What the net puts out, jitted like the code under test: an eager one differs by some 1e-5 in its logits."""
+    """The outputs of the net, jitted like the code under test: without jit logits differ by some 1e-5."""
     return np.asarray(jax.jit(hourglass.Hourglass(CONFIG).apply)(net.variables, crops)[-1], np.float64)
 
 
@@ -52,8 +52,12 @@ def test_predict_decodes_the_last_maps(net, crops, loss, mirror):
     maps = jnp.asarray(maps, jnp.float32)
     points = np.asarray(heatmap.decode(maps, sigma=CONFIG.sigma, decoder="least_squares", logits=logits))
     np.testing.assert_allclose(result.points, (points + 0.5) * 2 - 0.5, atol=2e-3)
-    spread = np.asarray(heatmap.confidence(maps, sigma=CONFIG.sigma, logits=logits).covariance)
-    np.testing.assert_allclose(result.covariance, 4 * spread, rtol=2e-3, atol=1e-3)
+    covariance = np.asarray(heatmap.confidence(maps, sigma=CONFIG.sigma, logits=logits).covariance)
+    np.testing.assert_allclose(result.covariance, 4 * covariance, rtol=2e-3, atol=1e-3)
+    ((part, seen),) = pipeline.heatmap_batches(net, crops, mirror=mirror)
+    assert part == slice(0, 3)
+    expected = np.exp(maps) * 2 * np.pi * CONFIG.sigma**2 if logits else maps
+    np.testing.assert_allclose(seen, expected, atol=1e-4)
 
 
 def make_calibration(**changes):
@@ -62,23 +66,24 @@ def make_calibration(**changes):
     return heatmap.Calibration(log_scale=jnp.linspace(-1, 1, 68), **arrays)
 
 
-def test_a_calibrated_net_tells_the_covariance_of_its_errors(net, crops):
+def test_a_calibrated_net_predicts_the_covariance_of_its_errors(net, crops):
     net = net._replace(loss="cross_entropy")
-    spread = pipeline.predict(net, crops).covariance
-    told = pipeline.predict(net._replace(calibration=make_calibration()), crops)
-    expected = heatmap.error_covariance(make_calibration(), spread / (2 * CONFIG.sigma) ** 2)
-    np.testing.assert_allclose(told.covariance, expected, rtol=1e-3, atol=1e-5)
-    np.testing.assert_array_equal(told.points, pipeline.predict(net, crops).points)
+    of_peaks = pipeline.predict(net, crops).covariance
+    prediction = pipeline.predict(net._replace(calibration=make_calibration()), crops)
+    expected = heatmap.error_covariance(make_calibration(), of_peaks / (2 * CONFIG.sigma) ** 2)
+    np.testing.assert_allclose(prediction.covariance, expected, rtol=1e-3, atol=1e-5)
+    np.testing.assert_array_equal(prediction.points, pipeline.predict(net, crops).points)
 
 
 @pytest.mark.parametrize("other", [{"mirror": False}, {"decoder": "two_sided"}])
-def test_used_otherwise_than_it_was_calibrated_a_net_tells_the_spread_of_its_peaks(net, crops, other):
+def test_with_other_options_than_in_calibration_the_covariance_is_that_of_the_peaks(net, crops, other):
+    assert not pipeline.is_calibrated(net, **{"mirror": True, "decoder": pipeline.CALIBRATED_DECODER} | other)
     calibrated = net._replace(calibration=make_calibration())
     expected = pipeline.predict(net, crops, **other).covariance
     np.testing.assert_array_equal(pipeline.predict(calibrated, crops, **other).covariance, expected)
 
 
-def test_a_net_computes_in_bfloat16_and_answers_in_float32(net, crops):
+def test_results_of_a_bfloat16_computation_are_float32(net, crops):
     exact, fast = pipeline.predict(net, crops), pipeline.predict(net, crops, dtype=jnp.bfloat16)
     assert all(leaf.dtype == jnp.float32 for leaf in fast)
     apart = np.linalg.norm(exact.points - fast.points, axis=-1)
@@ -89,7 +94,7 @@ def test_a_net_computes_in_bfloat16_and_answers_in_float32(net, crops):
 
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
 def test_mirror_averaging_keeps_no_second_copy_of_the_maps(net, loss):
-    """Beside what the net needs for one view: the sum of the maps, and the mirrored pictures."""
+    """Mirror averaging may add the sum of the maps and the mirrored crops to the memory of one view."""
     crops = jnp.zeros((16, CONFIG.crop, CONFIG.crop, 3))
 
     def temporary(mirror):
@@ -106,13 +111,13 @@ def test_mirror_averaging_makes_mirror_images_agree(net, crops, loss):
     first, second = (pipeline.predict(net, images) for images in (crops, crops[:, :, ::-1]))
     mirrored = np.asarray(second.points)[:, list(FACE68.flip)]
     mirrored[..., 0] = CONFIG.crop - 1 - mirrored[..., 0]
-    # Where nothing is above zero, or two pixels are as high as each other, chance decides which is the peak.
+    # Where no value is positive, or two pixels are equally high, rounding decides which is the peak.
     close = np.abs(first.points - mirrored).max(axis=-1) < 1e-2
     assert close[np.asarray(first.confidence) > 0.05].mean() > 0.97
     np.testing.assert_allclose(first.confidence, np.asarray(second.confidence)[:, list(FACE68.flip)], atol=1e-5)
 
 
-def test_predict_compiles_once_and_gives_each_crop_its_own(net, crops):
+def test_predict_compiles_once_and_crops_are_independent(net, crops):
     together = pipeline.predict(net, crops)
     before = pipeline.inference._predict._cache_size()
     again = pipeline.predict(net, crops[::-1])
@@ -120,7 +125,7 @@ def test_predict_compiles_once_and_gives_each_crop_its_own(net, crops):
     np.testing.assert_allclose(together.points, again.points[::-1], atol=1e-3)
 
 
-def test_predict_says_what_it_expects(net, crops):
+def test_bad_crops_and_unknown_markups_are_named(net, crops):
     with pytest.raises(InputError, match=r"expected \(B, 32, 32, 3\)"):
         pipeline.predict(net, crops[:, :16, :16])
     other = net._replace(config=CONFIG._replace(landmarks=5))
@@ -129,7 +134,7 @@ def test_predict_says_what_it_expects(net, crops):
 
 
 # A pattern whose landmarks can be read from its colours: red grows to the right, green downwards, blue marks it.
-SURE = jnp.broadcast_to(jnp.array([[2.0, 0.5], [0.5, 1.0]]), (1, 68, 2, 2))
+COVARIANCE = jnp.broadcast_to(jnp.array([[2.0, 0.5], [0.5, 1.0]]), (1, 68, 2, 2))
 SHAPE = np.stack(np.meshgrid(np.linspace(0, 1, 17), np.linspace(0, 1, 4)), axis=-1).reshape(68, 2)
 
 
@@ -143,17 +148,17 @@ def pattern(position, side, size=(240, 320)):
 
 
 def read_pattern(net, crops, **options):
-    """Stands in for `predict`: finds the map from shape to crop by least squares over the pattern's colours."""
+    """A stand-in for `predict`: fits the map from shape to crop to the colours of the pattern by least squares."""
     crop = np.asarray(crops[0], np.float64) * 255
     y, x = np.nonzero(crop[..., 2] > 200)
     if len(x) < 50:
         nothing = jnp.full((1, 68, 2), crop.shape[0] / 2) + jnp.asarray(SHAPE, jnp.float32)[None]
-        return pipeline.Prediction(nothing, jnp.zeros((1, 68)), SURE)
+        return pipeline.Prediction(nothing, jnp.zeros((1, 68)), COVARIANCE)
     red, green = ((crop[y, x, c] + 0.5 - 60) / 100 for c in (0, 1))
     slope_x, shift_x = np.polyfit(red, x, 1)
     slope_y, shift_y = np.polyfit(green, y, 1)
     points = SHAPE * [slope_x, slope_y] + [shift_x, shift_y]
-    return pipeline.Prediction(jnp.asarray(points, jnp.float32)[None], jnp.ones((1, 68)), SURE)
+    return pipeline.Prediction(jnp.asarray(points, jnp.float32)[None], jnp.ones((1, 68)), COVARIANCE)
 
 
 @pytest.fixture
@@ -170,28 +175,28 @@ def test_align_image_returns_to_image_pixels(reader, side):
     np.testing.assert_allclose(face.points, position + SHAPE * side, atol=0.02 * side)
     rough = pipeline.align_image(reader, image, box=(*(position - side / 8), 1.2 * side, 1.2 * side), passes=2)
     np.testing.assert_allclose(rough.points, position + SHAPE * side, atol=0.02 * side)
-    np.testing.assert_allclose(face.covariance, np.asarray(SURE[0]) * (1.3 * side / 64) ** 2, rtol=1e-3)
+    np.testing.assert_allclose(face.covariance, np.asarray(COVARIANCE[0]) * (1.3 * side / 64) ** 2, rtol=1e-3)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 0, 5), (0, 0, -1, 5), (float("nan"), 0, 5, 5), (0, 0, 5, float("inf"))])
-def test_boxes_that_hold_nothing(reader, box):
+def test_empty_boxes_are_an_error(reader, box):
     with pytest.raises(InputError, match="box"):
         pipeline.align_image(reader, np.zeros((20, 20, 3), np.uint8), box=tuple(float(v) for v in box))
 
 
 def boxes_of(images):
-    """A detector that counts how often it is asked, and where the blue square is: roughly."""
-    asked = []
+    """A detector that finds the blue square, roughly, and a list that grows with every call of it."""
+    calls = []
 
     def detect(image):
-        asked.append(len(asked))
+        calls.append(len(calls))
         y, x = np.nonzero(image[..., 2] > 200)
         if not len(x):
             return np.zeros((0, 4))
         low, size = np.array([x.min(), y.min()]), np.array([np.ptp(x), np.ptp(y)])
         return np.concatenate([low + 0.1 * size, size])[None].astype(np.float64)
 
-    return detect, asked
+    return detect, calls
 
 
 def moving(frames):
@@ -200,15 +205,76 @@ def moving(frames):
     return np.stack([20 + 5.0 * t, 30 + 1.5 * t], axis=-1), 60 * (1 + t / (3 * frames))
 
 
-def test_align_video_follows_and_asks_the_detector_once(reader):
+def test_align_video_follows_the_face_and_calls_the_detector_once(reader):
     positions, sides = moving(30)
     images = [pattern(p, s) for p, s in zip(positions, sides, strict=True)]
-    detector, asked = boxes_of(images)
+    detector, calls = boxes_of(images)
     faces = list(pipeline.align_video(reader, images, detector=detector, stabilize=False))
-    assert len(asked) == 1
+    assert len(calls) == 1
     for face, position, side in zip(faces, positions, sides, strict=True):
         np.testing.assert_allclose(face.points, position + SHAPE * side, atol=1.5)
         np.testing.assert_array_equal(face.points, face.raw)
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_a_face_that_changes_its_size_too_much_is_lost_and_detected_again(reader, factor):
+    first, second = pattern((60, 60), 80), pattern((60, 60), 80 * factor)
+    detector, calls = boxes_of(None)
+    options = {"box": (60, 60, 80, 80), "detector": detector, "stabilize": False}
+    assert np.isfinite(list(pipeline.align_video(reader, [first, first], **options))[1].points).all()
+    assert not calls
+    face = list(pipeline.align_video(reader, [first, second], **options))[1]
+    assert len(calls) == 1
+    np.testing.assert_allclose(face.points, np.array([60, 60]) + SHAPE * 80 * factor, atol=2.5)
+
+
+def test_align_image_detects_the_largest_face_in_which_the_net_finds_landmarks(reader):
+    image = pattern((51.3, 40.7), 64)
+
+    def detector(_):
+        return np.array([[220.0, 120, 90, 90], [48, 36, 60, 66], [50, 41, 20, 20]])  # the first holds no face
+
+    face = pipeline.align_image(reader, image, detector=detector)
+    np.testing.assert_allclose(face.points, [51.3, 40.7] + SHAPE * 64, atol=1.5)
+    for empty in (detector, lambda _: np.zeros((0, 4))):
+        with pytest.raises(InputError, match="no face found") as caught:
+            pipeline.align_image(reader, np.full_like(image, 20), detector=empty)
+        assert "\n" not in str(caught.value)
+
+
+def test_alignment_passes_its_options_to_the_net(reader, monkeypatch):
+    options = {"mirror": False, "decoder": "fractional", "dtype": jnp.bfloat16}
+    seen = []
+
+    def listen(net, crops, **given):
+        seen.append(given)
+        return read_pattern(net, crops)
+
+    monkeypatch.setattr(pipeline.inference, "predict", listen)
+    image, box = pattern((51.3, 40.7), 64), (51.3, 40.7, 64, 64)
+    pipeline.align_image(reader, image, box=box, **options)
+    pipeline.align_image(reader, image, detector=lambda _: np.array([box]), **options)
+    calibrated = reader._replace(calibration=make_calibration())
+    list(pipeline.align_video(calibrated, [image, image], box=box, **options))
+    assert seen == [options] * 6
+
+
+def test_results_have_a_short_repr(net, crops, reader):
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(net.variables["params"]))
+    size = f"crop {CONFIG.crop}, heatmap {CONFIG.heatmap}, 68 landmarks, {parameters:,} parameters"
+    assert repr(net) == f"Net(preset tiny, {size}, loss squared, not calibrated)"
+    prediction = pipeline.predict(net, crops)
+    text = "Prediction(points (3, 68, 2), confidence (3, 68), covariance (3, 68, 2, 2)"
+    assert repr(prediction) == f"{text}; mean confidence {np.mean(prediction.confidence):.2f})"
+    traced = []
+    jax.eval_shape(lambda images: traced.append(repr(pipeline.predict(net, images))), crops)
+    assert traced == [f"{text})"]
+    image = pattern((51.3, 40.7), 64)
+    face = pipeline.align_image(reader, image, box=(51.3, 40.7, 64, 64))
+    assert repr(face).startswith("Face(68 landmarks, x 5")
+    assert repr(face).endswith("mean confidence 1.00)")
+    (missing,) = pipeline.align_video(reader, [image], detector=lambda _: np.zeros((0, 4)))
+    assert repr(missing) == "Face(68 landmarks, not found)"
 
 
 def test_align_video_with_a_box_needs_no_detector(reader):
@@ -250,29 +316,29 @@ def test_align_video_takes_one_frame_at_a_time(reader):
         assert len(taken) == number
 
 
-def test_a_calibrated_net_tells_the_stabilizer_whom_to_trust(reader, monkeypatch):
-    told = []
+def test_a_calibrated_net_gives_the_stabilizer_confidence_weights(reader, monkeypatch):
+    weights = []
     step = pipeline.tracking._step
 
     def listen(params, state, points, **options):
-        told.append(options["confidence"])
+        weights.append(options["confidence"])
         return step(params, state, points, **options)
 
     monkeypatch.setattr(pipeline.tracking, "_step", listen)
     images = [pattern(p, s) for p, s in zip(*moving(3), strict=True)]
     box = (20, 30, 60, 60)
     list(pipeline.align_video(reader, images, box=box))
-    assert told == [None] * 3
-    # The deviation that `SURE` tells is sqrt(1.5) crop pixels; here three times that was typical, or a third of it.
+    assert weights == [None] * 3
+    # The deviation in `COVARIANCE` is sqrt(1.5) crop pixels; here three times that was typical, or a third of it.
     for typical, expected in ((13.5, 1.0), (1.5 / 9, 1 / 3)):
-        told.clear()
-        sure = reader._replace(calibration=make_calibration(typical=typical))
-        *_, last = pipeline.align_video(sure, images, box=box)
-        np.testing.assert_allclose(told, expected, rtol=0.25)
+        weights.clear()
+        calibrated = reader._replace(calibration=make_calibration(typical=typical))
+        *_, last = pipeline.align_video(calibrated, images, box=box)
+        np.testing.assert_allclose(weights, expected, rtol=0.25)
         assert np.isfinite(last.points).all()
 
 
-def test_no_frames_no_results(reader):
+def test_no_frames_give_no_results(reader):
     assert list(pipeline.align_video(reader, [], stabilize=False)) == []
 
 
