@@ -61,7 +61,7 @@ def fit_gradient(
     """Minimize the stabilization loss over all videos at once.
 
     Args:
-        videos: what to fit, from `pad_videos` or `as_videos`.
+        videos: what to fit, tracks (N, T, M, d) from `pad_videos` or `as_videos`.
         init_params: first parameters; None is the paper's start, `paper_init(videos)`.
         optimizer: of Optax; None is L-BFGS with a zoom line search.
         annealing: temperatures of the responsibilities, one after the other, the last one 1. `ANNEALING` helps where

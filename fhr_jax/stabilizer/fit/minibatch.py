@@ -66,7 +66,7 @@ def fit_minibatch(
 
     Args:
         key: draws the windows.
-        videos: what to fit, from `pad_videos` or `as_videos`.
+        videos: what to fit, tracks (N, T, M, d) from `pad_videos` or `as_videos`.
         init_params: first parameters; None is the paper's start, `paper_init(videos)`.
         optimizer: of Optax; None is Adam with learning rate 0.05.
         window: frames of a window that are scored.

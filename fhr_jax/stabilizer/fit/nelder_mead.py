@@ -65,7 +65,7 @@ def fit_nelder_mead(
     """Minimize the stabilization loss over all videos by one simplex, or by many from different starts.
 
     Args:
-        videos: what to fit, from `pad_videos` or `as_videos`.
+        videos: what to fit, tracks (N, T, M, d) from `pad_videos` or `as_videos`.
         init_params: first parameters; None is the paper's start, `paper_init(videos)`.
         starts: number of simplices. The first one starts at `init_params`.
         init_scale: standard deviation of the other starts around it, in the unconstrained space.
@@ -116,8 +116,8 @@ class Simplex(NamedTuple):
     """State of one simplex.
 
     Attributes:
-        vertices: (n + 1, n), sorted by value as soon as all have one.
-        values: (n + 1,), infinite where none is known yet.
+        vertices: (V, N) with V = N + 1, sorted by value as soon as all have one.
+        values: (V,), infinite where none is known yet.
         trial: (n,), the point to evaluate next.
         phase: what that point is, START to SHRINK.
         vertex: its number, while vertices are evaluated one by one (START, SHRINK).
@@ -214,10 +214,10 @@ def _nelder_mead_step(
 
 
 def initial_vertices(start: Float[Array, " n"], *, edge: float | None) -> Float[Array, "v n"]:
-    """The vertices (n + 1, n) of a simplex with one vertex at `start` (n,) and edges along the axes.
+    """The vertices of a simplex with edges along the axes, (V, N) with V = N + 1.
 
     Args:
-        start: the first vertex.
+        start: the first vertex, (N,).
         edge: length of the edges. None takes those of SciPy: 5 % of each coordinate, 0.00025 where it is zero.
     """
     edges = jnp.full_like(start, edge) if edge is not None else jnp.where(start == 0, 0.00025, 0.05 * start)
@@ -225,7 +225,7 @@ def initial_vertices(start: Float[Array, " n"], *, edge: float | None) -> Float[
 
 
 def init_simplex(vertices: Float[Array, "v n"]) -> Simplex:
-    """The state before the first evaluation, from vertices (n + 1, n).
+    """The state before the first evaluation, from vertices (V, N) with V = N + 1.
 
     Raises:
         InputError: there are not n + 1 vertices.
