@@ -51,11 +51,6 @@ def test_bad_schedules_are_refused(videos):
                 stabilizer.fit_gradient(videos, annealing=annealing, optimizer=optimizer)
 
 
-def test_a_fit_stops_in_time(videos):
-    fit = stabilizer.fit_gradient(videos, steps=10**6, seconds=0.3, share_scales=True)
-    assert fit.history.seconds[-1] < 5
-
-
 def test_the_full_covariance_and_the_extensions_are_fitted(videos):
     start = stabilizer.paper_init(videos)._replace(velocity=stabilizer.Velocity(*jnp.full((3, 2), 0.5)))
     fit = stabilizer.fit_gradient(videos, init_params=start, steps=5, covariance="full")
