@@ -65,7 +65,7 @@ def table(reliability: calibrate.Reliability) -> dict[str, Any]:
 
 def track(net: Net, images: np.ndarray, points: np.ndarray) -> np.ndarray:
     """The landmarks of a clip as `fhr-jax track` finds them, given the box of the first frame."""
-    found = pipeline.align_video(net, images, box=pipeline.box_of(points[0]), min_confidence=0.0)
+    found = pipeline.align_video(net, images, box=geometry.box_of(points[0]), min_confidence=0.0)
     return np.stack([face.points for face in found])
 
 

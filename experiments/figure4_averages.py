@@ -25,7 +25,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from fhr_jax import evaluate, heatmap, npz, pipeline, plots, weights
+from fhr_jax import evaluate, geometry, heatmap, npz, pipeline, plots, weights
 from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
@@ -92,7 +92,7 @@ def averages(nets: Sequence[weights.Net], faces: dict[str, np.ndarray], radius: 
     """The maps of all nets for all faces, laid over each other."""
     config, affines, total = nets[0].config, faces["affines"], {}
     in_crop = faces["truth"] * affines[:, None, [0, 1], [0, 1]] + affines[:, None, :, 2]
-    truth = jnp.asarray((in_crop + 0.5) * config.heatmap / config.crop - 0.5, jnp.float32)
+    truth = jnp.asarray(geometry.resize_points(in_crop, config.heatmap / config.crop), jnp.float32)
     for net in nets:
         for part, maps in pipeline.heatmap_batches(net, faces["images"], mirror=False):
             found = heatmap.decode(maps, sigma=config.sigma, decoder="two_sided")

@@ -22,7 +22,7 @@ import tyro
 from jaxtyping import Float
 from tqdm import tqdm
 
-from fhr_jax import metrics, npz, pipeline, plots, weights
+from fhr_jax import geometry, metrics, npz, pipeline, plots, weights
 from fhr_jax.benchmark.steadiness import steadiness
 from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
@@ -87,7 +87,7 @@ def overlap(points: Float[np.ndarray, "m 2"], box: Float[np.ndarray, "4"]) -> fl
     """IoU of the box of landmarks with another (x, y, width, height); 0 where there are no landmarks."""
     if not np.isfinite(points).all():
         return 0.0
-    x, y, width, height = pipeline.box_of(points)
+    x, y, width, height = geometry.box_of(points)
     ours, theirs = np.array([x, y, x + width, y + height]), np.concatenate([box[:2], box[:2] + box[2:]])
     sides = np.minimum(ours[2:], theirs[2:]) - np.maximum(ours[:2], theirs[:2])
     common = float(np.prod(np.maximum(sides, 0)))
@@ -147,7 +147,7 @@ def cut(image: np.ndarray, points: Float[np.ndarray, "m 2"]) -> tuple[np.ndarray
     """The part of an image about a face, and the landmarks in it; the whole image where there is none."""
     if not np.isfinite(points).all():
         return image, points
-    x, y, width, height = pipeline.box_of(points)
+    x, y, width, height = geometry.box_of(points)
     centre, half = np.array([x + width / 2, y + height / 2]), 0.8 * max(width, height)
     low = np.maximum(np.floor(centre - half), 0).astype(int)
     right, bottom = np.ceil(centre + half).astype(int).tolist()

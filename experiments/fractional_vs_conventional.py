@@ -51,7 +51,7 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import crop, evaluate, heatmap, log, metrics, npz, pipeline, plots, train, weights
+from fhr_jax import crop, evaluate, geometry, heatmap, log, metrics, npz, pipeline, plots, train, weights
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.demo import regression
@@ -237,7 +237,7 @@ def read(options: Options, name: str, faces: Faces, target: str, seed: int) -> d
             for decoder, parts in found.items():
                 parts.append(np.asarray(heatmap.decode(maps, sigma=net.config.sigma, decoder=decoder)))
         scale = net.config.crop / net.config.heatmap
-        in_crops = {decoder: (np.concatenate(parts) + 0.5) * scale - 0.5 for decoder, parts in found.items()}
+        in_crops = {decoder: geometry.resize_points(np.concatenate(parts), scale) for decoder, parts in found.items()}
         npz.write(path, {decoder: crop.to_image(faces.affines, p) for decoder, p in in_crops.items()})
     return {RENAMED.get(name, name): points for name, points in npz.read(path).items()}
 

@@ -94,7 +94,7 @@ def photographs(options: Options, config: Config) -> tuple[crops.Crops, Records]
     else:
         learn = records
         others = open_dataset(options.data, directory=options.directory, split=options.validate_on)
-        validate = holdout.some(others, 64, seed=options.seed)
+        validate = holdout.random_subset(others, 64, seed=options.seed)
     return crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=config.landmarks), validate
 
 

@@ -143,7 +143,7 @@ def open_frames(options: Options, name: str, split: str) -> tuple[Frames, Record
     records = open_dataset(name, directory=options.directory, split=split)
     if not isinstance(records, Frames):
         raise InputError(f"{name}: expected single frames of videos, as `fhr-jax data build {name}` makes them")
-    return records, boxes.choose(records, options.boxes)
+    return records, boxes.with_boxes(records, options.boxes)
 
 
 def follow(options: Options, nets: Nets, records: Frames, boxed: Records, split: str) -> Iterator[Path]:
@@ -183,7 +183,7 @@ def tracks(options: Options, nets: Nets, records: Records, boxed: Records, run: 
 def in_crops(net: Net, records: Records, decoders: tuple[Decoder, ...]) -> dict[Decoder, np.ndarray]:
     """Landmarks of every frame, cropped by its box, by each decoder."""
     source, found = Crops(records, size=net.config.crop, margin=1.0), {decoder: [] for decoder in decoders}
-    for batch in loader.once(source, batch=pipeline.BATCH, process_index=0, process_count=1):
+    for batch in loader.one_pass(source, batch=pipeline.BATCH, process_index=0, process_count=1):
         valid = batch["valid"]
         for decoder in decoders:
             points = np.asarray(pipeline.predict_all(net, batch["image"], decoder=decoder).points)

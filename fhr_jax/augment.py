@@ -1,9 +1,9 @@
-"""Random changes of a training crop: similarity, mirror, light and colour, blur, noise, JPEG, occluders.
+"""Random augmentation of a training crop: similarity, mirror, colour, blur, low resolution, noise, JPEG, occluders.
 
-`key` comes first and options are keywords; everything is pure, jits and vmaps over keys. Images are (S, S, 3) in
-[0, 1], landmarks (M, 2) in pixels (x, y). The geometric part moves landmarks by the very map that moves the pixels.
-Synthetic faces teach a net that works on photographs only with the photometric part: the defaults are wide on
-purpose. About 2 ms of one CPU core an image of 128 px, 12 ms of 256 px.
+All functions are pure and work under `jit` and `vmap` over keys. Images are (S, S, 3) in [0, 1], landmarks (M, 2) in
+pixels (x, y). The geometric part moves landmarks by the same map as pixels. A net trained on synthetic faces needs the
+photometric part to work on photographs, so the defaults are strong. An image takes about 2 ms of one CPU core at
+128 px, 12 ms at 256 px.
 """
 
 from typing import NamedTuple
@@ -42,28 +42,28 @@ _CHROMA[:4, :4] = [[17, 18, 24, 47], [18, 21, 26, 66], [24, 26, 56, 99], [47, 66
 
 
 class Photometric(NamedTuple):
-    """Strengths and probabilities of `photometric`; `OFF` has all of them off, to be switched on one by one.
+    """Strengths and probabilities of `photometric`; in `OFF` all are off.
 
-    Logarithms are normal draws cut at two standard deviations, all else is uniform.
+    Logarithms are normal draws clipped at two standard deviations; all else is uniform.
 
     Attributes:
-        brightness: largest shift of all values, either way; 0 is off.
+        brightness: largest shift of all values, in either direction; 0 is off.
         contrast: standard deviation of the logarithm of the contrast, about the mean grey; 0 is off.
         gamma: standard deviation of the logarithm of gamma; 0 is off.
         cast: standard deviation of the logarithm of each channel's gain; 0 is off.
-        grey: probability of a grey picture.
-        blur: largest standard deviation of a Gaussian, in pixels of a 128 px crop; up to 1.4 times that on one axis
-            and as much less on the other.
-        blur_chance: its probability.
-        low: largest factor of low resolution (averaged down, interpolated up); the smallest is 1.
-        low_chance: its probability.
-        noise: largest standard deviation of noise, small ones being likelier; partly the same in all channels.
-        noise_chance: its probability.
+        grey: probability of a grey image.
+        blur: largest standard deviation of a Gaussian, in pixels of a 128 px crop; up to 1.4 times that along one axis,
+            and as much less along the other.
+        blur_chance: probability of blur.
+        downscale: largest factor of low resolution (averaged down, interpolated up); the smallest is 1.
+        downscale_chance: probability of low resolution.
+        noise: largest standard deviation of noise (small values are likelier), partly equal in all channels.
+        noise_chance: probability of noise.
         quality: range of the JPEG quality, 1 to 100.
-        jpeg_chance: its probability.
-        cutout: largest side of an occluder over the picture, in sides of the crop; the smallest is 0.15 of it.
-        cutout_chance: its probability.
-        saturation: range of the saturation of a picture that is not grey; (1, 1) is off.
+        jpeg_chance: probability of compression.
+        cutout: largest side of an occluder, in sides of the crop; the smallest is 0.15 times as long.
+        cutout_chance: probability of an occluder.
+        saturation: range of the saturation of an image that is not grey; (1, 1) is off.
     """
 
     brightness: float = 0.15
@@ -73,8 +73,8 @@ class Photometric(NamedTuple):
     grey: float = 0.15
     blur: float = 2.0
     blur_chance: float = 0.5
-    low: float = 4.0
-    low_chance: float = 0.35
+    downscale: float = 4.0
+    downscale_chance: float = 0.35
     noise: float = 0.06
     noise_chance: float = 0.6
     quality: tuple[float, float] = (12.0, 90.0)
@@ -91,13 +91,13 @@ OFF = Photometric(
     cast=0.0,
     grey=0.0,
     blur_chance=0.0,
-    low_chance=0.0,
+    downscale_chance=0.0,
     noise_chance=0.0,
     jpeg_chance=0.0,
     cutout_chance=0.0,
     saturation=(1.0, 1.0),
 )
-"""Changes nothing; `OFF._replace(jpeg_chance=1.0)` compresses every picture and does nothing else."""
+"""Changes nothing; `OFF._replace(jpeg_chance=1.0)` compresses each image and does nothing else."""
 
 
 def similarity(
@@ -110,19 +110,19 @@ def similarity(
     shift: float = 0.02,
     flip_chance: float = 0.25,
 ) -> tuple[Affine, Bool[Array, ""]]:
-    """A random similarity about the centre of a crop, and whether to mirror it.
+    """Draw a random similarity about the centre of a crop, and whether to mirror it.
 
     Args:
-        key: random key.
+        key: random key, () or (2,).
         size: side of the crop in pixels.
         zoom: the scale is 2^(zoom n), n standard normal clipped to [-2, 2]: by default 0.85 to 1.18; 0 is off.
-        turn: the angle is turn * n degrees: by default up to 20 either way.
-        turn_chance: share of crops that are turned; 0 is off.
+        turn: the angle is turn * n degrees: by default up to 20 in either direction.
+        turn_chance: share of crops that are rotated; 0 is off.
         shift: the shift is shift * size * n pixels on each axis: by default up to 4 % of the side; 0 is off.
         flip_chance: share of crops that are mirrored, landmarks renamed; 0 is off.
 
     Returns:
-        The map (2, 3) of pixels (x, y), and a bool: mirror after it.
+        The map (2, 3) of pixels (x, y), and a bool (): whether to mirror after it.
     """
     normal_key, turn_key, flip_key = jax.random.split(key, 3)
     n = jnp.clip(jax.random.normal(normal_key, (4,)), -2, 2)
@@ -137,10 +137,10 @@ def similarity(
 
 
 def degradation(size: int, sigma: Float[Array, ""], factor: Float[Array, ""]) -> Float[Array, "size size"]:
-    """The matrix of blur, then low resolution, along one axis of `size` pixels.
+    """The matrix (S, S) of blur and low resolution along one axis of `size` pixels.
 
-    Both are separable and linear, so K image K' does them: a Gaussian of `sigma` pixels, boxes of `factor` pixels
-    that average it down, linear interpolation up again. Rows sum to one; sigma 0 and factor 1 give the identity.
+    Both are separable and linear, so K image K' applies them: a Gaussian of `sigma` () pixels, averages over boxes of
+    `factor` () pixels, and linear interpolation back. Rows sum to one; sigma 0 and factor 1 give the identity.
     """
     at = jnp.arange(size, dtype=sigma.dtype)
     gauss = jnp.exp(-0.5 * ((at[:, None] - at[None]) / jnp.maximum(sigma, 0.05)) ** 2)
@@ -157,20 +157,24 @@ def degradation(size: int, sigma: Float[Array, ""], factor: Float[Array, ""]) ->
 
 
 def jpeg(image: Image, *, quality: Float[Array, ""] | float) -> Image:
-    """What JPEG does to a picture: 8 x 8 cosine coefficients of YCbCr, rounded to the standard's tables.
+    """Compress an image as JPEG does: quantize the 8 x 8 cosine coefficients of YCbCr with the standard tables.
 
-    No chroma subsampling, no clipping between steps. `quality` is that of the reference encoder, 1 to 100.
+    There is no chroma subsampling, and nothing is clipped in between.
+
+    Args:
+        image: (S, S, 3) in [0, 1].
+        quality: of the reference encoder, 1 to 100, ().
 
     Raises:
-        InputError: the side of the picture is no multiple of 8.
+        InputError: S is no multiple of 8.
     """
     size, dtype = image.shape[0], image.dtype
     if size % 8:
-        raise InputError(f"jpeg: side of the picture is {size}, expected a multiple of 8")
+        raise InputError(f"jpeg: side of the image is {size}, expected a multiple of 8")
     k, side = np.arange(8), size // 8
     basis = np.cos(np.pi * (2 * k[None] + 1) * k[:, None] / 16) / 2
     basis[0] /= np.sqrt(2)
-    transform = jnp.asarray(np.kron(basis, basis), dtype)  # of a block's 64 pixels, row by row
+    transform = jnp.asarray(np.kron(basis, basis), dtype)  # of the 64 pixels of a block, row by row
     scale = jnp.where(quality < 50, 50 / quality, 2 - quality / 50)
     tables = jnp.asarray(np.stack([_LUMA, _CHROMA, _CHROMA]), dtype) * scale
     steps = jnp.maximum(jnp.round(tables), 1).reshape(3, 1, 64) / 255
@@ -183,10 +187,10 @@ def jpeg(image: Image, *, quality: Float[Array, ""] | float) -> Image:
 
 
 def cutout(key: Key, image: Image, *, largest: Float[Array, ""] | float) -> Image:
-    """A turned rectangle or ellipse of one colour with a random gradient, somewhere over the picture."""
+    """Paint a rotated rectangle or ellipse with a random colour gradient, at a random place of an image (S, S, 3)."""
     size = image.shape[0]
     draws = jax.random.uniform(key, (14,), image.dtype)
-    at = (jnp.arange(size, dtype=image.dtype) + 0.5) / size
+    at = geometry.to_fractions(jnp.arange(size, dtype=image.dtype), size)
     x, y = at[None] - draws[0], at[:, None] - draws[1]
     cos, sin = jnp.cos(3.1416 * draws[2]), jnp.sin(3.1416 * draws[2])
     half = largest * (0.15 + 0.85 * draws[3:5]) / 2
@@ -199,7 +203,7 @@ def cutout(key: Key, image: Image, *, largest: Float[Array, ""] | float) -> Imag
 
 
 def colour(key: Key, image: Image, *, options: Photometric) -> Image:
-    """Saturation, colour cast, contrast, brightness, gamma."""
+    """Change saturation, colour cast, contrast, brightness and gamma of an image (S, S, 3)."""
     normal_key, uniform_key = jax.random.split(key)
     n = jnp.clip(jax.random.normal(normal_key, (5,), image.dtype), -2, 2)
     u = jax.random.uniform(uniform_key, (3,), image.dtype)
@@ -216,33 +220,33 @@ def colour(key: Key, image: Image, *, options: Photometric) -> Image:
 
 
 def photometric(key: Key, image: Image, *, options: Photometric | None = None, noise_key: Key | None = None) -> Image:
-    """Degrade a picture as cameras and files do; landmarks stay where they are.
+    """Degrade an image as cameras and files do; landmarks do not move.
 
     Order: cutout, colour, blur and low resolution, noise, JPEG.
 
     Args:
-        key: random key.
+        key: random key, () or (2,).
         image: (S, S, 3) in [0, 1]; S a multiple of 8.
         options: strengths and probabilities; the defaults suit training on synthetic faces.
-        noise_key: of the noise alone; by default it follows from `key`. Frames of one clip share `key`, and so the
+        noise_key: random key of the noise; default: derived from `key`. Frames of one clip share `key`, that is the
             camera, and differ in this.
 
     Returns:
-        The picture, in [0, 1].
+        The image (S, S, 3) in [0, 1].
     """
     options = Photometric() if options is None else options
     size, dtype = image.shape[0], image.dtype
-    cutout_key, colour_key, own_key, key = jax.random.split(key, 4)
+    cutout_key, colour_key, own_noise_key, key = jax.random.split(key, 4)
     u = jax.random.uniform(key, (11,), dtype)
     image = jnp.where(u[0] < options.cutout_chance, cutout(cutout_key, image, largest=options.cutout), image)
     image = colour(colour_key, image, options=options)
     sigma = jnp.where(u[1] < options.blur_chance, options.blur * u[2] * size / 128, 0.0)
     uneven = 0.6 + 0.8 * u[3]
-    factor = jnp.where(u[4] < options.low_chance, 1 + (options.low - 1) * u[5], 1.0)
+    factor = jnp.where(u[4] < options.downscale_chance, 1 + (options.downscale - 1) * u[5], 1.0)
     rows, columns = degradation(size, sigma * uneven, factor), degradation(size, sigma * (2 - uneven), factor)
     image = jnp.einsum("vy,yxc,ux->vuc", rows, image, columns)
     deviation = jnp.where(u[6] < options.noise_chance, options.noise * u[7] ** 2, 0.0)
-    noise = jax.random.normal(own_key if noise_key is None else noise_key, (size, size, 3), dtype)
+    noise = jax.random.normal(own_noise_key if noise_key is None else noise_key, (size, size, 3), dtype)
     noise = u[8] * noise + (1 - u[8]) * noise[..., :1]
     image = jnp.clip(image + deviation * noise, 0, 1)
     low, high = options.quality
@@ -259,9 +263,15 @@ def geometric(
     markup: Markup = FACE68,
     size: int | None = None,
 ) -> tuple[Float[Array, "side side c"], Float[Array, "m 2"]]:
-    """Warp a crop by `affine` (pixels to pixels), then mirror it if `flip`; landmarks go along, exactly.
+    """Warp a crop, then mirror it if asked, and move its landmarks by the same map.
 
-    `size` is the side of the result in pixels, by default that of the crop.
+    Args:
+        image: (S, S, C).
+        points: landmarks (M, 2), pixels (x, y).
+        affine: map (2, 3) of pixels.
+        flip: whether to mirror after it, ().
+        markup: of the landmarks; its permutation renames them in a mirrored crop.
+        size: side of the result in pixels; default: S.
     """
     size = image.shape[0] if size is None else size
     image, points = crop.warp(image, affine, size=size), geometry.apply(affine, points)
@@ -277,17 +287,17 @@ def augment(
     markup: Markup = FACE68,
     options: Photometric | None = None,
 ) -> tuple[Image, Float[Array, "m 2"]]:
-    """One training example: random similarity and mirror, then `photometric`.
+    """Augment one training example: random similarity and mirror, then `photometric`.
 
     Args:
-        key: random key.
+        key: random key, () or (2,).
         image: (S, S, 3) in [0, 1]; S a multiple of 8.
         points: landmarks (M, 2) in pixels (x, y).
         markup: of the landmarks; its permutation renames them in a mirrored crop.
         options: of `photometric`.
 
     Returns:
-        The picture in [0, 1] and its landmarks, which may lie outside it.
+        The image (S, S, 3) in [0, 1] and its landmarks (M, 2), which may lie outside it.
     """
     similarity_key, photometric_key = jax.random.split(key)
     affine, flip = similarity(similarity_key, size=image.shape[0])

@@ -1,7 +1,7 @@
-"""Box -> affine map -> crop: `warp` on the device, with gradients; `extract` on the host, antialiased.
+"""Crop an image by an affine map: `warp` on the device, with gradients; `extract` on the host, antialiased.
 
-Both take the map from image to crop (`geometry.square_crop` makes it) and read the image at the inverse image
-of each crop pixel's centre, so a landmark at p lies at exactly ``geometry.apply(affine, p)`` in the crop.
+Both take the map from image to crop (`geometry.square_crop` makes it) and sample the image at the inverse image of the
+centre of each crop pixel. So a landmark at p lies at exactly ``geometry.apply(affine, p)`` in the crop.
 """
 
 import math
@@ -14,29 +14,29 @@ from fhr_jax import geometry
 from fhr_jax.types import Affine
 
 MAX_SAMPLES = 16
-"""`extract` takes at most this many samples a crop pixel and axis; beyond that it has some alias."""
-MAX_FINER = 32
-"""`extract` makes an image at most this many times finer before it warps it."""
+"""Largest number of samples for a crop pixel and axis in `extract`; stronger shrinking aliases somewhat."""
+MAX_UPSAMPLING = 32
+"""Largest factor by which `extract` upsamples an image before it warps it."""
 
 
 def warp(image: Float[Array, "h w c"], affine: Affine, *, size: int) -> Float[Array, "{size} {size} c"]:
-    """Bilinear crop with gradients for the image and the map.
+    """Bilinear crop, differentiable in the image and the map.
 
     Args:
-        image: values in any range.
-        affine: takes pixels (x, y) of the image to pixels of the crop.
-        size: width and height of the crop in pixels.
+        image: (H, W, C), values in any range.
+        affine: map (2, 3) from pixels (x, y) of the image to pixels of the crop.
+        size: side S of the crop in pixels.
 
     Returns:
-        The crop. Pixels outside the image count as zero, so its edge fades over one pixel. Nothing is
-        averaged: where the map shrinks the image by more than about 2, blur it first or use `extract`.
+        The crop (S, S, C). Pixels outside the image are zero, so its edge fades over one pixel. Nothing is averaged:
+        where the map shrinks the image by more than about 2, blur it first or use `extract`.
     """
     height, width, _ = image.shape
     centres = jnp.arange(size, dtype=affine.dtype)
     x, y = jnp.meshgrid(centres, centres)
     grid = jnp.stack([x.ravel(), y.ravel()], axis=-1)
     source = geometry.apply(geometry.invert(affine), grid)
-    # Far outside everything is zero; the clip keeps the cast to integers defined there.
+    # Everything far outside is zero; clipping keeps the cast to integers defined there.
     low = jnp.clip(jnp.floor(source), -2.0, float(max(height, width)) + 1)
     fraction = source - low
     left, top = low[:, 0].astype(jnp.int32), low[:, 1].astype(jnp.int32)
@@ -57,64 +57,69 @@ def warp(image: Float[Array, "h w c"], affine: Affine, *, size: int) -> Float[Ar
 def extract(
     image: UInt8[np.ndarray, "h w 3"], affine: Float[np.ndarray, "2 3"] | Affine, size: int
 ) -> UInt8[np.ndarray, "{size} {size} 3"]:
-    """Crop of an image on the host: where it shrinks, the mean over the area of each crop pixel.
+    """Antialiased crop of an image on the host.
 
-    A crop pixel is the mean of k x k bilinear samples on a regular grid inside it, with k the smallest
-    integer that leaves no gap of more than one image pixel between samples (k = 1 where the image grows).
-    The grid is symmetric about the pixel's centre, so landmarks stay exact and mirroring commutes with
-    cropping. OpenCV rounds places to 1/32 pixel: an image that grows is made finer by a whole factor first, so
-    that these are pixels of the crop.
+    A crop pixel is the mean of k x k bilinear samples on a regular grid inside it. k is the smallest integer that
+    leaves at most one image pixel between samples; k = 1 where the image is enlarged. The grid is symmetric about the
+    centre of the pixel, so landmarks stay exact and mirroring commutes with cropping. OpenCV rounds coordinates to 1/32
+    pixel, so an image that is enlarged is first upsampled by an integer factor; the rounding is then in pixels of the
+    crop.
 
     Args:
-        image: RGB, 0-255.
-        affine: takes pixels (x, y) of the image to pixels of the crop; not singular.
-        size: width and height of the crop in pixels.
+        image: RGB bytes (H, W, 3).
+        affine: map (2, 3) from pixels (x, y) of the image to pixels of the crop; not singular.
+        size: side S of the crop in pixels.
 
     Returns:
-        The crop, black outside the image.
+        The crop (S, S, 3), black outside the image.
     """
     import cv2
 
     affine = np.asarray(affine, np.float64)
     shrink = np.linalg.norm(np.linalg.inv(affine[:, :2]), ord=2)
     samples = min(max(math.ceil(shrink - 1e-3), 1), MAX_SAMPLES)
-    # Pixel u of the crop is the pixels k u ... k u + k - 1 of the sample grid, hence the half pixels.
+    # Pixel u of the crop is pixels k u to k u + k - 1 of the sample grid, hence the half-pixel shift.
     to_samples = affine * samples
-    to_samples[:, 2] += (samples - 1) / 2
-    image, origin = _needed(image, to_samples, size * samples)
+    to_samples[:, 2] += geometry.resize_shift(samples)
+    image, origin = _visible_part(image, to_samples, size * samples)
     to_samples[:, 2] += to_samples[:, :2] @ origin
     if samples == 1:
-        image, to_samples = _finer(image, to_samples)
+        image, to_samples = _upsample(image, to_samples)
     sampled = cv2.warpAffine(image, to_samples, (size * samples, size * samples), flags=cv2.INTER_LINEAR)
     return cv2.resize(sampled, (size, size), interpolation=cv2.INTER_AREA) if samples > 1 else sampled
 
 
 def to_image(affines: Float[np.ndarray, "n 2 3"], points: Float[np.ndarray, "n m 2"]) -> Float[np.ndarray, "n m 2"]:
-    """Points of upright crops (N, M, 2) in the pixels of their images, in float64: images may be large.
+    """Landmarks of upright crops in the pixels of their images, in float64 because images may be large.
 
-    `affines` (N, 2, 3) take pixels of the images to pixels of the crops.
+    Args:
+        affines: maps (N, 2, 3) from pixels of the images to pixels of the crops, without rotation.
+        points: landmarks (N, M, 2), pixels (x, y) of the crops.
+
+    Returns:
+        Landmarks (N, M, 2), pixels (x, y) of the images.
     """
     affines = np.asarray(affines, np.float64)
     return (points - affines[:, None, :, 2]) / affines[:, None, [0, 1], [0, 1]]
 
 
-def _finer(image: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The image with about the pixels of the crop, where the map makes it grow; and the map from there."""
+def _upsample(image: np.ndarray, affine: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Upsample an image that the map enlarges; returns it with the map from its pixels."""
     import cv2
 
     growth = np.linalg.norm(affine[:, :2], ord=2)
     if growth < 1.5:
         return image, affine
-    factor = min(math.ceil(growth), MAX_FINER)
-    # With a black pixel around, so that the edge of an image fades over one of its pixels as it would without this.
+    factor = min(math.ceil(growth), MAX_UPSAMPLING)
+    # A black border of one pixel makes the edge of the image fade over one of its pixels, as without upsampling.
     image = cv2.copyMakeBorder(image, 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     image = cv2.resize(image, None, fx=factor, fy=factor, interpolation=cv2.INTER_LINEAR)
     linear = affine[:, :2] / factor
-    return image, np.column_stack([linear, affine[:, 2] + linear @ np.full(2, 0.5 - 1.5 * factor)])
+    return image, np.column_stack([linear, affine[:, 2] + linear @ np.full(2, -factor - geometry.resize_shift(factor))])
 
 
-def _needed(image: np.ndarray, affine: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """The part of the image that the crop sees, and its origin (x, y): OpenCV warps no side over 32766."""
+def _visible_part(image: np.ndarray, affine: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+    """The part of the image that the crop shows, and its origin (x, y): OpenCV warps no side over 32766 pixels."""
     inverse = np.linalg.inv(affine[:, :2])
     corners = np.array([[u, v] for u in (0, size - 1) for v in (0, size - 1)]) - affine[:, 2]
     corners = corners @ inverse.T

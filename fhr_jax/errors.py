@@ -1,9 +1,9 @@
-"""The one exception that means "the user's input is wrong"."""
+"""The exception for wrong input of the user."""
 
 
 class InputError(ValueError):
-    """Bad input: a file, an option or an array that the caller can mend.
+    """Wrong input: a file, an option or an array that the caller can correct.
 
-    The message is one line that names the file, frame or argument and says what was expected. The
-    command line prints it and leaves with exit code 2; it never shows a traceback for it.
+    The message is one line. It names the file, frame or argument and says what was expected. The command line prints it
+    without a traceback and exits with code 2.
     """

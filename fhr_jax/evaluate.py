@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from fhr_jax import crop, metrics, npz, pipeline
+from fhr_jax import crop, geometry, metrics, npz, pipeline
 from fhr_jax.data.crops import Crops
 from fhr_jax.data.examples import Examples
 from fhr_jax.data.records import Identity, Records, encoded, identity
@@ -84,7 +84,7 @@ def crop256_to_image(
     image = prediction * (floor(L) + 1) / 256 + (centre - L / 2).
     """
     low, high = truth.min(axis=1, keepdims=True), truth.max(axis=1, keepdims=True)
-    side = pipeline.CROP_SCALE * (high - low).max(axis=2, keepdims=True)
+    side = geometry.CROP_SCALE * (high - low).max(axis=2, keepdims=True)
     return predictions * (np.floor(side) + 1) / 256 + ((low + high) / 2 - side / 2)
 
 
@@ -127,7 +127,7 @@ def predict_records(
     compared = min(landmarks, net.config.landmarks)
     identities, predictions, truth = [], [], []
     options: dict[str, Any] = {"mirror": mirror, "decoder": decoder, "dtype": dtype}
-    stream = loader.once(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
+    stream = loader.one_pass(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
     with closing(stream) as batches:
         for batch in batches:
             found, valid = np.asarray(pipeline.predict_all(net, batch["image"], **options).points), batch["valid"]

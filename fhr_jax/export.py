@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from jax import export as jax_export
 from jaxtyping import Array
 
-from fhr_jax import exported, pipeline, tensors, weights
+from fhr_jax import exported, geometry, pipeline, tensors, weights
 from fhr_jax.files import atomic_folder
 from fhr_jax.heatmap import Decoder
 from fhr_jax.hourglass import PRESETS
@@ -112,7 +112,7 @@ def _header(net: Net, how: dict[str, Any], programs: list[str], platforms: list[
             "type": "float32",
             "channels": "red, green, blue",
             "range": [0, 1],
-            "crop": f"upright, square, {pipeline.CROP_SCALE} times as wide as the longer side of the landmarks' box",
+            "crop": f"upright, square, {geometry.CROP_SCALE} times as wide as the longer side of the landmarks' box",
         },
         "outputs": {name: outputs[name] for name in (*pipeline.Prediction._fields, *programs) if name in outputs},
         "calibrated": calibrated,

@@ -1,4 +1,4 @@
-"""Writing files and folders whole or not at all: to a temporary neighbour, then renamed."""
+"""Atomic writing of files and folders: into a temporary neighbour, which is then renamed. And locks."""
 
 import errno
 import json
@@ -53,16 +53,19 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
 
 @contextmanager
 def staged_folder(path: str | os.PathLike[str], *, replaced: Sequence[str] = ()) -> Generator[Path]:
-    """Yield a temporary folder; if the block succeeds, move its files into `path`, which is made if need be.
+    """Yield a temporary folder; if the block succeeds, move its files into `path`, which is created if needed.
 
-    Files of the same names are replaced, others stay, but in the folders named in `replaced`; if the block fails,
-    nothing is left behind.
+    Files with the same names are replaced; others stay. If the block fails, nothing is changed.
+
+    Args:
+        path: the folder.
+        replaced: names of folders inside `path` that are deleted first.
 
     Raises:
-        InputError: `path` cannot be made or written to.
+        InputError: `path` cannot be created or written to.
     """
     target = Path(path)
-    made = [folder for folder in (target, *target.parents) if not folder.exists()]
+    created = [folder for folder in (target, *target.parents) if not folder.exists()]
     staging = Path(tempfile.mkdtemp(prefix=".writing-", dir=output_folder(target)))
     try:
         yield staging
@@ -76,16 +79,16 @@ def staged_folder(path: str | os.PathLike[str], *, replaced: Sequence[str] = ())
                 os.replace(file, place)
     finally:
         shutil.rmtree(staging, ignore_errors=True)
-        with suppress(OSError):  # those that hold something stay
-            for folder in made:
+        with suppress(OSError):  # folders that are not empty stay
+            for folder in created:
                 folder.rmdir()
 
 
 def output_folder(path: str | os.PathLike[str]) -> Path:
-    """Make a folder for results (parents too) and check that it can be written to.
+    """Create a folder for results, with its parents, and check that it can be written to.
 
     Raises:
-        InputError: it cannot be made or written to.
+        InputError: it cannot be created or written to.
     """
     folder = Path(path)
     try:
@@ -99,10 +102,10 @@ def output_folder(path: str | os.PathLike[str]) -> Path:
 
 @contextmanager
 def folder_lock(folder: Path) -> Generator[None]:
-    """Keep other processes that ask for the same out of a folder; where the system has no locks, nobody.
+    """Lock a folder against other processes that use this function; does nothing on systems without file locks.
 
     Raises:
-        InputError: another one is at work there.
+        InputError: another process holds the lock.
     """
     try:
         import fcntl
@@ -121,7 +124,7 @@ def folder_lock(folder: Path) -> Generator[None]:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all."""
+    """Write `value` as indented JSON, atomically; NaN raises ValueError."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
 

@@ -1,53 +1,123 @@
-"""Affine maps between the grids of image, crop and heatmap. Nothing here rounds.
+"""Affine maps between the grids of image, crop and heatmap, with half pixels exact. Nothing rounds here.
 
-Pixel centres lie at integers, so a grid of width W covers [-1/2, W - 1/2], and a map between two grids that
-cover the same area carries half pixels: u' = (u + 1/2) W'/W - 1/2. Products run at HIGHEST precision,
-because the default is TF32 or bf16 on accelerators and loses pixels at image scale.
+Pixel centres lie at integers, so a grid of width W covers [-1/2, W - 1/2]. A map between two grids that cover the same
+area therefore shifts by half pixels: u' = (u + 1/2) W'/W - 1/2. This module owns that rule, and `CROP_SCALE`.
+
+Matrix products run at HIGHEST precision: the default on accelerators is TF32 or bfloat16, whose errors are whole pixels
+at image scale. `square_crop_on_host`, `resize_points`, `resize_shift`, the fractions and `box_of` are plain arithmetic
+that works on NumPy arrays, for code that runs on the host.
 """
+
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import Precision
-from jaxtyping import Array, Float, Float32
+from jaxtyping import Array, Float, Float32, Float64
 
 from fhr_jax.markup import Markup
 from fhr_jax.types import Affine, Points, Size
 
 CROP_SCALE = 1.3
-"""Side of the square crop over the longer side of the landmarks' box."""
+"""Side of the square crop of a face, over the longer side of its box."""
+
+Coordinates = Any
+"""A number, or an array of NumPy or JAX; functions return the same kind."""
 
 
 def apply(affine: Affine, points: Points) -> Points:
-    """Map points (..., M, 2), in pixels (x, y), by an affine matrix."""
+    """Map points (..., M, 2), pixels (x, y), by an affine map (2, 3)."""
     return jnp.matmul(points, affine[:, :2].T, precision=Precision.HIGHEST) + _row(affine[:, 2], points)
 
 
 def compose(second: Affine, first: Affine) -> Affine:
-    """The map that applies `first`, then `second`."""
+    """The affine map (2, 3) that applies `first`, then `second`."""
     linear = jnp.matmul(second[:, :2], first[:, :2], precision=Precision.HIGHEST)
     shift = jnp.matmul(second[:, :2], first[:, 2:], precision=Precision.HIGHEST) + second[:, 2:]
     return jnp.concatenate([linear, shift], axis=1)
 
 
 def invert(affine: Affine) -> Affine:
-    """The inverse map; not finite if the matrix is singular."""
+    """The inverse (2, 3) of an affine map; not finite if the map is singular."""
     (a, b), (c, d) = affine[:, :2]
     linear = jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)
     return jnp.concatenate([linear, -jnp.matmul(linear, affine[:, 2:], precision=Precision.HIGHEST)], axis=1)
 
 
 def resize(source: Size, target: Size) -> Affine:
-    """The map from a grid of `source` = (height, width) to one of `target` that covers the same area."""
+    """The affine map (2, 3) from a grid of `source` = (height, width) to one of `target` that covers the same area."""
     (height, width), (new_height, new_width) = source, target
     scale_x, scale_y = new_width / width, new_height / height
-    return jnp.array([[scale_x, 0.0, (scale_x - 1) / 2], [0.0, scale_y, (scale_y - 1) / 2]], jnp.float32)
+    return jnp.array([[scale_x, 0.0, resize_shift(scale_x)], [0.0, scale_y, resize_shift(scale_y)]], jnp.float32)
+
+
+def resize_shift(scale: float | int) -> float:
+    """The half-pixel shift of a grid that becomes `scale` times finer: u' = scale u + (scale - 1) / 2."""
+    return (scale - 1) / 2
+
+
+def resize_points(points: Coordinates, scale: float | int) -> Coordinates:
+    """Coordinates on a grid that becomes `scale` times finer: u' = (u + 1/2) scale - 1/2. Any shape, as (M, 2)."""
+    return (points + 0.5) * scale - 0.5
+
+
+def from_fractions(fractions: Coordinates, size: int) -> Coordinates:
+    """Pixel coordinates of fractions of a side of `size` pixels; 0 and 1 are the outer edges. Any shape, as (M, 2)."""
+    return size * fractions - 0.5
+
+
+def to_fractions(pixels: Coordinates, size: int) -> Coordinates:
+    """The inverse of `from_fractions`: (u + 1/2) / size. Any shape, as (M, 2)."""
+    return (pixels + 0.5) / size
+
+
+def grid_centre(size: int) -> float:
+    """The coordinate of the centre of a grid of `size` pixels."""
+    return (size - 1) / 2
 
 
 def square_crop(centre: Float[Array, "2"], side: Float[Array, ""] | float, size: int) -> Affine:
-    """The map from the image to a `size` x `size` crop of the square with `centre` (x, y) and `side` pixels."""
+    """The affine map (2, 3) from an image to the crop of a square.
+
+    Args:
+        centre: of the square, (2,), image pixels (x, y).
+        side: of the square in image pixels, ().
+        size: side of the crop in pixels.
+    """
     scale = size / jnp.asarray(side, jnp.float32)
-    shift = (size - 1) / 2 - scale * centre
+    shift = grid_centre(size) - scale * centre
     return jnp.stack([jnp.stack([scale, 0 * scale, shift[0]]), jnp.stack([0 * scale, scale, shift[1]])])
+
+
+def square_crop_on_host(centre: Float[np.ndarray, "2"], side: float | int, size: int) -> Float64[np.ndarray, "2 3"]:
+    """`square_crop` in NumPy and float64, (2, 3): images may be large, and a reading process must not touch the device.
+
+    Args:
+        centre: of the square, (2,), image pixels (x, y).
+        side: of the square in image pixels.
+        size: side of the crop in pixels.
+    """
+    scale = size / side
+    shift = grid_centre(size) - scale * centre
+    return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])
+
+
+def points_in_crop(
+    points: Float[Array, "*t m 2"],
+    *,
+    centre: Float[Array, "*t 2"],
+    side: Float[Array, "*t"],
+    size: int,
+) -> Float[Array, "*t m 2"]:
+    """Landmarks in the pixels of the crops of their squares; `square_crop` gives the same as a map.
+
+    Args:
+        points: landmarks (..., M, 2), any unit, (x, y).
+        centre: of each square (..., 2), in that unit.
+        side: of each square (...,), in that unit.
+        size: side of the crops in pixels.
+    """
+    return grid_centre(size) + size * (points - centre[..., None, :]) / side[..., None, None]
 
 
 def similarity(
@@ -57,10 +127,17 @@ def similarity(
     angle: Float[Array, ""] | float = 0.0,
     shift: Float[Array, "2"] | tuple[float, float] = (0.0, 0.0),
 ) -> Affine:
-    """Scale, turn (radians, from x towards y) and shift (pixels) a `size` x `size` grid about its centre."""
+    """The affine map (2, 3) that scales, rotates and shifts a square grid about its centre.
+
+    Args:
+        size: side of the grid in pixels.
+        scale: factor, ().
+        angle: radians, from x towards y, ().
+        shift: pixels (x, y), (2,).
+    """
     cos, sin = scale * jnp.cos(angle), scale * jnp.sin(angle)
     linear = jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])
-    centre = jnp.full(2, (size - 1) / 2)
+    centre = jnp.full(2, grid_centre(size))
     offset = centre + jnp.asarray(shift) - jnp.matmul(linear, centre, precision=Precision.HIGHEST)
     return jnp.concatenate([linear, offset[:, None]], axis=1)
 
@@ -68,22 +145,26 @@ def similarity(
 def landmark_square(
     points: Float[Array, "m 2"], *, scale: Float[Array, ""] | float = CROP_SCALE
 ) -> tuple[Float[Array, "2"], Float[Array, ""]]:
-    """Centre (2,) and side () of the square crop of a face: the box of its landmarks, `scale` x its longer side."""
+    """The square crop of a face, from its landmarks (M, 2).
+
+    Returns:
+        Its centre (2,), that of the box of the landmarks; and its side (), `scale` times the longer side of the box.
+    """
     low, high = points.min(axis=0), points.max(axis=0)
     return (low + high) / 2, scale * (high - low).max()
 
 
+def box_of(points: Float[np.ndarray, "*t m 2"]) -> Float32[np.ndarray, "*t 4"]:
+    """The box of landmarks (..., M, 2): x, y, width, height in pixels, float32 (..., 4)."""
+    low, high = points.min(axis=-2), points.max(axis=-2)
+    return np.concatenate([low, high - low], axis=-1).astype(np.float32)
+
+
 def mirror(points: Points, *, width: int, markup: Markup) -> Points:
-    """The landmarks of the mirrored image of `width` pixels: x -> width - 1 - x, left and right renamed."""
+    """Landmarks (..., M, 2) of the mirrored image of `width` pixels: x -> width - 1 - x, left and right renamed."""
     flipped = points[..., jnp.array(markup.flip), :]
     return jnp.stack([width - 1 - flipped[..., 0], flipped[..., 1]], axis=-1)
 
 
 def _row(vector: Float[Array, "2"], points: Points) -> Array:
     return vector.reshape((1,) * (points.ndim - 1) + (2,))
-
-
-def box_of(points: Float[np.ndarray, "*t m 2"]) -> Float32[np.ndarray, "*t 4"]:
-    """The box (x, y, width, height) of landmarks."""
-    low, high = points.min(axis=-2), points.max(axis=-2)
-    return np.concatenate([low, high - low], axis=-1).astype(np.float32)

@@ -1,19 +1,19 @@
-"""The 68-point markup of 300W and its 7-point subset: standard library only.
+"""The 68-point markup of 300W and its 7-point subset. This module needs the standard library only.
 
-Indices are 0-based. The pictures of the markup on the web count from 1.
+Indices count from 0; published pictures of the markup count from 1.
 """
 
 from typing import NamedTuple
 
 
 class Markup(NamedTuple):
-    """What the rest of the package needs to know of a set of landmarks.
+    """A set of landmarks: their number, symmetry, and how to draw them.
 
     Attributes:
         size: number of landmarks M.
         flip: landmark i of the mirrored face is landmark ``flip[i]`` of the face.
-        eye_corners: indices of the outer corners of both eyes; their distance is the inter-ocular distance.
-        edges: polylines (index sequences) that draw the face.
+        eye_corners: indices of the outer eye corners; their distance is the inter-ocular distance.
+        edges: polylines that draw the face, as sequences of indices.
     """
 
     size: int
@@ -64,11 +64,11 @@ FACE68 = Markup(
 """The 68 points of 300W, 300-VW and OpenFace."""
 
 SEVEN_OF_68 = (36, 39, 42, 45, 30, 48, 54)
-"""The seven points of FACE68 that the 7-point setting compares: eye corners, nose tip, mouth corners."""
+"""The indices in FACE68 of the seven landmarks of FACE7: eye corners, nose tip, mouth corners."""
 
 SEVEN_OF_TALKING_FACE = (27, 29, 34, 32, 67, 48, 54)
-"""The same seven among the 68 points of the Talking Face video, which follow FGNET's markup, that of XM2VTS: contour,
-brows, eyes of five points (outer corner, above, inner corner, below, pupil), nose, lips, and last the nose tip."""
+"""The indices of the same seven landmarks in the Talking Face video. Its 68 points follow the markup of FGNET, that of
+XM2VTS: contour, brows, eyes of five points (outer corner, above, inner corner, below, pupil), nose, lips, nose tip."""
 
 FACE7 = Markup(
     size=7,

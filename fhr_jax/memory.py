@@ -1,4 +1,4 @@
-"""Memory of the host that is freed and soon asked for again."""
+"""Tune the memory allocator of the host for large blocks that are freed and soon allocated again."""
 
 import ctypes
 import sys
@@ -8,17 +8,20 @@ _TRIM_THRESHOLD, _MMAP_MAX, _ARENA_MAX = -1, -4, -8
 
 
 def tune_malloc() -> bool:
-    """Tell the system's allocator to keep what is freed, for the rest of this process.
+    """Make glibc keep freed memory for the rest of this process.
 
-    An update on a CPU asks for hundreds of megabytes, in one block, and frees it again. glibc gives blocks of that size
-    back to the system each time, which then clears every page anew: a third of the time of an update of the small
-    net. To be called before anything large is computed. Returns whether it was done: glibc alone has it.
+    A training update on a CPU allocates and frees blocks of hundreds of megabytes. By default glibc returns such blocks
+    to the system each time, and the system clears all pages again, which takes a third of an update of the small net.
+    Call this before anything large is computed.
+
+    Returns:
+        Whether it was done; only glibc supports it.
     """
     if not sys.platform.startswith("linux"):
         return False
     try:
         mallopt = ctypes.CDLL(None).mallopt
-    except (OSError, AttributeError):  # another C library
+    except (OSError, AttributeError):  # a C library other than glibc
         return False
     settings = ((_MMAP_MAX, 0), (_TRIM_THRESHOLD, 2**31 - 1), (_ARENA_MAX, 1))
     return all(mallopt(name, value) == 1 for name, value in settings)

@@ -1,4 +1,4 @@
-"""Reading and writing .npz: nothing is unpickled, no file may unfold beyond a limit, writes are atomic."""
+"""Read and write .npz files safely: no unpickling, a limit on the uncompressed size, atomic writes."""
 
 import os
 import zipfile
@@ -12,15 +12,15 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 
 MAX_BYTES = 4 * 2**30
-"""Default limit on all arrays of a file together, uncompressed."""
+"""Default limit on the uncompressed size of all arrays of a file."""
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
-    """All arrays of an .npz file, by name.
+    """Read all arrays of an .npz file, by name.
 
     Raises:
-        InputError: there is no such file, it is no .npz, is cut off, holds Python objects, or its arrays take
-            more than `max_bytes`.
+        InputError: there is no such file, it is no .npz, is truncated, holds Python objects, or its arrays take more
+            than `max_bytes`.
     """
     path = Path(path)
     try:
@@ -46,7 +46,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
         MemoryError,
     ) as error:
         raise InputError(f"{path}: not an .npz file of plain arrays ({_line(error)})") from error
-    # A member that is no .npy comes back as raw bytes.
+    # NumPy returns a member that is no .npy as raw bytes.
     for name, array in result.items():
         if not isinstance(array, np.ndarray):
             raise InputError(f"{path}: {name} is not an array")
@@ -54,12 +54,12 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
 
 
 def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
-    """Write arrays to a compressed .npz file, whole or not at all.
+    """Write arrays to a compressed .npz file, atomically.
 
     Raises:
         InputError: the folder cannot be written to.
     """
-    # Through zipfile, because an array named "file" cannot be passed to np.savez.
+    # With zipfile, because np.savez cannot take an array named "file".
     with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:

@@ -1,4 +1,4 @@
-"""Landmarks drawn on a frame, with OpenCV: fast enough for every frame of a video."""
+"""Draw landmarks on an image with OpenCV, fast enough for each frame of a video."""
 
 from itertools import pairwise
 
@@ -10,7 +10,7 @@ from fhr_jax.markup import FACE68, Markup
 Colour = tuple[int, int, int]
 GREEN: Colour = (90, 230, 90)
 RED: Colour = (240, 70, 60)
-_SHIFT = 4  # OpenCV takes coordinates as integers, here in sixteenths of a pixel
+_SHIFT = 4  # OpenCV takes integer coordinates, here in sixteenths of a pixel
 
 
 def draw(
@@ -20,9 +20,16 @@ def draw(
     markup: Markup = FACE68,
     colour: Colour = GREEN,
 ) -> UInt8[np.ndarray, "h w 3"]:
-    """A copy of an RGB image with the contours of a face and its landmarks, placed to a sixteenth of a pixel.
+    """Draw the landmarks and contours of a face, exact to a sixteenth of a pixel.
 
-    Points (x, y) in image pixels; those that are NaN, and lines to them, are left out.
+    Args:
+        image: RGB bytes (H, W, 3).
+        points: landmarks (M, 2), image pixels (x, y). Those that are NaN, and lines to them, are not drawn.
+        markup: of the landmarks; contours are drawn if it has as many.
+        colour: of the contours, RGB 0-255.
+
+    Returns:
+        A copy of the image (H, W, 3) with the drawing.
     """
     import cv2
 
@@ -31,11 +38,11 @@ def draw(
     finite = np.isfinite(points[:, 0]) & np.isfinite(points[:, 1])
     if not finite.any():
         return image
-    # Beyond this OpenCV's integers overflow; nothing of it is in the picture.
-    reach = 4.0 * max(image.shape)
-    extent = min(float(np.ptp(points[finite], axis=0).max()), reach)
+    # Clipped, because the integers of OpenCV overflow; all of it lies outside the image.
+    limit = 4.0 * max(image.shape)
+    extent = min(float(np.ptp(points[finite], axis=0).max()), limit)
     thickness = max(1, round(extent / 250))
-    fixed = np.rint(np.clip(np.nan_to_num(points), -reach, reach) * 2**_SHIFT).astype(np.int32)
+    fixed = np.rint(np.clip(np.nan_to_num(points), -limit, limit) * 2**_SHIFT).astype(np.int32)
     if len(points) == markup.size:
         for edge in markup.edges:
             for a, b in pairwise(edge):

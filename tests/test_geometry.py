@@ -1,5 +1,8 @@
 """Affine maps between grids: half pixels, round trips, mirrors, gradients, precision."""
 
+import re
+from pathlib import Path
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -154,3 +157,45 @@ def test_vmap_and_jit_agree_with_single_calls():
     clouds = points(shape=(4, 5, 2))
     moved = jax.vmap(geometry.apply)(affines, clouds)
     np.testing.assert_allclose(moved[2], geometry.apply(affines[2], clouds[2]), atol=1e-4)
+
+
+def test_plain_arithmetic_is_the_rule_of_the_maps():
+    cloud = points(shape=(68, 2))
+    by_map = geometry.apply(geometry.resize((256, 256), (64, 64)), cloud)
+    np.testing.assert_allclose(geometry.resize_points(np.asarray(cloud), 64 / 256), by_map, atol=1e-4)
+    fractions = geometry.to_fractions(np.asarray(cloud), 256)
+    np.testing.assert_allclose(geometry.from_fractions(fractions, 64), by_map, atol=1e-4)
+    centre, side = jnp.array([310.5, 207.25]), jnp.float32(173.0)
+    square = geometry.square_crop(centre, side, 256)
+    np.testing.assert_allclose(geometry.square_crop_on_host(np.asarray(centre), 173.0, 256), square, rtol=1e-6)
+    inside = geometry.points_in_crop(cloud, centre=centre, side=side, size=256)
+    np.testing.assert_allclose(inside, geometry.apply(square, cloud), atol=1e-3)
+
+
+def test_boxes():
+    cloud = np.asarray(points(shape=(5, 68, 2)))
+    boxes = geometry.box_of(cloud)
+    assert boxes.dtype == np.float32
+    assert boxes.shape == (5, 4)
+    np.testing.assert_allclose(boxes[2], [*cloud[2].min(axis=0), *np.ptp(cloud[2], axis=0)], rtol=1e-6)
+    np.testing.assert_array_equal(geometry.box_of(cloud[2]), boxes[2])
+
+
+HALF_PIXELS = re.compile(r"\(\w+ - 1\) / 2|\+ 0\.5\) ?[*/][^#\n]*- ?0\.5|\(0\.5 - [^#\n]*\) ?\*[^#\n]*- ?0\.5")
+ELSEWHERE = {
+    "augment.py": 1,  # the centres of averaged pixels along one axis
+    "metrics/delay.py": 1,  # half of the number of frames
+    "plots/accuracy.py": 1,  # positions of bars
+}
+"""Lines that look like the rule, and why they are not, or need the arithmetic in another order."""
+
+
+def test_half_pixels_and_the_crop_factor_have_one_owner():
+    root = Path(geometry.__file__).parent
+    for path in sorted([*root.rglob("*.py"), *(root.parent / "experiments").rglob("*.py")]):
+        name = str(path.relative_to(root)) if path.is_relative_to(root) else path.name
+        if name == "geometry.py":
+            continue
+        text = path.read_text()
+        assert len(HALF_PIXELS.findall(text)) <= ELSEWHERE.get(name, 0), f"{name}: use fhr_jax.geometry"
+        assert not re.search(r"^(\w*SCALE|MARGIN) = 1\.3$", text, re.MULTILINE), f"{name}: use geometry.CROP_SCALE"

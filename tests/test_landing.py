@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import augment
+from fhr_jax import augment, geometry
 from fhr_jax.data import crops, examples
 from fhr_jax.markup import Markup
 
@@ -49,7 +49,7 @@ class Dots:
         corner = rng.uniform(0.6, 0.7, 2) * self.side
         points = corner + self.side * (0.5 + rng.uniform(-0.2, 0.2, (3, 2)))
         height, width = (int(2.3 * self.side) + n for n in (3, 10))
-        sigma = max(WIDTH * self.side * crops.SCALE / SIZE, 1.0)
+        sigma = max(WIDTH * self.side * geometry.CROP_SCALE / SIZE, 1.0)
         y, x = np.mgrid[:height, :width]
         squares = (x[..., None] - points[:, 0]) ** 2 + (y[..., None] - points[:, 1]) ** 2
         image = np.round(GROUND + 220 * np.exp(-squares / (2 * sigma**2))).astype(np.uint8)
@@ -90,7 +90,7 @@ def augmented():
 @pytest.mark.parametrize(("side", "jpeg"), CASES)
 def test_dots_land_on_their_landmarks(side, jpeg, augmented):
     source = crops.Crops(Dots(side, jpeg), size=round(SIZE * crops.MARGIN), landmarks=3)
-    sigma = 1.1 * max(WIDTH, SIZE / (crops.SCALE * side))
+    sigma = 1.1 * max(WIDTH, SIZE / (geometry.CROP_SCALE * side))
     stored = [source[i] for i in range(4)]
     assert max(landed(e["image"], e["points"], sigma) for e in stored) < 0.05
     batch = {name: np.stack([stored[i % 4][name] for i in range(16)]) for name in ("image", "points")}

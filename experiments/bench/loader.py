@@ -195,7 +195,7 @@ def main(options: Options) -> None:
         large = write(Path(place) / "large", 1, (3000, 4000), 1000.0)
         table = {"host": host(usual, options.rounds), "host, 12 megapixels": host(large, options.rounds)}
         source = crops.Crops(usual, size=STORED)
-        batch = next(iter(loader.once(source, batch=BATCH)))
+        batch = next(iter(loader.one_pass(source, batch=BATCH)))
         table["device"] = device({name: batch[name] for name in ("image", "points")}, options.rounds)
         for where, row in table.items():
             print(f"{where}, ms of processor time an image")

@@ -60,7 +60,7 @@ def motion_pattern() -> MotionPattern:
     def frame(angle: Array, shut: Array) -> Array:
         expression = jnp.zeros(len(anatomy.EXPRESSION)).at[jnp.array(_LIDS)].set(shut)
         head = shape.head(jnp.zeros(len(anatomy.IDENTITY)), expression)
-        return shape.perspective(shape.turned(head[:68], shape.rotation(angle, 0 * angle)), jnp.asarray(7.0))
+        return shape.perspective(shape.rotate(head[:68], shape.rotation(angle, 0 * angle)), jnp.asarray(7.0))
 
     points = tracks.crop(jax.vmap(frame)(angle, shut), follow=0.0)
     return MotionPattern(points.at[:, :, 0].add((x - x.mean())[:, None]), parts)

@@ -1,4 +1,4 @@
-"""`fhr-jax data`: build a dataset from what its authors hand out, and look at one."""
+"""`fhr-jax data`: build a dataset from the download of its authors, and draw faces of one."""
 
 import contextlib
 import sys
@@ -10,25 +10,27 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import overlay
-from fhr_jax.cli.source import MOST_LINES, open_sound
+from fhr_jax import geometry, overlay
+from fhr_jax.cli.source import MAX_LINES, open_readable
 from fhr_jax.data import records
-from fhr_jax.data.skipped import Skipped
+from fhr_jax.data.skipped import SKIPPED_FILE
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder
+from fhr_jax.progress import Progress
 
 TILE = 224
-"""Side of a picture of the contact sheet, in pixels."""
+"""Side of a tile, in pixels."""
 
 
 @dataclass(frozen=True)
 class BuildOptions:
-    """Build a dataset from the folder that you have downloaded and unpacked.
+    """Build a dataset from the folder that you downloaded and unpacked.
 
-    NAME is face300w, face300vw, face300vw/clips16 (or any number of frames) or talking_face. It goes to
-    OUT/face300w/1.0.0, OUT/face300vw/videos/1.0.0, OUT/face300vw/clips16/1.0.0, ..., with summary.json (counts, and
-    those published) and left_out.csv (file, reason). The same command again goes on where it was stopped. Symbolic
-    links that lead out of the source are left out. With no --source it says how to get the data.
+    NAME is face300w, face300vw, face300vw/clips16 (or any number of frames) or talking_face. The dataset goes to
+    OUT/face300w/1.0.0, OUT/face300vw/videos/1.0.0, OUT/face300vw/clips16/1.0.0, ... Beside the records lie summary.json
+    (counts, with the published ones) and skipped.csv (files that are not used, with the reasons). Interrupted builds
+    resume when you repeat the command. Symbolic links that lead out of the source are skipped. Without --source the
+    command tells how to get the data.
 
     Example:  fhr-jax data build face300w --source downloads/300W --out datasets
     """
@@ -36,20 +38,20 @@ class BuildOptions:
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """The dataset."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("datasets")
-    """Folder of the datasets; made if need be."""
+    """Folder of the datasets; created if needed."""
     source: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """The folder that you have unpacked."""
-    leave_out: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """List of what is unreliable: lines `VIDEO FRAME`, `VIDEO FIRST-LAST`, `VIDEO` or `PHOTOGRAPH`."""
-    processes: int = 1
-    """Processes that read at once."""
+    """The folder that you unpacked."""
+    exclusions: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """List of unreliable frames to exclude: lines `VIDEO FRAME`, `VIDEO FIRST-LAST`, `VIDEO` or `PHOTOGRAPH`."""
+    workers: int = 1
+    """Processes that read."""
 
 
 @dataclass(frozen=True)
 class ShowOptions:
-    """Draw faces of a dataset with their landmarks and boxes on one sheet.
+    """Draw faces of a dataset, with their landmarks and boxes, as tiles of one image.
 
-    NAME is a dataset below --directory, or a folder: one that was built, or of your own images or videos with .pts.
+    NAME is a dataset below --directory, the folder of a dataset, or a folder of your own images or videos with .pts.
 
     Example:  fhr-jax data show face300w --directory datasets --split train --out faces.png
     """
@@ -57,18 +59,18 @@ class ShowOptions:
     name: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="NAME")]
     """A dataset or a folder."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
-    """The sheet, a .png or .jpg."""
+    """The image to write, a .png or .jpg."""
     directory: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the datasets, the --out of `build`; default: ./datasets, then where TFDS keeps its data."""
+    """Folder of the datasets (--out of `build`); default: ./datasets, then where TFDS keeps its data."""
     split: str | None = None
-    """Which split, where there are several."""
+    """Split of the dataset; needed where it has several."""
     number: int = 24
-    """How many faces, at even steps through the dataset."""
+    """Number of faces, evenly spaced through the dataset."""
 
 
 @dataclass(frozen=True)
 class DataOptions:
-    """Datasets of faces with landmarks: `build` makes one, `show` draws one.
+    """Datasets of faces with landmarks: `build` one, or `show` its faces.
 
     Example:  fhr-jax data build face300w --source downloads/300W --out datasets
     """
@@ -79,52 +81,53 @@ class DataOptions:
 
 
 def run(options: DataOptions) -> None:
-    """Build or show; see `Build` and `Show`."""
+    """Build or show; see `BuildOptions` and `ShowOptions`."""
     action = options.action
     _build(action) if isinstance(action, BuildOptions) else _show(action)
 
 
 def _build(options: BuildOptions) -> None:
-    if options.processes < 1:
-        raise InputError(f"--processes is {options.processes}, expected at least 1")
+    if options.workers < 1:
+        raise InputError(f"--workers is {options.workers}, expected at least 1")
     if options.source is None:
         from fhr_jax.data.datasets.build import registry
 
         instructions = registry.make_builder(options.name, options.out).MANUAL_DOWNLOAD_INSTRUCTIONS
         print("\n".join(line.removeprefix("    ") for line in instructions.strip("\n ").splitlines()))
         raise InputError(f"--source is missing: the folder with the data of {options.name}")
-    from fhr_jax.data import skipped
-    from fhr_jax.data.datasets.build import finalize, run
+    from fhr_jax.data.datasets import summary as summaries
+    from fhr_jax.data.datasets.build import run
 
-    said = 0
+    printed = 0
     with contextlib.ExitStack() as stack:
-        bars: list[tqdm] = []  # none where the build is refused
+        bars: list[tqdm] = []  # created with the first report, so that a refused build shows none
 
-        def report(done: int, total: int, files: tuple[Skipped, ...]) -> None:
-            nonlocal said
+        def report(progress: Progress) -> None:
+            nonlocal printed
             if not bars:
-                bars.append(stack.enter_context(tqdm(total=total, unit="part", desc=f"build {options.name}")))
-            bars[0].update(done - bars[0].n)
-            for left in files:
-                said += 1
-                if said <= MOST_LINES:
-                    bars[0].write(f"left out: {left.file}: {left.reason}", file=sys.stderr)
+                bar = tqdm(total=progress.total, unit="shard", desc=f"build {options.name}")
+                bars.append(stack.enter_context(bar))
+            bars[0].update(progress.done - bars[0].n)
+            for item in progress.info["skipped"]:
+                printed += 1
+                if printed <= MAX_LINES:
+                    bars[0].write(f"skipped: {item.file}: {item.reason}", file=sys.stderr)
 
         folder = run.build(
             options.name,
             options.source,
             options.out,
-            processes=options.processes,
-            leave_out=options.leave_out,
-            report=report,
+            workers=options.workers,
+            exclusions=options.exclusions,
+            progress=report,
         )
-    summary = finalize.read_summary(folder)
+    summary = summaries.read_summary(folder)
     for split, count in summary["splits"].items():
         print(f"{split}: {count['records']} records of {count['frames']} images")
-    for line in finalize.differences(summary):
+    for line in summaries.differences(summary):
         print(f"difference: {line}")
-    if summary["left_out"]:
-        print(f"left out: {summary['left_out']}, listed with the reasons in {folder / skipped.NAME}")
+    if summary["skipped"]:
+        print(f"skipped: {summary['skipped']}, listed with the reasons in {folder / SKIPPED_FILE}")
     print(folder)
 
 
@@ -136,7 +139,7 @@ def _show(options: ShowOptions) -> None:
     if options.number < 1:
         raise InputError(f"--number is {options.number}, expected at least 1")
     output_folder(options.out.parent)
-    source = open_sound(options.name, directory=options.directory, split=options.split)
+    source = open_readable(options.name, directory=options.directory, split=options.split)
     chosen = np.unique(np.linspace(0, len(source) - 1, options.number).round().astype(int)).tolist()
     tiles = [_tile(source[i]) for i in tqdm(chosen, unit="face", desc="show", delay=1)]
     columns = min(8, len(tiles))
@@ -148,18 +151,15 @@ def _show(options: ShowOptions) -> None:
 
 
 def _tile(record: records.Record) -> np.ndarray:
-    """A face and its surroundings, of a clip the first frame."""
+    """The face of a record, of a clip its first frame, with its surroundings, box and landmarks."""
     import cv2
 
     image, points, box = record["image"], record["points"], record["box"]
     if points.ndim == 3:
         image, points, box = image[0], points[0], box[0]
     side = max(1.6 * float(box[2:].max()), 2.0)
-    scale = TILE / side
-    corner = box[:2] + box[2:] / 2 - side / 2
-    # From the pixels of the image to those of the tile, half pixels included.
-    to_tile = np.array([[scale, 0, (0.5 - corner[0]) * scale - 0.5], [0, scale, (0.5 - corner[1]) * scale - 0.5]])
-    tile = cv2.warpAffine(image, to_tile, (TILE, TILE), flags=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    to_tile = geometry.square_crop_on_host(box[:2] + box[2:] / 2, side, TILE)
+    tile = cv2.warpAffine(image, to_tile, (TILE, TILE), flags=cv2.INTER_AREA if side > TILE else cv2.INTER_LINEAR)
     low, high = np.reshape([box[:2], box[:2] + box[2:]], (2, 2)) @ to_tile[:, :2].T + to_tile[:, 2]
     tile = cv2.rectangle(tile, low.round().astype(int).tolist(), high.round().astype(int).tolist(), (250, 200, 60))
     return overlay.draw(tile, points @ to_tile[:, :2].T + to_tile[:, 2])

@@ -9,12 +9,12 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import evaluate, npz, overlay, pipeline, plots, weights
+from fhr_jax import evaluate, geometry, npz, overlay, pipeline, plots, weights
 from fhr_jax.cli.options import BOXES, DATA, DECODER, DIRECTORY, MIRROR, NET, OUT, WORKERS
 from fhr_jax.cli.source import open_source
-from fhr_jax.data import skipped as left_out_file
 from fhr_jax.data.io.images import SUFFIXES
 from fhr_jax.data.records import Records
+from fhr_jax.data.skipped import write_skipped
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
 from fhr_jax.heatmap import Decoder
@@ -37,7 +37,7 @@ class EvaluateOptions:
 
     The folder of --out gets summary.json (mean and median NRMSE, area under the cumulative error curve up to 8 %,
     percentage of failures above 8 %), images.csv (one row per image) and ced.png (the cumulative error curve). With
-    --data it also gets predictions.npz, left_out.csv (files that cannot be read, and why) and pictures of at most 100
+    --data it also gets predictions.npz, skipped.csv (files that cannot be read, and why) and pictures of at most 100
     faces, the net's landmarks in green and the true ones in red. The rows then have dataset, file and frame (0 for
     photographs).
 
@@ -67,7 +67,7 @@ def run(options: EvaluateOptions) -> None:
             summary = _write(folder, results)
     elif options.data is not None and options.predictions is None:
         net = weights.load(options.net)
-        faces, _, _, left_out = open_source(
+        faces, _, _, skipped = open_source(
             options.data, directory=options.directory, split=options.split, choice=options.boxes, seed=0
         )
         with staged_folder(options.out, replaced=("pictures",)) as folder:
@@ -85,7 +85,7 @@ def run(options: EvaluateOptions) -> None:
                     progress=report,
                 )
             summary = _write(folder, results)
-            left_out_file.write(folder, left_out)
+            write_skipped(folder, skipped)
             npz.write(folder / "predictions.npz", _arrays(results))
             _pictures(folder / "pictures", faces, results)
     else:
@@ -130,7 +130,7 @@ def _picture(path: Path, image: np.ndarray, truth: np.ndarray, predicted: np.nda
     """Write the face and its surroundings with both sets of landmarks."""
     import cv2
 
-    x, y, width, height = pipeline.box_of(truth)
+    x, y, width, height = geometry.box_of(truth)
     margin = max(width, height) / 2
     rows, columns = image.shape[:2]
     top, bottom = max(0, int(y - margin)), min(rows, int(y + height + margin))
@@ -142,7 +142,6 @@ def _picture(path: Path, image: np.ndarray, truth: np.ndarray, predicted: np.nda
     part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
     markup = pipeline.MARKUPS[len(truth)]
     for points, colour in ((truth, overlay.RED), (predicted, overlay.GREEN)):
-        # From the pixels of the image to those of the scaled part, by the half-pixel rule.
-        part = overlay.draw(part, (points - [left, top] + 0.5) * scale - 0.5, markup=markup, colour=colour)
+        part = overlay.draw(part, geometry.resize_points(points - [left, top], scale), markup=markup, colour=colour)
     content = cv2.imencode(".jpg", cv2.cvtColor(part, cv2.COLOR_RGB2BGR))[1]
     path.write_bytes(content.tobytes())

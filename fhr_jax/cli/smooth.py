@@ -98,9 +98,9 @@ def _smooth(track: LandmarkTrack, params: stabilizer.Params, options: SmoothOpti
 
 
 def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.ndarray]) -> str:
-    frames = sum(int(track.kept.sum()) for track in before)
-    points = sum(track.points[track.kept][..., 0].size for track in before)
-    missing = sum(int(np.isnan(track.points[track.kept][..., 0]).sum()) for track in before)
+    frames = sum(int(track.present.sum()) for track in before)
+    points = sum(track.points[track.present][..., 0].size for track in before)
+    missing = sum(int(np.isnan(track.points[track.present][..., 0]).sum()) for track in before)
     faces = f"{len(before)} face{'s' if len(before) > 1 else ''}"
     lines = [f"{output}: {frames} frames, {faces}, {100 * missing / points:.2f} % of the points were missing"]
     pairs = [(track.points, steady) for track, steady in zip(before, after, strict=True)]

@@ -1,4 +1,4 @@
-"""What `train --data` and `evaluate --data` name: faces to look at one by one, whatever they come from."""
+"""Open what `--data` names: single faces, from a folder of the user or from a dataset."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,71 +11,81 @@ from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import Records, encoded
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.data.sources import boxes
-from fhr_jax.data.sources.holdout import videos
+from fhr_jax.data.sources.holdout import records_by_video
 from fhr_jax.data.sources.single_frames import single_frames
 from fhr_jax.data.sources.talking_face_subset import talking_face_subset
 from fhr_jax.data.sources.user_folder import FolderPhotographs, FolderVideos
 from fhr_jax.errors import InputError
+from fhr_jax.progress import Progress
 
-MOST_LINES = 20
-"""So many files that are left out are printed."""
+MAX_LINES = 20
+"""Number of skipped files that are printed."""
 
 
 class FaceSource(NamedTuple):
     """Single faces.
 
     Attributes:
-        records: photographs, or frames of videos.
-        landmarks: how many each has, 68 or 7.
-        videos: numbers of the records of each video; none of photographs, or where the data does not tell.
-        left_out: files of a folder that are none of them.
+        records: photographs, or single frames of videos.
+        landmarks: landmarks of each record, 68 or 7.
+        videos: for each video the indices of its records; empty for photographs, or where the source does not tell.
+        skipped: files of a folder that are not used.
     """
 
     records: Records
     landmarks: int
     videos: tuple[Sequence[int], ...]
-    left_out: tuple[Skipped, ...]
+    skipped: tuple[Skipped, ...]
 
 
-def open_sound(name: str, *, directory: Path | None, split: str | None) -> Records:
-    """Open a folder, or a dataset by its name; of a folder what can be read, and say what cannot.
+def open_readable(name: str, *, directory: Path | None, split: str | None) -> Records:
+    """Open a folder or a dataset; of a folder, skip the files that cannot be read and print them.
+
+    Args:
+        name: of a folder or a dataset; see `open_dataset`.
+        directory: the folder of the datasets.
+        split: of a dataset.
 
     Raises:
-        InputError: there are no such data, or nothing of them can be read.
+        InputError: there are no such data, or none of them can be read.
     """
     opened = open_dataset(name, directory=directory, split=split)
     if isinstance(opened, FolderPhotographs | FolderVideos):
-        with tqdm(total=len(opened), unit="file", desc="look through", delay=2) as bar:
-            opened = opened.sound(bar.update)
-        for left in opened.left_out[:MOST_LINES]:
-            print(f"{name}: left out: {left.file}: {left.reason}")
-        if len(opened.left_out) > MOST_LINES:
-            print(f"{name}: left out: {len(opened.left_out) - MOST_LINES} more")
+        with tqdm(total=len(opened), unit="file", desc="scan", delay=2) as bar:
+
+            def advance(progress: Progress) -> None:
+                bar.update(progress.done - bar.n)
+
+            opened = opened.only_readable(progress=advance)
+        for item in opened.skipped[:MAX_LINES]:
+            print(f"{name}: skipped: {item.file}: {item.reason}")
+        if len(opened.skipped) > MAX_LINES:
+            print(f"{name}: skipped: {len(opened.skipped) - MAX_LINES} more")
     if not len(opened):
-        told = [f"; {left.file}: {left.reason}" for left in getattr(opened, "left_out", ())]
-        raise InputError(f"{name}: holds no faces that can be read" + "".join(told[-1:]))
+        reasons = [f"; {item.file}: {item.reason}" for item in getattr(opened, "skipped", ())]
+        raise InputError(f"{name}: holds no faces that can be read" + "".join(reasons[-1:]))
     return opened
 
 
 def open_source(name: str, *, directory: Path | None, split: str | None, choice: str, seed: int) -> FaceSource:
-    """Open a folder, or a dataset by its name, with the boxes and landmarks to work with.
+    """Open a folder or a dataset as single faces, with the chosen boxes.
 
     Args:
-        name: of a folder or a dataset; see `records.open_dataset`.
-        directory: of the datasets.
+        name: of a folder or a dataset; see `open_dataset`.
+        directory: the folder of the datasets.
         split: of a dataset.
-        choice: of the boxes: "truth", "jitter" or a detector's file.
+        choice: of the boxes: "truth", "jitter" or the file of a detector.
         seed: of the jitter.
 
     Raises:
-        InputError: there are no such data, or with other landmarks than 68 or 7.
+        InputError: there are no such data, or their landmarks are neither 68 nor 7.
     """
-    opened = open_sound(name, directory=directory, split=split)
+    opened = open_readable(name, directory=directory, split=split)
     chosen = boxes.BoxJitter(seed) if choice == "jitter" else choice
     single = single_frames(opened)
-    records = talking_face_subset(boxes.choose(single, chosen))
+    records = talking_face_subset(boxes.with_boxes(single, chosen))
     first = encoded(records, 0)
     landmarks = len(first["points"])
     if landmarks not in pipeline.MARKUPS:
         raise InputError(f"{name}: {first['file']} has {landmarks} landmarks, expected 68 or 7")
-    return FaceSource(records, landmarks, videos(single), getattr(opened, "left_out", ()))
+    return FaceSource(records, landmarks, records_by_video(single), getattr(opened, "skipped", ()))

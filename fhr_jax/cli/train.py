@@ -311,12 +311,12 @@ def _real(options: TrainOptions, name: str, config: Any) -> _Data:
     faces = open_source(name, split=options.split, **choices)
     if options.validate_on is None:
         learn, validate = holdout.split_holdout(
-            faces.records, options.holdout, seed=options.seed, name=name, together=faces.videos
+            faces.records, options.holdout, seed=options.seed, name=name, groups=faces.videos
         )
     else:
         learn = faces.records
         others = open_source(name, split=options.validate_on, **choices).records
-        validate = holdout.some(others, options.holdout, seed=options.seed)
+        validate = holdout.random_subset(others, options.holdout, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
     prepare = examples.photographed(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
     validation = partial(examples.photographed_set, validate, config.crop, landmarks=faces.landmarks)

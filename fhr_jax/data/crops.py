@@ -1,6 +1,6 @@
-"""Records to stored crops, on the host and in NumPy alone: decode the part about the box, crop it with a margin.
+"""From records to stored crops: decode the part of the image around the box, and crop it with a margin.
 
-Nothing here computes with JAX, so that a process that reads takes no memory of an accelerator.
+Everything runs in NumPy on the host, so that reading processes take no memory of an accelerator.
 """
 
 import os
@@ -9,24 +9,30 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from fhr_jax import crop
+from fhr_jax import crop, geometry
 from fhr_jax.data.io.images import ImagePart, read_part
 from fhr_jax.data.records import Records, encoded
 from fhr_jax.errors import InputError
 
 MARGIN = 1.5
 """Side of a stored crop over that of the face square: room for the random scale, rotation and shift of training."""
-SCALE = 1.3
-"""Side of the face square over the longer side of the box."""
 
 
 class Crops:
-    """Examples of the square about each record's box, `SCALE` times its longer side, and `margin` times as wide.
+    """One example for each record: the square around its box, cropped.
 
-    - "image": uint8 (S, S, 3);
-    - "points": float32 (M, 2) in pixels of that crop;
+    The side of the square is `margin` * `geometry.CROP_SCALE` times the longer side of the box. An example has
+
+    - "image": uint8 (S, S, 3), RGB;
+    - "points": float32 (M, 2), landmarks in pixels (x, y) of the crop;
     - "affine": float32 (2, 3), from pixels of the record's image to those of the crop;
-    - "record": int32, the number of the record, with "dataset", "file" and "frame" as it has them.
+    - "record": int32 (), index of the record; and "dataset", "file" and "frame" of the record.
+
+    Args:
+        records: single faces.
+        size: side S of the crops in pixels.
+        landmarks: M; a record with another number raises InputError.
+        margin: side of a crop over that of the face square.
     """
 
     def __init__(self, records: Records, *, size: int, landmarks: int = 68, margin: float = MARGIN):
@@ -40,12 +46,12 @@ class Crops:
         points, name = record["points"], record["file"]
         if points.shape != (self._landmarks, 2):
             raise InputError(f"{name}: landmarks of shape {points.shape}, expected {(self._landmarks, 2)}")
-        centre, side = _square(record["box"], self._margin * SCALE, name)
+        centre, side = _crop_square(record["box"], self._margin * geometry.CROP_SCALE, name)
         scale = self._size / side
-        part = _part(record["image"], centre, side, int(scale**-1), name)
-        # By whole pixels of the photograph first: float32 keeps the fraction of a pixel in large ones.
-        affine = _affine(scale, centre, self._size)
-        within = _affine(scale * part.shrink, (centre - part.origin) / part.shrink, self._size)
+        part = _decode(record["image"], centre, side, int(scale**-1), name)
+        affine = geometry.square_crop_on_host(centre, side, self._size)
+        local = (centre - part.origin) / part.shrink
+        within = geometry.square_crop_on_host(local, side / part.shrink, self._size)
         return {
             "image": crop.extract(part.pixels, within, self._size),
             "points": (points.astype(np.float64) @ affine[:, :2].T + affine[:, 2]).astype(np.float32),
@@ -54,12 +60,12 @@ class Crops:
             **{key: record[key] for key in ("dataset", "file", "frame")},
         }
 
-    def __repr__(self) -> str:  # compared when a run resumes
+    def __repr__(self) -> str:  # a run compares it when it resumes
         return f"Crops({self._records!r}, size={self._size}, landmarks={self._landmarks}, margin={self._margin})"
 
 
-def _square(box: np.ndarray, scale: float, name: str) -> tuple[Float[np.ndarray, "2"], float]:
-    """Centre (x, y) and side of what the crop shows."""
+def _crop_square(box: np.ndarray, scale: float, name: str) -> tuple[Float[np.ndarray, "2"], float]:
+    """Centre (x, y) and side of the square that the crop shows, in image pixels."""
     x, y, width, height = box.tolist()
     side = scale * max(width, height)
     if not (0 < side < np.inf and np.isfinite([x, y]).all()):
@@ -67,8 +73,8 @@ def _square(box: np.ndarray, scale: float, name: str) -> tuple[Float[np.ndarray,
     return np.array([x + width / 2, y + height / 2]), side
 
 
-def _part(image: Any, centre: np.ndarray, side: float, reduction: int, name: str) -> ImagePart:
-    """What the crop shows; where it shrinks the picture, perhaps at a fraction of its size, but never below 1."""
+def _decode(image: Any, centre: np.ndarray, side: float, reduction: int, name: str) -> ImagePart:
+    """Decode what the crop shows; where the crop shrinks a JPEG by k, at 1/8, 1/4 or 1/2 of its size, at least 1/k."""
     if not isinstance(image, str | os.PathLike | bytes):
         return ImagePart(image, np.zeros(2), 1)
     shrink = next(k for k in (8, 4, 2, 1) if k <= max(reduction, 1))
@@ -77,9 +83,3 @@ def _part(image: Any, centre: np.ndarray, side: float, reduction: int, name: str
 
 def _name(image: Any, name: str) -> object:
     return name if isinstance(image, bytes) else image
-
-
-def _affine(scale: float, centre: np.ndarray, size: int) -> Float[np.ndarray, "2 3"]:
-    """`geometry.square_crop` in NumPy: the crop of `size` pixels about a centre."""
-    shift = (size - 1) / 2 - scale * centre
-    return np.array([[scale, 0.0, shift[0]], [0.0, scale, shift[1]]])

@@ -1,4 +1,4 @@
-"""From a batch of the loader to training examples, on the device: crops and landmarks in crop pixels."""
+"""From a batch of the loader to training examples on the device: augmented crops and their landmarks."""
 
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -25,15 +25,15 @@ class Examples(NamedTuple):
 
 
 Prepare = Callable[[PRNGKeyArray, Any], Examples]
-"""prepare(key of the step, batch of the loader) -> examples."""
+"""prepare(key of the update, batch of the loader) -> examples."""
 
 BATCH = 16
-"""Faces are rendered so many at a time, so that one compiled program serves every set."""
+"""Number of faces rendered at a time, so that one compiled program serves all sets."""
 
 
 @partial(jax.jit, static_argnames="size")
 def render(face: faces.SyntheticFace, *, size: int) -> faces.Rendering:
-    """Render faces with a leading axis. Compiling this takes longest of all; call it with one shape."""
+    """Render faces with a leading axis (B,). Compiling takes long, so call it with one shape only."""
     return jax.vmap(partial(faces.render, size=size))(face)
 
 
@@ -41,8 +41,8 @@ def render_in_batches(face: faces.SyntheticFace, *, size: int) -> faces.Renderin
     """`render` for any number of faces, `BATCH` at a time."""
     number = jax.tree.leaves(face)[0].shape[0]
     order = np.arange(-(-number // BATCH) * BATCH) % number
-    parts = [render(jax.tree.map(lambda leaf, i=i: leaf[i], face), size=size) for i in order.reshape(-1, BATCH)]
-    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:number], *parts)
+    batches = [render(jax.tree.map(lambda leaf, i=i: leaf[i], face), size=size) for i in order.reshape(-1, BATCH)]
+    return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:number], *batches)
 
 
 def rendered(
@@ -53,22 +53,26 @@ def rendered(
     options: augment.Photometric | None = None,
     **moves: float,
 ) -> Prepare:
-    """Batches {"index": (B,)} to synthetic faces: face number i is the same at every visit, its jitter is not.
+    """A function that makes examples of synthetic faces from batches {"index": (B,)}.
+
+    Face number i is the same at each visit; its crop and degradation differ.
 
     Args:
-        key: of the faces.
-        size: side of the crops, in pixels.
-        change: applied to every face before it is framed, such as one of `faces.WITHOUT`.
+        key: random key of the faces, () or (2,).
+        size: side S of the crops in pixels.
+        change: applied to each face before it is cropped, such as one of `faces.ABLATIONS`.
         options: of `augment.photometric`.
-        **moves: options of `augment.similarity`, but `flip_chance`: half of the faces are mirrored when sampled.
+        **moves: options of `augment.similarity`, except `flip_chance`: half of the faces are mirrored anyway.
     """
     degrade = jax.jit(jax.vmap(partial(augment.photometric, options=options)))
 
     def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
         index = jnp.asarray(batch["index"])
         jitter_key, photometric_key = jax.random.split(step_key)
-        people = _jittered(key, jax.random.split(jitter_key, index.shape[0]), index, size, change, tuple(moves.items()))
-        picture = render(people, size=size)
+        batch_faces = _jittered(
+            key, jax.random.split(jitter_key, index.shape[0]), index, size, change, tuple(moves.items())
+        )
+        picture = render(batch_faces, size=size)
         return Examples(degrade(jax.random.split(photometric_key, index.shape[0]), picture.image), picture.points)
 
     return prepare
@@ -77,10 +81,12 @@ def rendered(
 def photographed(
     size: int, *, markup: Markup = FACE68, options: augment.Photometric | None = None, **moves: float
 ) -> Prepare:
-    """Batches of `Crops`, {"image": (B, S', S', 3), "points": (B, M, 2)}, to augmented crops.
+    """A function that makes augmented examples from batches of `Crops`.
+
+    The batches are {"image": (B, S', S', 3), "points": (B, M, 2)}, crops with the margin `crops.MARGIN`.
 
     Args:
-        size: side of the crops that come out, in pixels.
+        size: side S of the examples in pixels.
         markup: of the landmarks.
         options: of `augment.photometric`.
         **moves: options of `augment.similarity`.
@@ -89,7 +95,7 @@ def photographed(
     def one(image: Array, points: Array, key: PRNGKeyArray) -> Examples:
         similarity_key, photometric_key = jax.random.split(key)
         affine, flip = augment.similarity(similarity_key, size=size, **moves)
-        affine = geometry.compose(affine, _inner(image.shape[0], size))
+        affine = geometry.compose(affine, _without_margin(image.shape[0], size))
         crop, moved = augment.geometric(image / 255, points, affine=affine, flip=flip, markup=markup, size=size)
         return Examples(augment.photometric(photometric_key, crop, options=options), moved)
 
@@ -101,22 +107,31 @@ def photographed(
 
 
 def rendered_set(key: PRNGKeyArray, indices: Iterable[int], size: int) -> Examples:
-    """Synthetic faces as a detector would crop them: not jittered, not degraded."""
-    picture = render_in_batches(_square(key, jnp.asarray(list(indices), jnp.uint32)), size=size)
+    """Synthetic faces, cropped by their landmarks' boxes, without augmentation.
+
+    Args:
+        key: random key of the faces, () or (2,).
+        indices: numbers of the N faces, as in `rendered`.
+        size: side S of the crops in pixels.
+
+    Returns:
+        Images (N, S, S, 3) and landmarks (N, 68, 2).
+    """
+    picture = render_in_batches(_cropped(key, jnp.asarray(list(indices), jnp.uint32)), size=size)
     return Examples(picture.image, picture.points)
 
 
 def photographed_set(records: Records, size: int, *, landmarks: int = 68) -> Examples:
-    """Records cropped by their boxes: not jittered, not degraded."""
+    """N records cropped by their boxes, without augmentation: images (N, S, S, 3) and landmarks (N, M, 2)."""
     source = Crops(records, size=size, landmarks=landmarks, margin=1.0)
-    seen = [source[i] for i in range(len(source))]
-    images, points = (np.stack([example[name] for example in seen]) for name in ("image", "points"))
+    crops = [source[i] for i in range(len(source))]
+    images, points = (np.stack([example[name] for example in crops]) for name in ("image", "points"))
     return Examples(jnp.asarray(images, jnp.float32) / 255, jnp.asarray(points))
 
 
-def _inner(stored: int, size: int) -> Affine:
-    """From a stored crop, which has a margin, to the crop proper."""
-    return geometry.square_crop(jnp.full(2, (stored - 1) / 2), stored / MARGIN, size)
+def _without_margin(stored: int, size: int) -> Affine:
+    """The map from a stored crop, which has a margin, to the crop of the face square."""
+    return geometry.square_crop(jnp.full(2, geometry.grid_centre(stored)), stored / MARGIN, size)
 
 
 @partial(jax.jit, static_argnames=("size", "change", "moves"))
@@ -129,7 +144,7 @@ def _jittered(
     moves: tuple[tuple[str, float], ...],
 ) -> faces.SyntheticFace:
     def one(step_key: PRNGKeyArray, i: UInt32[Array, ""]) -> faces.SyntheticFace:
-        affine, _ = augment.similarity(step_key, size=size, **dict(moves))  # `sample` mirrors half of the faces itself
+        affine, _ = augment.similarity(step_key, size=size, **dict(moves))  # `faces.sample` mirrors half of the faces
         face = faces.sample(jax.random.fold_in(key, i))
         return faces.fill(face if change is None else change(face), jitter=_jitter(affine, size))
 
@@ -137,13 +152,13 @@ def _jittered(
 
 
 @jax.jit
-def _square(key: PRNGKeyArray, index: UInt32[Array, " n"]) -> faces.SyntheticFace:
+def _cropped(key: PRNGKeyArray, index: UInt32[Array, " n"]) -> faces.SyntheticFace:
     return jax.vmap(lambda i: faces.fill(faces.sample(jax.random.fold_in(key, i))))(index)
 
 
 def _jitter(affine: Affine, size: int) -> faces.CameraJitter:
-    """The similarity of a crop's pixels as a movement of the camera, so that nothing is resampled."""
-    centre = jnp.full((1, 2), (size - 1) / 2)
+    """The similarity of crop pixels as a movement of the camera, so that nothing is resampled."""
+    centre = jnp.full((1, 2), geometry.grid_centre(size))
     shift = (geometry.apply(affine, centre) - centre)[0] / size
     zoom = jnp.hypot(affine[0, 0], affine[1, 0])
     return faces.CameraJitter(zoom=zoom, turn=jnp.arctan2(affine[1, 0], affine[0, 0]), shift=shift)

@@ -1,7 +1,7 @@
-"""Grain pipelines: a random-access source in, an iterator of batches out that can be saved and restored.
+"""Batches from a random-access source, read by Grain; their iterator can be saved and restored exactly.
 
-The order is one for all processes and workers: batch k of the run holds the same examples whoever reads them, and
-process p of n takes the p-th of n equal parts of it.
+The order does not depend on the number of processes and workers: batch k of a run always holds the same examples, and
+process p of n reads the p-th of n equal parts of it.
 """
 
 import math
@@ -18,13 +18,13 @@ import grain
 import jax
 import numpy as np
 
-from fhr_jax.data.prefetch import Ahead, on_device, on_host
+from fhr_jax.data.prefetch import Prefetcher, on_device, on_host
 from fhr_jax.errors import InputError
 
 
 @runtime_checkable
 class IndexedSource(Protocol):
-    """Random access to examples, each a dict of arrays. `repr` says what it holds; see `Ahead`."""
+    """Random access to examples, each a dict of arrays. Its `repr` identifies the data; see `Prefetcher`."""
 
     def __len__(self) -> int: ...
 
@@ -32,7 +32,7 @@ class IndexedSource(Protocol):
 
 
 class Indices:
-    """Examples {"index": uint32 ()}: numbers of synthetic faces, which are rendered on the device."""
+    """Examples {"index": uint32 ()}, `start` to `stop` - 1: numbers of synthetic faces, rendered on the device."""
 
     def __init__(self, start: int, stop: int):
         self._range = range(start, stop)
@@ -43,7 +43,7 @@ class Indices:
     def __getitem__(self, index: int) -> dict[str, np.ndarray]:
         return {"index": np.asarray(self._range[int(index)], np.uint32)}
 
-    def __repr__(self) -> str:  # compared when a run resumes
+    def __repr__(self) -> str:  # a run compares it when it resumes
         return f"Indices({self._range.start}, {self._range.stop})"
 
 
@@ -56,59 +56,70 @@ def batches(
     process_index: int | None = None,
     process_count: int | None = None,
     sharding: jax.sharding.Sharding | None = None,
-) -> Ahead:
-    """Endless batches on the device, each pass over the source in another order.
+) -> Prefetcher:
+    """Endless batches on the device; each pass over the source has another order.
 
-    The ragged tail of a pass runs on into the next one, so every batch is full and none is left out.
+    Passes follow each other without a gap, so all batches are full and no example is dropped.
 
     Args:
-        source: the examples; picklable if there are workers. Texts in them stay on the host.
-        batch: examples a batch, those of all processes together.
+        source: the examples; picklable if there are workers. Strings in them stay on the host.
+        batch: examples in a batch, of all processes together.
         seed: of the order.
-        workers: processes that read; 0 reads in a thread of this one. They import the script that starts them, as
-            everywhere in Python: what it does must stand below ``if __name__ == "__main__":``.
-        process_index: which part of each batch to read, by default JAX's number of this process.
-        process_count: of how many, by default JAX's.
-        sharding: of the global arrays; None: arrays of this process alone.
+        workers: processes that read; with 0 threads of this process read. Workers import the script that starts them,
+            as always in Python, so its work must be below ``if __name__ == "__main__":``.
+        process_index: which part of each batch to read; default: the index of this process in JAX.
+        process_count: number of parts; default: the number of processes in JAX.
+        sharding: of the global arrays; None gives arrays of this process only.
 
     Returns:
-        An iterator; `get_state` and `set_state` (and Orbax through `checkpoint`) resume it exactly, in the middle of
-        a pass, with any number of workers and processes. `close` ends the workers.
+        An iterator of dicts with arrays (B, ...). `get_state` and `set_state` (or Orbax, through `checkpoint`) resume
+        it exactly, also within a pass and with another number of workers and processes. `close` ends the workers.
 
     Raises:
-        InputError: the source is empty, the batch has no equal parts for the processes, or a worker would start
+        InputError: the source is empty, the batch cannot be divided among the processes, or a worker would start
             workers.
     """
-    part, share = _share(source, batch, process_index, process_count)
+    part, size = _part(source, batch, process_index, process_count)
     _check_workers(workers)
-    dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat().batch(share, drop_remainder=True)
+    dataset = grain.MapDataset.source(source).seed(seed).shuffle().repeat().batch(size, drop_remainder=True)
     data = f"{source!r}, batch {batch}, seed {seed}"
     start = partial(_stream, dataset, part, workers)
-    return Ahead(start, data=data, place=partial(on_device, sharding=sharding))
+    return Prefetcher(start, data=data, place=partial(on_device, sharding=sharding))
 
 
-def once(
+def one_pass(
     source: IndexedSource,
     *,
     batch: int,
     workers: int = 0,
     process_index: int | None = None,
     process_count: int | None = None,
-) -> Ahead:
-    """One pass in order, on the host, texts and all; every process gets the same number of batches.
+) -> Prefetcher:
+    """One pass over the source in order, on the host, strings included; all processes get equally many batches.
 
-    The last examples are repeated until the last batch is full; "valid", bool (B,), is False for the repetitions.
-    Arguments and errors are those of `batches`.
+    Args:
+        source: the examples; picklable if there are workers.
+        batch: examples in a batch, of all processes together.
+        workers: processes that read; with 0 threads of this process read. See `batches`.
+        process_index: which part of each batch to read; default: the index of this process in JAX.
+        process_count: number of parts; default: the number of processes in JAX.
+
+    Returns:
+        An iterator of dicts with arrays (B, ...). The last example is repeated until the last batch is full; "valid",
+        bool (B,), is False for the repetitions.
+
+    Raises:
+        InputError: as for `batches`.
     """
-    part, share = _share(source, batch, process_index, process_count)
+    part, size = _part(source, batch, process_index, process_count)
     _check_workers(workers)
-    dataset = grain.MapDataset.source(_Padded(source, batch)).batch(share, drop_remainder=True)
+    dataset = grain.MapDataset.source(_Padded(source, batch)).batch(size, drop_remainder=True)
     start = partial(_stream, dataset, part, workers)
-    return Ahead(start, data=f"{source!r}, batch {batch}, one pass", place=on_host)
+    return Prefetcher(start, data=f"{source!r}, batch {batch}, one pass", place=on_host)
 
 
 class _Padded:
-    """The source with its last example repeated up to a multiple of `batch`, and "valid"."""
+    """The source, with its last example repeated up to a multiple of `batch`, and the field "valid"."""
 
     def __init__(self, source: IndexedSource, batch: int):
         self._source, self._length = source, math.ceil(len(source) / batch) * batch
@@ -121,14 +132,16 @@ class _Padded:
         return {**self._source[min(int(index), last)], "valid": np.bool_(index <= last)}
 
 
-def _share(source: IndexedSource, batch: int, index: int | None, count: int | None) -> tuple[slice, int]:
-    """Which of the shares of all batches are this process's, and how large a share is."""
+def _part(source: IndexedSource, batch: int, index: int | None, count: int | None) -> tuple[slice, int]:
+    """Which parts of all batches this process reads, and the number of examples in a part."""
     index = jax.process_index() if index is None else index
     count = jax.process_count() if count is None else count
     if not len(source):
         raise InputError(f"{source!r}: holds no examples")
     if batch < 1 or batch % count:
-        raise InputError(f"batches of {batch} examples: no {count} equal parts, one a process")
+        raise InputError(
+            f"batches of {batch} examples cannot be divided into {count} equal parts, one for each process"
+        )
     if not 0 <= index < count:
         raise InputError(f"process {index} of {count}: expected 0 to {count - 1}")
     return slice(index, None, count), batch // count
@@ -137,7 +150,7 @@ def _share(source: IndexedSource, batch: int, index: int | None, count: int | No
 def _check_workers(workers: int) -> None:
     if workers < 0:
         raise InputError(f"{workers} workers, expected 0 or more")
-    # What Python itself would refuse later, in the middle of Grain, whose first process then waits for ever.
+    # Python would refuse this later, inside Grain, and the first process would then wait for ever.
     if workers and getattr(multiprocessing.current_process(), "_inheriting", False):
         print(
             "fhr_jax: a worker imports the script that started it and would start workers again: "
@@ -145,27 +158,27 @@ def _check_workers(workers: int) -> None:
             file=sys.stderr,
         )
         os.kill(os.getppid(), signal.SIGINT)
-        raise InputError("workers of a worker")
+        raise InputError("a worker cannot start workers")
 
 
 def _stream(dataset: grain.MapDataset, part: slice, workers: int, first: int) -> Iterator[dict[str, Any]]:
-    """This process's shares from batch number `first` on."""
-    mine = dataset[part.start + first * part.step :: part.step]
-    # Grain's own default keeps 500 batches ready: gigabytes of pictures.
+    """The parts that this process reads, from batch number `first` on."""
+    own = dataset[part.start + first * part.step :: part.step]
+    # The default of Grain keeps 500 batches ready: gigabytes of images.
     options = grain.ReadOptions(num_threads=1 if workers else THREADS, prefetch_buffer_size=2 if workers else THREADS)
-    stream = mine.to_iter_dataset(options)
+    stream = own.to_iter_dataset(options)
     if workers:
         _parse_flags()
-        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers), worker_init_fn=_begin_worker)
+        stream = stream.mp_prefetch(grain.MultiprocessingOptions(num_workers=workers), worker_init_fn=_init_worker)
     return iter(stream)
 
 
 THREADS = 2
-"""Batches that are read at a time without workers: decoding and cropping do not hold Python's lock."""
+"""Threads that read where there are no workers: decoding and cropping release the lock of Python."""
 
 
-def _begin_worker(index: int, count: int) -> None:
-    """Ctrl-C is for the process that trains; and when that one is killed, its workers go too."""
+def _init_worker(index: int, count: int) -> None:
+    """Ignore Ctrl-C, which is meant for the process that trains; end when that process ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
@@ -178,7 +191,7 @@ def _end_with_parent() -> None:
 
 
 def _parse_flags() -> None:
-    # Grain's workers read absl flags, which only `absl.app.run` would have parsed.
+    # The workers of Grain read absl flags, which only `absl.app.run` parses.
     from absl import flags
 
     if not flags.FLAGS.is_parsed():

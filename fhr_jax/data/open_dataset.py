@@ -1,4 +1,4 @@
-"""Open annotated faces by name or folder: built datasets, TFDS catalogue datasets, a user's own folder."""
+"""Open annotated faces by name or folder: a built dataset, one of the TFDS catalogue, or a user's own folder."""
 
 import os
 from pathlib import Path
@@ -6,9 +6,8 @@ from pathlib import Path
 from fhr_jax.data.datasets import names
 from fhr_jax.data.datasets import open as open_built_dataset
 from fhr_jax.data.records import Records
-from fhr_jax.data.sources import boxes as boxes_module
 from fhr_jax.data.sources import clips, user_folder
-from fhr_jax.data.sources.boxes import BoxJitter
+from fhr_jax.data.sources.boxes import BoxJitter, with_boxes
 from fhr_jax.errors import InputError
 
 
@@ -24,27 +23,30 @@ def open_dataset(
     """Open annotated faces.
 
     Args:
-        name: a dataset that `fhr-jax data build` made, "face300w", "face300vw", "face300vw/clips16", "talking_face";
-            or of the TFDS catalogue, "the300w_lp", "aflw2k3d"; or a folder: one of those that were built, or the
-            user's own images or videos with .pts (`data.sources.user_folder`).
-        directory: for a name, the --out of the build; default: ./datasets, or where TFDS keeps its data.
-        split: "train", "common", ..., or TFDS's "train[:90%]", "common+challenging"; may be left out where there is
-            one only. The user's own folder has none.
-        clip: frames of a video to a clip, each with a leading axis, for models of your own (`crops.Crops` and the
-            commands want single frames); None gives what is stored, which but for "clips16" is single frames.
-        stride: from the start of a clip to the next; default: `clip`.
-        boxes: "truth", the boxes of the landmarks; a detector's file (`data.sources.boxes.from_file` says its form); or
-            `data.sources.boxes.BoxJitter`, the truth moved at random.
+        name: a dataset that `fhr-jax data build` built ("face300w", "face300vw", "face300vw/clips16", "talking_face"),
+            one of the TFDS catalogue ("the300w_lp", "aflw2k3d"), or a folder: that of a built dataset, or your own
+            images or videos with .pts (see `data.sources.user_folder`).
+        directory: for a name, the folder of the datasets; default: ./datasets, then where TFDS keeps its data.
+        split: "train", "common", ..., or a TFDS expression such as "train[:90%]" or "common+challenging". It may be
+            omitted where there is only one. A user's folder has none.
+        clip: frames of a clip; each record then has a leading axis of frames. With None records are as stored: single
+            frames, except in "clips16". `crops.Crops` and the commands need single frames.
+        stride: frames from the start of a clip to the start of the next; default: `clip`.
+        boxes: "truth", the boxes of the landmarks; the file of a detector (see `data.sources.boxes.read_boxes`); or a
+            `data.sources.boxes.BoxJitter`, the boxes of the landmarks moved at random.
+
+    Returns:
+        A sequence of records; `data.records` describes their fields, shapes and units.
 
     Raises:
-        InputError: there is no such dataset, folder or split, or it has no videos to make clips of.
+        InputError: there is no such dataset, folder or split, or no videos to make clips of.
     """
     source = _open(name, directory, split)
     if clip is not None:
         source = clips.Clips(source, length=clip, stride=stride or clip)
     elif stride is not None:
-        raise InputError("stride goes with clip: the number of frames of one")
-    return boxes_module.choose(source, boxes)
+        raise InputError("stride needs clip, the number of frames of a clip")
+    return with_boxes(source, boxes)
 
 
 def _open(name: str | os.PathLike[str], directory: str | os.PathLike[str] | None, split: str | None) -> Records:

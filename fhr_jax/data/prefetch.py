@@ -1,4 +1,4 @@
-"""Batches made ahead of time by a thread, and put on the device, while the last one is used."""
+"""Make batches ahead of time in a thread and put them on the device, while the previous one is used."""
 
 import gc
 import weakref
@@ -17,91 +17,91 @@ Start = Callable[[int], Iterator[Batch]]
 """start(n) -> the batches from number n on."""
 
 
-class Ahead:
-    """An iterator of batches that keeps `depth` of them ready, and can be saved and restored exactly.
+class Prefetcher:
+    """An iterator of batches that keeps some ready, and can be saved and restored exactly.
 
-    Its state is how many batches it has handed out; those that lie ready do not count. So it does not depend on how
-    they are made: a run may resume with another number of workers or processes.
+    Its state is the number of batches that it has returned, without those that are ready. So it does not depend on how
+    batches are made: a run may resume with another number of workers or processes.
 
     Args:
-        start: makes the batches, from any number on; an iterator with `close` is closed.
-        data: says what the batches are; a state of other data is refused.
-        place: what the thread does with each batch, such as `on_device`.
-        depth: how many batches lie ready.
+        start: returns an iterator of batches from any number on; if that has `close`, it is called at the end.
+        data: identifies the data; `set_state` refuses a state of other data.
+        place: applied to each batch by the thread, such as `on_device`.
+        depth: number of batches kept ready.
     """
 
     def __init__(self, start: Start, *, data: str, place: Callable[[Batch], Batch], depth: int = 2):
         self._start, self._data, self._place, self._depth = start, data, place, depth
-        self._handed_out = 0
-        self._run: _Run | None = None
+        self._returned = 0
+        self._thread: _Thread | None = None
 
-    def __iter__(self) -> "Ahead":
+    def __iter__(self) -> "Prefetcher":
         return self
 
     def __next__(self) -> Batch:
-        if self._run is None:
-            self._run = _Run(self._start(self._handed_out), self._place, self._depth)
-            self._finalizer = weakref.finalize(self, self._run.close)
+        if self._thread is None:
+            self._thread = _Thread(self._start(self._returned), self._place, self._depth)
+            self._finalizer = weakref.finalize(self, self._thread.close)
         try:
-            batch = self._run.next()
+            batch = self._thread.next()
         except StopIteration:
             raise
         except Exception:
-            self.close()  # whoever asks again gets a new start at the same place
+            self.close()  # the next call starts again at the same batch
             raise
-        self._handed_out += 1
+        self._returned += 1
         return batch
 
     def get_state(self) -> dict[str, Any]:
-        """The place right after the batch that was handed out last."""
-        return {"batches": self._handed_out, "data": self._data}
+        """The state after the last batch that was returned."""
+        return {"batches": self._returned, "data": self._data}
 
     def set_state(self, state: dict[str, Any]) -> None:
-        """Go on after the batch that was handed out last when `state` was got.
+        """Continue after the batch that was the last one when `state` was taken.
 
         Raises:
-            InputError: the state is that of other data.
+            InputError: the state belongs to other data.
         """
         if state.get("data") != self._data:
             raise InputError(f"the data have changed: the run was made with {state.get('data')}, not {self._data}")
         self.close()
-        self._handed_out = int(state["batches"])
+        self._returned = int(state["batches"])
 
     def close(self) -> None:
-        """End the thread and the processes that read; the next batch starts them again."""
-        if self._run is not None:
+        """End the thread and the workers; the next batch starts them again."""
+        if self._thread is not None:
             self._finalizer()
-            self._run = None
+            self._thread = None
 
 
-class _Run:
-    """The thread and what it has made."""
+class _Thread:
+    """A running thread and the batches that it has made."""
 
     def __init__(self, stream: Iterator[Batch], place: Callable[[Batch], Batch], depth: int):
         self._stream, self._place = stream, place
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
-        self._ready: deque[Future[Batch | None]] = deque(self._thread.submit(self._make) for _ in range(depth))
+        self._executor = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
+        self._ready: deque[Future[Batch | None]] = deque(self._executor.submit(self._make) for _ in range(depth))
 
     def next(self) -> Batch:
         future = self._ready.popleft()
         error = future.exception()
         if isinstance(error, InputError):
             message = str(error)
-            del future, error  # their frames hold batches of the workers
+            del future, error  # their stack frames hold batches of the workers
             raise InputError(message)
         batch = future.result()
-        self._ready.append(self._thread.submit(self._make))
+        self._ready.append(self._executor.submit(self._make))
         if batch is None:
             raise StopIteration
         return batch
 
     def close(self) -> None:
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        self._executor.shutdown(wait=True, cancel_futures=True)
         self._ready.clear()
         close = getattr(self._stream, "close", None)
         if close is not None:
             close()
-        # At exit, what Grain keeps, cycles among it, must go while its modules are still there.
+        # At exit, the objects of Grain (with reference cycles) must be freed while its modules still exist.
         self._stream = iter(())
         gc.collect()
 
@@ -111,13 +111,13 @@ class _Run:
 
 
 def on_device(batch: Batch, *, sharding: jax.sharding.Sharding | None = None) -> Batch:
-    """The numbers of a batch as arrays on the device; names stay behind, where no computation can use them.
+    """The numeric arrays of a batch on the device, without its strings.
 
     Args:
-        batch: arrays of this process.
-        sharding: of the global arrays, whose parts these are; None: arrays of this process's first device.
+        batch: arrays (B, ...) of this process.
+        sharding: of the global arrays of which these are a part; None puts them on the first device of this process.
     """
-    # Copied: workers hand over memory that they share, and a device that is the host would keep it.
+    # Copied, because workers return shared memory, which a CPU device would keep in use.
     numbers = {name: value for name, value in on_host(batch).items() if value.dtype.kind in "biuf"}
     if sharding is None:
         return jax.device_put(numbers)
@@ -125,5 +125,5 @@ def on_device(batch: Batch, *, sharding: jax.sharding.Sharding | None = None) ->
 
 
 def on_host(batch: Batch) -> Batch:
-    """The whole batch, names and all, in memory of this process."""
+    """The whole batch, strings included, copied into memory of this process."""
     return {name: np.array(value) for name, value in batch.items()}

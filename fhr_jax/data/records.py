@@ -1,36 +1,32 @@
-"""Annotated faces in one form, wherever they come from: a dataset that was built, a folder, the TFDS catalogue.
+"""What a record is: one annotated face, in the same form for built datasets, folders and the TFDS catalogue.
 
-A source has a length and gives record i as a dict:
+A source of records has a length, and source[i] is a dict:
 
 * ``image``: uint8 (H, W, 3), RGB.
 * ``points``: float32 (M, 2), landmarks (x, y) in pixels of that image, counted from 0.
 * ``box``: float32 (4,), x, y, width, height in the same pixels.
-* ``dataset``, ``file``: str, where the record comes from; ``file`` is below the dataset's folder, parts joined by /.
+* ``dataset``, ``file``: str, where the record comes from; ``file`` is relative to the dataset, parts joined by /.
 * ``frame``: int32 (), number of the frame in its video, from 1; 0 for photographs.
 
-In a clip ``image``, ``points``, ``box`` and ``frame`` have a leading axis of frames. What `repr` says of a source is
-the same whenever the same data is opened, by which a run that resumes knows them again; and sources can be pickled,
-which the workers of a loader need.
+In a clip ``image``, ``points``, ``box`` and ``frame`` have a leading axis of frames.
 
-A source may also have ``encoded(index)``: the record with the path or the content of the image's file as ``image``, so
-that `crops.Crops` decodes only what it shows.
+The `repr` of a source is the same whenever the same data is opened: a run that resumes compares it. Sources can be
+pickled, which the workers of a loader need. A source may also have ``encoded(index)``: the record with the path or the
+content of the image file as ``image``, so that `crops.Crops` decodes only the part that it needs.
 """
 
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int, UInt8
 
 from fhr_jax.geometry import box_of
 
-if TYPE_CHECKING:
-    pass
-
 Record = dict[str, Any]
-"""One face, or the frames of one; see the module."""
+"""One face, or the frames of a clip; see the module."""
 
 
 @runtime_checkable
@@ -43,13 +39,13 @@ class Records(Protocol):
 
 
 def encoded(records: Records, index: int) -> Record:
-    """Record `index`, its image not decoded if the source can do that."""
+    """Record `index`, with its image not decoded if the source supports that."""
     read = getattr(records, "encoded", None)
     return records[index] if read is None else read(index)
 
 
 class FrameRun(NamedTuple):
-    """Records `start` to `stop` - 1 of a source are frames of the video `file` that follow one another."""
+    """Records `start` to `stop` - 1 of a source are consecutive frames of the video `file`."""
 
     start: int
     stop: int
@@ -58,11 +54,11 @@ class FrameRun(NamedTuple):
 
 @runtime_checkable
 class Frames(Records, Protocol):
-    """Records of single frames of videos; `runs` tells which belong together."""
+    """Records that are single frames of videos; `runs` tells which are consecutive."""
 
     @property
     def runs(self) -> tuple[FrameRun, ...]:
-        """Frames that follow one another in one video."""
+        """Runs of consecutive frames of one video."""
         ...
 
 
@@ -87,7 +83,15 @@ def record(
     file: str,
     frame: Any = 0,
 ) -> Record:
-    """A record, its image decoded or not, with the box of its landmarks."""
+    """Make a record, with the box of its landmarks.
+
+    Args:
+        image: pixels (H, W, 3), of a clip (T, H, W, 3), or the path or content of an image file.
+        points: landmarks (M, 2), of a clip (T, M, 2), in pixels (x, y).
+        dataset: name of the dataset.
+        file: name of the file in the dataset.
+        frame: number of the frame in its video, from 1; of a clip (T,); 0 for photographs.
+    """
     points = np.asarray(points, np.float32)
     return {
         "image": image,
@@ -100,7 +104,7 @@ def record(
 
 
 def frame_runs(files: Sequence[str], frames: Int[np.ndarray, " n"]) -> tuple[FrameRun, ...]:
-    """Where records of these files and frames, one after another, follow one another in one video."""
+    """The runs of consecutive frames, from the file and the frame number (N,) of each record."""
     if not len(files):
         return ()
     names = np.asarray(files)

@@ -94,7 +94,7 @@ def track_clips(
         for tracks, decoder in ((observed, "fractional"), (argmax, "argmax")):
             points = pipeline.predict_all(net, images, decoder=decoder).points
             # From crop pixels to fractions of the frame: half-pixel rule, then the square of the crop.
-            fraction = (points + 0.5) / size - 0.5
+            fraction = geometry.to_fractions(points, size) - 0.5
             tracks.append(np.asarray(CROP * (clip.centre[:, None] + clip.side[:, None, None] * fraction) / side))
         progress(Progress(i + 1, clips))
     return TrackedClips(np.stack(truth), np.stack(observed), np.stack(argmax))

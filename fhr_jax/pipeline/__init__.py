@@ -4,7 +4,6 @@
 `align_video` follows a face through the frames of a video, one at a time.
 """
 
-from fhr_jax.geometry import CROP_SCALE, box_of
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
 from fhr_jax.pipeline.inference import (
     BATCH,
@@ -23,7 +22,6 @@ from fhr_jax.types import Box
 __all__ = [
     "BATCH",
     "CALIBRATED_DECODER",
-    "CROP_SCALE",
     "MARKUPS",
     "MAX_GROWTH",
     "MIN_CONFIDENCE",
@@ -33,7 +31,6 @@ __all__ = [
     "Prediction",
     "align_image",
     "align_video",
-    "box_of",
     "heatmap_batches",
     "heatmaps",
     "is_calibrated",

@@ -114,7 +114,7 @@ def predict_all(
         decoder: as for `predict`.
         dtype: as for `predict`.
     """
-    inputs.check_crops(crops, net.config.crop, or_bytes=True)
+    inputs.check_crops(crops, net.config.crop, allow_bytes=True)
     options: dict[str, Any] = {"mirror": mirror, "decoder": decoder, "dtype": dtype}
     number = len(crops)
     if not number:

@@ -146,7 +146,7 @@ def align_video(
     detect = detector if detector is not None else cascade()
     region, state = None, None
     for number, image in enumerate(frames):
-        inputs.check_image(image, f"frame {number}")
+        inputs.check_image(image, name=f"frame {number}")
         if number == 0 and box is not None:
             face = _align_box(align, image, box, passes=2)
         else:

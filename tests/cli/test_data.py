@@ -16,7 +16,7 @@ def run(capsys, *arguments):
     return code, said.out, said.err
 
 
-def test_build_tells_counts_differences_and_what_is_left_out(tmp_path, capsys):
+def test_build_tells_counts_differences_and_what_is_skipped(tmp_path, capsys):
     tree = trees.tree_300w(tmp_path / "a tree")
     (tree / "afw" / "18489332_1.pts").write_text("broken")
     code, out, err = run(capsys, "build", "face300w", "--source", tree, "--out", tmp_path / "out")
@@ -24,21 +24,21 @@ def test_build_tells_counts_differences_and_what_is_left_out(tmp_path, capsys):
     folder = tmp_path / "out" / "face300w" / "1.0.0"
     assert "train: 6 records of 6 images\n" in out
     assert "difference: train: 6 photographs, 3142 fewer than the 3148 published\n" in out
-    assert f"left out: 1, listed with the reasons in {folder / 'left_out.csv'}\n{folder}\n" in out
-    assert "left out: afw/18489332_1.jpg: 18489332_1.pts: not a .pts file" in err
+    assert f"skipped: 1, listed with the reasons in {folder / 'skipped.csv'}\n{folder}\n" in out
+    assert "skipped: afw/18489332_1.jpg: 18489332_1.pts: not a .pts file" in err
     assert "100%" in err
     assert json.loads((folder / "summary.json").read_text())["splits"]["train"]["records"] == 6
     code, again, _ = run(capsys, "build", "face300w", "--source", tree, "--out", tmp_path / "out")
     assert (code, again) == (0, out)
 
 
-def test_many_that_are_left_out_are_not_all_printed(tmp_path, capsys):
+def test_many_that_are_skipped_are_not_all_printed(tmp_path, capsys):
     tree = trees.tree_300w(tmp_path / "tree")
     for number in range(30):
         (tree / "afw" / f"{number}.jpg").write_bytes(b"")
     _, out, err = run(capsys, "build", "face300w", "--source", tree, "--out", tmp_path / "out")
-    assert err.count("left out: ") == 20
-    assert "left out: 30, listed" in out
+    assert err.count("skipped: ") == 20
+    assert "skipped: 30, listed" in out
 
 
 @pytest.mark.parametrize("name", ["face300w", "face300vw", "face300vw/clips16", "talking_face"])
@@ -77,8 +77,8 @@ def test_a_sheet_of_clips(tmp_path, capsys):
 def test_wrong_options(tmp_path, capsys):
     trees.write_pair(tmp_path / "photos", "one", 1)
     cases = [
-        (["build", "face300w", "--source", tmp_path, "--processes", 0], "--processes is 0"),
-        (["build", "face300w", "--source", tmp_path, "--leave-out", tmp_path / "none"], "none: cannot be read"),
+        (["build", "face300w", "--source", tmp_path, "--workers", 0], "--workers is 0"),
+        (["build", "face300w", "--source", tmp_path, "--exclusions", tmp_path / "none"], "none: cannot be read"),
         (["show", tmp_path / "photos", "--out", tmp_path / "a.gif"], "ends in .png or .jpg"),
         (["show", tmp_path / "photos", "--out", tmp_path / "a.png", "--number", 0], "--number is 0"),
         (["show", tmp_path / "missing", "--out", tmp_path / "a.png"], "no such folder"),

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import crop, geometry, pipeline
+from fhr_jax import crop, geometry
 from fhr_jax.data import crops
 from fhr_jax.data.io import images, pts
 from fhr_jax.data.io.file_tree import ImagePair
@@ -44,10 +44,6 @@ def test_a_crop_is_the_square_about_the_box(index):
     expected = crop.extract(record["image"], np.asarray(affine, np.float64), 96)
     np.testing.assert_allclose(example["image"].astype(int), expected.astype(int), atol=1)
     np.testing.assert_allclose(example["points"], geometry.apply(affine, jnp.asarray(record["points"])), atol=1e-3)
-
-
-def test_the_square_is_that_of_the_pipeline():
-    assert crops.SCALE == pipeline.CROP_SCALE
 
 
 def test_an_example_says_whose_it_is():

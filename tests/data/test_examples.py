@@ -128,8 +128,8 @@ class Numbers(list):
 def test_whole_videos_are_held_out():
     videos = [[0, 1, 2, 9, 10], [3, 4, 5], [6, 7, 8], [11, 12, 13, 14, 15, 16]]  # the first with a gap
 
-    def parts(number, together):
-        halves = holdout.split_holdout(Numbers(range(17)), number, seed=1, name="videos", together=together)
+    def parts(number, groups):
+        halves = holdout.split_holdout(Numbers(range(17)), number, seed=1, name="videos", groups=groups)
         return [[part[i]["file"] for i in range(len(part))] for part in halves]
 
     for number in (2, 3, 4):
@@ -145,5 +145,5 @@ def test_whole_videos_are_held_out():
 
 
 def test_at_most_so_many_of_other_records():
-    some = holdout.some(Numbers(range(14)), 20, seed=1)
+    some = holdout.random_subset(Numbers(range(14)), 20, seed=1)
     assert sorted(some[i]["file"] for i in range(len(some))) == list(range(14))

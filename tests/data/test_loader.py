@@ -89,7 +89,7 @@ def test_processes_share_each_batch(count):
 @pytest.mark.parametrize("count", [1, 2])
 @pytest.mark.parametrize("number", [8, 9, 3])
 def test_one_pass_with_its_tail_filled_up(count, number):
-    parts = [list(loader.once(Named(number), batch=4, process_index=p, process_count=count)) for p in range(count)]
+    parts = [list(loader.one_pass(Named(number), batch=4, process_index=p, process_count=count)) for p in range(count)]
     assert {len(part) for part in parts} == {-(-number // 4)}
     seen = np.stack([[batch["index"] for batch in part] for part in parts], axis=1).reshape(-1)
     valid = np.stack([[batch["valid"] for batch in part] for part in parts], axis=1).reshape(-1)
@@ -100,16 +100,16 @@ def test_one_pass_with_its_tail_filled_up(count, number):
 
 
 def test_one_pass_resumes():
-    iterator = loader.once(Named(9), batch=4)
+    iterator = loader.one_pass(Named(9), batch=4)
     next(iterator)
-    again = loader.once(Named(9), batch=4)
+    again = loader.one_pass(Named(9), batch=4)
     again.set_state(iterator.get_state())
     assert [list(batch["index"]) for batch in again] == [[4, 5, 6, 7], [8, 8, 8, 8]]
 
 
 @pytest.mark.parametrize("workers", [0, 1])
 def test_what_cannot_be_read_is_named(workers):
-    iterator = loader.once(Named(6, broken=3), batch=2, workers=workers)
+    iterator = loader.one_pass(Named(6, broken=3), batch=2, workers=workers)
     assert list(next(iterator)["index"]) == [0, 1]
     with pytest.raises(InputError, match=r"^3\.jpg: not a readable image"):
         next(iterator)
@@ -122,7 +122,7 @@ def test_what_cannot_be_shared_is_refused():
     with pytest.raises(InputError, match="batches of 5 examples: no 2 equal parts"):
         loader.batches(Named(4), batch=5, seed=0, process_index=0, process_count=2)
     with pytest.raises(InputError, match="process 2 of 2"):
-        loader.once(Named(4), batch=4, process_index=2, process_count=2)
+        loader.one_pass(Named(4), batch=4, process_index=2, process_count=2)
     other = loader.batches(Named(5), batch=2, seed=0).get_state()
     with pytest.raises(InputError, match=r"made with Named\(5\), batch 2, seed 0, not Named\(5\), batch 2, seed 1"):
         loader.batches(Named(5), batch=2, seed=1).set_state(other)

@@ -40,7 +40,7 @@ def ahead(depth=2, data="numbers", place=prefetch.on_host, **options):
         made.append(Numbers(first, **options))
         return made[-1]
 
-    return prefetch.Ahead(start, data=data, place=place, depth=depth), made
+    return prefetch.Prefetcher(start, data=data, place=place, depth=depth), made
 
 
 def test_batches_are_made_before_they_are_asked_for():

@@ -1,4 +1,6 @@
-"""The datasets of faces with landmarks that can be had: built from the user's download, or from TFDS's catalogue.
+"""Datasets of faces with landmarks: built from the user's download, or from the catalogue of TFDS.
 
-Nothing here needs TensorFlow, but for what `catalogue` says. TFDS is imported only where one is built or opened.
+`names` lists them; `open` opens one by name or folder; `read` reads what was built back as records, `catalogue` does so
+for TFDS's own datasets; `face300w`, `face300vw` and `talking_face` describe the three that `build` builds. TFDS is
+imported only where a dataset is built or opened, and TensorFlow never.
 """

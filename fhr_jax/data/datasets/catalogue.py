@@ -1,12 +1,13 @@
-"""Datasets of TFDS's catalogue as records: faces with 68 landmarks that need no registration.
+"""Datasets of the TFDS catalogue as records: faces with 68 landmarks that need no registration.
 
-TFDS downloads and prepares them itself, once, which for `the300w_lp` needs TensorFlow (any machine will do; copy the
-folder): ``tfds.builder("the300w_lp", data_dir=OUT, file_format="array_record").download_and_prepare()``.
+TFDS downloads and prepares them itself, once:
+``tfds.builder("the300w_lp", data_dir=OUT, file_format="array_record").download_and_prepare()``. For `the300w_lp` that
+needs TensorFlow; you may prepare it on another machine and copy the folder.
 
-Their landmarks are shares of the image's 450 pixels and come from MATLAB, which counts from 1: x is pixel 450 x - 1.
-Those of `the300w_lp` are `landmarks_2d`, which lie on the visible outline as those of 300W do; those of `aflw2k3d` are
-of a 3D model seen from the camera, so contour points may be hidden. The catalogue does not keep the names of the
-files: a record's file is the split and its number there.
+The stored landmarks are fractions of the image side of 450 pixels. They come from MATLAB, which counts from 1, so a
+stored x is pixel 450 x - 1. The landmarks of `the300w_lp` are `landmarks_2d`, on the visible outline like those of
+300W. Those of `aflw2k3d` are projected from a 3D model, so points of the contour may be hidden. The catalogue does not
+store file names: the `file` of a record is its split and its number in it.
 """
 
 from pathlib import Path
@@ -22,7 +23,7 @@ from fhr_jax.errors import InputError
 
 
 class Adapter(NamedTuple):
-    """The feature of the catalogue that holds the landmarks."""
+    """Name of the feature that holds the landmarks."""
 
     points: str
 
@@ -34,7 +35,7 @@ ADAPTERS = {
 
 
 class Catalogued:
-    """The examples of a dataset of the catalogue as records."""
+    """The records of a split of a dataset of the catalogue."""
 
     def __init__(self, source: Any, name: str, split: str):
         self._source, self._name, self._split = source, name, split
@@ -54,10 +55,15 @@ class Catalogued:
 
 
 def open_prepared(name: str, root: Path, split: str | None) -> Records:
-    """A dataset of the catalogue that TFDS has prepared below `root`.
+    """Open a dataset of the catalogue.
+
+    Args:
+        name: of the dataset.
+        root: the folder in which TFDS prepared it.
+        split: which split; None for the only one.
 
     Raises:
-        InputError: it has not, or not as array_record, or there is no such split.
+        InputError: TFDS has not prepared it there, it is not stored as array_record, or it has no such split.
     """
     import tensorflow_datasets as tfds
 
@@ -69,10 +75,10 @@ def open_prepared(name: str, root: Path, split: str | None) -> Records:
 
 
 def adapt(builder: Any, split: str | None) -> Records:
-    """The records of a builder of the catalogue.
+    """The records of a TFDS builder of the catalogue.
 
     Raises:
-        InputError: the catalogue has changed its features, or there is no such split.
+        InputError: the features are not the expected ones, or there is no such split.
     """
     expected = {"image", ADAPTERS[builder.name].points}
     if not expected <= set(builder.info.features):

@@ -1,4 +1,4 @@
-"""300-VW: videos with 68 landmarks in every frame, in the splits of its challenge."""
+"""300-VW: videos with 68 landmarks in each frame, in the splits of its challenge."""
 
 import re
 from pathlib import Path
@@ -29,19 +29,19 @@ class Face300vw(VideoBuilder):
     PUBLISHED = {split: len(videos) for split, videos in SPLITS.items()}  # noqa: RUF012
     HOMEPAGE = "https://ibug.doc.ic.ac.uk/resources/300-VW/"
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    300-VW may not be handed on; each user gets it from its authors.
+    300-VW cannot be redistributed; get it from its authors.
     1. Open https://ibug.doc.ic.ac.uk/resources/300-VW/ and ask for the data as the page says.
     2. Download the archive (its parts too) and unpack it: a folder 300VW_Dataset_2015_12_14 with 114 folders 001, 002,
        ..., each with vid.avi and annot/000001.pts, annot/000002.pts, ...
     3. fhr-jax data build face300vw --source FOLDER --out DIR          (single frames, whole videos)
        fhr-jax data build face300vw/clips16 --source FOLDER --out DIR  (clips of 16 frames, or any other number)
-    Some annotations are known to be bad; --leave-out FILE with lines `VIDEO FRAME` or `VIDEO FIRST-LAST` drops them.
+    Some annotations are known to be bad. --exclusions FILE, with lines `VIDEO FRAME` or `VIDEO FIRST-LAST`, skips them.
     """
     EXPECTED = "folders 001, 002, ... with vid.avi and annot/000001.pts"
 
     @classmethod
     def recognises(cls, folder: Path, root: Path) -> bool:
-        """Whether one of the numbered folders is there, with what belongs in it."""
+        """Whether the folder holds a numbered folder with a video or annotations."""
         for name, path in file_tree.listing(folder, root).folders.items():
             if re.fullmatch(r"\d{3}", name):
                 below = file_tree.listing(path, root)
@@ -49,45 +49,45 @@ class Face300vw(VideoBuilder):
                     return True
         return False
 
-    def plan(self, folder: Path, root: Path, leave_out: Exclusions) -> BuildPlan:
-        """A part of the work a video."""
+    def plan(self, folder: Path, root: Path, exclusions: Exclusions) -> BuildPlan:
+        """Plan one unit of work for each video."""
         here = file_tree.listing(folder, root)
-        units, left_out = [], list(here.left_out)
+        units, skipped = [], list(here.skipped)
         for name, path in here.folders.items():
             if re.fullmatch(r"\d{3}", name) is None:
                 continue
             if name not in SPLIT_OF:
-                left_out.append(Skipped(name, "no video of this number in the splits of 300-VW"))
-            elif leave_out.whole(name):
-                left_out.append(Skipped(name, leave_out.reason))
+                skipped.append(Skipped(name, "no video of this number in the splits of 300-VW"))
+            elif exclusions.whole(name):
+                skipped.append(Skipped(name, exclusions.reason))
             else:
-                unit = self._unit(name, path, root, leave_out, left_out)
+                unit = self._unit(name, path, root, exclusions, skipped)
                 units += [unit] if unit is not None else []
         order = list(SPLITS)
-        return BuildPlan(tuple(sorted(units, key=lambda unit: order.index(unit.split))), tuple(left_out))
+        return BuildPlan(tuple(sorted(units, key=lambda unit: order.index(unit.split))), tuple(skipped))
 
-    def _unit(self, name: str, path: Path, root: Path, leave_out: Exclusions, left_out: list[Skipped]) -> Video | None:
+    def _unit(self, name: str, path: Path, root: Path, exclusions: Exclusions, skipped: list[Skipped]) -> Video | None:
         below = file_tree.listing(path, root, name=name)
-        left_out += below.left_out
+        skipped += below.skipped
         video, annotations = _video(below), file_tree.find(path, root, "annot")
         if video is None or annotations is None:
             missing = "vid.avi" if video is None else "folder annot"
-            left_out.append(Skipped(name, f"no {missing} in it"))
+            skipped.append(Skipped(name, f"no {missing} in it"))
             return None
         inside = file_tree.listing(annotations, root, name=f"{name}/{annotations.name}")
-        left_out += inside.left_out
+        skipped += inside.skipped
         numbers, unnamed = file_tree.numbered(inside, name=f"{name}/{annotations.name}")
-        left_out += unnamed
+        skipped += unnamed
         file = f"{name}/{video.name}"
         if 0 in numbers:
-            left_out.append(Skipped(file, f"{numbers[0].name}: {file_tree.FROM_ZERO}"))
+            skipped.append(Skipped(file, f"{numbers[0].name}: {file_tree.FROM_ZERO}"))
             return None
         frames = {number: Annotation(number, landmarks, None) for number, landmarks in numbers.items()}
-        passed = sorted(leave_out.of(name) & set(frames))
-        if passed:
-            left_out.append(Skipped(file, f"frames {ranges(passed)} {leave_out.reason}"))
-        kept = tuple(frames[number] for number in sorted(set(frames) - set(passed)))
-        return Video(SPLIT_OF[name], self.name, file, video, kept, tuple(passed))
+        excluded = sorted(exclusions.frames_of(name) & set(frames))
+        if excluded:
+            skipped.append(Skipped(file, f"frames {ranges(excluded)} {exclusions.reason}"))
+        used = tuple(frames[number] for number in sorted(set(frames) - set(excluded)))
+        return Video(SPLIT_OF[name], self.name, file, video, used, tuple(excluded))
 
 
 def _video(here: file_tree.Listing) -> Path | None:

@@ -1,4 +1,4 @@
-"""300W: photographs with 68 landmarks, in the splits of its papers."""
+"""300W: photographs with 68 landmarks, in the splits that papers use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +11,7 @@ from fhr_jax.data.io.file_tree import ImagePair
 from fhr_jax.data.skipped import Skipped
 
 SHARD = 128
-"""Photographs to a shard, the part of the work that is done again after an interruption."""
+"""Photographs in a shard. An interruption costs at most the work of one shard a worker."""
 
 FOLDERS = {
     "train": (("afw",), ("helen", "trainset"), ("lfpw", "trainset")),
@@ -31,42 +31,42 @@ class Face300w(LandmarkBuilder):
     UNIONS = {"full": FULL}  # noqa: RUF012
     HOMEPAGE = "https://ibug.doc.ic.ac.uk/resources/300-W/"
     MANUAL_DOWNLOAD_INSTRUCTIONS = """
-    300W may not be handed on; each user gets it from its authors.
+    300W cannot be redistributed; get it from its authors.
     1. Open https://ibug.doc.ic.ac.uk/resources/300-W/ and ask for the data as the page says.
     2. Download the parts: AFW, HELEN, LFPW and IBUG with their annotations, and the first 300W test (300w.zip).
     3. Unpack them side by side into one folder, so that it has the folders
        afw, helen/trainset, helen/testset, lfpw/trainset, lfpw/testset, ibug, 300W/01_Indoor, 300W/02_Outdoor
        (upper or lower case), with NAME.jpg or NAME.png beside NAME.pts.
     4. fhr-jax data build face300w --source FOLDER --out DIR
-    Parts that you do not have may be missing; the counts then say so.
+    You may leave out parts that you do not have; the counts then show it.
     """
     EXPECTED = "folders afw, helen/trainset, lfpw/trainset, helen/testset, lfpw/testset, ibug, 300W/01_Indoor"
 
     def features(self):
-        """One photograph."""
+        """The TFDS features of a photograph."""
         return photograph_features()
 
     @classmethod
     def recognises(cls, folder: Path, root: Path) -> bool:
-        """Whether a folder has one of the parts."""
+        """Whether the folder holds one of the parts."""
         return any(True for _ in _parts(folder, root))
 
-    def plan(self, folder: Path, root: Path, leave_out: Exclusions) -> BuildPlan:
-        """The photographs of every part, `SHARD` at a time."""
+    def plan(self, folder: Path, root: Path, exclusions: Exclusions) -> BuildPlan:
+        """Plan one unit of work for each `SHARD` photographs of a part."""
         units: list[Photographs] = []
-        left_out = list(file_tree.listing(folder, root).left_out)
+        skipped = list(file_tree.listing(folder, root).skipped)
         for split, name, part in _parts(folder, root):
             here = file_tree.listing(part, root, name=name)
-            found, alone = file_tree.pairs(here, here, name=name)
-            left_out += alone
-            left_out += [Skipped(pair.file, leave_out.reason) for pair in found if _listed(pair, leave_out)]
-            kept = tuple(pair for pair in found if not _listed(pair, leave_out))
-            units += [Photographs(split, self.name, kept[i : i + SHARD]) for i in range(0, len(kept), SHARD)]
-        return BuildPlan(tuple(units), tuple(left_out))
+            found, unpaired = file_tree.pairs(here, here, name=name)
+            skipped += unpaired
+            skipped += [Skipped(pair.file, exclusions.reason) for pair in found if _excluded(pair, exclusions)]
+            used = tuple(pair for pair in found if not _excluded(pair, exclusions))
+            units += [Photographs(split, self.name, used[i : i + SHARD]) for i in range(0, len(used), SHARD)]
+        return BuildPlan(tuple(units), tuple(skipped))
 
 
 def _parts(folder: Path, root: Path) -> Iterator[tuple[str, str, Path]]:
-    """Split, name and folder of each part that is there."""
+    """Split, name and folder of each part that the user has."""
     for split, parts in FOLDERS.items():
         for names in parts:
             part = file_tree.find(folder, root, *names)
@@ -76,5 +76,5 @@ def _parts(folder: Path, root: Path) -> Iterator[tuple[str, str, Path]]:
                 yield split, "/".join(names), part
 
 
-def _listed(pair: ImagePair, leave_out: Exclusions) -> bool:
-    return leave_out.whole(pair.file) or leave_out.whole(pair.image.name)
+def _excluded(pair: ImagePair, exclusions: Exclusions) -> bool:
+    return exclusions.whole(pair.file) or exclusions.whole(pair.image.name)

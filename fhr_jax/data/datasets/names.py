@@ -7,19 +7,15 @@ BUILDERS = {
     "face300vw": ("fhr_jax.data.datasets.face300vw", "Face300vw"),
     "talking_face": ("fhr_jax.data.datasets.talking_face", "TalkingFace"),
 }
-"""Name of a dataset that `fhr-jax data build` makes, its module and its class."""
-
+"""Module and class of each dataset that `fhr-jax data build` builds."""
 
 CATALOGUE = ("the300w_lp", "aflw2k3d")
 """Datasets that TFDS downloads and prepares itself."""
 
-
 PREPARE = "tfds.builder({name!r}, data_dir={root!r}, file_format='array_record').download_and_prepare()"
-"""What makes TFDS do that, once; `the300w_lp` needs TensorFlow for it."""
-
+"""The Python call that makes TFDS prepare one; `the300w_lp` needs TensorFlow for it."""
 
 BUILT = Path("datasets")
-"""Where `fhr-jax data build` puts them if not told otherwise."""
-
+"""Default folder of the datasets that `fhr-jax data build` builds."""
 
 NAMES = (*BUILDERS, *CATALOGUE)

@@ -1,4 +1,4 @@
-"""Open a dataset that was built or prepared, by name or by folder."""
+"""Open a dataset that was built, or prepared by TFDS, by its name or its folder."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,16 @@ from fhr_jax.errors import InputError
 
 
 def open_named(name: str, directory: str | os.PathLike[str] | None, split: str | None) -> Records:
-    """Open a dataset by its name, "face300vw/clips16" or "the300w_lp", below `directory`; see `records`."""
+    """Open a dataset by its name.
+
+    Args:
+        name: such as "face300w", "face300vw/clips16" or "the300w_lp".
+        directory: the folder of the datasets; None looks in ./datasets, then where TFDS keeps its data.
+        split: which split; None for the only one.
+
+    Raises:
+        InputError: there is no such dataset or split.
+    """
     base, _, config = name.partition("/")
     roots = [Path(directory)] if directory is not None else [BUILT, _usual_directory()]
     root = next((root for root in roots if (root / base).is_dir()), roots[-1 if name in CATALOGUE else 0])
@@ -26,9 +35,9 @@ def open_named(name: str, directory: str | os.PathLike[str] | None, split: str |
 
 
 def find_built(folder: str | os.PathLike[str]) -> Path | None:
-    """The folder itself, or its latest version below, if TFDS wrote a dataset there.
+    """The folder of a built dataset: `folder` itself or its latest version below; None if there is none.
 
-    Of the variants of a dataset of videos that with single frames is the usual one.
+    Of a dataset of videos with several variants, the one with whole videos is taken.
     """
     folder = Path(folder)
     if (folder / "dataset_info.json").is_file():
@@ -40,7 +49,11 @@ def find_built(folder: str | os.PathLike[str]) -> Path | None:
 
 
 def open_built(folder: Path, split: str | None) -> Records:
-    """Open a folder that `find_built` found."""
+    """Open a folder that `find_built` returned.
+
+    Raises:
+        InputError: TFDS cannot read it, or it has no such split.
+    """
     from fhr_jax.data.datasets import read
 
     builder = read.read_builder(folder)

@@ -1,35 +1,39 @@
-"""Datasets as TFDS stores them, read back as records."""
+"""Read a dataset that TFDS stored back as records."""
 
 import dataclasses
 import functools
-import json
 import os
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from fhr_jax.data.datasets.summary import read_summary
 from fhr_jax.data.io.images import read_image
 from fhr_jax.data.records import FrameRun, Record, Records, frame_runs
 from fhr_jax.errors import InputError
 
 
 def read_builder(folder: str | os.PathLike[str]) -> Any:
-    """TFDS's builder of a folder with dataset_info.json.
+    """The TFDS builder of a folder that holds dataset_info.json.
 
     Raises:
-        InputError: TFDS cannot read it.
+        InputError: TFDS cannot read the folder.
     """
     import tensorflow_datasets as tfds
 
     try:
         return tfds.builder_from_directory(str(folder))
-    except Exception as error:  # of whatever library reads the file in question
+    except Exception as error:  # TFDS lets the errors of the libraries below it through
         raise InputError(f"{folder}: not a dataset that TFDS can read ({_line(error)})") from error
 
 
 def data_source(builder: Any, split: str | None) -> Any:
-    """TFDS's data source of a split; of the only one, if `split` is None.
+    """The TFDS data source of a split.
+
+    Args:
+        builder: from `read_builder`.
+        split: which split; None for the only one.
 
     Raises:
         InputError: there is no such split, its files are missing, or it was stored in another format.
@@ -52,14 +56,14 @@ def data_source(builder: Any, split: str | None) -> Any:
 
 
 def open_builder(builder: Any, split: str | None) -> Records:
-    """The records of a split of one of the datasets of this package.
+    """The records of a split of a dataset that `fhr-jax data build` built.
 
     Raises:
-        InputError: the folder is of some other dataset, or has no such split.
+        InputError: the folder holds another kind of dataset, or has no such split.
     """
     features = set(builder.info.features)
     source = data_source(builder, split)
-    name = f"{_name(builder)}{_made_of(builder)}, {source.split!s}"
+    name = f"{_name(builder)}{_source_hash(builder)}, {source.split!s}"
     if {"points", "box", "dataset", "file", "frame", "frames"} <= features:
         return StoredVideos(source, Path(builder.data_dir), name)
     if {"points", "box", "dataset", "file", "frame", "image"} <= features:
@@ -68,11 +72,11 @@ def open_builder(builder: Any, split: str | None) -> Records:
 
 
 def read_example(source: Any, index: int) -> dict[str, Any]:
-    """An example of TFDS's data source.
+    """Example number `index` of a TFDS data source.
 
     Raises:
         InputError: its file is missing or damaged.
-        IndexError: there is none of this number.
+        IndexError: there is no example of this number.
     """
     if not 0 <= index < len(source):
         raise IndexError(f"record {index} of {len(source)}")
@@ -83,7 +87,7 @@ def read_example(source: Any, index: int) -> dict[str, Any]:
 
 
 class StoredRecords:
-    """Photographs or clips as they were stored."""
+    """Photographs or clips, each stored as one record."""
 
     def __init__(self, source: Any, name: str):
         self._source, self._name = source, name
@@ -95,13 +99,13 @@ class StoredRecords:
         return self._record(read_example(self._source, int(index)))
 
     def encoded(self, index: int) -> Record:
-        """The record with the content of its image's file; a clip with its pixels, which TFDS can only decode."""
+        """The record with the content of its image file as `image`; of a clip with pixels: TFDS always decodes it."""
         clips = len(self._source.dataset_info.features["points"].shape) == 3
         return self[index] if clips else self._record(read_example(self._undecoded, int(index)))
 
     @functools.cached_property
     def files(self) -> tuple[str, ...]:
-        """The file of every clip, read without the images; none of photographs."""
+        """The video file of each clip, read without decoding images; empty for photographs."""
         if len(self._source.dataset_info.features["points"].shape) == 2:
             return ()
         import tensorflow_datasets as tfds
@@ -114,7 +118,7 @@ class StoredRecords:
     def __reduce__(self) -> tuple[Any, ...]:
         return StoredRecords, (self._source, self._name)
 
-    def __repr__(self) -> str:  # compared when a run resumes
+    def __repr__(self) -> str:  # a run compares it when it resumes: "Stored" must stay as it is in old checkpoints
         return f"Stored({self._name}, {len(self)})"
 
     @functools.cached_property
@@ -136,17 +140,17 @@ class StoredRecords:
 
 
 class StoredVideos:
-    """The frames of whole videos, one by one; landmarks are kept in memory, images are read from their files."""
+    """The single frames of whole videos. Landmarks are kept in memory; images are read from their files."""
 
     def __init__(self, source: Any, folder: Path, name: str):
         self._source, self._folder, self._name = source, folder, name
 
-    def __reduce__(self) -> tuple[Any, ...]:  # without what was read
+    def __reduce__(self) -> tuple[Any, ...]:  # without what was read so far
         return StoredVideos, (self._source, self._folder, self._name)
 
     @functools.cached_property
     def runs(self) -> tuple[FrameRun, ...]:
-        """Frames that follow one another in one video."""
+        """Runs of consecutive frames of one video."""
         return frame_runs([file for file, _ in self._places], self._numbers)
 
     def __len__(self) -> int:
@@ -157,7 +161,7 @@ class StoredVideos:
         return record | {"image": read_image(record["image"])}
 
     def encoded(self, index: int) -> Record:
-        """The record with the path of its image."""
+        """The record with the path of its image file as `image`."""
         file, (video, place) = self._places[int(index)]
         example = self._videos[video]
         return {
@@ -169,7 +173,7 @@ class StoredVideos:
             "frame": np.asarray(example["frame"][place], np.int32),
         }
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # a run compares it when it resumes: "Videos" must stay as it is in old checkpoints
         return f"Videos({self._name}, {len(self)})"
 
     @functools.cached_property
@@ -178,7 +182,7 @@ class StoredVideos:
 
     @functools.cached_property
     def _places(self) -> list[tuple[str, tuple[int, int]]]:
-        """File, number of the stored video and place in it, of every frame."""
+        """For each frame: the file, and the number of the stored video with the place in it."""
         return [
             (_text(example["file"]), (number, place))
             for number, example in enumerate(self._videos)
@@ -191,15 +195,15 @@ class StoredVideos:
 
 
 def _name(builder: Any) -> str:
-    """With the variant, which TFDS does not tell of folders that it has not written itself."""
+    """Name, variant and version. TFDS does not know the variant of a folder that it did not write itself."""
     parts = Path(builder.data_dir).parts
     return "/".join(parts[parts.index(builder.name) :]) if builder.name in parts else builder.info.full_name
 
 
-def _made_of(builder: Any) -> str:
-    """The summary's short name for the files that it was built from, if a summary lies there."""
+def _source_hash(builder: Any) -> str:
+    """The hash of the files that the dataset was built from, if its summary has one."""
     try:
-        return " " + json.loads((Path(builder.data_dir) / "summary.json").read_text(encoding="utf-8"))["made_of"][:12]
+        return " " + read_summary(Path(builder.data_dir))["source_hash"][:12]
     except (OSError, ValueError, KeyError, TypeError):
         return ""
 

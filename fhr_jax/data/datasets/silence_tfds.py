@@ -1,4 +1,4 @@
-"""TFDS's warnings, where they would say nothing new."""
+"""Silence the warnings of TFDS."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -8,10 +8,10 @@ from absl import logging
 
 @contextmanager
 def silence_tfds() -> Generator[None]:
-    """Let TFDS warn of nothing: it does of every variant that its list does not name, and of folders to be made."""
-    said = logging.get_verbosity()
+    """Hide TFDS's warnings inside the block: it warns about every unlisted variant and every folder it will make."""
+    verbosity = logging.get_verbosity()
     logging.set_verbosity(logging.ERROR)
     try:
         yield
     finally:
-        logging.set_verbosity(said)
+        logging.set_verbosity(verbosity)

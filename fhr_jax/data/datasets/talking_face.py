@@ -1,7 +1,7 @@
 """The Talking Face video of FGNET: one person, 5000 frames.
 
-Its 68 points have other meanings than those of 300W: only the seven of `markup.SEVEN_OF_TALKING_FACE` can be compared
-(`data.seven`).
+Its 68 points have other meanings than those of 300W. Only the seven of `markup.SEVEN_OF_TALKING_FACE` can be compared
+(see `data.sources.talking_face_subset`).
 """
 
 import re
@@ -16,7 +16,7 @@ from fhr_jax.data.skipped import Skipped
 
 FILE = "franck"
 SHARD = 500
-"""Frames to a shard; clips do not go over its end."""
+"""Frames in a shard; no clip spans two shards."""
 
 _NAME = re.compile(r"franck_(\d{5})", re.IGNORECASE)
 
@@ -38,33 +38,33 @@ class TalkingFace(VideoBuilder):
 
     @classmethod
     def recognises(cls, folder: Path, root: Path) -> bool:
-        """Whether there are images of its names, here or one folder below."""
-        return bool(_everything(folder, root)[0])
+        """Whether the folder, or one just below it, holds images with the names of this dataset."""
+        return bool(_pairs(folder, root)[0])
 
-    def plan(self, folder: Path, root: Path, leave_out: Exclusions) -> BuildPlan:
-        """`SHARD` frames at a time."""
-        found, left_out = _everything(folder, root)
-        if leave_out.whole(FILE):
-            return BuildPlan((), (*left_out, Skipped(FILE, leave_out.reason)))
-        named = [pair for pair in found if leave_out.whole(pair.image.name)]
-        left_out += [Skipped(pair.file, leave_out.reason) for pair in named]
+    def plan(self, folder: Path, root: Path, exclusions: Exclusions) -> BuildPlan:
+        """Plan one unit of work for each `SHARD` frames."""
+        found, skipped = _pairs(folder, root)
+        if exclusions.whole(FILE):
+            return BuildPlan((), (*skipped, Skipped(FILE, exclusions.reason)))
+        named = [pair for pair in found if exclusions.whole(pair.image.name)]
+        skipped += [Skipped(pair.file, exclusions.reason) for pair in named]
         found = [pair for pair in found if pair not in named]
-        passed = leave_out.of(FILE)
+        excluded = exclusions.frames_of(FILE)
         frames = [Annotation(_number(pair) + 1, pair.landmarks, pair.image) for pair in found]
-        dropped = passed & {frame.number for frame in frames}
-        left_out += [Skipped(FILE, f"frames {ranges(dropped)} {leave_out.reason}")] if dropped else []
-        frames = sorted(frame for frame in frames if frame.number not in passed)
-        parts = [tuple(frames[i : i + SHARD]) for i in range(0, len(frames), SHARD)]
-        return BuildPlan(tuple(Video("test", self.name, FILE, None, part) for part in parts), tuple(left_out))
+        dropped = excluded & {frame.number for frame in frames}
+        skipped += [Skipped(FILE, f"frames {ranges(dropped)} {exclusions.reason}")] if dropped else []
+        frames = sorted(frame for frame in frames if frame.number not in excluded)
+        groups = [tuple(frames[i : i + SHARD]) for i in range(0, len(frames), SHARD)]
+        return BuildPlan(tuple(Video("test", self.name, FILE, None, group) for group in groups), tuple(skipped))
 
 
-def _everything(folder: Path, root: Path) -> tuple[list[ImagePair], list[Skipped]]:
-    """Images with points of the names of this dataset, in the folder and those just below it."""
+def _pairs(folder: Path, root: Path) -> tuple[list[ImagePair], list[Skipped]]:
+    """Images and landmarks with the names of this dataset, in the folder and in those just below it."""
     here = file_tree.listing(folder, root)
     listings = [here, *(file_tree.listing(path, root, name=name) for name, path in here.folders.items())]
     files = {name: path for listed in listings for name, path in listed.files.items() if _NAME.fullmatch(path.stem)}
-    left_out = tuple(left for listed in listings for left in listed.left_out)
-    everything = file_tree.Listing(files, {}, left_out)
+    skipped = tuple(item for listed in listings for item in listed.skipped)
+    everything = file_tree.Listing(files, {}, skipped)
     return file_tree.pairs(everything, everything, name="")
 
 

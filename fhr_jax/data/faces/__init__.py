@@ -1,11 +1,12 @@
-"""Synthetic faces: parameters, pictures with exact landmarks, clips. Pure JAX, all our own.
+"""Synthetic faces: parameters, images with exact landmarks, and clips. Pure JAX; no third-party data or model.
 
     face = fill(sample(key))            # a training crop
     image, points, visible = render(face, size=128)
 
-`face` defines the parameters, `anatomy` the mean head and how it varies, `shape` turns and projects it, `sample` and
-`looks` draw parameters, `motion` makes clips, `camera` crops, `render` paints with the other modules in layers,
-`switches` leaves ingredients out.
+Parameters: `face` defines them, `sample` and `appearance` draw them at random (through `random_draws`), `motion` makes
+clips, `ablations` removes ingredients. Geometry: `anatomy` is the mean head and how it varies, `shape` rotates and
+projects it, `camera` moves the camera, `silhouette` finds the edge of the face and hidden landmarks. Painting: `render`
+paints with `background`, `hair`, `skin`, `features` and `accessories`, in layers, using the primitives of `paint`.
 """
 
 from fhr_jax.data.faces.ablations import ABLATIONS

@@ -1,8 +1,8 @@
-"""Our 3D face: 68 landmarks and some helper points of a mean head, and how identity and expression move them.
+"""The 3D face: 68 landmarks and helper points of a mean head, and the modes in which identity and expression move them.
 
-Units are the distance between the outer eye corners (about 95 mm); x points to the right of the picture, y down,
-z to the viewer; the origin lies between the outer eye corners. All constants are our own rounded readings of
-anthropometric knowledge. Names that end in `_L` mean the left of the picture.
+Units are the distance between the outer eye corners (about 95 mm). x points to the right of the image, y down, z to the
+viewer; the origin lies between the outer eye corners. The constants are our own rounded estimates from anthropometric
+knowledge. Names that end in `_L` are on the left of the image.
 """
 
 import numpy as np
@@ -94,7 +94,7 @@ def _mean() -> np.ndarray:
 
 
 MEAN = _mean()
-"""(68 + helpers, 3)."""
+"""The mean head, (68 + helpers, 3)."""
 
 _X, _Y, _Z = MEAN.T
 _SIDE = np.sign(np.round(_X, 6))
@@ -102,7 +102,7 @@ _N = len(MEAN)
 
 
 def _ids(*groups: int | str | range) -> np.ndarray:
-    """0/1 over the points: landmark indices, ranges or helper names (both sides)."""
+    """Indicator (points,) of landmark indices, ranges or helper names (both sides)."""
     chosen = np.zeros(_N)
     for group in groups:
         if isinstance(group, str):
@@ -129,7 +129,7 @@ def _move(x: np.ndarray | float = 0.0, y: np.ndarray | float = 0.0, z: np.ndarra
 
 
 def _ramp(y: float, width: float) -> np.ndarray:
-    """0 above y, 1 below y + width."""
+    """A ramp over the height of the points: 0 above y, 1 below y + width."""
     return np.clip((_Y - y) / width, 0, 1)
 
 
@@ -220,16 +220,16 @@ def _expression() -> np.ndarray:
 
 
 IDENTITY = _identity()
-"""(modes, 68 + helpers, 3); one unit is one standard deviation."""
+"""Modes of identity, (modes, 68 + helpers, 3); a coefficient of 1 is one standard deviation."""
 EXPRESSION = _expression()
-"""(modes, 68 + helpers, 3)."""
+"""Modes of expression, (modes, 68 + helpers, 3)."""
 
-# Sections through the head at the height of each contour point, jaw 0..16: z of the front of the face there (nose left
-# out). Under yaw the visible outline is where these ellipses turn away.
+# Horizontal sections through the head at the height of each contour point 0..8: z of the front of the face, without the
+# nose. Under yaw the visible outline is where these ellipses turn away from the camera.
 CONTOUR_FRONT = np.array([0.14, 0.16, 0.18, 0.19, 0.18, 0.16, 0.15, 0.18, 0.20])
 
 CONTOUR_SLIDE = np.array([0.45, 0.1, -0.25, -0.6, -0.7, -0.65, -0.5, -0.25, 0.0])
-"""How far contour points go along their line on a far side (segments, towards the chin) at a yaw of 90 degrees."""
+"""How far contour points of the far side move along the contour towards the chin, in segments, at 90 degrees of yaw."""
 
 CROWN = np.array(
     [[0.79, -0.2, -0.58, 0.27], [0.755, -0.45, -0.52, 0.24], [0.66, -0.70, -0.45, 0.2], [0.45, -0.92, -0.36, 0.1]]

@@ -1,4 +1,4 @@
-"""Moving the camera: crops as a detector gives them and training wants them, and the mirror."""
+"""Moving the camera: the crop of a detector, the random crops of training, and the mirror image."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,13 @@ from fhr_jax.data.faces.render import landmarks
 
 
 class CameraJitter(NamedTuple):
-    """How a crop differs from the tight one: enlarged by `zoom`, turned (radians), shifted (fractions of the frame)."""
+    """How a crop differs from that of the landmarks' box.
+
+    Attributes:
+        zoom: enlargement, ().
+        turn: rotation in radians, from x towards y, ().
+        shift: (x, y) in fractions of the frame, (2,).
+    """
 
     zoom: Float[Array, ""] | float = 1.0
     turn: Float[Array, ""] | float = 0.0
@@ -19,39 +25,39 @@ class CameraJitter(NamedTuple):
 
 
 def fill(
-    face: SyntheticFace, *, scale: Float[Array, ""] | float = 1.3, jitter: CameraJitter | None = None
+    face: SyntheticFace, *, scale: Float[Array, ""] | float = geometry.CROP_SCALE, jitter: CameraJitter | None = None
 ) -> SyntheticFace:
-    """Move the camera so that the bounding square of the landmarks times `scale` fills the frame.
+    """Move the camera so that the crop square of the landmarks fills the frame.
 
     Args:
-        face: any face (no frame axis).
-        scale: side of the crop in sides of the landmarks' square; 1.3 as the evaluation crops.
-        jitter: turns the face, then zooms and shifts it in the frame. Unlike an augmented picture nothing is
-            resampled and nothing black comes in.
+        face: one face (no frame axis).
+        scale: side of the square over the longer side of the landmarks' box, ().
+        jitter: rotates the face, then zooms and shifts it in the frame. Unlike an augmented image, nothing is resampled
+            and no black border comes into view.
 
     Returns:
-        The face with another view (and, if turned, another roll).
+        The face with another view and, if it is rotated, another roll.
     """
     jitter = CameraJitter() if jitter is None else jitter
-    # A face that is turned keeps the side of its upright square, as a crop does that turns with it.
+    # A rotated face keeps the side of its upright square, like a crop that rotates with it.
     _, side = geometry.landmark_square(landmarks(face), scale=scale)
     roll = jnp.zeros(3, face.pose.dtype).at[2].set(face.view.mirror * jitter.turn)
     face = face._replace(pose=face.pose + roll)
     centre, _ = geometry.landmark_square(landmarks(face), scale=scale)
-    return _look(face, centre, side / jitter.zoom, jnp.asarray(jitter.shift, face.pose.dtype))
+    return _reframe(face, centre, side / jitter.zoom, jnp.asarray(jitter.shift, face.pose.dtype))
 
 
 def mirror(face: SyntheticFace) -> SyntheticFace:
-    """The face whose picture is the mirror image, landmarks renamed as the markup says."""
+    """The face whose rendering is the mirror image; its landmarks are renamed as in the markup."""
     return face._replace(view=face.view._replace(mirror=-face.view.mirror))
 
 
-def _look(
+def _reframe(
     face: SyntheticFace, centre: Float[Array, "2"], side: Float[Array, ""], shift: Float[Array, "2"]
 ) -> SyntheticFace:
-    """Make the square of `centre` and `side`, in fractions of the frame, the new frame, less `shift`."""
+    """Make the square of `centre` and `side`, in fractions of the frame, the new frame, moved by -`shift`."""
     view = face.view
-    # The view is described before mirroring.
+    # The parameters of the view describe the image before mirroring.
     sign = jnp.stack([view.mirror, jnp.ones_like(view.mirror)])
     seen = 0.5 + sign * (centre - 0.5)
     return face._replace(

@@ -1,7 +1,7 @@
-"""The parameters of one synthetic face: plain pytrees, so that `jax.vmap` and `jax.tree.map` work on them.
+"""The parameters of one synthetic face, as plain pytrees for `jax.vmap` and `jax.tree.map`.
 
-A switch (`glasses.amount`, `beard.amount`, ...) is a float in [0, 1]: 0 leaves the part out, and an ablation sets
-it with `face._replace`. A clip is a `Face` whose every leaf has a leading frame axis.
+An `amount` (`glasses.amount`, `beard.amount`, ...) is a float in [0, 1]; 0 removes the part. A clip is a
+`SyntheticFace` whose leaves all have a leading frame axis (`*t` in the shapes below).
 """
 
 from typing import NamedTuple
@@ -15,8 +15,8 @@ class View(NamedTuple):
     Attributes:
         centre: (x, y) of the midpoint between the outer eye corners of the frontal head, in fractions of the frame.
         scale: inter-ocular distance of the mean frontal face, in fractions of the frame.
-        distance: of the camera, in inter-ocular distances; far means weak perspective.
-        mirror: +1, or -1 for the mirrored picture.
+        distance: of the camera, in inter-ocular distances; a distant camera gives weak perspective.
+        mirror: +1, or -1 for the mirrored image.
     """
 
     centre: Float[Array, "*t 2"]
@@ -26,7 +26,15 @@ class View(NamedTuple):
 
 
 class Skin(NamedTuple):
-    """Colour (sRGB), `gloss` of highlights, `blush` of cheeks and nose, `mottle` of texture, `age` of wrinkles."""
+    """Skin.
+
+    Attributes:
+        colour: sRGB.
+        gloss: strength of highlights.
+        blush: of cheeks and nose.
+        mottle: strength of texture.
+        age: strength of wrinkles.
+    """
 
     colour: Float[Array, "*t 3"]
     gloss: Float[Array, "*t"]
@@ -36,7 +44,7 @@ class Skin(NamedTuple):
 
 
 class Hair(NamedTuple):
-    """Hair of head.
+    """Hair of the head.
 
     Attributes:
         colour: sRGB.
@@ -47,8 +55,9 @@ class Hair(NamedTuple):
         part: where the fringe parts, -1 to 1.
         volume: thickness of the hair above the skull.
         length: how far down the hair hangs beside the face.
-        spread: how wide it hangs.
-        strands: frequency of strands; phase: of strands and waves.
+        spread: half width of the hanging hair.
+        strands: frequency of strands.
+        phase: of strands and waves.
     """
 
     colour: Float[Array, "*t 3"]
@@ -65,7 +74,7 @@ class Hair(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Brows, eyes and lips: colours (sRGB) and strengths."""
+    """Brows, eyes and mouth: colours (sRGB), widths in inter-ocular distances, and strengths in [0, 1]."""
 
     brow_colour: Float[Array, "*t 3"]
     brow_width: Float[Array, "*t"]
@@ -81,7 +90,7 @@ class Features(NamedTuple):
 
 
 class Beard(NamedTuple):
-    """Beard: overall amount, and how much of cheeks, chin and upper lip it covers."""
+    """Beard: its overall amount, how much of cheeks, chin and upper lip it covers, and its colour (sRGB)."""
 
     amount: Float[Array, "*t"]
     cheeks: Float[Array, "*t"]
@@ -91,7 +100,18 @@ class Beard(NamedTuple):
 
 
 class Glasses(NamedTuple):
-    """Glasses: radii of the lenses in inter-ocular distances, roundness (2 ellipse, 5 box), rim, tint."""
+    """Glasses.
+
+    Attributes:
+        amount: 0 none, 1 glasses.
+        radius: of the lenses (x, y), in inter-ocular distances.
+        power: exponent of the superellipse of the lens: 2 is an ellipse, 5 nearly a box.
+        rim: half width of the rim, in inter-ocular distances.
+        colour: of the rim, sRGB.
+        tint: opacity of the lenses.
+        glare: strength of a reflection.
+        drop: how far the glasses slide down the nose.
+    """
 
     amount: Float[Array, "*t"]
     radius: Float[Array, "*t 2"]
@@ -104,7 +124,7 @@ class Glasses(NamedTuple):
 
 
 class Occluder(NamedTuple):
-    """A hand (kind 0), a bar (1) or something round (2) that reaches to `centre` (head units) from `angle`."""
+    """A hand (`kind` 0), a bar (1) or a ball (2) that reaches to `centre` (head units) from the direction `angle`."""
 
     amount: Float[Array, "*t"]
     kind: Float[Array, "*t"]
@@ -115,13 +135,13 @@ class Occluder(NamedTuple):
 
 
 class Scene(NamedTuple):
-    """Background (random grids that are interpolated, stripes, shapes), clothes and light.
+    """Background (interpolated random grids, stripes, shapes), neck, clothes and light.
 
     A row of `shapes` is x, y and two radii in fractions of the frame, an angle, and a kind: below 1/2 an ellipse, else
-    a box. `neck` is its half width in head units, how bright it is beside the face, how dark the shadow of the chin;
-    `jowl` is how much of a double chin there is. `collar` is how deep the clothes are cut, `shoulders` where they begin
-    (head units below the eyes). `light` is the direction towards the light, x right, y down, z to the camera; `ambient`
-    its share of light from everywhere; `tint` its colour.
+    a box. `neck` is its half width in head units, its brightness relative to the face, and the darkness of the chin's
+    shadow; `jowl` is the amount of double chin. `collar` is the depth of the neckline; `shoulders` is where the clothes
+    begin (head units below the eyes). `light` is the direction towards the light, x right, y down, z to the camera;
+    `ambient` is the share of light from all directions; `tint` is the colour of the light.
     """
 
     coarse: Float[Array, "*t 3 6 6"]
@@ -143,7 +163,7 @@ class Scene(NamedTuple):
 
 
 class Parts(NamedTuple):
-    """How much of each part is painted, 1 all of it; `shading` is light and shade by the normals of the skin."""
+    """How much of each part is painted, 1 for all of it; `shading` is light and shade from the normals of the skin."""
 
     ears: Float[Array, "*t"]
     nose: Float[Array, "*t"]
@@ -154,7 +174,7 @@ class Parts(NamedTuple):
 
 
 class Appearance(NamedTuple):
-    """Everything that changes the picture and no landmark."""
+    """Everything that changes the image but no landmark."""
 
     skin: Skin
     hair: Hair
@@ -177,7 +197,7 @@ class SyntheticFace(NamedTuple):
         pose: (yaw, pitch, roll) in radians; positive yaw turns the nose to the right of the picture, positive
             pitch bows the head, positive roll turns from x towards y.
         view: the camera.
-        appearance: the rest.
+        appearance: what changes the image but no landmark.
     """
 
     identity: Float[Array, "*t k"]
@@ -189,7 +209,13 @@ class SyntheticFace(NamedTuple):
 
 
 class Rendering(NamedTuple):
-    """A picture (size, size, 3) in [0, 1], landmarks (68, 2) in pixels (x, y), and which are not hidden."""
+    """A rendered face.
+
+    Attributes:
+        image: (size, size, 3), values in [0, 1].
+        points: exact landmarks (68, 2) in pixels (x, y).
+        visible: (68,), inside the frame and not hidden.
+    """
 
     image: Float[Array, "size size 3"]
     points: Float[Array, "68 2"]

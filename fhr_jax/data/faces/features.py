@@ -1,12 +1,12 @@
-"""Eyes, brows and mouth, each in its own axes between its corners."""
+"""Eyes, brows, mouth and beard, each painted in axes between its corners."""
 
 import jax.numpy as jnp
 
 from fhr_jax.data.faces.face import SyntheticFace
-from fhr_jax.data.faces.paint import Canvas, Planes, cover, curve, darken, frame, layer, pick, wave
+from fhr_jax.data.faces.paint import Canvas, Planes, coverage, curve, darken, layer, local_frame, pick, wave
 from fhr_jax.data.faces.shape import Projection
 
-# Landmarks of an eye from left to right: upper lid, lower lid; helper of the eyeball; its lid coefficient.
+# Landmarks of each eye from left to right: upper lid, lower lid; and the helper point of the eyeball.
 _EYES = (
     ((36, 37, 38, 39), (36, 41, 40, 39), "eyeball_L"),
     ((42, 43, 44, 45), (42, 47, 46, 45), "eyeball_R"),
@@ -14,12 +14,19 @@ _EYES = (
 
 
 def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Lid fold, sclera, iris, pupil, highlight, lashes."""
+    """Paint eyes: lid fold, sclera, iris, pupil, highlight, lashes. Returns planes (3, H, W).
+
+    Args:
+        image: colour planes (3, H, W) to paint on.
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+    """
     features, p = face.appearance.features, seen.points
     left = canvas.x < (p[39, 0] + p[42, 0]) / 2
     sides = []
     for upper, lower, ball in _EYES:
-        axes = frame(p[upper[0]], p[upper[-1]])
+        axes = local_frame(p[upper[0]], p[upper[-1]])
         u, v = axes.grid(canvas)
         top = curve(axes, p[jnp.array(upper)], u)
         bottom = curve(axes, p[jnp.array(lower)], u)
@@ -29,17 +36,17 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     along = jnp.clip(u / length, 0, 1)
     middle = 4 * along * (1 - along)
     ends = jnp.maximum(-u, u - length)
-    within = cover(ends - 0.02, 0.05)
+    within = coverage(ends - 0.02, 0.05)
     # fold of the upper lid, its colour, and the hollow under the eye
     lift = 0.03 + 0.04 * middle
     dark = jnp.array([0.45, 0.33, 0.3])
-    lid = cover(jnp.maximum(v - top, top - lift - v), 0.02)
+    lid = coverage(jnp.maximum(v - top, top - lift - v), 0.02)
     image = layer(image, features.makeup, features.makeup_amount * lid * within)
     crease = jnp.maximum(1 - jnp.abs(v - top + lift) / 0.022, 0) * (0.3 + 0.5 * features.crease)
     under = 0.35 * jnp.maximum(1 - jnp.abs(v - bottom - 0.014) / 0.03, 0)
     image = darken(image, dark, (crease + under) * within * middle)
     # the ball
-    opening = cover(jnp.maximum(top - v, v - bottom), soft) * cover(ends, soft)
+    opening = coverage(jnp.maximum(top - v, v - bottom), soft) * coverage(ends, soft)
     shadow = jnp.clip((v - top) / 0.06, 0, 1)
     white = jnp.array([0.88, 0.85, 0.83])[:, None, None] * (0.6 + 0.4 * shadow * (0.55 + 0.45 * middle))[None]
     white = white * (0.55 + 0.45 * face.appearance.scene.ambient)
@@ -50,28 +57,35 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     squeeze = jnp.clip(jnp.abs(toward[2]), 0.5, 1)
     x, y = canvas.x - ball[0] - 0.125 * toward[0], canvas.y - ball[1] - 0.125 * toward[1]
     r = jnp.sqrt((x / squeeze) ** 2 + y * y + 1e-12)
-    ring = 0.5 + 0.5 * cover(r - 0.05, 0.03 + soft) + 0.25 * jnp.clip(y / 0.06, -1, 1)
-    globe = layer(white, features.iris[:, None, None] * ring[None], cover(r - 0.066, 0.012 + soft))
-    globe = globe * (1 - 0.97 * cover(r - 0.027, soft))[None]
+    ring = 0.5 + 0.5 * coverage(r - 0.05, 0.03 + soft) + 0.25 * jnp.clip(y / 0.06, -1, 1)
+    globe = layer(white, features.iris[:, None, None] * ring[None], coverage(r - 0.066, 0.012 + soft))
+    globe = globe * (1 - 0.97 * coverage(r - 0.027, soft))[None]
     light = face.appearance.scene.light
-    glint = cover(jnp.sqrt((x - 0.024 * light[0]) ** 2 + (y - 0.024 * light[1]) ** 2 + 1e-12) - 0.012, soft)
+    glint = coverage(jnp.sqrt((x - 0.024 * light[0]) ** 2 + (y - 0.024 * light[1]) ** 2 + 1e-12) - 0.012, soft)
     globe = globe + 0.8 * glint[None] * (1 - globe)
     image = layer(image, globe, opening)
     # lashes: the dark edges of the lids
     width = (0.006 + 0.014 * features.lashes) * (0.5 + 0.5 * middle)
-    edge = cover(jnp.abs(v - top + 0.3 * width) - width, 0.012 + canvas.pixel) * cover(ends, 0.02)
+    edge = coverage(jnp.abs(v - top + 0.3 * width) - width, 0.012 + canvas.pixel) * coverage(ends, 0.02)
     image = darken(image, jnp.array([0.22, 0.16, 0.15]), (0.55 + 0.4 * features.lashes) * edge)
-    rim = jnp.maximum(1 - jnp.abs(v - bottom) / (0.012 + canvas.pixel), 0) * cover(ends, 0.02)
+    rim = jnp.maximum(1 - jnp.abs(v - bottom) / (0.012 + canvas.pixel), 0) * coverage(ends, 0.02)
     return darken(image, jnp.array([0.55, 0.42, 0.4]), (0.25 + 0.4 * features.lashes) * rim)
 
 
 def brows(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Brows along the five points of each, a little more below the points than above."""
+    """Paint brows along their five landmarks, slightly more below than above. Returns planes (3, H, W).
+
+    Args:
+        image: colour planes (3, H, W) to paint on.
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+    """
     features, p = face.appearance.features, seen.points
     left = canvas.x < (p[21, 0] + p[22, 0]) / 2
     sides = []
     for points in (p[17:22], p[22:27]):
-        axes = frame(points[0], points[-1])
+        axes = local_frame(points[0], points[-1])
         u, v = axes.grid(canvas)
         sides.append((u, v - curve(axes, points, u), axes.length))
     u, v, length = (pick(left, *pair) for pair in zip(*sides, strict=True))
@@ -81,27 +95,34 @@ def brows(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     width = features.brow_width * (0.35 + 0.65 * jnp.minimum(1.8 * from_tail, 1)) + 0.004
     hairs = 0.85 + 0.15 * wave(9 * inward + 14 * v)
     across = jnp.abs(v - 0.15 * width) - 0.5 * width
-    inside = cover(across, 0.018 + 0.8 * canvas.pixel) * cover(ends - 0.01, 0.02 + canvas.pixel)
+    inside = coverage(across, 0.018 + 0.8 * canvas.pixel) * coverage(ends - 0.01, 0.02 + canvas.pixel)
     return layer(image, features.brow_colour, features.brow_amount * inside * hairs)
 
 
 def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Lips between outer and inner contour; teeth and the dark of the mouth between the inner ones."""
+    """Paint lips between the outer and the inner contour, and teeth inside the inner one. Returns planes (3, H, W).
+
+    Args:
+        image: colour planes (3, H, W) to paint on.
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+    """
     p, features = seen.points, face.appearance.features
-    axes = frame(p[48], p[54])
+    axes = local_frame(p[48], p[54])
     u, v = axes.grid(canvas)
-    outer_top = curve(axes, p[48:55], u, 2)
-    outer_bottom = curve(axes, p[jnp.array([48, 59, 58, 57, 56, 55, 54])], u, 2)
-    inner_top = curve(axes, p[60:65], u, 2)
-    inner_bottom = curve(axes, p[jnp.array([60, 67, 66, 65, 64])], u, 2)
+    outer_top = curve(axes, p[48:55], u, parts=2)
+    outer_bottom = curve(axes, p[jnp.array([48, 59, 58, 57, 56, 55, 54])], u, parts=2)
+    inner_top = curve(axes, p[60:65], u, parts=2)
+    inner_bottom = curve(axes, p[jnp.array([60, 67, 66, 65, 64])], u, parts=2)
     ends = jnp.maximum(-u, u - axes.length)
     along = jnp.clip(u / axes.length, 0, 1)
     middle = 4 * along * (1 - along)
     soft = 1.2 * canvas.pixel
-    lips = cover(jnp.maximum(jnp.maximum(outer_top - v, v - outer_bottom), ends), soft + 0.008)
+    lips = coverage(jnp.maximum(jnp.maximum(outer_top - v, v - outer_bottom), ends), soft + 0.008)
     light = face.appearance.scene
     seam = (inner_top + inner_bottom) / 2
-    upper = cover(v - seam, 0.02)
+    upper = coverage(v - seam, 0.02)
     thick = jnp.clip((v - inner_bottom) / jnp.maximum(outer_bottom - inner_bottom, 0.02), 0, 1)
     shade = (1.0 - 0.22 * upper + 0.12 * (1 - upper) * 4 * thick * (1 - thick)) * (
         light.ambient + (1 - light.ambient) * (0.75 + 0.3 * light.light[0] * (2 * along - 1))
@@ -110,19 +131,19 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     gleam = features.lip_gloss * 0.45 * (1 - upper) * jnp.maximum(1 - jnp.abs(thick - 0.4) / 0.25, 0) * middle**2
     image = layer(image, colour + gleam[None], lips * 0.95)
     gap = jnp.maximum(jnp.maximum(inner_top - v, v - inner_bottom), ends)
-    inside = cover(gap, soft)
+    inside = coverage(gap, soft)
     depth = v - inner_top
     dark = jnp.array([0.16, 0.05, 0.05])[:, None, None] * (0.6 + 0.8 * jnp.clip(depth / 0.25, 0, 1))[None]
     tooth = features.teeth * jnp.array([0.93, 0.9, 0.84])
     tooth = tooth[:, None, None] * (0.75 + 0.25 * middle - 0.08 * jnp.maximum(wave(7 * u + 0.25) - 0.5, 0))[None]
     tooth = tooth * (0.6 + 0.4 * light.ambient)
-    upper_teeth = cover(depth - 0.10 * (0.4 + 0.6 * middle), 0.02 + soft)
-    lower_teeth = 0.45 * cover(inner_bottom - v - 0.035 * middle, 0.02 + soft)
+    upper_teeth = coverage(depth - 0.10 * (0.4 + 0.6 * middle), 0.02 + soft)
+    lower_teeth = 0.45 * coverage(inner_bottom - v - 0.035 * middle, 0.02 + soft)
     inner = layer(dark, tooth, jnp.maximum(upper_teeth, lower_teeth) * jnp.clip(3 * middle - 0.4, 0, 1))
     image = layer(image, inner, inside)
     line = jnp.maximum(1 - jnp.abs(v - seam) / (0.014 + canvas.pixel), 0)
     shut = jnp.clip(1 - (inner_bottom - inner_top) / 0.04, 0, 1)
-    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.85 * line * shut * cover(ends - 0.01, 0.02))
+    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.85 * line * shut * coverage(ends - 0.01, 0.02))
     for corner in (p[48], p[54]):
         d = jnp.sqrt((canvas.x - corner[0]) ** 2 + (canvas.y - corner[1]) ** 2 + 1e-12)
         image = darken(image, jnp.array([0.5, 0.38, 0.35]), 0.5 * jnp.maximum(1 - d / 0.05, 0))
@@ -130,7 +151,14 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
 
 
 def beard(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Beard, stubble, moustache: below a line from the sideburns over the cheeks to the upper lip."""
+    """Paint beard and moustache, below a line from the sideburns to the upper lip. Returns planes (3, H, W).
+
+    Args:
+        image: colour planes (3, H, W) to paint on.
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+    """
     growth = face.appearance.beard
     p = seen.points
     line = jnp.stack(
@@ -146,14 +174,14 @@ def beard(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
             p[15],
         ]
     )
-    axes = frame(p[48], p[54])
-    top = curve(axes, line, axes.grid(canvas)[0], 2)
+    axes = local_frame(p[48], p[54])
+    top = curve(axes, line, axes.grid(canvas)[0], parts=2)
     u, v = axes.grid(canvas)
     edge = 0.06 + canvas.pixel
-    grown = cover(top - v + 0.012 * wave(5 * u), edge)
+    grown = coverage(top - v + 0.012 * wave(5 * u), edge)
     half = 0.62 * axes.length
-    near = cover(jnp.abs(u - 0.5 * axes.length) - half, 0.12)
-    low = cover(p[57, 1] + 0.0 - canvas.y, 0.1)
+    near = coverage(jnp.abs(u - 0.5 * axes.length) - half, 0.12)
+    low = coverage(p[57, 1] + 0.0 - canvas.y, 0.1)
     region = grown * (
         growth.cheeks * (1 - near) + near * (low * growth.chin + (1 - low) * growth.moustache * (1 - low))
     )

@@ -1,19 +1,19 @@
-"""Hair: what hangs behind the face, and what lies before it."""
+"""Hair behind the face, and hair in front of it."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.data.faces import anatomy
 from fhr_jax.data.faces.face import Hair, SyntheticFace
-from fhr_jax.data.faces.paint import Canvas, Grid, Planes, cover, graph, layer, ordered, wave
-from fhr_jax.data.faces.shape import Projection, perspective, turned
+from fhr_jax.data.faces.paint import Canvas, Grid, Planes, coverage, increasing, layer, piecewise_linear, wave
+from fhr_jax.data.faces.shape import Projection, perspective, rotate
 
 
 def skull_distance(canvas: Canvas, seen: Projection, extra: Float[Array, ""] | float) -> Grid:
-    """About the signed distance to the silhouette of the skull, an ellipsoid, made thicker by `extra`."""
+    """Approximate signed distance (H, W) to the silhouette of the skull, an ellipsoid that is `extra` () thicker."""
     matrix = seen.rotation
     radii = jnp.asarray(anatomy.SKULL_RADII, matrix.dtype) + extra
-    centre = turned(jnp.asarray(anatomy.SKULL_CENTRE, matrix.dtype)[None], matrix)
+    centre = rotate(jnp.asarray(anatomy.SKULL_CENTRE, matrix.dtype)[None], matrix)
     centre = perspective(centre, seen.distance)[0]
     # The silhouette of {x: x' S^-1 x = 1} is the ellipse of the upper left block of S.
     block = ((matrix * (radii**2)[None]) @ matrix.T)[:2, :2]
@@ -24,7 +24,7 @@ def skull_distance(canvas: Canvas, seen: Projection, extra: Float[Array, ""] | f
 
 
 def _hanging(canvas: Canvas, hair: Hair, seen: Projection) -> Grid:
-    """Signed distance to head of hair with what hangs beside and behind the neck."""
+    """Signed distance to the hair, including what hangs beside and behind the neck."""
     middle = seen.helper("throat")[0] * 0.6
     cap = skull_distance(canvas, seen, hair.volume)
     low = hair.length + 0.05 * wave(1.3 * canvas.x + hair.phase)
@@ -34,7 +34,7 @@ def _hanging(canvas: Canvas, hair: Hair, seen: Projection) -> Grid:
 
 
 def colour(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Lit strands that fan out from the crown, over the whole grid."""
+    """Colour (3, H, W) of lit strands that fan out from the crown, over the whole grid."""
     hair, scene = face.appearance.hair, face.appearance.scene
     top = seen.crown[4]
     dx, dy = canvas.x - top[0], canvas.y - top[1] + 0.35
@@ -45,15 +45,22 @@ def colour(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
 
 
 def back(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Hair (or the bald skull) behind the face, ears and neck."""
+    """Paint the hair, or the bald skull, behind face, ears and neck. Returns planes (3, H, W).
+
+    Args:
+        image: colour planes (3, H, W) to paint on.
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+    """
     hair, skin = face.appearance.hair, face.appearance.skin
-    image = layer(image, skin.colour * 0.86, cover(skull_distance(canvas, seen, 0.0), 1.5 * canvas.pixel))
+    image = layer(image, skin.colour * 0.86, coverage(skull_distance(canvas, seen, 0.0), 1.5 * canvas.pixel))
     soft = 0.02 + canvas.pixel
-    return layer(image, colour(canvas, face, seen) * 0.8, hair.amount * cover(_hanging(canvas, hair, seen), soft))
+    return layer(image, colour(canvas, face, seen) * 0.8, hair.amount * coverage(_hanging(canvas, hair, seen), soft))
 
 
 def hairline(face: SyntheticFace, seen: Projection) -> Float[Array, "n 2"]:
-    """Projected points of the hairline on the side of the head that the camera sees, from left to right."""
+    """Projected points (15, 2) of the hairline on the visible side of the head, from left to right, in head units."""
     hair = face.appearance.hair
     around = jnp.deg2rad(jnp.linspace(-88.0, 88.0, 15)) - face.pose[0]
     side = jnp.abs(around)
@@ -73,14 +80,14 @@ def hairline(face: SyntheticFace, seen: Projection) -> Float[Array, "n 2"]:
     points = jnp.stack(
         [centre[0] + radii[0] * ring * jnp.sin(around), height, centre[2] + radii[2] * ring * jnp.cos(around)], axis=1
     )
-    return perspective(turned(points, seen.rotation), seen.distance)
+    return perspective(rotate(points, seen.rotation), seen.distance)
 
 
 def front_alpha(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Grid:
-    """Coverage of the hair before the forehead and temples."""
+    """Coverage (H, W) of the hair in front of forehead and temples."""
     hair = face.appearance.hair
     line = hairline(face, seen)
-    edge = graph(canvas.x, ordered(line[:, 0], 5e-3), line[:, 1])
+    edge = piecewise_linear(canvas.x, increasing(line[:, 0], gap=5e-3), line[:, 1])
     edge = edge + 0.025 * wave(hair.strands * 0.5 * canvas.x + hair.phase) + 0.012 * wave(2.3 * hair.strands * canvas.x)
     inside = jnp.maximum(canvas.y - edge, _hanging(canvas, hair, seen))
-    return hair.amount * cover(inside, 0.035 + canvas.pixel)
+    return hair.amount * coverage(inside, 0.035 + canvas.pixel)

@@ -1,8 +1,8 @@
-"""How people move before a camera: turns, nods, speech, smiles, brows, blinks, swaying. Frames are 1/30 s apart.
+"""How people move in front of a camera: turns, nods, speech, smiles, brows, blinks, swaying, at 30 frames a second.
 
-The constants were rounded until statistics of published predictions on 300-VW were met (`experiments/match_tracks.py`):
-power by frequency, speed, bend, range and speed of the pose, directions of motion. Clips and synthetic tracks both move
-so.
+The constants were tuned, and rounded, to match statistics of published predictions on 300-VW
+(`experiments/match_tracks.py`): power spectrum, speed, second difference, range and speed of the pose, directions of
+motion. Rendered clips and synthetic tracks both use this motion.
 """
 
 from typing import NamedTuple
@@ -22,12 +22,12 @@ RATE = 30.0
 
 
 class HeadMotion(NamedTuple):
-    """What one person does, around rest.
+    """The motion of one person around a neutral position.
 
     Attributes:
         pose: (T, 3) yaw, pitch, roll in radians.
         expression: (T, E) coefficients of `anatomy.EXPRESSION`.
-        place: (T, 3) shift (x, y) in head units and logarithm of the size.
+        place: (T, 3) shift (x, y) in head units, and the logarithm of the size.
     """
 
     pose: Float[Array, "t 3"]
@@ -35,24 +35,24 @@ class HeadMotion(NamedTuple):
     place: Float[Array, "t 3"]
 
 
-def move(dice: RandomDraws, frames: int, liveliness: Float[Array, ""]) -> HeadMotion:
-    """Random motion of `frames` frames; `liveliness` scales how much and how fast, 1 is typical."""
+def move(draws: RandomDraws, frames: int, liveliness: Float[Array, ""]) -> HeadMotion:
+    """Random motion of `frames` frames; `liveliness` () scales its amount and speed, 1 is typical."""
     return HeadMotion(
-        _pose(dice, frames, liveliness), _expression(dice, frames, liveliness), _place(dice, frames, liveliness)
+        _pose(draws, frames, liveliness), _expression(draws, frames, liveliness), _place(draws, frames, liveliness)
     )
 
 
 def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -> SyntheticFace:
-    """A clip of one random person: turns, nods, speech, blinks, smiles, gaze, drift and change of scale.
+    """A clip of one random person who turns, nods, speaks, blinks, smiles, looks around and sways.
 
     Args:
         key: random key.
         frames: number of frames T, at 30 a second.
-        liveliness: how much the person moves.
+        liveliness: amount of motion, (); 1 is typical.
 
     Returns:
-        A face whose every leaf has a leading axis T; identity and appearance do not change. Render it by
-        ``jax.vmap(partial(render, size=...))`` or, to save memory, `film`.
+        A face whose leaves all have a leading axis T; identity and appearance are constant. Render it with
+        ``jax.vmap(partial(render, size=...))`` or, to save memory, with `data.synthetic.render_clip.render_clip`.
 
     Raises:
         InputError: there are no frames.
@@ -63,7 +63,7 @@ def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -
     still = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf[None], (frames, *leaf.shape)), sample(face_key))
     lively = jnp.asarray(liveliness, jnp.float32)
     motion, gaze = random_block(
-        motion_key, lambda dice: (move(dice, frames, lively), smooth_noise(dice, frames, 0.4, size=2))
+        motion_key, lambda draws: (move(draws, frames, lively), smooth_noise(draws, frames, 0.4, size=2))
     )
     limit = jnp.deg2rad(jnp.array([POSE_LIMIT]))
     view = still.view._replace(
@@ -72,28 +72,38 @@ def clip(key: Key, frames: int, *, liveliness: float | Float[Array, ""] = 1.0) -
     )
     return still._replace(
         pose=limit * jnp.tanh((0.7 * still.pose + motion.pose) / limit),
-        expression=_kept(still.expression, motion.expression),
+        expression=_combine(still.expression, motion.expression),
         gaze=0.5 * still.gaze + gaze * jnp.array([[0.15, 0.08]]),
         view=view,
     )
 
 
-def smooth_noise(dice: RandomDraws, frames: int, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
-    """Smooth stationary noise of variance 1 whose turns take about `seconds`: a sum of random waves."""
+def smooth_noise(draws: RandomDraws, frames: int, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
+    """Smooth stationary noise of variance 1, a sum of random sine waves.
+
+    Args:
+        draws: random draws.
+        frames: T.
+        seconds: time scale: the frequencies are normal with a standard deviation of 1 / (2 pi seconds).
+        size: number of independent signals.
+
+    Returns:
+        The noise (T, size).
+    """
     waves = 24
-    frequency = jnp.abs(dice.normal(shape=(waves, size), limit=jnp.inf)) / (2 * jnp.pi * seconds)
-    phase = dice.uniform(0.0, 2 * jnp.pi, (waves, size))
-    weight = dice.normal(shape=(waves, size), limit=jnp.inf) / jnp.sqrt(waves / 2)
+    frequency = jnp.abs(draws.normal(shape=(waves, size), limit=jnp.inf)) / (2 * jnp.pi * seconds)
+    phase = draws.uniform(0.0, 2 * jnp.pi, (waves, size))
+    weight = draws.normal(shape=(waves, size), limit=jnp.inf) / jnp.sqrt(waves / 2)
     time = jnp.arange(frames)[:, None, None] / RATE
     return (weight[None] * jnp.sin(2 * jnp.pi * frequency[None] * time + phase[None])).sum(axis=1)
 
 
-def blinks(dice: RandomDraws, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
-    """Closure of the lids in [0, 1]: down in about 0.1 s, up in about 0.2 s."""
+def blinks(draws: RandomDraws, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
+    """Closure of the lids (T,) in [0, 1]: closing takes about 0.1 s, opening 0.2 s; one blink in `every` seconds."""
     number = max(1, round(frames / RATE / every))
-    start = dice.uniform(0.0, frames / RATE, (number,))
-    pace = dice.uniform(0.8, 1.4, (number,))
-    depth = dice.uniform(0.6, 1.0, (number,))
+    start = draws.uniform(0.0, frames / RATE, (number,))
+    pace = draws.uniform(0.8, 1.4, (number,))
+    depth = draws.uniform(0.6, 1.0, (number,))
     t = (jnp.arange(frames)[:, None] / RATE - start[None]) / pace[None]
 
     def ease(u: Array) -> Array:
@@ -103,56 +113,56 @@ def blinks(dice: RandomDraws, frames: int, *, every: float = 3.5) -> Float[Array
     return (depth[None] * (ease(t / 0.11) - ease((t - 0.14) / 0.2))).max(axis=1)
 
 
-def _moves(dice: RandomDraws, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
-    """Steps from one random rest (variance 1) to the next, smooth (minimum jerk), at random times."""
+def _moves(draws: RandomDraws, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
+    """Smooth (minimum-jerk) moves between random positions of variance 1, at random times."""
     steps = max(1, round(frames / RATE / every))
-    start = dice.uniform(0.0, frames / RATE, (steps,))
-    length = dice.uniform(*lasting, (steps,))
-    rests = dice.normal(shape=(steps + 1,), limit=jnp.inf)
+    start = draws.uniform(0.0, frames / RATE, (steps,))
+    length = draws.uniform(*lasting, (steps,))
+    rests = draws.normal(shape=(steps + 1,), limit=jnp.inf)
     time = jnp.arange(frames)[:, None] / RATE
     u = jnp.clip((time - jnp.sort(start)[None]) / length[None], 0, 1)
     return rests[0] + (u**3 * (10 - 15 * u + 6 * u**2) * (rests[1:] - rests[:-1])[None]).sum(axis=1)
 
 
-def _pose(dice: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
-    """Yaw, pitch, roll in radians: drift, turns and nods."""
-    drift = smooth_noise(dice, frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
-    sway = smooth_noise(dice, frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
-    tremor = smooth_noise(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
-    turn = 0.28 * _moves(dice, frames, every=3.0, lasting=(0.45, 1.3))
-    bow = 0.10 * _moves(dice, frames, every=3.0, lasting=(0.3, 1.0))
-    tilt = 0.07 * _moves(dice, frames, every=4.0, lasting=(0.4, 1.2))
-    nodding = jax.nn.sigmoid(4 * (_moves(dice, frames, every=2.5, lasting=(0.3, 0.6)) - 1))
-    nod = 0.05 * nodding * smooth_noise(dice, frames, 0.22)[:, 0]
+def _pose(draws: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+    """Yaw, pitch and roll in radians: drift, turns and nods."""
+    drift = smooth_noise(draws, frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
+    sway = smooth_noise(draws, frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
+    tremor = smooth_noise(draws, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
+    turn = 0.28 * _moves(draws, frames, every=3.0, lasting=(0.45, 1.3))
+    bow = 0.10 * _moves(draws, frames, every=3.0, lasting=(0.3, 1.0))
+    tilt = 0.07 * _moves(draws, frames, every=4.0, lasting=(0.4, 1.2))
+    nodding = jax.nn.sigmoid(4 * (_moves(draws, frames, every=2.5, lasting=(0.3, 0.6)) - 1))
+    nod = 0.05 * nodding * smooth_noise(draws, frames, 0.22)[:, 0]
     limited = jnp.stack([0.7 * jnp.tanh(turn / 0.7), bow + nod, tilt], axis=1)
     return liveliness * (sway + tremor) + liveliness**0.75 * (drift + limited)
 
 
-def _expression(dice: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t e"]:
-    """Coefficients of `anatomy.EXPRESSION`; corners down and lips apart do not move."""
-    talking = jax.nn.sigmoid(5 * _moves(dice, frames, every=2.5, lasting=(0.2, 0.5)))
-    syllables = smooth_noise(dice, frames, 0.08, size=3) * talking[:, None]
+def _expression(draws: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t e"]:
+    """Coefficients of `anatomy.EXPRESSION`; the modes "corners down" and "lips apart" stay 0."""
+    talking = jax.nn.sigmoid(5 * _moves(draws, frames, every=2.5, lasting=(0.2, 0.5)))
+    syllables = smooth_noise(draws, frames, 0.08, size=3) * talking[:, None]
     jaw = 0.25 * jax.nn.softplus(2 * syllables[:, 0] - 0.6) * jnp.sqrt(liveliness)
     pucker, press = 0.35 * jax.nn.relu(syllables[:, 1]), 0.3 * jax.nn.relu(syllables[:, 2])
-    smile = jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 1.0)) - 1)
-    up = 0.8 * jax.nn.sigmoid(2.5 * _moves(dice, frames, every=3.0, lasting=(0.2, 0.6)) - 2)
-    together = 0.6 * jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 0.8)) - 2)
-    squint = 0.4 * jax.nn.sigmoid(2 * _moves(dice, frames, every=4.0, lasting=(0.3, 0.8)) - 1)
-    nose = 0.3 * jax.nn.relu(smooth_noise(dice, frames, 0.5)[:, 0])
-    lid = blinks(dice, frames)
+    smile = jax.nn.sigmoid(2 * _moves(draws, frames, every=4.0, lasting=(0.3, 1.0)) - 1)
+    up = 0.8 * jax.nn.sigmoid(2.5 * _moves(draws, frames, every=3.0, lasting=(0.2, 0.6)) - 2)
+    together = 0.6 * jax.nn.sigmoid(2 * _moves(draws, frames, every=4.0, lasting=(0.3, 0.8)) - 2)
+    squint = 0.4 * jax.nn.sigmoid(2 * _moves(draws, frames, every=4.0, lasting=(0.3, 0.8)) - 1)
+    nose = 0.3 * jax.nn.relu(smooth_noise(draws, frames, 0.5)[:, 0])
+    lid = blinks(draws, frames)
     known = jnp.stack([jaw, smile, pucker, press, lid, lid, squint, up, together, nose], axis=1)
     return jnp.pad(known, ((0, 0), (0, len(anatomy.EXPRESSION) - known.shape[1])))
 
 
-def _place(dice: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
-    """Shift (x, y) in head units and log size: a person who sways before the camera."""
-    drift = smooth_noise(dice, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
-    tremor = smooth_noise(dice, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
+def _place(draws: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+    """Shift (x, y) in head units and log size, of a person who sways in front of the camera."""
+    drift = smooth_noise(draws, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
+    tremor = smooth_noise(draws, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
     return liveliness * (drift + tremor)
 
 
-def _kept(rest: Float[Array, "t e"], moving: Float[Array, "t e"]) -> Float[Array, "t e"]:
-    """What the person keeps of the sampled expression (asymmetric lids, raised brows), and what moves around it."""
+def _combine(rest: Float[Array, "t e"], moving: Float[Array, "t e"]) -> Float[Array, "t e"]:
+    """Add the motion to the part of the sampled expression that persists (asymmetric lids, raised brows)."""
     keep = jnp.array([0.0, 0.2, 0.0, 0.3, 0.6, 0.6, 0.6, 0.4, 0.4, 0.3, 0.6, 0.0])
     expression = keep[None] * jnp.clip(rest, -0.4, 0.5) + moving
     return jnp.concatenate([expression[:, :4], jnp.minimum(expression[:, 4:6], 1), expression[:, 6:]], axis=1)

@@ -1,4 +1,4 @@
-"""Many small random draws out of one: a call of the generator for each would take seconds to compile."""
+"""Many small random draws from one call of the generator; one call for each would take seconds to compile."""
 
 import math
 from collections.abc import Callable
@@ -10,28 +10,36 @@ from jax.scipy.special import ndtri
 from jaxtyping import Array, Float, Int, PRNGKeyArray, UInt32
 
 Key = PRNGKeyArray | UInt32[Array, "2"]
-Made = TypeVar("Made")
+T = TypeVar("T")
 
 
-def random_block(key: Key, make: Callable[["RandomDraws"], Made]) -> Made:
-    """What `make` makes of dice that have as many draws as it takes: it is traced twice, first to count them."""
+def random_block(key: Key, make: Callable[["RandomDraws"], T]) -> T:
+    """Call `make` with exactly as many random draws as it takes.
+
+    Args:
+        key: random key, () or (2,).
+        make: a function of `RandomDraws`. It is traced twice, first to count the draws.
+
+    Returns:
+        What `make` returns.
+    """
     counter = _Counter()
     jax.eval_shape(lambda: make(counter))
     return make(RandomDraws(key, uniforms=counter.taken["uniform"], normals=counter.taken["normal"]))
 
 
 class RandomDraws:
-    """Hands out independent draws in the order of the calls; the same key gives the same draws.
+    """Independent random draws, handed out in the order of the calls; the same key gives the same draws.
 
     Args:
         key: random key.
-        uniforms: number of draws that `uniform`, `chance` and `choice` may take together.
+        uniforms: number of draws that `uniform`, `chance` and `choice` may take in total.
         normals: number of draws that `normal` may take.
     """
 
     def __init__(self, key: Key, *, uniforms: int, normals: int = 0):
         draws = jax.random.uniform(key, (uniforms + normals,), minval=1e-6, maxval=1 - 1e-6)
-        # Without the barrier the compiler repeats the whole generator in every draw.
+        # Without the barrier the compiler would repeat the whole generator in each draw.
         self._uniform, self._normal = jax.lax.optimization_barrier((draws[:uniforms], ndtri(draws[uniforms:])))
         self.taken = {"uniform": 0, "normal": 0}
 
@@ -44,26 +52,26 @@ class RandomDraws:
         return draws[start:end].reshape(shape)
 
     def uniform(self, low: float = 0.0, high: float = 1.0, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
-        """Uniform in [low, high)."""
+        """Uniform draws in [low, high)."""
         return low + (high - low) * self._take("uniform", shape)
 
     def normal(self, deviation: float = 1.0, limit: float = 2.5, shape: tuple[int, ...] = ()) -> Float[Array, "..."]:
-        """Normal about 0, clipped to `limit` deviations."""
+        """Normal draws about 0, clipped to `limit` standard deviations."""
         return deviation * jnp.clip(self._take("normal", shape), -limit, limit)
 
     def chance(self, probability: float) -> Float[Array, ""]:
-        """1 with the probability, else 0."""
+        """1.0 with this probability, else 0.0."""
         return (self._take("uniform", ()) < probability).astype(jnp.float32)
 
     def choice(self, shares: tuple[float, ...]) -> Int[Array, ""]:
-        """An index, with the given shares."""
+        """A random index, its probabilities proportional to `shares`."""
         total = sum(shares)
         bounds = jnp.asarray([sum(shares[: i + 1]) / total for i in range(len(shares) - 1)])
         return (self._take("uniform", ()) > bounds).sum()
 
 
 class _Counter(RandomDraws):
-    """Counts what is drawn, and hands out halves."""
+    """Counts the draws and returns 0.5 for each."""
 
     def __init__(self) -> None:
         self.taken = {"uniform": 0, "normal": 0}

@@ -1,38 +1,39 @@
-"""From parameters to picture, landmarks and visibility."""
+"""Render a face: from parameters to image, landmarks and visibility."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from fhr_jax import geometry
 from fhr_jax.data.faces import accessories, background, features, hair, silhouette, skin
 from fhr_jax.data.faces.face import Rendering, SyntheticFace
-from fhr_jax.data.faces.paint import Canvas, blend, cover, layer, settle
+from fhr_jax.data.faces.paint import Canvas, barrier, blend, coverage, layer
 from fhr_jax.data.faces.shape import Projection, from_frame, project, to_frame
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 
 
-def canvas_of(face: SyntheticFace, size: int) -> Canvas:
-    """Pixel centres of the frame in head units."""
-    at = (jnp.arange(size, dtype=face.pose.dtype) + 0.5) / size
+def _canvas(face: SyntheticFace, size: int) -> Canvas:
+    """The pixel centres of the frame in head units."""
+    at = geometry.to_fractions(jnp.arange(size, dtype=face.pose.dtype), size)
     x, y = from_frame(at[None, :], at[:, None], face.pose[2], face.view)
     return Canvas(x, y, 1 / (size * face.view.scale))
 
 
-def _named(points: Array, mirror: Float[Array, ""]) -> Array:
-    """In a mirrored picture left landmarks take the names of right ones."""
+def _rename_sides(points: Array, mirror: Float[Array, ""]) -> Array:
+    """Exchange left and right landmarks in a mirrored image."""
     return jnp.where(mirror < 0, points[jnp.array(FACE68.flip)], points)
 
 
 def landmarks(face: SyntheticFace) -> Float[Array, "68 2"]:
-    """Exact landmarks in fractions of the frame: pixel = size * fraction - 1/2."""
+    """Exact landmarks (68, 2) in fractions of the frame (x, y); `geometry.from_fractions` gives pixels."""
     points = to_frame(project(face).points, face.pose[2], face.view)
-    return _named(points, face.view.mirror)
+    return _rename_sides(points, face.view.mirror)
 
 
 def _visible(
     face: SyntheticFace, seen: Projection, points: Float[Array, "68 2"], planes: Float[Array, "2 h w"]
 ) -> Bool[Array, "68"]:
-    """What lies before the face and the distance inside the nose are read at each landmark's pixel."""
+    """Visibility of the landmarks, from `planes` at their pixels: coverage by hair or hand, depth inside the nose."""
     size = planes.shape[-1]
     inside = ((points >= -0.5) & (points <= size - 0.5)).all(axis=1)
     column, row = jnp.clip(jnp.round(points), 0, size - 1).astype(jnp.int32).T
@@ -44,48 +45,47 @@ def _visible(
 
 
 def render(face: SyntheticFace, *, size: int) -> Rendering:
-    """Paint one face (no frame axis) on a `size` x `size` frame.
+    """Render one face (no frame axis) as a `size` x `size` image.
 
     Args:
         face: its parameters.
-        size: side of the picture in pixels.
+        size: side of the image in pixels.
 
     Returns:
-        image (size, size, 3) in [0, 1], landmarks (68, 2) in pixels (x, y) with pixel centres at integers, exact to
-        float precision and the same for every size up to scale, and visible (68,): inside the frame and not hidden by
-        hair, hand, sunglasses (read off the picture to a pixel), the nose, or what stands before it on the far side of
-        the head.
+        The image (size, size, 3) in [0, 1]; landmarks (68, 2) in pixels (x, y), exact to float precision; and which of
+        them are visible (68,): inside the frame and not hidden by hair, hand or sunglasses (exact to a pixel), by the
+        nose, or by the far side of the head.
 
     Raises:
-        InputError: there are no pixels, or it is a clip (`film` paints those).
+        InputError: size is below 1, or the face is a clip (`data.synthetic.render_clip` renders those).
     """
     if size < 1 or face.pose.ndim != 1:
         raise InputError(f"{size} pixels, a face of pose {face.pose.shape}; expected at least 1, and (3,)")
-    seen = settle(project(face))
-    canvas = settle(canvas_of(face, size))
-    image = settle(background.background(face.appearance.scene, size, face.view.mirror))
+    seen = barrier(project(face))
+    canvas = barrier(_canvas(face, size))
+    image = barrier(background.background(face.appearance.scene, size, face.view.mirror))
     image = background.clothes(image, canvas, face, seen)
-    image = settle(hair.back(image, canvas, face, seen))
+    image = barrier(hair.back(image, canvas, face, seen))
     image = background.neck(image, canvas, face, seen)
     parts = face.appearance.parts
-    image = settle(blend(image, background.ears(image, canvas, face, seen), parts.ears))
-    edge, nose = settle((silhouette.edge_distance(canvas, seen), silhouette.nose_distance(canvas, seen)))
-    mask = settle(cover(jnp.minimum(edge, nose), 1.2 * canvas.pixel))
-    lit = settle(skin.light(canvas, face, seen))
-    front = settle(skin.skin_planes(canvas, face, seen, lit))
-    front = settle(features.beard(front, canvas, face, seen))
-    front = settle(blend(front, features.mouth(front, canvas, face, seen), parts.mouth))
-    front = settle(blend(front, features.eyes(front, canvas, face, seen), parts.eyes))
-    front = settle(blend(front, skin.nose(front, canvas, face, seen, nose), parts.nose))
-    front = settle(blend(front, features.brows(front, canvas, face, seen), parts.brows))
-    image = settle(image + mask[None] * (front - image))
-    fringe, hand = settle((hair.front_alpha(canvas, face, seen), accessories.occluder_alpha(canvas, face)))
-    image = settle(layer(image, hair.colour(canvas, face, seen), fringe))
-    image = settle(accessories.glasses(image, canvas, face, seen))
+    image = barrier(blend(image, background.ears(image, canvas, face, seen), parts.ears))
+    edge, nose = barrier((silhouette.edge_distance(canvas, seen), silhouette.nose_distance(canvas, seen)))
+    mask = barrier(coverage(jnp.minimum(edge, nose), 1.2 * canvas.pixel))
+    lit = barrier(skin.light(canvas, face, seen))
+    front = barrier(skin.skin_planes(canvas, face, seen, lit))
+    front = barrier(features.beard(front, canvas, face, seen))
+    front = barrier(blend(front, features.mouth(front, canvas, face, seen), parts.mouth))
+    front = barrier(blend(front, features.eyes(front, canvas, face, seen), parts.eyes))
+    front = barrier(blend(front, skin.nose(front, canvas, face, seen, nose), parts.nose))
+    front = barrier(blend(front, features.brows(front, canvas, face, seen), parts.brows))
+    image = barrier(image + mask[None] * (front - image))
+    fringe, hand = barrier((hair.front_alpha(canvas, face, seen), accessories.occluder_alpha(canvas, face)))
+    image = barrier(layer(image, hair.colour(canvas, face, seen), fringe))
+    image = barrier(accessories.glasses(image, canvas, face, seen))
     image = layer(image, accessories.occluder_colour(canvas, face), hand)
     image = jnp.clip(image * face.appearance.scene.tint[:, None, None], 0, 1)
-    points = size * to_frame(seen.points, face.pose[2], face.view) - 0.5
+    points = geometry.from_fractions(to_frame(seen.points, face.pose[2], face.view), size)
     visible = _visible(face, seen, points, jnp.stack([jnp.maximum(fringe, hand), -nose]))
     mirror = face.view.mirror
-    # `_named` only renames: `to_frame` has mirrored the coordinates.
-    return Rendering(jnp.moveaxis(image, 0, -1), _named(points, mirror), _named(visible, mirror))
+    # `to_frame` has mirrored the coordinates already.
+    return Rendering(jnp.moveaxis(image, 0, -1), _rename_sides(points, mirror), _rename_sides(visible, mirror))

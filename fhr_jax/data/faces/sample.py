@@ -1,4 +1,4 @@
-"""Random faces: shape, expression, gaze, pose and camera. `looks` draws the appearance."""
+"""Random faces: shape, expression, gaze, pose and camera here; the appearance in `appearance`."""
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -12,59 +12,59 @@ POSE_LIMIT = (60.0, 38.0, 30.0)
 """Largest yaw, pitch and roll in degrees."""
 
 
-def _pose(dice: RandomDraws) -> Float[Array, "3"]:
-    """Mostly near frontal; two in five turn far, three in ten bow or raise their heads."""
-    yaw = jnp.where(dice.chance(0.4) > 0, dice.normal(30.0, 2.0), dice.normal(10.0))
-    bowed = dice.chance(0.3)
-    pitch = (1 + 1.3 * bowed) * dice.normal(7.5, 2.0) + 1.0 + 3.0 * bowed
+def _pose(draws: RandomDraws) -> Float[Array, "3"]:
+    """Mostly nearly frontal; 40 % turn far to a side, 30 % bow or raise the head."""
+    yaw = jnp.where(draws.chance(0.4) > 0, draws.normal(30.0, 2.0), draws.normal(10.0))
+    bowed = draws.chance(0.3)
+    pitch = (1 + 1.3 * bowed) * draws.normal(7.5, 2.0) + 1.0 + 3.0 * bowed
     limit = jnp.array(POSE_LIMIT)
-    return jnp.deg2rad(jnp.clip(jnp.stack([yaw, pitch, dice.normal(8.0)]), -limit, limit))
+    return jnp.deg2rad(jnp.clip(jnp.stack([yaw, pitch, draws.normal(8.0)]), -limit, limit))
 
 
-def _expression(dice: RandomDraws) -> Float[Array, "e"]:
-    """Coefficients of `anatomy.EXPRESSION`: many faces near rest, smiles common, wide open mouths rare."""
-    strong = jnp.where(dice.chance(0.65) > 0, 1.0, 0.25)
-    smile = strong * dice.chance(0.6) * dice.uniform(0.1, 1.15)
-    blink = jnp.where(dice.chance(0.08) > 0, dice.uniform(0.5, 1.0), dice.normal(0.14))
-    wink = dice.normal(0.05)
+def _expression(draws: RandomDraws) -> Float[Array, "e"]:
+    """Coefficients of `anatomy.EXPRESSION`: often nearly neutral, smiles common, wide open mouths rare."""
+    strong = jnp.where(draws.chance(0.65) > 0, 1.0, 0.25)
+    smile = strong * draws.chance(0.6) * draws.uniform(0.1, 1.15)
+    blink = jnp.where(draws.chance(0.08) > 0, draws.uniform(0.5, 1.0), draws.normal(0.14))
+    wink = draws.normal(0.05)
     return jnp.stack(
         [
-            strong * dice.chance(0.45) * dice.uniform() ** 2 * 1.15,
+            strong * draws.chance(0.45) * draws.uniform() ** 2 * 1.15,
             smile,
-            dice.chance(0.12) * dice.uniform(),
-            dice.chance(0.2) * dice.uniform(),
+            draws.chance(0.12) * draws.uniform(),
+            draws.chance(0.2) * draws.uniform(),
             jnp.clip(blink + wink, -0.4, 1),
             jnp.clip(blink - wink, -0.4, 1),
-            dice.uniform(0.0, 0.5) + 0.4 * smile * dice.uniform(),
-            dice.normal(0.55),
-            dice.normal(0.55),
-            0.2 * jnp.abs(dice.normal()),
-            0.4 * jnp.abs(dice.normal()),
-            dice.chance(0.45) * dice.uniform() * (0.3 + smile),
+            draws.uniform(0.0, 0.5) + 0.4 * smile * draws.uniform(),
+            draws.normal(0.55),
+            draws.normal(0.55),
+            0.2 * jnp.abs(draws.normal()),
+            0.4 * jnp.abs(draws.normal()),
+            draws.chance(0.45) * draws.uniform() * (0.3 + smile),
         ]
     )
 
 
 def sample(key: Key) -> SyntheticFace:
-    """A random face, near the middle of the frame and smaller than it; `fill` makes training crops of it."""
+    """A random face from a key () or (2,). It lies near the centre of the frame; `fill` makes a crop of it."""
     return random_block(key, _face)
 
 
-def _face(dice: RandomDraws) -> SyntheticFace:
-    pose = _pose(dice)
-    gaze = dice.normal(0.22, shape=(2,)) * jnp.array([1.0, 0.6])
-    # Half of the people look at the camera rather than ahead.
-    gaze = jnp.clip(gaze - 0.5 * pose[:2] * dice.chance(0.5), -0.6, 0.6)
+def _face(draws: RandomDraws) -> SyntheticFace:
+    pose = _pose(draws)
+    gaze = draws.normal(0.22, shape=(2,)) * jnp.array([1.0, 0.6])
+    # Half of the people look at the camera, the others straight ahead.
+    gaze = jnp.clip(gaze - 0.5 * pose[:2] * draws.chance(0.5), -0.6, 0.6)
     return SyntheticFace(
-        identity=dice.normal(shape=(len(anatomy.IDENTITY),)),
-        expression=_expression(dice),
+        identity=draws.normal(shape=(len(anatomy.IDENTITY),)),
+        expression=_expression(draws),
         gaze=gaze,
         pose=pose,
         view=View(
-            centre=jnp.array([0.5, 0.38]) + dice.normal(0.04, shape=(2,)),
-            scale=dice.uniform(0.2, 0.36),
-            distance=jnp.exp(dice.uniform(2.0, 3.8)),
-            mirror=2 * dice.chance(0.5) - 1,
+            centre=jnp.array([0.5, 0.38]) + draws.normal(0.04, shape=(2,)),
+            scale=draws.uniform(0.2, 0.36),
+            distance=jnp.exp(draws.uniform(2.0, 3.8)),
+            mirror=2 * draws.chance(0.5) - 1,
         ),
-        appearance=appearance(dice),
+        appearance=appearance(draws),
     )

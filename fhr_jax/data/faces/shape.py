@@ -1,4 +1,4 @@
-"""From parameters to 3D points, and from 3D points to the frame."""
+"""The shape of a head: from parameters to 3D points, and from there to the frame."""
 
 from typing import NamedTuple
 
@@ -11,12 +11,12 @@ from fhr_jax.data.faces.face import SyntheticFace, View
 
 
 class Projection(NamedTuple):
-    """A head seen by the camera, before roll, scale and shift: head units, x right, y down.
+    """A projected head before roll, scale and shift: head units, x right, y down.
 
     Attributes:
         points: (68, 2) landmarks, the jaw moved to the visible outline.
-        depth: (68,) z of the landmarks after the turn.
-        helpers: (H, 2), rows as in `anatomy.HELPERS` less 68.
+        depth: (68,) z of the landmarks after the rotation.
+        helpers: (H, 2) helper points; row `anatomy.HELPERS[name]` - 68.
         crown: (9, 2) outline above the jaw, from the left temple over the top to the right one.
         rotation: (3, 3) of the head.
         distance: of the camera.
@@ -30,12 +30,12 @@ class Projection(NamedTuple):
     distance: Float[Array, ""]
 
     def helper(self, name: str) -> Float[Array, "2"]:
-        """A helper point by its name."""
+        """A helper point (2,) by its name."""
         return self.helpers[anatomy.HELPERS[name] - 68]
 
 
 def head(identity: Float[Array, "k"], expression: Float[Array, "e"]) -> Float[Array, "n 3"]:
-    """Landmarks and helpers in head coordinates: mean + identity + expression."""
+    """Landmarks and helpers (68 + helpers, 3) in head units: mean + identity + expression."""
     dtype = identity.dtype
     shape = jnp.asarray(anatomy.MEAN, dtype)
     shape = shape + jnp.einsum("k,knd->nd", identity, jnp.asarray(anatomy.IDENTITY, dtype), precision=Precision.HIGHEST)
@@ -44,7 +44,7 @@ def head(identity: Float[Array, "k"], expression: Float[Array, "e"]) -> Float[Ar
 
 
 def rotation(yaw: Float[Array, ""], pitch: Float[Array, ""]) -> Float[Array, "3 3"]:
-    """Turn about the vertical axis, then bow: maps head axes to camera axes."""
+    """The rotation (3, 3) from head to camera axes: yaw () about the vertical axis, then pitch (), in radians."""
     cy, sy, cp, sp = jnp.cos(yaw), jnp.sin(yaw), jnp.cos(pitch), jnp.sin(pitch)
     zero, one = 0 * yaw, 1 + 0 * yaw
     turn = jnp.stack([cy, zero, sy, zero, one, zero, -sy, zero, cy]).reshape(3, 3)
@@ -52,27 +52,28 @@ def rotation(yaw: Float[Array, ""], pitch: Float[Array, ""]) -> Float[Array, "3 
     return jnp.matmul(bow, turn, precision=Precision.HIGHEST)
 
 
-def turned(points: Float[Array, "n 3"], matrix: Float[Array, "3 3"]) -> Float[Array, "n 3"]:
-    """Points in camera axes, turned about the middle of the head."""
+def rotate(points: Float[Array, "n 3"], matrix: Float[Array, "3 3"]) -> Float[Array, "n 3"]:
+    """Rotate points (N, 3) about the middle of the head by a matrix (3, 3)."""
     centre = jnp.asarray(anatomy.TURN_CENTRE, points.dtype)[None]
     return jnp.matmul(points - centre, matrix.T, precision=Precision.HIGHEST) + centre
 
 
 def perspective(points: Float[Array, "n 3"], distance: Float[Array, ""]) -> Float[Array, "n 2"]:
-    """Central projection; a point at z = 0 keeps its x and y."""
+    """Central projection (N, 2) of points (N, 3) to a camera at `distance` (); points at z = 0 keep x and y."""
     return points[:, :2] * (distance / (distance - points[:, 2]))[:, None]
 
 
 def outline(rim: Float[Array, "n 3"], front: Float[Array, "n"], yaw: Float[Array, ""]) -> Float[Array, "n 3"]:
-    """Slide outline points of one side along the head to where they are seen.
+    """Move outline points of one side along the head to the visible outline.
 
     A horizontal section through the head is an ellipse from the rim (x, z) to the front of the face (0, front). On the
-    far side the outline is its tangent point; on the near side human annotators stay at the rim, before the ear.
+    far side the visible outline is its tangent point. On the near side human annotators stay at the rim, before the
+    ear.
 
     Args:
-        rim: points with the sign of their side in x.
-        front: z of the front of the face at the height of each.
-        yaw: of the head.
+        rim: points (N, 3); the sign of x tells the side.
+        front: z of the front of the face at the height of each point, (N,).
+        yaw: of the head in radians, ().
     """
     across, deep = jnp.abs(rim[:, 0]), jnp.maximum(front - rim[:, 2], 0.02)
     away = jnp.sign(rim[:, 0]) * jnp.sin(yaw)
@@ -81,10 +82,10 @@ def outline(rim: Float[Array, "n 3"], front: Float[Array, "n"], yaw: Float[Array
 
 
 def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
-    """Move contour points along their line as annotators do, who spread them over the part that is seen.
+    """Move contour points (17, 3) along the contour as annotators do, who spread them over its visible part.
 
-    On the far side, where the cheek hides the jaw, the middle points go up; on the near side they go down. How far is
-    `anatomy.CONTOUR_SLIDE`.
+    On the far side, where the cheek hides the jaw, the middle points move up; on the near side they move down. The
+    amount is `anatomy.CONTOUR_SLIDE` times the sine of `yaw` ().
     """
     step = jnp.asarray(anatomy.CONTOUR_SLIDE, jaw.dtype)
 
@@ -99,13 +100,13 @@ def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 
 
 
 def contour(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
-    """The jaw points of a turned head: slid along their line, then round the head to the visible outline."""
+    """Jaw points (17, 3) under `yaw` (): moved along the contour, then around the head to the visible outline."""
     front = jnp.asarray(anatomy.CONTOUR_FRONT, jaw.dtype)
     return outline(slide(jaw, yaw), jnp.concatenate([front, front[-2::-1]]), yaw)
 
 
 def project(face: SyntheticFace) -> Projection:
-    """Shape, turn and project a face (no frame axis)."""
+    """Shape, rotate and project one face (no frame axis)."""
     points = head(face.identity, face.expression)
     yaw, pitch = face.pose[0], face.pose[1]
     jaw = contour(points[:17], yaw)
@@ -116,14 +117,14 @@ def project(face: SyntheticFace) -> Projection:
     top = jnp.asarray(anatomy.CROWN_TOP, points.dtype)[None]
     crown = jnp.concatenate([outline(left, right[:, 3], yaw), top, outline(rim, right[:, 3], yaw)[::-1]])
     matrix = rotation(yaw, pitch)
-    everything = turned(jnp.concatenate([jaw, points[17:], crown]), matrix)
+    everything = rotate(jnp.concatenate([jaw, points[17:], crown]), matrix)
     flat = perspective(everything, face.view.distance)
     n = len(anatomy.MEAN)
     return Projection(flat[:68], everything[:68, 2], flat[68:n], flat[n:], matrix, face.view.distance)
 
 
 def to_frame(points: Float[Array, "n 2"], roll: Float[Array, ""], view: View) -> Float[Array, "n 2"]:
-    """Head units to fractions of the frame."""
+    """Points (N, 2) from head units to fractions of the frame, with roll () in radians."""
     cos, sin = jnp.cos(roll), jnp.sin(roll)
     x, y = points[:, 0], points[:, 1]
     turned_points = jnp.stack([cos * x - sin * y, sin * x + cos * y], axis=1) * view.scale
@@ -132,7 +133,17 @@ def to_frame(points: Float[Array, "n 2"], roll: Float[Array, ""], view: View) ->
 
 
 def from_frame(x: Array, y: Array, roll: Float[Array, ""], view: View) -> tuple[Array, Array]:
-    """Inverse of `to_frame` on grids of any shape."""
+    """The inverse of `to_frame`, for grids of any shape.
+
+    Args:
+        x: fractions of the frame, to the right, such as (1, W).
+        y: fractions of the frame, down, such as (H, 1).
+        roll: of the head in radians, ().
+        view: the camera.
+
+    Returns:
+        x and y in head units, broadcast to (H, W).
+    """
     cos, sin = jnp.cos(roll), jnp.sin(roll)
     x = (0.5 + view.mirror * (x - 0.5) - view.centre[0]) / view.scale
     y = (y - view.centre[1]) / view.scale

@@ -1,22 +1,22 @@
-"""The edge of the face against what lies behind it, and which landmarks a turned head hides from the camera."""
+"""The silhouette of the face, and the landmarks that the far side of a rotated head hides."""
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.data.faces.paint import Canvas, Grid, graph, ordered, settle, smooth, tube
+from fhr_jax.data.faces.paint import Canvas, Grid, barrier, increasing, piecewise_linear, smooth, tube
 from fhr_jax.data.faces.shape import Projection
 from fhr_jax.markup import FACE68
 
 _BROWS = (*range(17, 27),)
 _RIGHT_FRONT = (*range(42, 48), *range(50, 59), *range(61, 68))
-"""Eye and lips of a side. With the brows they stand out of the far side of a turned face."""
+"""Eye and lips of one side. Like the brows, they protrude from the far side of a rotated face."""
 
 MARGIN = 0.02
-"""Skin about them, in inter-ocular distances."""
+"""Width of skin around them, in inter-ocular distances."""
 
 STEEP, FOREHEAD = 1.5, 0.6
-"""How steeply the edge falls off to their sides; above brows it goes over into the forehead."""
+"""How steeply the edge falls off beside them; above brows it merges into the forehead."""
 
 _RIGHT_CHAINS = (
     (22, 23, 24, 25, 26),
@@ -29,17 +29,17 @@ _RIGHT_CHAINS = (
     (33, 34, 35),
     (30, 35),
 )
-"""Landmarks from the midline outwards: one that lies behind another of its chain is hidden by it."""
+"""Landmarks from the midline outwards. One that lies behind an earlier one of its chain is hidden by it."""
 
 _FOLD = 0.015
-"""How far behind, in inter-ocular distances, it must lie."""
+"""How far behind it must lie, in inter-ocular distances."""
 
 
 def edge_distance(canvas: Canvas, seen: Projection) -> Grid:
-    """About the signed distance to the edge of the face without its nose.
+    """Approximate signed distance (H, W) to the edge of the face without its nose.
 
-    That is jaw, temples and the top of the forehead, and on the far side what stands out of them when the head turns:
-    brow, eye and lips. So every landmark lies on the face that is painted.
+    The edge runs along jaw, temples and the top of the forehead, and around brow, eye and lips where they protrude on
+    the far side of a rotated head. So all landmarks lie on the painted face.
     """
     crown = seen.crown
     loop = jnp.concatenate([crown[4:5], crown[3::-1], seen.points[:17], crown[8:4:-1], crown[4:5]])
@@ -47,18 +47,18 @@ def edge_distance(canvas: Canvas, seen: Projection) -> Grid:
     loop = smooth(loop, 2) - centre[None]
     angle = jnp.arctan2(loop[:, 0], loop[:, 1])
     start = -jnp.pi + jnp.arctan2(-loop[0, 0], -loop[0, 1])
-    angle = ordered(jnp.concatenate([start[None], angle[1:-1], start[None] + 2 * jnp.pi]))
+    angle = increasing(jnp.concatenate([start[None], angle[1:-1], start[None] + 2 * jnp.pi]))
     front, brow = _front(seen)
-    # Settled, or every pixel would compute the knots anew.
-    angle, radius = settle(_raised(angle, jnp.sqrt((loop**2).sum(axis=1)), front - centre[None], brow))
+    # Without the barrier each pixel would compute the knots again.
+    angle, radius = barrier(_raised(angle, jnp.sqrt((loop**2).sum(axis=1)), front - centre[None], brow))
     x, y = canvas.x - centre[0], canvas.y - centre[1]
     at = jnp.arctan2(x, y)
     at = jnp.where(at < angle[0], at + 2 * jnp.pi, at)
-    return jnp.sqrt(x * x + y * y + 1e-12) - graph(at, angle, radius)
+    return jnp.sqrt(x * x + y * y + 1e-12) - piecewise_linear(at, angle, radius)
 
 
 def _front(seen: Projection) -> tuple[Float[Array, "n 2"], Bool[np.ndarray, "n"]]:
-    """What stands out, and which of it are brows."""
+    """The points that may protrude, and which of them are brows."""
     right = jnp.array(_RIGHT_FRONT)
     left = jnp.array([FACE68.flip[i] for i in _RIGHT_FRONT])
     far = jnp.where(seen.rotation[0, 2] > 0, seen.points[right], seen.points[left])
@@ -69,20 +69,20 @@ def _front(seen: Projection) -> tuple[Float[Array, "n 2"], Bool[np.ndarray, "n"]
 def _raised(
     angle: Float[Array, "n"], radius: Float[Array, "n"], points: Float[Array, "m 2"], brow: Bool[np.ndarray, "m"]
 ) -> tuple[Float[Array, "k"], Float[Array, "k"]]:
-    """The polar curve raised where points lie beyond it, with knots at them."""
+    """Raise the polar curve where points lie outside it, with knots at these points."""
     at = jnp.arctan2(points[:, 0], points[:, 1])
     at = jnp.where(at < angle[0], at + 2 * jnp.pi, at)
     reach = jnp.sqrt((points**2).sum(axis=1)) + MARGIN
-    knots = ordered(jnp.sort(jnp.concatenate([angle, at])))
+    knots = increasing(jnp.sort(jnp.concatenate([angle, at])))
     beside, at = knots[:, None] - at[None], at[None]
     upwards = beside * (at - angle[0] - jnp.pi) > 0
     slope = jnp.where(upwards & brow[None], FOREHEAD, STEEP)
     raised = (reach[None] * (1 - slope * jnp.abs(beside))).max(axis=1)
-    return knots, jnp.maximum(graph(knots, angle, radius), raised)
+    return knots, jnp.maximum(piecewise_linear(knots, angle, radius), raised)
 
 
 def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
-    """Signed distance to the silhouette of the nose, which stands out of the face under yaw."""
+    """Signed distance (H, W) to the silhouette of the nose, which protrudes from the face under yaw."""
     radii = jnp.array([0.05, 0.055, 0.065, 0.085, 0.07])
     inward = seen.rotation[:2, 2]
     ridge = seen.points[jnp.array([27, 28, 29, 30, 33])] - radii[:, None] * inward[None]
@@ -94,7 +94,7 @@ def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
 
 
 def turned_away(seen: Projection) -> Bool[Array, "68"]:
-    """Landmarks of the far side that others in front of them hide: the tail of a brow, the corner of the mouth."""
+    """Which landmarks (68,) of the far side are hidden by others, such as the tail of a brow."""
     hidden = jnp.zeros(68, bool)
     turn = seen.rotation[0, 2]
     for chain in _RIGHT_CHAINS:

@@ -1,4 +1,4 @@
-"""The face itself: its light, its colour, its creases."""
+"""The skin of the face: light, colour, creases and nose."""
 
 from typing import NamedTuple
 
@@ -12,26 +12,26 @@ from fhr_jax.data.faces.paint import (
     Grid,
     Planes,
     blob,
-    cover,
+    coverage,
     darken,
-    graph,
-    ordered,
+    increasing,
     pick,
+    piecewise_linear,
     smooth,
     stroke,
     wave,
 )
-from fhr_jax.data.faces.shape import Projection, turned
+from fhr_jax.data.faces.shape import Projection, rotate
 
 
 class Light(NamedTuple):
-    """What light does to skin: a factor for its colour, and highlights to add."""
+    """Light on skin, on the grid (H, W): a factor for its colour, and highlights to add."""
 
     factor: Grid
     shine: Grid
 
 
-# Bumps of the height field: point or helper, radii, height (head units); negative is a hollow.
+# Bumps of the height field: landmark or helper, two radii, height (head units); hollows are negative.
 _BUMPS = (
     (27, 0.12, 0.16, 0.05),
     (28, 0.13, 0.16, 0.065),
@@ -54,10 +54,10 @@ _BUMPS = (
 
 
 def light(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Light:
-    """Lambert and highlights from the normals of an ellipsoid with bumps."""
+    """Lambertian shading and highlights from the normals of an ellipsoid with bumps."""
     scene = face.appearance.scene
     matrix = seen.rotation
-    centre = turned(jnp.asarray(anatomy.FACE_CENTRE, matrix.dtype)[None], matrix)[0]
+    centre = rotate(jnp.asarray(anatomy.FACE_CENTRE, matrix.dtype)[None], matrix)[0]
     form = (matrix / jnp.asarray(anatomy.FACE_RADII**2, matrix.dtype)[None]) @ matrix.T
     x, y = canvas.x - centre[0], canvas.y - centre[1]
     b = form[0, 2] * x + form[1, 2] * y
@@ -90,7 +90,17 @@ def light(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Light:
 
 
 def skin_planes(canvas: Canvas, face: SyntheticFace, seen: Projection, lit: Light) -> Planes:
-    """Coloured and lit skin with its creases, over the whole grid."""
+    """Coloured and lit skin with its creases, over the whole grid.
+
+    Args:
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+        lit: from `light`.
+
+    Returns:
+        Colour planes (3, H, W).
+    """
     skin = face.appearance.skin
     factor = lit.factor + 0.007 * skin.mottle * (
         wave(4.1 * canvas.x + 0.9 * wave(2.3 * canvas.y)) + wave(3.7 * canvas.y + 0.8 * wave(1.9 * canvas.x))
@@ -112,7 +122,7 @@ def _creases(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projectio
     age, smile = face.appearance.skin.age, jnp.clip(face.expression[1], 0, 1)
     p = seen.points
     dark = jnp.array([0.55, 0.42, 0.38])
-    left = canvas.x < graph_x(canvas, p)
+    left = canvas.x < ridge_x(canvas, p)
     folds, bags, wings = [], [], []
     for side, inner, lid, base in (("_L", 39, 41, 31), ("_R", 42, 46, 35)):
         a, b = seen.helper("ala" + side), seen.helper("fold" + side)
@@ -138,16 +148,24 @@ def _creases(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projectio
 
 
 def nose(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection, distance: Grid) -> Planes:
-    """Nostrils, the shadow under the nose and its edge (where `distance` is 0) against the far cheek."""
+    """Paint nostrils, the shadow under the nose, and its edge against the far cheek. Returns planes (3, H, W).
+
+    Args:
+        image: colour planes (3, H, W) to paint on.
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+        distance: signed distance (H, W) to the silhouette of the nose.
+    """
     p = seen.points
     dark = jnp.array([0.42, 0.30, 0.27])
     base = smooth(p[31:36], 2)
     image = _line(image, stroke(canvas, base), 0.045, 0.5, dark)
     bow = seen.rotation[1, 2]
-    open_ = jnp.clip(1.0 - 2.2 * bow, 0.15, 1.4)
+    opening = jnp.clip(1.0 - 2.2 * bow, 0.15, 1.4)
     for name in ("nostril_L", "nostril_R"):
         c = seen.helper(name)
-        hole = cover(_oval(canvas, c, 0.052, 0.026 * open_), 0.03 + canvas.pixel)
+        hole = coverage(_oval(canvas, c, 0.052, 0.026 * opening), 0.03 + canvas.pixel)
         image = darken(image, jnp.array([0.25, 0.16, 0.14]), 0.9 * hole)
     # cast shadow, away from the light
     toward = face.appearance.scene.light
@@ -155,15 +173,15 @@ def nose(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection, d
     image = darken(image, dark, 0.45 * (1 - face.appearance.scene.ambient) * blob(canvas, spot, 0.22, 0.13))
     # the far edge of the nose
     away = seen.rotation[0, 2]
-    side = jnp.clip((canvas.x - graph_x(canvas, p)) * jnp.sign(away) * 20, 0, 1)
+    side = jnp.clip((canvas.x - ridge_x(canvas, p)) * jnp.sign(away) * 20, 0, 1)
     edge = jnp.maximum(1 - jnp.abs(distance - 0.01) / 0.03, 0) * side
     return darken(image, dark, jnp.clip(1.6 * jnp.abs(away) - 0.25, 0, 0.75) * edge)
 
 
-def graph_x(canvas: Canvas, p: Float[Array, "68 2"]) -> Grid:
-    """X of the ridge of the nose at every pixel's y."""
+def ridge_x(canvas: Canvas, p: Float[Array, "68 2"]) -> Grid:
+    """The x of the ridge of the nose at the y of each pixel, (H, W)."""
     ridge = p[27:31]
-    return graph(canvas.y, ordered(ridge[:, 1], 0.01), ridge[:, 0])
+    return piecewise_linear(canvas.y, increasing(ridge[:, 1], gap=0.01), ridge[:, 0])
 
 
 def _oval(canvas: Canvas, centre: Array, rx: float, ry: Array) -> Grid:

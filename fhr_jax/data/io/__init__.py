@@ -1,1 +1,5 @@
-"""Readers and writers of single files: images, video, landmarks."""
+"""Reading and writing single files.
+
+`images` and `video` (with `video_frames` for random access), landmarks as `pts` or `openface` CSV, whole tracks with
+`landmark_files`; `file_tree` lists a folder and matches images with landmarks.
+"""

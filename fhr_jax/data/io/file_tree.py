@@ -1,6 +1,7 @@
-"""Looking through the folder that a user has unpacked: what is there, whatever the case of its names, and no further.
+"""Listing the folder that a user unpacked: which images, landmark files and folders it holds.
 
-A symbolic link that leads out of the folder is left out, so that a dataset holds nothing but what lies in it.
+Names are compared without regard to case. A symbolic link that leads out of the folder is skipped, so that a dataset
+holds only what lies in the folder itself.
 """
 
 import os
@@ -18,7 +19,13 @@ FROM_ZERO = "the first frame of a video is 1, so this numbering cannot be right"
 
 
 class ImagePair(NamedTuple):
-    """A photograph, its landmarks, and its name in the dataset."""
+    """A photograph with its landmarks.
+
+    Attributes:
+        file: its name in the dataset, parts joined by /.
+        image: path of the image.
+        landmarks: path of the .pts file.
+    """
 
     file: str
     image: Path
@@ -26,18 +33,24 @@ class ImagePair(NamedTuple):
 
 
 class Listing(NamedTuple):
-    """The files and folders in a folder, by name, and what was left out of it."""
+    """The content of one folder.
+
+    Attributes:
+        files: paths of the files by name, in natural order.
+        folders: paths of the folders by name, in natural order.
+        skipped: entries that are not used.
+    """
 
     files: dict[str, Path]
     folders: dict[str, Path]
-    left_out: tuple[Skipped, ...]
+    skipped: tuple[Skipped, ...]
 
 
 def root(source: str | os.PathLike[str]) -> Path:
-    """The folder itself, with its links resolved.
+    """The user's folder with its symbolic links resolved.
 
     Raises:
-        InputError: there is none.
+        InputError: there is no such folder.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -46,8 +59,14 @@ def root(source: str | os.PathLike[str]) -> Path:
 
 
 def listing(folder: Path, root: Path, *, name: str = "") -> Listing:
-    """Look into a folder, in the natural order of its names; `name` is what it is called in the dataset."""
-    files, folders, left_out = {}, {}, []
+    """List a folder.
+
+    Args:
+        folder: the folder to list.
+        root: the user's folder; links that lead out of it are skipped.
+        name: what the folder is called in the dataset.
+    """
+    files, folders, skipped = {}, {}, []
     prefix = f"{name}/" if name else ""
     try:
         entries = sorted(os.scandir(folder), key=lambda entry: natural(entry.name))
@@ -57,18 +76,18 @@ def listing(folder: Path, root: Path, *, name: str = "") -> Listing:
         if entry.name.startswith("."):
             continue
         if not entry.name.isprintable():
-            left_out.append(Skipped(prefix + printable(entry.name), "its name is not of printable characters"))
+            skipped.append(Skipped(prefix + _printable(entry.name), "its name is not of printable characters"))
         elif entry.is_symlink() and not Path(entry.path).resolve().is_relative_to(root):
-            left_out.append(Skipped(prefix + entry.name, OUTSIDE))
+            skipped.append(Skipped(prefix + entry.name, OUTSIDE))
         elif entry.is_dir():
             folders[entry.name] = Path(entry.path)
         else:
             files[entry.name] = Path(entry.path)
-    return Listing(files, folders, tuple(left_out))
+    return Listing(files, folders, tuple(skipped))
 
 
 def find(folder: Path, root: Path, *names: str) -> Path | None:
-    """The folder below `folder` with these names, in letters of any case."""
+    """The folder at `folder`/NAME/NAME/..., the names in any case; None if there is none."""
     for name in names:
         below = listing(folder, root).folders
         match = next((path for found, path in below.items() if found.lower() == name.lower()), None)
@@ -79,41 +98,55 @@ def find(folder: Path, root: Path, *names: str) -> Path | None:
 
 
 def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[ImagePair], list[Skipped]]:
-    """The images that have a .pts of their name, in the dataset NAME/FILE, and the files that stay alone."""
+    """Match images with the .pts files of the same name.
+
+    Args:
+        images: the folder of the images.
+        landmarks: the folder of the .pts files; may be the same.
+        name: what the folder is called in the dataset.
+
+    Returns:
+        The pairs, called NAME/FILE, and the files without a partner.
+    """
     points = {path.stem: path for path in landmarks.files.values() if path.suffix.lower() == ".pts"}
     found: dict[str, ImagePair] = {}
-    left_out = [*images.left_out, *(landmarks.left_out if landmarks is not images else ())]
-    linked = {Path(left.file).stem for left in left_out}
+    skipped = [*images.skipped, *(landmarks.skipped if landmarks is not images else ())]
+    linked = {Path(item.file).stem for item in skipped}
     for path in images.files.values():
         file = f"{name}/{path.name}" if name else path.name
         if path.suffix.lower() not in SUFFIXES:
             continue
         if path.stem in found:
-            left_out.append(Skipped(file, f"{found[path.stem].image.name} has the same name and comes before it"))
+            skipped.append(Skipped(file, f"{found[path.stem].image.name} has the same name and comes before it"))
         elif path.stem in points:
             found[path.stem] = ImagePair(file, path, points[path.stem])
         elif path.stem not in linked:
-            left_out.append(Skipped(file, "no .pts of its name"))
+            skipped.append(Skipped(file, "no .pts of its name"))
     for stem, path in points.items():
         if stem not in found and stem not in linked:
-            left_out.append(Skipped(f"{name}/{path.name}" if name else path.name, NO_IMAGE))
-    return list(found.values()), left_out
+            skipped.append(Skipped(f"{name}/{path.name}" if name else path.name, NO_IMAGE))
+    return list(found.values()), skipped
 
 
 def numbered(landmarks: Listing, *, name: str) -> tuple[dict[int, Path], list[Skipped]]:
-    """The .pts files of a video by the numbers that are their names, and those with other names."""
-    frames, left_out = {}, []
+    """The .pts files of a video by frame number, which is their name, and those whose name is no number.
+
+    Args:
+        landmarks: the folder of the .pts files.
+        name: what the folder is called in the dataset.
+    """
+    frames, skipped = {}, []
     for path in landmarks.files.values():
         if path.suffix.lower() != ".pts":
             continue
         if path.stem.isascii() and path.stem.isdigit():
             frames[int(path.stem)] = path
         else:
-            left_out.append(Skipped(f"{name}/{path.name}" if name else path.name, "its name is no frame's number"))
-    return dict(sorted(frames.items())), left_out
+            skipped.append(Skipped(f"{name}/{path.name}" if name else path.name, "its name is no frame's number"))
+    return dict(sorted(frames.items())), skipped
 
 
-def printable(name: str) -> str:
-    """A name that can be written as text on one line."""
+def _printable(name: str) -> str:
+    """The name as text on one line, unprintable characters replaced."""
     text = name.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return "".join(c if c.isprintable() else "�" for c in text)

@@ -1,4 +1,4 @@
-"""Photographs: any file that Pillow reads, as RGB bytes in the orientation in which it is looked at."""
+"""Read photographs: any file that Pillow reads, as upright RGB bytes."""
 
 import io
 import math
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from fhr_jax import geometry
 from fhr_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -19,18 +20,17 @@ if TYPE_CHECKING:
 
 MAX_PIXELS = 80_000_000
 _ORIENTATION = 0x0112
-"""EXIF's tag."""
+"""EXIF tag of the orientation."""
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
 
 
 class ImagePart(NamedTuple):
-    """A rectangle of a photograph, perhaps decoded at a fraction of its size.
+    """A rectangle of a photograph, possibly decoded at a fraction of its size.
 
     Attributes:
-        pixels: RGB, 0-255.
-        origin: where the centre of its first pixel lies, (x, y) in pixels of the photograph.
-        shrink: how many pixels of the photograph one pixel is wide: pixel p of the part lies at
-            origin + shrink p of the photograph, exactly.
+        pixels: RGB bytes (H, W, 3).
+        origin: centre of its first pixel, (2,), pixels (x, y) of the photograph.
+        shrink: width of one of its pixels in pixels of the photograph: pixel p lies at exactly origin + shrink p.
     """
 
     pixels: UInt8[np.ndarray, "h w 3"]
@@ -39,26 +39,26 @@ class ImagePart(NamedTuple):
 
 
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
-    """Read a photograph as RGB; gray, palette, alpha (over black) and 16-bit images are converted.
+    """Read a photograph as RGB bytes (H, W, 3), upright according to its EXIF orientation.
 
-    The EXIF orientation is applied, so that pixels lie as viewers show them.
+    Grey, palette and 16-bit images are converted; images with alpha are put on black.
 
     Raises:
-        InputError: the file cannot be read, is cut off, is no image, or has more than `max_pixels` pixels.
+        InputError: the file cannot be read, is truncated, is no image, or has more than `max_pixels` pixels.
     """
     with _opened(Path(path), Path(path), max_pixels) as image:
         return np.array(_upright(image))
 
 
 def check_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> tuple[int, int]:
-    """The (height, width) of a photograph as `read_image` gives it, having read it through, at a fraction of the cost.
+    """Check that a photograph can be read, at a fraction of the cost of `read_image`; return its (height, width).
 
     Raises:
         InputError: as for `read_image`.
     """
     with _opened(Path(path), Path(path), max_pixels) as image:
         size = image.size
-        image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))  # of a JPEG only the coarsest pixels
+        image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))  # decodes a JPEG at 1/8 of its size
         image.load()
         turned = image.getexif().get(_ORIENTATION, 1) >= 5
         return size if turned else size[::-1]
@@ -73,17 +73,16 @@ def read_part(
     name: object = None,
     max_pixels: int = MAX_PIXELS,
 ) -> ImagePart:
-    """Read what lies between two corners of a photograph, and two pixels about it; much faster than all of it.
+    """Read a rectangle of a photograph with two pixels around it; much faster than reading all of it.
 
     Args:
         file: the file, or its content.
-        low: upper left corner (x, y) in pixels of the photograph; may lie outside it.
-        high: lower right corner.
-        shrink: 1, 2, 4 or 8: a JPEG is decoded at this fraction of its size, which costs less. The pixels are those
-            of the standard's blocks, so they lie where an average of shrink x shrink pixels would; other files
-            are decoded at their full size.
-        name: of the file in messages; by default its path.
-        max_pixels: of the whole photograph.
+        low: upper left corner (2,), pixels (x, y) of the photograph; may lie outside it.
+        high: lower right corner (2,).
+        shrink: 1, 2, 4 or 8: a JPEG is decoded at 1/shrink of its size, which costs less. Its pixels then lie where
+            averages of shrink x shrink pixels would. Other files are decoded at full size.
+        name: of the file in error messages; default: its path.
+        max_pixels: limit on the pixels of the whole photograph.
 
     Raises:
         InputError: as for `read_image`.
@@ -95,7 +94,7 @@ def read_part(
         if not (plain and shrink > 1 and image.draft(image.mode, (full[0] // shrink, full[1] // shrink))):
             shrink = 1
         upright = image if plain and turned == 1 else _upright(image)
-        start = shrink / 2 - 0.5 + _overhang(turned, full, shrink, upright.size)
+        start = geometry.resize_shift(shrink) + _overhang(turned, full, shrink, upright.size)
         left, top, right, bottom = _clipped((low - start) / shrink, (high - start) / shrink, upright.size)
         part = upright.crop((left, top, right, bottom))
         pixels = np.asarray(part if part.mode == "RGB" else part.convert("RGB"))
@@ -104,13 +103,13 @@ def read_part(
 
 @contextmanager
 def _opened(file: Path | io.BytesIO, name: object, max_pixels: int) -> Generator["Image.Image"]:
-    """Pillow's image, not decoded yet; whatever goes wrong with it becomes one line."""
+    """The image as Pillow opens it, not decoded yet; all errors of Pillow become InputError."""
     try:
         from PIL import Image
     except ImportError as error:
         raise InputError('reading images needs Pillow: pip install "fhr-jax[video]"') from error
     try:
-        # Pillow warns of large images before this code can ask for their size.
+        # Pillow warns about large images before this code can check their size.
         with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
             if image.width * image.height > max_pixels:
                 raise InputError(f"{name}: {image.width} x {image.height} pixels; at most {max_pixels} are read")
@@ -125,16 +124,17 @@ def _opened(file: Path | io.BytesIO, name: object, max_pixels: int) -> Generator
 
 
 def _overhang(turned: int, full: tuple[int, int], shrink: int, size: tuple[int, int]) -> np.ndarray:
-    """How far the upright image begins before the photograph, (x, y), as a number that is not positive.
+    """How far the upright decoded image extends beyond the left and upper edge of the photograph, (x, y), at most 0.
 
-    The last column of blocks may hang over the right edge, which EXIF's orientation may turn to the left; so with rows.
+    A JPEG decoded at a fraction of its size is padded to whole blocks at the right and the bottom, which the EXIF
+    orientation may move to the left and the top.
     """
-    whole = np.array(full if turned < 5 else full[::-1])
-    return (whole - shrink * np.array(size)) * [turned in (2, 3, 6, 7), turned in (3, 4, 7, 8)]
+    size_upright = np.array(full if turned < 5 else full[::-1])
+    return (size_upright - shrink * np.array(size)) * [turned in (2, 3, 6, 7), turned in (3, 4, 7, 8)]
 
 
 def _clipped(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom of the part in pixels of the decoded image, at least one pixel of it."""
+    """Left, top, right and bottom of the part in the decoded image; at least one pixel."""
     edges = []
     for first, last, limit in zip(low, high, size, strict=True):
         start = min(max(math.floor(first) - 2, 0), limit - 1)
@@ -144,7 +144,7 @@ def _clipped(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[
 
 
 def _upright(image: "Image.Image") -> "Image.Image":
-    """RGB, turned as EXIF says."""
+    """The image as RGB, rotated according to EXIF."""
     from PIL import ImageOps
 
     return _as_rgb(ImageOps.exif_transpose(image))
@@ -153,7 +153,7 @@ def _upright(image: "Image.Image") -> "Image.Image":
 def _as_rgb(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
-    if image.mode.startswith("I"):  # 16 bits, which Pillow would cut at 255 instead of scaling
+    if image.mode.startswith("I"):  # 16 bits: Pillow would clip at 255 instead of scaling
         gray = np.asarray(image).astype(np.int64)
         image = Image.fromarray((gray.clip(0, 65535) // 257).astype(np.uint8))
     elif image.mode == "F":

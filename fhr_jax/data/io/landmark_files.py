@@ -1,6 +1,6 @@
-"""Files of landmark tracks, read and written back: .npz, OpenFace's CSV, a folder with one .pts a frame.
+"""Read and write files of landmark tracks: .npz, the CSV of OpenFace, or a folder with one .pts for each frame.
 
-Points are (x, y) in the pixels of the file's own grid; only .pts counts from 1, and `data.pts` converts it.
+Points are (x, y) in pixels, counted from 0. Only .pts files count from 1, and `data.io.pts` converts them.
 """
 
 import os
@@ -18,7 +18,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_folder
 
 KEYS = ("predictions", "landmarks")
-"""Names under which an .npz may hold its track; the first that is there is taken."""
+"""Names that the track may have in an .npz; the first one that exists is used."""
 
 MAX_FRAMES = 10_000_000
 
@@ -27,27 +27,27 @@ class LandmarkTrack(NamedTuple):
     """The landmarks of one face over time.
 
     Attributes:
-        points: (T, M, 2) float64, NaN where a point is missing. T covers every frame from the face's first to
-            its last, also those in which the file has no row for it.
-        kept: (T,) true for the frames that the file has.
+        points: (T, M, 2) float64, pixels (x, y), NaN where a point is missing. T counts all frames from the first to
+            the last one of the face, including those for which the file has no row.
+        present: (T,) true for the frames that the file has.
         confidence: (T,) in [0, 1], or None.
-        face: its number in the file.
+        face: number of the face in the file.
     """
 
     points: Float[np.ndarray, "t m d"]
-    kept: np.ndarray
+    present: np.ndarray
     confidence: np.ndarray | None = None
     face: int = 0
 
 
 class Recording(NamedTuple):
-    """A file of tracks.
+    """The content of a file of tracks.
 
     Attributes:
-        path: where it was read.
+        path: of the file.
         kind: "npz", "csv" or "pts".
-        tracks: one a face.
-        content: what is needed to write the file back: arrays by name, the table, or file names.
+        tracks: one for each face.
+        content: what `write` needs: the arrays by name, the table, or the file names.
     """
 
     path: Path
@@ -57,10 +57,10 @@ class Recording(NamedTuple):
 
 
 def read(path: str | os.PathLike[str]) -> Recording:
-    """Read a file of tracks; its kind is told by its name.
+    """Read a file of tracks; the suffix of its name decides its kind, and a folder holds .pts files.
 
     Raises:
-        InputError: the file cannot be read, is of no known kind, holds no frames, or arrays of another shape.
+        InputError: the file cannot be read, has an unknown suffix, no frames, or arrays of another shape.
     """
     path = Path(path)
     if path.is_dir():
@@ -75,7 +75,7 @@ def read(path: str | os.PathLike[str]) -> Recording:
 
 
 def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:
-    """The track of a file that holds one face; see `read`."""
+    """Read the track (T, M, 2) of a file that holds one face; see `read`."""
     recording = read(path)
     if len(recording.tracks) != 1:
         raise InputError(f"{path}: {len(recording.tracks)} faces, expected one")
@@ -83,10 +83,10 @@ def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:
 
 
 def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
-    """Say before the work that `write` will refuse `path`, if it will.
+    """Check, before the work is done, that `write` will accept `path`.
 
     Raises:
-        InputError: `path` is of another kind than what was read, or would replace a folder.
+        InputError: the suffix of `path` differs from that of the input, or `path` is a folder that is not empty.
     """
     path = Path(path)
     if recording.kind == "pts":
@@ -97,15 +97,15 @@ def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
 
 
 def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[Float[np.ndarray, "_ m d"]]) -> None:
-    """Write a recording with other landmarks and everything else as it was, whole or not at all.
+    """Write a file of tracks with other landmarks and everything else unchanged, atomically.
 
     Args:
-        path: a name of the same kind as the recording.
-        recording: what `read` returned.
-        points: for each of its tracks, landmarks of the track's shape.
+        path: with the same suffix as the input, or a new folder for .pts files.
+        recording: from `read`.
+        points: for each track, landmarks (T, M, 2) of its shape.
 
     Raises:
-        InputError: `path` is of another kind, or cannot be written to.
+        InputError: `path` has another suffix, or cannot be written to.
     """
     check_output(path, recording)
     for track, new in zip(recording.tracks, points, strict=True):
@@ -118,7 +118,7 @@ def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[F
         table, places = recording.content
         rows = np.full_like(table.points, np.nan)
         for track, place, new in zip(recording.tracks, places, points, strict=True):
-            rows[place] = new[track.kept]
+            rows[place] = new[track.present]
         openface.write(path, table, rows)
     else:
         with atomic_folder(path) as folder:
@@ -155,15 +155,15 @@ def _read_csv(path: Path) -> Recording:
         length = int(frame[-1] - frame[0]) + 1
         if length > MAX_FRAMES:
             raise InputError(f"{path}: face {face} spans {length} frames; at most {MAX_FRAMES} are read")
-        kept = np.zeros(length, bool)
-        kept[frame - frame[0]] = True
+        present = np.zeros(length, bool)
+        present[frame - frame[0]] = True
         points = np.full((length, *table.points.shape[1:]), np.nan)
-        points[kept] = table.points[place]
+        points[present] = table.points[place]
         confidence = None
         if table.confidence is not None:
             confidence = np.zeros(length)
-            confidence[kept] = np.nan_to_num(table.confidence[place])
-        tracks.append(LandmarkTrack(points, kept, confidence, int(face)))
+            confidence[present] = np.nan_to_num(table.confidence[place])
+        tracks.append(LandmarkTrack(points, present, confidence, int(face)))
         places.append(place)
     return Recording(path, "csv", tuple(tracks), (table, places))
 
@@ -178,11 +178,11 @@ def _read_folder(path: Path) -> Recording:
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
-    """A key that sorts numbers in names by value: frame2 before frame10."""
+    """A sort key that compares numbers in names by value: frame2 before frame10."""
     parts = re.split(r"([0-9]+)", name.lower())
     return [(0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts]
 
 
 def _missing_as_nan(points: np.ndarray) -> np.ndarray:
-    """Infinities, and both coordinates where one is missing, as NaN."""
+    """Replace infinities by NaN, and both coordinates of a point where one is missing."""
     return np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)

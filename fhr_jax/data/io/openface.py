@@ -1,4 +1,4 @@
-"""The CSV of OpenFace: a row for every face in every frame, columns x_0 ... x_67, y_0 ... y_67 among others."""
+"""The CSV of OpenFace: one row for each face in each frame, with columns x_0 ... x_67, y_0 ... y_67 among others."""
 
 import csv
 import io
@@ -16,15 +16,15 @@ MAX_BYTES = 2 * 2**30
 
 
 class OpenFaceTable(NamedTuple):
-    """The cells of a CSV, and what they say of faces.
+    """The cells of a CSV, and the numbers in them.
 
     Attributes:
-        header: the column names as they stand in the file.
-        rows: the cells of each row as they stand in the file.
-        x: column of each landmark's x.
-        y: column of each landmark's y.
-        points: (R, M, 2), NaN where a row has no face (`success` 0) or no number.
-        frame: (R,) number of the frame; the row's place where there is no such column.
+        header: column names, unchanged.
+        rows: cells of each row, unchanged.
+        x: column of the x of each landmark.
+        y: column of the y of each landmark.
+        points: (R, M, 2), pixels (x, y), NaN where a row has no face (`success` 0) or no number.
+        frame: (R,) number of the frame; the index of the row where there is no such column.
         face: (R,) `face_id`; 0 where there is no such column.
         confidence: (R,) or None.
     """
@@ -43,7 +43,7 @@ def read(path: str | os.PathLike[str]) -> OpenFaceTable:
     """Read a CSV with or without spaces after its commas.
 
     Raises:
-        InputError: the file cannot be read, lacks landmark columns, or a cell that matters is no number.
+        InputError: the file cannot be read, lacks landmark columns, or has a cell that should be a number and is not.
     """
     path = Path(path)
     try:
@@ -77,9 +77,9 @@ def read(path: str | os.PathLike[str]) -> OpenFaceTable:
 
 
 def write(path: str | os.PathLike[str], table: OpenFaceTable, points: Float[np.ndarray, "r m 2"]) -> None:
-    """Write the table with other landmarks and every other cell as it was, whole or not at all."""
+    """Write a table with other landmarks (R, M, 2) and all other cells unchanged, atomically."""
     rows = [list(row) for row in table.rows]
-    # The cells of OpenFace have a space before them if its header has.
+    # Some versions of OpenFace put a space before each cell, also in the header.
     space = " " if table.header[table.x[0]].startswith(" ") else ""
     for row, face in zip(rows, points, strict=True):
         for (x, y), column_x, column_y in zip(face, table.x, table.y, strict=True):
@@ -89,7 +89,7 @@ def write(path: str | os.PathLike[str], table: OpenFaceTable, points: Float[np.n
 
 
 class RowWriter:
-    """Rows of one face, frame after frame, into an open text stream: frame, face_id, timestamp, ..., y_67."""
+    """Write rows of one face into an open text stream, frame by frame: frame, face_id, timestamp, ..., y_67."""
 
     def __init__(self, stream: io.TextIOBase, *, landmarks: int):
         self._writer = csv.writer(stream, lineterminator="\n")
@@ -98,13 +98,13 @@ class RowWriter:
         self._writer.writerow(["frame", "face_id", "timestamp", "confidence", "success", *names])
 
     def write(self, frame: int, time: float, confidence: float, points: Float[np.ndarray, "m 2"]) -> None:
-        """One row. Points that are NaN are written as `nan` with success 0.
+        """Write one row. Points that are NaN are written as `nan`, with success 0.
 
         Args:
             frame: number of the frame, which OpenFace counts from 1.
             time: of the frame, in seconds.
             confidence: in [0, 1].
-            points: landmarks (x, y) in image pixels.
+            points: landmarks (M, 2), image pixels (x, y).
         """
         success = int(np.isfinite(points).all())
         cells = [f"{value:.3f}" for value in np.asarray(points).T.ravel()]
@@ -112,7 +112,7 @@ class RowWriter:
 
 
 def _numbers(path: Path, rows: list[list[str]], columns: list[int], header: list[str]) -> np.ndarray:
-    """Cells (R, len(columns)) as float64; an empty cell is NaN, and so are infinities."""
+    """The cells of some columns, (R, columns), as float64; empty cells and infinities are NaN."""
     cells = [[row[column] for column in columns] for row in rows]
     try:
         numbers = np.array([[_number(cell) for cell in row] for row in cells])

@@ -1,4 +1,4 @@
-"""The .pts file of 300W and 300-VW: the landmarks of one face, counted from 1 on disk and from 0 here."""
+"""The .pts file of 300W and 300-VW: landmarks of one face. Pixels count from 1 in the file and from 0 here."""
 
 import os
 import re
@@ -16,17 +16,17 @@ _LARGEST = 1e7
 
 
 def read(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float[np.ndarray, "m 2"]:
-    """Landmarks (x, y) in pixels, counted from 0.
+    """Read landmarks (M, 2), pixels (x, y) counted from 0.
 
-    Comments (from `#` or `//` on), blank lines, Windows line ends and 1e3 notation are fine.
+    Comments (from `#` or `//` on), blank lines, Windows line ends and exponents are allowed.
 
     Args:
         path: the file.
-        landmarks: how many there must be; None takes what the file says.
+        landmarks: expected number M; None accepts any.
 
     Raises:
-        InputError: the file cannot be read, its form is wrong, the number of points is not the announced or
-            wanted one, or a coordinate is no finite number.
+        InputError: the file cannot be read or has another form, the number of points is not the announced or expected
+            one, or a coordinate is not a finite number.
     """
     path = Path(path)
     lines = _lines(path)
@@ -49,10 +49,14 @@ def read(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float
 
 
 def read_face(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float[np.ndarray, "m 2"]:
-    """`read`, of a face: its landmarks do not lie on one place or line.
+    """Read the landmarks (M, 2) of a face, and check that they do not all lie at one place or on a line.
+
+    Args:
+        path: the file.
+        landmarks: expected number M; None accepts any.
 
     Raises:
-        InputError: as for `read`, or they do.
+        InputError: as for `read`; or all landmarks lie at one place, or on a horizontal or vertical line.
     """
     points = read(path, landmarks=landmarks)
     extent = np.ptp(points, axis=0)
@@ -62,10 +66,15 @@ def read_face(path: str | os.PathLike[str], *, landmarks: int | None = None) -> 
 
 
 def check_inside(path: str | os.PathLike[str], points: Float[np.ndarray, "m 2"], size: tuple[int, int]) -> None:
-    """Refuse landmarks of which none lies on the picture of size (height, width).
+    """Check that at least one landmark lies on the image.
+
+    Args:
+        path: file of the landmarks, for the error message.
+        points: landmarks (M, 2), pixels (x, y).
+        size: (height, width) of the image.
 
     Raises:
-        InputError: none does; `path` is the file of the landmarks.
+        InputError: all landmarks lie outside the image.
     """
     inside = (points > -0.5) & (points < np.array([size[1], size[0]]) - 0.5)
     if not inside.all(axis=1).any():
@@ -73,7 +82,7 @@ def check_inside(path: str | os.PathLike[str], points: Float[np.ndarray, "m 2"],
 
 
 def write(path: str | os.PathLike[str], points: Float[np.ndarray, "m 2"]) -> None:
-    """Write landmarks that count from 0, whole or not at all, with six decimals.
+    """Write landmarks (M, 2), pixels (x, y) counted from 0, with six decimals and atomically.
 
     Raises:
         InputError: a coordinate is not finite, or the folder cannot be written to.
@@ -86,7 +95,7 @@ def write(path: str | os.PathLike[str], points: Float[np.ndarray, "m 2"]) -> Non
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines without comments, spaces at their ends and blank ones."""
+    """The lines that are not blank, without comments and surrounding spaces."""
     try:
         with path.open("rb") as stream:
             content = stream.read(MAX_BYTES + 1)
@@ -97,7 +106,7 @@ def _lines(path: Path) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a .pts file: it is no text") from error
+        raise InputError(f"{path}: not a .pts file: not a text file") from error
     lines = (re.split("#|//", line, maxsplit=1)[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
 

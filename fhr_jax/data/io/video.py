@@ -1,4 +1,4 @@
-"""Video files through PyAV: read frame by frame and written frame by frame, so that memory does not grow."""
+"""Read and write video files with PyAV, one frame at a time, so that memory does not grow."""
 
 import contextlib
 import os
@@ -16,16 +16,16 @@ from fhr_jax.files import atomic_file
 
 MAX_PIXELS = 80_000_000
 _TICKS = 90_000
-"""Clock ticks a second of what is written: fine enough for every usual frame rate and for uneven times."""
+"""Clock ticks a second in written files: fine enough for all usual frame rates and for irregular times."""
 
 
 class Info(NamedTuple):
-    """What a video says of itself.
+    """Properties of a video, from its metadata.
 
     Attributes:
-        size: (height, width) as shown, after any rotation that its metadata ask for.
+        size: (height, width) as shown, after the rotation in its metadata.
         rate: frames a second, on average.
-        frames: how many frames to expect; None where the file does not say.
+        frames: expected number of frames; None where the file does not tell.
     """
 
     size: tuple[int, int]
@@ -34,9 +34,13 @@ class Info(NamedTuple):
 
 
 class VideoFrame(NamedTuple):
-    """One frame: RGB bytes, and the time in seconds at which it is shown, from 0 at the first frame.
+    """One frame of a video.
 
-    A damaged frame is shown as well as the decoder can, often as the one before.
+    Attributes:
+        image: RGB bytes (H, W, 3).
+        time: seconds since the first frame.
+        damaged: whether the frame is corrupt; `image` is then the best that the decoder could make of it, often the
+            frame before.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -45,7 +49,7 @@ class VideoFrame(NamedTuple):
 
 
 def info(path: str | os.PathLike[str]) -> Info:
-    """Look at a video; decodes its first frame.
+    """Read the properties of a video, and decode its first frame.
 
     Raises:
         InputError: the file cannot be read, is no video or has no frames.
@@ -61,7 +65,7 @@ def info(path: str | os.PathLike[str]) -> Info:
 
 
 def count(path: str | os.PathLike[str]) -> int:
-    """How many frames a file holds, counted without decoding them; damaged ones count.
+    """Count the frames of a video without decoding them; damaged frames count.
 
     Raises:
         InputError: the file cannot be read or is no video.
@@ -74,7 +78,7 @@ def count(path: str | os.PathLike[str]) -> int:
 
 
 def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
-    """All frames in order; each as shown, turned as its metadata ask, scaled to the first one's size.
+    """All frames in order, rotated according to the metadata and scaled to the size of the first frame.
 
     Raises:
         InputError: the file cannot be read, is no video, has no frames, or is damaged.
@@ -92,7 +96,7 @@ def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
 
 
 def shown(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    """A decoded frame, scaled to `size` = (width, height) and turned as its metadata ask."""
+    """A decoded frame as RGB bytes (H, W, 3): scaled to `size` = (width, height), then rotated as the metadata say."""
     image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     return np.ascontiguousarray(_turned(frame, image))
 
@@ -102,18 +106,18 @@ Write = Callable[[UInt8[np.ndarray, "h w 3"], float], None]
 
 @contextmanager
 def writer(path: str | os.PathLike[str], *, size: tuple[int, int], rate: Fraction) -> Generator[Write]:
-    """Write an H.264 .mp4 that every player reads; it appears under its name once the block has succeeded.
+    """Write an H.264 .mp4 that all players can read; the file appears once the block has succeeded.
 
     Args:
         path: a name that ends in .mp4.
-        size: (height, width) of the frames; an odd one is made even by repeating the last row or column.
-        rate: frames a second, which players show; the times given with the frames count.
+        size: (height, width) of the frames; odd sizes are made even by repeating the last row or column.
+        rate: nominal frames a second; the times of the frames decide when they are shown.
 
     Yields:
-        write(image, time): RGB bytes of `size`, and the time in seconds; times must grow.
+        write(image, time): RGB bytes (H, W, 3), and the time in seconds, which must increase.
 
     Raises:
-        InputError: the folder cannot be written to, a frame has another size, or there was none.
+        InputError: the folder cannot be written to, a frame has another size, or no frame was written.
     """
     av = _av()
     height, width = size[0] + size[0] % 2, size[1] + size[1] % 2
@@ -150,7 +154,7 @@ def _av() -> Any:
 
 @contextmanager
 def opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
-    """PyAV's container and its first video stream; closed at the end.
+    """Open a video: the container of PyAV and its first video stream, closed at the end of the block.
 
     Raises:
         InputError: the file cannot be read, or is no video.
@@ -176,7 +180,7 @@ def opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
 
 
 def decoded(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
-    """PyAV's frames from where the container stands.
+    """The frames of PyAV from the current position of the container on.
 
     Raises:
         InputError: the file is damaged.
@@ -203,5 +207,5 @@ def _first(path: str | os.PathLike[str], container: Any) -> Any:
 
 
 def _turned(frame: Any, image: np.ndarray) -> np.ndarray:
-    """The image as shown: `rotation` counts degrees against the clock, in quarter turns."""
+    """The image as shown; `rotation` is in degrees, counterclockwise, in quarter turns."""
     return np.rot90(image, round(frame.rotation / 90))

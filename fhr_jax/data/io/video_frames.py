@@ -1,4 +1,4 @@
-"""Random access to the frames of a video file, exact to the frame, with one decoded frame in memory at a time."""
+"""Frame-exact random access to a video file, with one decoded frame in memory."""
 
 import contextlib
 import os
@@ -14,16 +14,16 @@ from jaxtyping import UInt8
 from fhr_jax.data.io.video import decoded, opened, shown
 from fhr_jax.errors import InputError
 
-NEAR = 64
-"""Frames that lie no farther ahead are reached by decoding on, others by a jump."""
+MAX_SKIP = 64
+"""Frames at most this far ahead are reached by decoding; others by seeking."""
 
 
 class VideoFrames:
-    """video[i] is frame i, from 0, of those that `video.frames` gives.
+    """video[i] is frame i, from 0, of those that `video.frames` yields, as RGB bytes (H, W, 3).
 
-    In order it costs one pass. At random each frame costs the way from the key frame before it, and before the first
-    jump one pass is made to learn the frames' times, because what a file says of them is not always so. Where times
-    are missing or repeated, a jump back begins at the start.
+    Reading in order takes one pass. Random access decodes from the preceding key frame. Before the first seek, one pass
+    reads the times of all frames, because the index of a file is not reliable. Where times are missing or repeated,
+    seeking back starts at the beginning.
     """
 
     def __init__(self, path: str | os.PathLike[str]):
@@ -41,7 +41,7 @@ class VideoFrames:
         return VideoFrames, (self._path,)
 
     def __getitem__(self, index: int) -> UInt8[np.ndarray, "h w 3"]:
-        """Frame `index` as RGB bytes.
+        """Frame `index` as RGB bytes (H, W, 3).
 
         Raises:
             InputError: the file cannot be read, is damaged, or ends before that frame.
@@ -51,8 +51,8 @@ class VideoFrames:
         with self._lock:
             if self._container is None:
                 self._open()
-            if not 0 <= index - self._next <= NEAR:
-                self._jump(index)
+            if not 0 <= index - self._next <= MAX_SKIP:
+                self._seek(index)
             while True:
                 frame = next(self._frames, None)
                 if frame is None:
@@ -67,7 +67,7 @@ class VideoFrames:
                     return shown(frame, self._size)
 
     def close(self) -> None:
-        """Close the file; the next frame opens it again."""
+        """Close the file; the next access opens it again."""
         self._stack.close()
         self._container, self._frames, self._next = None, iter(()), 0
 
@@ -76,8 +76,8 @@ class VideoFrames:
         self._container, self._stream = self._stack.enter_context(opened(self._path))
         self._frames = decoded(self._path, self._container)
 
-    def _learn(self) -> None:
-        """The times of all frames, up to where the file is damaged."""
+    def _read_times(self) -> None:
+        """Read the times of all frames, up to the first damage."""
         self._open()
         self._times = []
         with contextlib.suppress(InputError):
@@ -85,15 +85,15 @@ class VideoFrames:
                 self._size = self._size or (frame.width, frame.height)
                 self._times.append(frame.pts)
 
-    def _jump(self, index: int) -> None:
-        """Make frame `index` the next one, or begin at the start."""
+    def _seek(self, index: int) -> None:
+        """Make frame `index` the next one, or start at the beginning."""
         if self._times is None:
-            self._learn()
+            self._read_times()
         times = self._times or []
         self._open()
         if index >= len(times) or None in times or any(a >= b for a, b in pairwise(times)):
             return
-        with contextlib.suppress(OSError):  # where it cannot seek, the frames' times tell
+        with contextlib.suppress(OSError):  # if seeking fails, the times below show it
             self._container.seek(times[index], stream=self._stream)
         frames = decoded(self._path, self._container)
         for frame in frames:
@@ -101,11 +101,11 @@ class VideoFrames:
                 self._open()
                 return
             if frame.pts == times[index]:
-                self._frames, self._next = _and_then(frame, frames), index
+                self._frames, self._next = _chain(frame, frames), index
                 return
         self._open()
 
 
-def _and_then(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
+def _chain(first: Any, rest: Iterator[Any]) -> Iterator[Any]:
     yield first
     yield from rest

@@ -1,1 +1,6 @@
-"""Sources of records: a user's folder, boxes, clips, single frames, subsets."""
+"""Sources of records, and views of other sources.
+
+`user_folder` reads a folder of the user; `boxes` replaces the boxes; `clips` makes clips of single frames and
+`single_frames` single frames of clips; `talking_face_subset` selects the seven comparable landmarks; `holdout` splits
+records for training and validation.
+"""

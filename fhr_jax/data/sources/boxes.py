@@ -1,11 +1,11 @@
-"""Where the box of a record comes from: its landmarks, a detector's file, or its landmarks and chance."""
+"""The box of a record: from its landmarks, the same moved at random, or from the file of a detector."""
 
 import csv
 import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float32
@@ -16,16 +16,16 @@ from fhr_jax.errors import InputError
 COLUMNS = ("file", "frame", "x", "y", "width", "height")
 
 Boxes = Callable[[int, Record], Float32[np.ndarray, "*t 4"]]
-"""Takes the number of a record and the record to its box or boxes."""
+"""boxes(index, record) -> its box (4,), or one for each frame of a clip (T, 4): x, y, width, height in pixels."""
 
 
 class BoxJitter(NamedTuple):
-    """Boxes as an inexact detector would give them: record i always has the same one.
+    """Boxes moved at random, like those of an inexact detector. A record has the same box at every visit.
 
     Attributes:
         seed: of the whole set.
-        shift: the centre moves by at most this share of the width and height, either way.
-        scale: the box grows or shrinks by at most this factor less one. All frames of a clip move alike.
+        shift: largest shift of the centre, in either direction, as a fraction of width and height.
+        scale: the size is multiplied by (1 + scale)^u, u uniform in [-1, 1]. All frames of a clip move alike.
     """
 
     seed: int
@@ -40,9 +40,12 @@ class BoxJitter(NamedTuple):
         size = size * (1 + self.scale) ** factor
         return np.concatenate([centre - size / 2, size], axis=-1).astype(np.float32)
 
+    def __repr__(self) -> str:  # a run compares it when it resumes: "Jitter" must stay as it is in old checkpoints
+        return f"Jitter(seed={self.seed!r}, shift={self.shift!r}, scale={self.scale!r})"
 
-class FromFile:
-    """The boxes of a file, by the file and frame of the record; see `from_file`."""
+
+class DetectorBoxes:
+    """The boxes in the file of a detector, by file and frame of the record; see `read_boxes`."""
 
     def __init__(self, path: Path, boxes: dict[tuple[str, int], tuple[float, float, float, float]]):
         self._path, self._boxes = path, boxes
@@ -53,8 +56,8 @@ class FromFile:
         rows = [self._box(record["file"], int(frame)) for frame in np.ravel(record["frame"])]
         return np.array(rows, np.float32).reshape(*np.shape(record["frame"]), 4)
 
-    def __repr__(self) -> str:
-        return f"FromFile({self._path.name!r}, {len(self._boxes)} {self._hash})"  # compared when a run resumes
+    def __repr__(self) -> str:  # a run compares it when it resumes: "FromFile" must stay as it is in old checkpoints
+        return f"FromFile({self._path.name!r}, {len(self._boxes)} {self._hash})"
 
     def _box(self, file: str, frame: int) -> tuple[float, float, float, float]:
         try:
@@ -63,7 +66,7 @@ class FromFile:
             raise InputError(f"{self._path}: no row for file {file}, frame {frame}") from None
 
 
-class Boxed:
+class RecordsWithBoxes:
     """The records of another source with other boxes."""
 
     def __init__(self, source: Records, boxes: Boxes):
@@ -73,31 +76,39 @@ class Boxed:
         return len(self._source)
 
     def __getitem__(self, index: int) -> Record:
-        return self._boxed(index, self._source[index])
+        return self._with_box(index, self._source[index])
 
     def encoded(self, index: int) -> Record:
-        """The record, its image not decoded if the source can do that."""
-        return self._boxed(index, encoded(self._source, index))
+        """The record, with its image not decoded if the source supports that."""
+        return self._with_box(index, encoded(self._source, index))
 
-    def __repr__(self) -> str:
+    def __repr__(self) -> str:  # a run compares it when it resumes: "Boxed" must stay as it is in old checkpoints
         return f"Boxed({self._source!r}, {self._boxes!r})"
 
-    def _boxed(self, index: int, record: Record) -> Record:
+    def _with_box(self, index: int, record: Record) -> Record:
         return record | {"box": self._boxes(int(index), record)}
 
 
-def choose(source: Records, boxes: Any) -> Records:
-    """The source itself for "truth", or with the boxes of a `Jitter` or of a detector's file."""
+def with_boxes(source: Records, boxes: str | os.PathLike[str] | BoxJitter) -> Records:
+    """The records of a source with the chosen boxes.
+
+    Args:
+        source: the records.
+        boxes: "truth" leaves the source as it is; a `BoxJitter`; or the file of a detector, see `read_boxes`.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     if isinstance(boxes, str) and boxes == "truth":
         return source
-    return Boxed(source, boxes if isinstance(boxes, BoxJitter) else from_file(boxes))
+    return RecordsWithBoxes(source, boxes if isinstance(boxes, BoxJitter) else read_boxes(boxes))
 
 
-def from_file(path: str | os.PathLike[str]) -> FromFile:
-    """Read a detector's boxes: a CSV with the columns file, frame, x, y, width, height, in any order.
+def read_boxes(path: str | os.PathLike[str]) -> DetectorBoxes:
+    """Read the boxes of a detector: a CSV with the columns file, frame, x, y, width, height in any order.
 
-    `file` and `frame` are those of the records (frame 0 for photographs), the box is in pixels counted from 0, from
-    its left upper corner. Other columns are passed over. Of several rows for one face the first counts.
+    `file` and `frame` are those of the records; photographs have frame 0. x and y are the upper left corner in pixels,
+    counted from 0. Other columns are ignored. Of several rows for one frame the first counts.
 
     Raises:
         InputError: the file cannot be read, lacks a column, or a cell is no number or no box.
@@ -122,4 +133,4 @@ def from_file(path: str | os.PathLike[str]) -> FromFile:
         if not (np.isfinite([x, y, width, height]).all() and width > 0 and height > 0):
             raise InputError(f"{path}: row {number} is no box: {x}, {y}, {width} x {height}")
         boxes.setdefault((row["file"], frame), (x, y, width, height))
-    return FromFile(path, boxes)
+    return DetectorBoxes(path, boxes)

@@ -1,4 +1,4 @@
-"""Clips of a given length from the single frames of videos."""
+"""Clips of a given length, made from the single frames of videos."""
 
 import numpy as np
 
@@ -7,9 +7,18 @@ from fhr_jax.errors import InputError
 
 
 class Clips:
-    """Records with a leading axis of `length` frames that follow one another; where one is missing no clip goes over.
+    """Records of `length` consecutive frames: each field but `dataset` and `file` has a leading axis of frames.
 
-    A clip begins every `stride` frames; frames at the end of a run that fill no clip are in none.
+    A clip begins every `stride` frames. No clip spans a missing frame. Frames at the end of a run that do not fill a
+    clip are not used.
+
+    Args:
+        frames: single frames of videos.
+        length: frames of a clip.
+        stride: frames from the start of a clip to the start of the next.
+
+    Raises:
+        InputError: the source has no single frames of videos, or no run of `length` frames.
     """
 
     def __init__(self, frames: Records, *, length: int, stride: int):

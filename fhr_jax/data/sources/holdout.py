@@ -1,4 +1,4 @@
-"""Some of the records for training, others to validate with."""
+"""Split records into those to train on and those held out to validate with."""
 
 from collections.abc import Sequence
 
@@ -9,7 +9,7 @@ from fhr_jax.errors import InputError
 
 
 class Subset:
-    """The records of some numbers, in that order."""
+    """The records at some indices of another source, in that order."""
 
     def __init__(self, records: Records, numbers: Sequence[int]):
         self._records, self._numbers = records, np.asarray(numbers, np.int64)
@@ -21,47 +21,50 @@ class Subset:
         return self._records[int(self._numbers[int(index)])]
 
     def encoded(self, index: int) -> Record:
-        """The record, its image not decoded if the source can do that."""
+        """The record, with its image not decoded if the source supports that."""
         return encoded(self._records, int(self._numbers[int(index)]))
 
-    def __repr__(self) -> str:  # compared when a run resumes
+    def __repr__(self) -> str:  # a run compares it when it resumes
         return f"Subset({self._records!r}, {len(self)} from {self._numbers[:3].tolist()})"
 
 
-def videos(records: Records) -> tuple[Sequence[int], ...]:
-    """The numbers of the records of each video, where the source tells; none of photographs."""
+def records_by_video(records: Records) -> tuple[Sequence[int], ...]:
+    """For each video the indices of its records; empty for photographs, or where the source does not tell."""
     files: Sequence[str] = getattr(records, "files", ())
     if isinstance(records, Frames):
         files = [run.file for run in records.runs for _ in range(run.start, run.stop)]
-    of: dict[str, list[int]] = {}
+    indices: dict[str, list[int]] = {}
     for number, file in enumerate(files):
-        of.setdefault(file, []).append(number)
-    return tuple(of.values())
+        indices.setdefault(file, []).append(number)
+    return tuple(indices.values())
 
 
 def split_holdout(
-    records: Records, number: int, *, seed: int, name: object, together: Sequence[Sequence[int]] = ()
+    records: Records, number: int, *, seed: int, name: object, groups: Sequence[Sequence[int]] = ()
 ) -> tuple[Subset, Subset]:
-    """The records shuffled: those to train on, and `number` others.
+    """Shuffle records and hold some out.
 
     Args:
-        records: all of them.
-        number: how many are held out.
+        records: all records.
+        number: how many to hold out.
         seed: of the order.
-        name: says in messages whose they are.
-        together: numbers of records that belong together, as those of one video do: neighbours are almost the same
-            picture. Whole videos are held out, and `number` frames at even steps of them are used; where less than half
-            of the records would be left to learn from, one video is cut in two.
+        name: of the data, for error messages.
+        groups: indices of records that belong together, such as those of one video, whose frames are nearly the same
+            image. Whole groups are held out, and `number` records, evenly spaced in them, are used. Where fewer than
+            half of the records would be left to train on, one group is split.
+
+    Returns:
+        The records to train on, and `number` records to validate with.
 
     Raises:
-        InputError: there are too few.
+        InputError: there are no more than `number` records.
     """
     if len(records) <= number:
-        raise InputError(f"{name}: {len(records)} annotated images, but {number} are to be held out of training")
-    groups = together or [range(i, i + 1) for i in range(len(records))]
+        raise InputError(f"{name}: {len(records)} annotated images, but {number} are to be held out")
+    groups = groups or [range(i, i + 1) for i in range(len(records))]
     order = [groups[which] for which in np.random.default_rng(seed).permutation(len(groups))]
     ends = np.cumsum([len(group) for group in order])
-    first = int(np.searchsorted(ends, number)) + 1  # so many groups have as many frames as are wanted
+    first = int(np.searchsorted(ends, number)) + 1  # the first groups that hold enough records
     numbers = [i for group in order for i in group]
     if len(records) - ends[first - 1] < len(records) / 2:
         return Subset(records, numbers[number:]), Subset(records, numbers[:number])
@@ -70,6 +73,6 @@ def split_holdout(
     return Subset(records, numbers[ends[first - 1] :]), Subset(records, chosen)
 
 
-def some(records: Records, number: int, *, seed: int) -> Subset:
-    """At most `number` of the records, any of them."""
+def random_subset(records: Records, number: int, *, seed: int) -> Subset:
+    """At most `number` records, drawn at random without replacement."""
     return Subset(records, np.random.default_rng(seed).permutation(len(records))[:number].tolist())

@@ -1,4 +1,4 @@
-"""Talking Face with the seven of its points that 300W has too: its other points mean something else."""
+"""The seven landmarks of Talking Face that 300W has too; its other points have other meanings."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ DATASET = "talking_face"
 
 
 class TalkingFaceSubset:
-    """Records of Talking Face with points of `markup.FACE7`; boxes stay those of all points."""
+    """Records of Talking Face with the landmarks of `markup.FACE7`; boxes are still those of all landmarks."""
 
     def __init__(self, records: Records):
         self._records = records
@@ -18,22 +18,22 @@ class TalkingFaceSubset:
         return len(self._records)
 
     def __getitem__(self, index: int) -> Record:
-        return _seven(self._records[index])
+        return _subset(self._records[index])
 
     def encoded(self, index: int) -> Record:
-        """The record, its image not decoded if the source can do that."""
-        return _seven(encoded(self._records, index))
+        """The record, with its image not decoded if the source supports that."""
+        return _subset(encoded(self._records, index))
 
-    def __repr__(self) -> str:  # compared when a run resumes
+    def __repr__(self) -> str:  # a run compares it when it resumes: "Seven" must stay as it is in old checkpoints
         return f"Seven({self._records!r})"
 
 
 def talking_face_subset(records: Records) -> Records:
-    """The records, with seven points if they are of Talking Face with all of its own."""
+    """The records themselves, or with seven landmarks if they are those of Talking Face with all 68."""
     first = encoded(records, 0)
-    other = first["dataset"] == DATASET and first["points"].shape[-2] == FACE68.size
-    return TalkingFaceSubset(records) if other else records
+    full = first["dataset"] == DATASET and first["points"].shape[-2] == FACE68.size
+    return TalkingFaceSubset(records) if full else records
 
 
-def _seven(record: Record) -> Record:
+def _subset(record: Record) -> Record:
     return record | {"points": record["points"][..., np.array(SEVEN_OF_TALKING_FACE), :]}

@@ -1,1 +1,1 @@
-"""Synthetic tracks, the noise of a detector, and rendered clips."""
+"""Synthetic landmark tracks and clips: `tracks`, the noise of a detector (`detector_noise`), and `render_clip`."""

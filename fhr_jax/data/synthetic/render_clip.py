@@ -1,4 +1,4 @@
-"""Clips of synthetic faces as a camera films them: pictures with exact landmarks, noise and compression that move."""
+"""Render clips of synthetic faces as one camera would record them, with exact landmarks."""
 
 from functools import partial
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from fhr_jax.data.faces.motion import smooth_noise
 from fhr_jax.data.faces.random_draws import random_block
 
 EXPOSURE, EXPOSURE_SECONDS = 0.03, 1.5
-"""Deviation of the logarithm of the exposure, and how long its turns take."""
+"""Standard deviation of the logarithm of the exposure, and the time scale of its variation."""
 
 
 class RenderedClip(NamedTuple):
@@ -23,7 +23,7 @@ class RenderedClip(NamedTuple):
     Attributes:
         images: (T, S, S, 3) in [0, 1].
         points: (T, 68, 2) exact landmarks in pixels (x, y).
-        visible: (T, 68) inside the frame and not hidden.
+        visible: (T, 68), inside the frame and not hidden.
     """
 
     images: Float[Array, "t s s 3"]
@@ -40,21 +40,24 @@ def render_clip(
 ) -> RenderedClip:
     """Render a clip and degrade it as one camera would.
 
-    Blur, resolution, colours and quality of the compression are drawn once; noise is new in every frame, exposure
-    wanders slowly, and the compression works on what each frame then is.
+    Blur, resolution, colours and quality of the compression are drawn once. Noise is drawn for each frame, exposure
+    varies slowly, and each frame is compressed on its own.
 
     Args:
-        key: of the camera.
-        clip: faces with a leading frame axis, from `faces.clip` or your own.
-        size: side of the frames in pixels, a multiple of 8.
-        options: of `augment.photometric`; `augment.OFF` films without a fault.
+        key: random key of the camera, () or (2,).
+        clip: T faces with a leading frame axis, from `faces.clip` or your own.
+        size: side S of the frames in pixels, a multiple of 8.
+        options: of `augment.photometric`; `augment.OFF` degrades nothing.
+
+    Returns:
+        Images (T, S, S, 3), landmarks (T, 68, 2) and their visibility (T, 68).
     """
     camera_key, noise_key, exposure_key = jax.random.split(key, 3)
     frames = clip.pose.shape[0]
     picture = render_in_batches(clip, size=size)
     images = picture.image
     if options != augment.OFF:
-        drift = random_block(exposure_key, lambda dice: smooth_noise(dice, frames, EXPOSURE_SECONDS)[:, 0])
+        drift = random_block(exposure_key, lambda draws: smooth_noise(draws, frames, EXPOSURE_SECONDS)[:, 0])
         exposure = jnp.exp(EXPOSURE * drift)
         exposed = jnp.clip(images * exposure[:, None, None, None], 0, 1)
         images = _degraded(camera_key, jax.random.split(noise_key, frames), exposed, options)

@@ -1,25 +1,27 @@
-"""Whatever cannot be read is named with its reason and left out; the rest is built."""
+"""Builds skip what cannot be read, name it with the reason, and use the rest."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from fhr_jax import cli
-from fhr_jax.data import skipped
-from fhr_jax.data.datasets.build import exclusions, finalize, run
+from fhr_jax.data.datasets import summary as summaries
+from fhr_jax.data.datasets.build import run
+from fhr_jax.data.datasets.build.exclusions import read_exclusions
 from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.skipped import read_skipped
 from fhr_jax.errors import InputError
 from tests import trees
 
 
 def built(name, tree, tmp_path, **options):
-    """What is left out, as a dict, and the folder; every line is one line and names its file once."""
+    """The skipped files with their reasons, and the folder of the dataset; each reason is one line without a path."""
     folder = run.build(name, tree, tmp_path / "out", **options)
-    found = skipped.read(folder)
-    for left in found:
-        assert "\n" not in left.file + left.reason
-        assert str(tmp_path) not in left.reason
-    assert finalize.read_summary(folder)["left_out"] == len(found)
+    found = read_skipped(folder)
+    for item in found:
+        assert "\n" not in item.file + item.reason
+        assert str(tmp_path) not in item.reason
+    assert summaries.read_summary(folder)["skipped"] == len(found)
     return dict(found), folder
 
 
@@ -44,21 +46,21 @@ def test_broken_pts(tmp_path, damage, reason):
     tree = trees.tree_300w(tmp_path / "tree")
     broken = tree / "helen" / "trainset" / "100032540_1.PTS"
     broken.write_text(damage(good_pts(tree)))
-    left, folder = built("face300w", tree, tmp_path)
-    assert list(left) == ["helen/trainset/100032540_1.JPG"]
-    (said,) = left.values()
+    skipped, folder = built("face300w", tree, tmp_path)
+    assert list(skipped) == ["helen/trainset/100032540_1.JPG"]
+    (said,) = skipped.values()
     assert said.startswith("100032540_1.PTS: ")
     assert reason in said
     assert len(open_dataset(folder, split="train")) == 6
-    assert finalize.read_summary(folder)["splits"]["train"]["counted"] == 6
+    assert summaries.read_summary(folder)["splits"]["train"]["counted"] == 6
 
 
 def test_windows_line_ends_and_comments_are_fine(tmp_path):
     tree = trees.tree_300w(tmp_path / "tree")
     file = tree / "ibug" / "image_100_1.pts"
     file.write_bytes(("# a comment\r\n" + good_pts(tree).replace("\n", "\r\n")).encode("utf-8-sig"))
-    left, _ = built("face300w", tree, tmp_path)
-    assert left == {}
+    skipped, _ = built("face300w", tree, tmp_path)
+    assert skipped == {}
 
 
 def test_photographs_that_cannot_be_read(tmp_path):
@@ -73,15 +75,15 @@ def test_photographs_that_cannot_be_read(tmp_path):
     trees.write_pair(tree / "LFPW" / "trainset", "image_0002", 1, suffix=".jpg")
     (tree / "ibug" / "image_100_1.jpg").unlink()
     (tree / "ibug" / "image_100_1.jpg").mkdir()
-    left, folder = built("face300w", tree, tmp_path)
-    assert "not a readable image" in left["afw/18489332_1.jpg"]
-    assert "not a readable image" in left["afw/18489332_2.jpg"]
-    assert left["helen/trainset/gray.jpg"] == "10000 x 10000 pixels; at most 80000000 are read"
-    assert left["helen/trainset/100032540_1.PTS"].startswith("no image of its name (.jpg, ")
-    assert left["lfpw/trainset/image_0001.png"] == "no .pts of its name"
-    assert left["lfpw/trainset/image_0002.PNG"] == "image_0002.jpg has the same name and comes before it"
-    assert left["ibug/image_100_1.pts"].startswith("no image of its name (.jpg, ")
-    assert len(left) == 7
+    skipped, folder = built("face300w", tree, tmp_path)
+    assert "not a readable image" in skipped["afw/18489332_1.jpg"]
+    assert "not a readable image" in skipped["afw/18489332_2.jpg"]
+    assert skipped["helen/trainset/gray.jpg"] == "10000 x 10000 pixels; at most 80000000 are read"
+    assert skipped["helen/trainset/100032540_1.PTS"].startswith("no image of its name (.jpg, ")
+    assert skipped["lfpw/trainset/image_0001.png"] == "no .pts of its name"
+    assert skipped["lfpw/trainset/image_0002.PNG"] == "image_0002.jpg has the same name and comes before it"
+    assert skipped["ibug/image_100_1.pts"].startswith("no image of its name (.jpg, ")
+    assert len(skipped) == 7
     assert len(open_dataset(folder, split="train")) == 2
 
 
@@ -90,10 +92,10 @@ def test_names_with_spaces_and_unicode_work_and_unprintable_ones_are_told(tmp_pa
     trees.write_pair(tree / "afw", "face, “quoted” 漢字 🙂", 50)
     trees.write_pair(tree / "afw", "two\nlines", 51)
     (tree / "afw" / b"no utf8 \xff.jpg".decode("utf-8", "surrogateescape")).write_bytes(b"")
-    left, folder = built("face300w", tree, tmp_path)
-    assert len(left) == 3
-    assert all("printable" in reason for reason in left.values())
-    assert "afw/no utf8 �.jpg" in left
+    skipped, folder = built("face300w", tree, tmp_path)
+    assert len(skipped) == 3
+    assert all("printable" in reason for reason in skipped.values())
+    assert "afw/no utf8 �.jpg" in skipped
     source = open_dataset(folder, split="train")
     assert "afw/face, “quoted” 漢字 🙂.jpg" in {source[i]["file"] for i in range(len(source))}
 
@@ -109,9 +111,9 @@ def test_links_that_lead_out_of_the_folder(tmp_path):
     (tree / "afw" / "again.pts").symlink_to("18489332_1.pts")
     (tree / "more").symlink_to(outside)
     (tmp_path / "link").symlink_to(tree)
-    left, folder = built("face300w", tmp_path / "link", tmp_path)
+    skipped, folder = built("face300w", tmp_path / "link", tmp_path)
     said = "a symbolic link that leads out of the folder"
-    assert left == {"afw/stranger.jpg": said, "afw/stranger.pts": said, "more": said}
+    assert skipped == {"afw/stranger.jpg": said, "afw/stranger.pts": said, "more": said}
     source = open_dataset(folder, split="train")
     assert {"afw/again.jpg", "afw/18489332_1.jpg"} < {source[i]["file"] for i in range(len(source))}
     assert len(source) == 8
@@ -127,13 +129,13 @@ def test_videos_that_cannot_be_read(tmp_path, vw):
     (vw / "002" / "vid.avi").write_text("no video " * 100)
     (vw / "114" / "vid.avi").unlink()
     trees.write_video(vw / "999" / "vid.avi", [1, 2])
-    left, folder = built("face300vw", tmp_path / "vw", tmp_path)
-    assert "not a readable video" in left.pop("001/vid.avi")
-    assert "not a readable video" in left.pop("002/vid.avi")
-    assert left == {"114": "no vid.avi in it", "999": "no video of this number in the splits of 300-VW"}
+    skipped, folder = built("face300vw", tmp_path / "vw", tmp_path)
+    assert "not a readable video" in skipped.pop("001/vid.avi")
+    assert "not a readable video" in skipped.pop("002/vid.avi")
+    assert skipped == {"114": "no vid.avi in it", "999": "no video of this number in the splits of 300-VW"}
     with pytest.raises(InputError, match="no split 'train', it has scenario2, scenario3"):
         open_dataset(folder, split="train")
-    assert "train: 0 videos, 50 fewer than the 50 published" in finalize.differences(finalize.read_summary(folder))
+    assert "train: 0 videos, 50 fewer than the 50 published" in summaries.differences(summaries.read_summary(folder))
 
 
 @pytest.mark.parametrize("name", ["face300vw", "face300vw/clips2"])
@@ -142,14 +144,14 @@ def test_frames_and_annotations_that_do_not_match(tmp_path, vw, name):
     (vw / "002" / "annot" / "000006.pts").unlink()
     (vw / "002" / "annot" / "000003.pts").write_text("broken")
     (vw / "002" / "annot" / "third.pts").write_text("")
-    left, folder = built(name, tmp_path / "vw", tmp_path)
-    assert left["001/vid.avi"] == "ends after 4 frames, but there are annotations for 5-9"
-    assert left["002/vid.avi"] == "no .pts for frames 6"
-    assert left["002/annot/000003.pts"].startswith("not a .pts file")
-    assert left["002/annot/third.pts"] == "its name is no frame's number"
-    short = [file for file, reason in left.items() if reason.endswith("fill no clip of 2")]
+    skipped, folder = built(name, tmp_path / "vw", tmp_path)
+    assert skipped["001/vid.avi"] == "ends after 4 frames, but there are annotations for 5-9"
+    assert skipped["002/vid.avi"] == "no .pts for frames 6"
+    assert skipped["002/annot/000003.pts"].startswith("not a .pts file")
+    assert skipped["002/annot/third.pts"] == "its name is no frame's number"
+    short = [file for file, reason in skipped.items() if reason.endswith("fill no clip of 2")]
     assert short == ([] if name == "face300vw" else ["114/vid.avi", "203/vid.avi", "410/vid.avi"])
-    assert len(left) == 4 + len(short)
+    assert len(skipped) == 4 + len(short)
     source = open_dataset(folder, split="train")
     numbers = [source[i]["frame"].tolist() for i in range(len(source))]
     if name == "face300vw":
@@ -172,7 +174,7 @@ def test_a_video_that_was_cut_off_gives_the_frames_that_are_left(tmp_path):
     for i in range(len(source)):
         trees.check(source[i])
     last = len(source) + 1  # cut in the middle, so it shows what the frame before did
-    assert skipped.read(folder) == [
+    assert read_skipped(folder) == [
         ("203/vid.avi", f"frame {last} is damaged"),
         ("203/vid.avi", f"ends after {last} frames, but there are annotations for {last + 1}-20"),
     ]
@@ -190,10 +192,10 @@ def test_a_video_that_breaks_gives_the_frames_before(tmp_path, vw, monkeypatch):
             yield frame
 
     monkeypatch.setattr(video, "frames", breaks)
-    left, folder = built("face300vw", tmp_path / "vw", tmp_path)
+    skipped, folder = built("face300vw", tmp_path / "vw", tmp_path)
     assert len(open_dataset(folder, split="train")) == 6
-    assert set(left) == {f"{name}/vid.avi" for name in trees.VIDEOS}
-    reasons = skipped.read(folder)
+    assert set(skipped) == {f"{name}/vid.avi" for name in trees.VIDEOS}
+    reasons = read_skipped(folder)
     assert ("410/vid.avi", "damaged after 3 frames (broken)") in reasons
     assert ("410/vid.avi", "ends after 3 frames, but there are annotations for 4-5") in reasons
 
@@ -203,22 +205,22 @@ def test_talking_face_frames_that_cannot_be_read(tmp_path):
     (tree / "images" / "franck_00002.jpg").write_bytes(b"")
     (tree / "points" / "franck_00004.pts").unlink()
     Image.fromarray(np.zeros((50, 60, 3), np.uint8)).save(tree / "images" / "franck_00005.jpg")
-    left, folder = built("talking_face", tree, tmp_path)
-    assert "not a readable image" in left["images/franck_00002.jpg"]
-    assert left["franck_00004.jpg"] == "no .pts of its name"
-    assert left["franck"] == "frame 6: 60 x 50 pixels, others 128 x 96"
+    skipped, folder = built("talking_face", tree, tmp_path)
+    assert "not a readable image" in skipped["images/franck_00002.jpg"]
+    assert skipped["franck_00004.jpg"] == "no .pts of its name"
+    assert skipped["franck"] == "frame 6: 60 x 50 pixels, others 128 x 96"
     source = open_dataset(folder)
     assert [int(source[i]["frame"]) for i in range(len(source))] == [1, 2, 4, 7]
 
 
 @pytest.mark.parametrize("separator", [" ", ",", "\t", ", "])
-def test_frames_that_the_user_lists_are_left_out(tmp_path, vw, separator):
+def test_frames_that_the_user_lists_are_skipped(tmp_path, vw, separator):
     listed = tmp_path / "unreliable.csv"
     rows = [("001", "2-3"), ("001", "9"), ("203", "1"), ("410", "1-999")]
     listed.write_text("# from the paper\n\n" + "".join(f"{a}{separator}{b}\n" for a, b in rows) + "114\n002 77\n999\n")
-    left, folder = built("face300vw", tmp_path / "vw", tmp_path, leave_out=listed)
+    skipped, folder = built("face300vw", tmp_path / "vw", tmp_path, exclusions=listed)
     said = "listed in unreliable.csv"
-    assert left == {
+    assert skipped == {
         "001/vid.avi": f"frames 2-3, 9 {said}",
         "203/vid.avi": f"frames 1 {said}",
         "410/vid.avi": f"frames 1-5 {said}",
@@ -230,12 +232,12 @@ def test_frames_that_the_user_lists_are_left_out(tmp_path, vw, separator):
     assert list(open_dataset(folder, split="scenario2").runs) == [(0, 4, "203/vid.avi")]
 
 
-def test_photographs_that_the_user_lists_are_left_out(tmp_path):
+def test_photographs_that_the_user_lists_are_skipped(tmp_path):
     tree = trees.tree_300w(tmp_path / "tree")
     listed = tmp_path / "list.txt"
     listed.write_text("ibug/image_092 _01.jpg\n18489332_2.jpg\n")
-    left, folder = built("face300w", tree, tmp_path, leave_out=listed)
-    assert set(left) == {"ibug/image_092 _01.jpg", "afw/18489332_2.jpg"}
+    skipped, folder = built("face300w", tree, tmp_path, exclusions=listed)
+    assert set(skipped) == {"ibug/image_092 _01.jpg", "afw/18489332_2.jpg"}
     assert len(open_dataset(folder, split="challenging")) == 1
 
 
@@ -244,12 +246,12 @@ def test_lists_that_cannot_be_read(tmp_path, line):
     path = tmp_path / "list.txt"
     path.write_text(f"001 1\n{line}\n")
     with pytest.raises(InputError, match=r"list.txt: line 2: "):
-        exclusions.read(path)
+        read_exclusions(path)
     path.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="no text"):
-        exclusions.read(path)
+    with pytest.raises(InputError, match="not a text file"):
+        read_exclusions(path)
     with pytest.raises(InputError, match="cannot be read"):
-        exclusions.read(tmp_path)
+        read_exclusions(tmp_path)
 
 
 def test_folders_of_nothing_of_the_kind(tmp_path, vw, capsys):
@@ -295,11 +297,11 @@ def test_places_that_cannot_be_written_to(tmp_path):
         run.build("face300w", tree, tmp_path / "file")
 
 
-def test_names_as_left_out_csv_has_them_are_understood(tmp_path, vw):
+def test_names_as_skipped_csv_has_them_are_understood(tmp_path, vw):
     listed = tmp_path / "list.csv"
     listed.write_text("001/vid.avi 2-3\n002,1\n")
-    left, _ = built("face300vw", tmp_path / "vw", tmp_path, leave_out=listed)
-    assert left == {
+    skipped, _ = built("face300vw", tmp_path / "vw", tmp_path, exclusions=listed)
+    assert skipped == {
         f"{video}/vid.avi": f"frames {frames} listed in list.csv" for video, frames in (("001", "2-3"), ("002", "1"))
     }
 
@@ -311,8 +313,8 @@ def test_names_as_left_out_csv_has_them_are_understood(tmp_path, vw):
 def test_frames_of_talking_face_that_the_user_lists(tmp_path, line, number, file):
     tree = trees.tree_talking_face(tmp_path / "tree")
     (tmp_path / "list.csv").write_text(line)
-    left, folder = built("talking_face", tree, tmp_path, leave_out=tmp_path / "list.csv")
-    assert list(left) == [file]
+    skipped, folder = built("talking_face", tree, tmp_path, exclusions=tmp_path / "list.csv")
+    assert list(skipped) == [file]
     assert len(open_dataset(folder)) == number
 
 
@@ -321,18 +323,18 @@ def test_faces_that_are_not_on_their_picture(tmp_path, vw):
     points = trees.face(1)[1]
     trees.write_pts(tree / "afw" / "18489332_1.pts", points + 5000)
     trees.write_pts(tree / "afw" / "18489332_2.pts", points * [1, 0])
-    left, _ = built("face300w", tree, tmp_path)
-    assert left["afw/18489332_1.jpg"] == "18489332_1.pts: no landmark lies on the image of 128 x 96 pixels"
-    assert left["afw/18489332_2.jpg"] == "18489332_2.pts: all landmarks lie on a line"
+    skipped, _ = built("face300w", tree, tmp_path)
+    assert skipped["afw/18489332_1.jpg"] == "18489332_1.pts: no landmark lies on the image of 128 x 96 pixels"
+    assert skipped["afw/18489332_2.jpg"] == "18489332_2.pts: all landmarks lie on a line"
     trees.write_pts(vw / "001" / "annot" / "000002.pts", points - 5000)
-    left, _ = built("face300vw", tmp_path / "vw", tmp_path)
-    assert left["001/annot/000002.pts"].startswith("no landmark lies on the image")
+    skipped, _ = built("face300vw", tmp_path / "vw", tmp_path)
+    assert skipped["001/annot/000002.pts"].startswith("no landmark lies on the image")
 
 
 def test_annotations_that_count_from_zero(tmp_path, vw):
     (vw / "001" / "annot" / "000009.pts").rename(vw / "001" / "annot" / "000000.pts")
-    left, folder = built("face300vw", tmp_path / "vw", tmp_path)
-    assert left == {"001/vid.avi": "000000.pts: the first frame of a video is 1, so this numbering cannot be right"}
+    skipped, folder = built("face300vw", tmp_path / "vw", tmp_path)
+    assert skipped == {"001/vid.avi": "000000.pts: the first frame of a video is 1, so this numbering cannot be right"}
     assert {record.split("/")[0] for record in files_of(open_dataset(folder, split="train"))} == {"002"}
 
 

@@ -471,33 +471,33 @@ def test_a_clip_may_have_one_frame():
 
 
 def test_wander_is_smooth_noise_of_unit_variance():
-    signal = np.asarray(random_block(jax.random.key(0), lambda dice: smooth_noise(dice, 6000, 0.4, size=8)))
+    signal = np.asarray(random_block(jax.random.key(0), lambda draws: smooth_noise(draws, 6000, 0.4, size=8)))
     assert 0.8 < signal.std() < 1.2
     # Angular frequencies are |n| / 0.4 a second, n normal, so each derivative has the deviation 1 / 0.4 a second.
     assert abs(np.diff(signal, axis=0).std() * 30 * 0.4 - 1) < 0.3
 
 
 def test_blinks_close_and_open():
-    lids = np.asarray(random_block(jax.random.key(2), lambda dice: blinks(dice, 600)))
+    lids = np.asarray(random_block(jax.random.key(2), lambda draws: blinks(draws, 600)))
     assert lids.max() > 0.55
     assert lids.min() == 0
     assert np.median(lids) == 0
 
 
 def test_dice_refuses_to_run_out():
-    dice = RandomDraws(jax.random.key(0), uniforms=3)
-    dice.uniform(shape=(3,))
+    draws = RandomDraws(jax.random.key(0), uniforms=3)
+    draws.uniform(shape=(3,))
     with pytest.raises(ValueError, match="4 uniform draws from 3"):
-        dice.chance(0.5)
+        draws.chance(0.5)
 
 
 def test_dice_draws_the_given_distributions():
-    dice = RandomDraws(jax.random.key(0), uniforms=10200, normals=10000)
-    normal = np.asarray(dice.normal(2.0, 2.5, (10000,)))
+    draws = RandomDraws(jax.random.key(0), uniforms=10200, normals=10000)
+    normal = np.asarray(draws.normal(2.0, 2.5, (10000,)))
     assert abs(normal.std() - 1.97) < 0.05
     assert np.abs(normal).max() <= 5.0
-    uniform = np.asarray(dice.uniform(-1.0, 3.0, (10000,)))
+    uniform = np.asarray(draws.uniform(-1.0, 3.0, (10000,)))
     assert abs(uniform.mean() - 1) < 0.05
-    picks = np.bincount([int(dice.choice((0.2, 0.0, 0.8))) for _ in range(200)], minlength=3)
+    picks = np.bincount([int(draws.choice((0.2, 0.0, 0.8))) for _ in range(200)], minlength=3)
     assert picks[1] == 0
     assert 20 < picks[0] < 65

@@ -84,7 +84,7 @@ IMAGES = {
 def test_bad_images_are_told_in_one_line(case):
     image, message = IMAGES[case]
     with pytest.raises(InputError) as caught:
-        inputs.check_image(image, "frame 7")
+        inputs.check_image(image, name="frame 7")
     assert str(caught.value).startswith(f"frame 7: {message}")
     assert "\n" not in str(caught.value)
 
@@ -124,7 +124,7 @@ def test_the_functions_check_what_they_are_given():
         "crops: crop 33 holds NaN",
         "image: gray, uint8",
         "frame 0: gray, uint8",
-        "box of 3 numbers, expected x,y,width,height",
+        "box: got 3 numbers, expected x,y,width,height",
         "box 5000,5000,10,10: outside the image of 50 x 40",
         "heatmap.decode: a list, expected an array of maps",
     )
@@ -179,7 +179,7 @@ def test_files_of_every_kind_are_read_as_rgb(tmp_path, gray):
     for name, write in kinds(gray):
         write(tmp_path / name)
         read = images.read_image(tmp_path / name)
-        inputs.check_image(read, name)
+        inputs.check_image(read, name=name)
         np.testing.assert_array_equal(read, np.repeat(gray[..., None], 3, axis=-1), err_msg=name)
 
 

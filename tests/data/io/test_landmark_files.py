@@ -63,7 +63,7 @@ def test_openface_table_keeps_every_other_cell(tmp_path, space):
     recording = landmark_files.read(tmp_path / "in.csv")
     seven, nine = recording.tracks
     assert (seven.face, nine.face) == (7, 9)
-    assert seven.kept.tolist() == [True, False, False, True]
+    assert seven.present.tolist() == [True, False, False, True]
     np.testing.assert_allclose(seven.points[[0, 3]], points[[0, 3]])
     assert np.isnan(seven.points[1:3]).all()
     np.testing.assert_allclose(nine.points[0], points[1])

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from fhr_jax.data.io import video
-from fhr_jax.data.io.video_frames import NEAR, VideoFrames
+from fhr_jax.data.io.video_frames import MAX_SKIP, VideoFrames
 from fhr_jax.errors import InputError
 from tests import trees
 
@@ -37,7 +37,7 @@ def test_frames_by_number(tmp_path, name, codec, between):
     expected = [frame.image for frame in video.frames(tmp_path / name)]
     assert len(expected) == FRAMES
     frames = VideoFrames(tmp_path / name)
-    order = [0, 1, 2, 2, NEAR + 30, 5, 5, FRAMES - 1, 0, *np.random.default_rng(0).integers(0, FRAMES, 20).tolist()]
+    order = [0, 1, 2, 2, MAX_SKIP + 30, 5, 5, FRAMES - 1, 0, *np.random.default_rng(0).integers(0, FRAMES, 20).tolist()]
     for number in order:
         np.testing.assert_array_equal(frames[number], expected[number])
     # In order there is one pass and no jump.

@@ -89,13 +89,13 @@ def test_files_of_boxes_that_cannot_be_read(tmp_path, text, message):
     path = tmp_path / "boxes.csv"
     path.write_text(text)
     with pytest.raises(InputError, match=message) as caught:
-        boxes.from_file(path)
+        boxes.read_boxes(path)
     assert str(path) in str(caught.value)
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(InputError, match="not a CSV"):
-        boxes.from_file(path)
+        boxes.read_boxes(path)
     with pytest.raises(InputError, match="cannot be read"):
-        boxes.from_file(tmp_path)
+        boxes.read_boxes(tmp_path)
 
 
 def test_the_choice_of_boxes_reaches_the_commands(photos, tmp_path):

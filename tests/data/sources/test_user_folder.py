@@ -80,7 +80,7 @@ def test_clips(root, folder):
         trees.check(one | {"frame": np.asarray(one["frame"])})
     with pytest.raises(InputError, match="at least 1"):
         open_dataset(root / folder, clip=0)
-    with pytest.raises(InputError, match="stride goes with clip"):
+    with pytest.raises(InputError, match="stride needs clip"):
         open_dataset(root / folder, stride=2)
 
 
@@ -104,7 +104,7 @@ def test_pictures_need_not_be_decoded(root, folder):
 
 
 def test_files_that_stay_alone_are_told(root):
-    assert open_dataset(root / "photos").left_out == (Skipped("alone.png", "no .pts of its name"),)
+    assert open_dataset(root / "photos").skipped == (Skipped("alone.png", "no .pts of its name"),)
 
 
 def test_sources_can_be_pickled(root):
@@ -191,10 +191,10 @@ def test_a_folder_that_is_itself_a_video(tmp_path):
     for path in (folder / "annot").iterdir():  # the annotations may lie beside the video
         path.rename(folder / path.name)
     trees.check(open_dataset(folder)[5])
-    assert open_dataset(folder).left_out == ()
+    assert open_dataset(folder).skipped == ()
 
 
-def test_videos_that_are_left_out_are_told(tmp_path):
+def test_videos_that_are_skipped_have_a_reason(tmp_path):
     trees.tree_300vw(tmp_path, dict.fromkeys(("001", "002", "003", "004", "005"), 3))
     folder = tmp_path / "300VW_Dataset_2015_12_14"
     for path in (folder / "002" / "annot").iterdir():
@@ -204,7 +204,7 @@ def test_videos_that_are_left_out_are_told(tmp_path):
     (folder / "005" / "annot" / "000003.pts").rename(folder / "005" / "annot" / "000000.pts")
     source = open_dataset(folder)
     assert len(source) == 3
-    assert dict(source.left_out) == {
+    assert dict(source.skipped) == {
         "002/vid.avi": "no .pts of its frames, expected annot/000001.pts",
         "003/annot": "landmarks without a video or images of their names",
         "004": "2 videos beside each other, expected one a folder",
@@ -212,7 +212,7 @@ def test_videos_that_are_left_out_are_told(tmp_path):
     }
 
 
-def test_what_cannot_be_read_is_left_out_by_looking_through(tmp_path):
+def test_only_readable_files_are_kept(tmp_path):
     photos = tmp_path / "photos"
     for k, name in enumerate(("cut off", "few", "good", "line", "outside")):
         trees.write_pair(photos, name, k)
@@ -222,28 +222,28 @@ def test_what_cannot_be_read_is_left_out_by_looking_through(tmp_path):
     pts.write(photos / "line.pts", trees.face(1)[1] * [0, 1])
     pts.write(photos / "outside.pts", trees.face(1)[1] + 1000)
     seen = []
-    sound = open_dataset(photos).sound(lambda: seen.append(1))
-    assert len(seen) == 5
-    assert [sound[i]["file"] for i in range(len(sound))] == ["good.jpg"]
-    reasons = dict(sound.left_out)
+    readable = open_dataset(photos).only_readable(progress=seen.append)
+    assert [(progress.done, progress.total) for progress in seen] == [(k, 5) for k in range(1, 6)]
+    assert [readable[i]["file"] for i in range(len(readable))] == ["good.jpg"]
+    reasons = dict(readable.skipped)
     assert "not a readable image" in reasons["cut off.jpg"]
     assert reasons["few.jpg"] == "few.pts: 5 landmarks, expected 68"
     assert reasons["line.jpg"] == "line.pts: all landmarks lie on a line"
     assert reasons["outside.jpg"] == "outside.pts: no landmark lies on the image of 128 x 96 pixels"
     # Taking the bad ones away changes nothing, so that a run may go on.
-    before = repr(sound)
+    before = repr(readable)
     for name in reasons:
         (photos / name).unlink()
         (photos / name).with_suffix(".pts").unlink()
-    assert repr(open_dataset(photos).sound()) == before
+    assert repr(open_dataset(photos).only_readable()) == before
 
     trees.tree_300vw(tmp_path, {"001": 4})
     folder = tmp_path / "300VW_Dataset_2015_12_14"
     (folder / "001" / "annot" / "000002.pts").write_text("broken")
     trees.write_pts(folder / "001" / "annot" / "000009.pts", trees.face(1)[1])
-    sound = open_dataset(folder).sound()
-    assert [int(sound[i]["frame"]) for i in range(len(sound))] == [1, 3, 4]
-    reasons = dict(sound.left_out)
+    readable = open_dataset(folder).only_readable()
+    assert [int(readable[i]["frame"]) for i in range(len(readable))] == [1, 3, 4]
+    reasons = dict(readable.skipped)
     assert reasons["001/vid.avi 2"].startswith("000002.pts: not a .pts file")
     assert reasons["001/vid.avi 9"] == "vid.avi: ends after 4 frames"
 

@@ -1,9 +1,10 @@
-"""What the builders share: TFDS's own interface, and the plan of the work that `build` divides among processes.
+"""What all dataset builders share: the interface of TFDS, and the plan of the work.
 
-Through TFDS alone, in one process: ``Face300w(data_dir=OUT).download_and_prepare(download_config=
-tfds.download.DownloadConfig(manual_dir=SOURCE))``. With ``beam=True`` the same reads in an Apache Beam pipeline, on
-the runner that `DownloadConfig` names, where Beam is installed; what its workers leave out stands in their logs only,
-else in left_out.csv. `fhr-jax data build` needs neither, resumes, and counts.
+`fhr-jax data build` (see `run`) is the usual way to build: it reads in parallel, resumes and counts. TFDS builds the
+same records in one process:
+
+    config = tfds.download.DownloadConfig(manual_dir=SOURCE)
+    Face300w(data_dir=OUT).download_and_prepare(download_config=config)
 """
 
 import abc
@@ -11,9 +12,7 @@ import dataclasses
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator
-from functools import partial
-from importlib import import_module
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple
 
@@ -21,46 +20,52 @@ import numpy as np
 import tensorflow_datasets as tfds
 from absl import logging
 
-from fhr_jax.data import skipped
-from fhr_jax.data.datasets.build import exclusions, work_units
-from fhr_jax.data.datasets.build.exclusions import Exclusions
-from fhr_jax.data.datasets.build.work_units import Example, Photographs, Unit
+from fhr_jax.data.datasets.build import work_units
+from fhr_jax.data.datasets.build.exclusions import NO_EXCLUSIONS, Exclusions
+from fhr_jax.data.datasets.build.work_units import Example, Photographs, WorkUnit
 from fhr_jax.data.io import file_tree
-from fhr_jax.data.skipped import Skipped
+from fhr_jax.data.skipped import Skipped, find_skipped, write_skipped
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_folder
 
 FRAMES = "frames"
-"""The folder in a dataset of videos that holds their frames."""
+"""The folder that holds the frames of whole videos, inside the dataset's folder."""
 
 
 class BuildPlan(NamedTuple):
-    """The work in parts, in the order of the dataset, and what is known from the names alone to be left out."""
+    """The work of a build, known from the names of the files alone.
 
-    units: tuple[Unit, ...]
-    left_out: tuple[Skipped, ...]
+    Attributes:
+        units: the work, in the order of the dataset.
+        skipped: files that will not be read.
+    """
+
+    units: tuple[WorkUnit, ...]
+    skipped: tuple[Skipped, ...]
 
 
 @dataclasses.dataclass(eq=False)
 class VideoConfig(tfds.core.BuilderConfig):
-    """Clips of `length` frames, none over a gap; frames at the end of a run that fill no clip are in none.
+    """A variant of a dataset of videos.
 
-    With length 0 whole videos, whose frames lie beside the records as images.
+    Attributes:
+        length: frames of a clip. No clip spans a gap, and frames that do not fill a clip are skipped. With 0 each
+            record is a whole video, and its frames are stored as images beside the records.
     """
 
     length: int = 0
 
 
 class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
-    """A dataset of faces with landmarks, read from the folder that the user has unpacked.
+    """A dataset of faces with landmarks, read from the folder that the user unpacked.
 
     Attributes:
         TITLE: its name in print.
-        COUNTED: what `PUBLISHED` counts.
-        PUBLISHED: how many each split has according to its authors.
-        UNIONS: splits that are others together.
-        HOMEPAGE: where it is to be had.
-        EXPECTED: what its folder holds.
+        COUNTED: what `PUBLISHED` counts: "photographs", "videos" or "frames".
+        PUBLISHED: how many of them each split has according to its authors.
+        UNIONS: splits that consist of other splits.
+        HOMEPAGE: web page of the dataset.
+        EXPECTED: description of the folder, for error messages.
     """
 
     VERSION = tfds.core.Version("1.0.0")
@@ -71,28 +76,34 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
     HOMEPAGE: ClassVar[str]
     EXPECTED: ClassVar[str]
     url_infos: ClassVar[dict[str, Any]] = {}
-    """Nothing is downloaded; looking for TFDS's list of downloads would need another package."""
+    """Empty, because nothing is downloaded: TFDS's own lookup of downloads needs another package."""
 
-    def __init__(self, *, beam: bool = False, leave_out: Exclusions = exclusions.NOTHING, **options: Any):
-        self._beam, self._leave_out = beam, leave_out
-        self._told: list[Skipped] = []
+    def __init__(self, *, exclusions: Exclusions = NO_EXCLUSIONS, **options: Any):
+        self._exclusions = exclusions
+        self._skipped: list[Skipped] = []
         super().__init__(**({"file_format": "array_record"} | options))
 
     @abc.abstractmethod
     def features(self) -> dict[str, Any]:
-        """The features of a record."""
+        """The TFDS features of a record."""
 
     @classmethod
     @abc.abstractmethod
     def recognises(cls, folder: Path, root: Path) -> bool:
-        """Whether a folder looks like this dataset."""
+        """Whether a folder looks like this dataset; `root` is the user's folder."""
 
     @abc.abstractmethod
-    def plan(self, folder: Path, root: Path, leave_out: Exclusions) -> BuildPlan:
-        """The work, from the names of the files alone."""
+    def plan(self, folder: Path, root: Path, exclusions: Exclusions) -> BuildPlan:
+        """Plan the work from the names of the files alone.
+
+        Args:
+            folder: the folder of the dataset, which `recognises` accepted.
+            root: the user's folder, which holds it.
+            exclusions: the user's list of what is unreliable.
+        """
 
     def locate(self, source: str | os.PathLike[str]) -> BuildPlan:
-        """Find the dataset in the user's folder, or in a folder just below it, and plan the work.
+        """Find the dataset in the user's folder, or one folder below it, and plan the work.
 
         Raises:
             InputError: there is no such folder, or it holds something else.
@@ -101,7 +112,7 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
         here = file_tree.listing(root, root)
         for folder in (root, *here.folders.values()):
             if self.recognises(folder, root):
-                return self.plan(folder, root, self._leave_out)
+                return self.plan(folder, root, self._exclusions)
         names = [*here.folders, *here.files]
         found = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "") or "nothing"
         raise InputError(f"{source}: not the folder of {self.TITLE}: expected {self.EXPECTED}; found {found}")
@@ -112,11 +123,11 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
         return getattr(self.builder_config, "length", 0)
 
     def download_and_prepare(self, **options: Any) -> None:
-        """TFDS's own way to build it; see the module. What was left out is written beside the records."""
-        self._told.clear()
+        """Build in one process, as TFDS does, and write skipped.csv beside the records."""
+        self._skipped.clear()
         super().download_and_prepare(**options)
-        if not (Path(self.data_dir) / skipped.NAME).exists():
-            skipped.write(Path(self.data_dir), self._told)
+        if find_skipped(Path(self.data_dir)) is None:
+            write_skipped(Path(self.data_dir), self._skipped)
 
     def _info(self) -> tfds.core.DatasetInfo:
         return tfds.core.DatasetInfo(
@@ -128,23 +139,24 @@ class LandmarkBuilder(tfds.core.GeneratorBasedBuilder):
 
     def _split_generators(self, dl_manager: Any) -> dict[str, Any]:
         plan = self.locate(os.fspath(dl_manager.manual_dir))
-        for left in plan.left_out:
-            self._tell(left)
-        parts = {split: [u for u in plan.units if u.split == split] for split in self.PUBLISHED}
+        for item in plan.skipped:
+            self._skip(item)
+        units = {split: [unit for unit in plan.units if unit.split == split] for split in self.PUBLISHED}
         for split, others in self.UNIONS.items():
-            parts[split] = [unit for other in others for unit in parts[other]]
-        return {split: self._generate_examples(units) for split, units in parts.items() if units}
+            units[split] = [unit for other in others for unit in units[other]]
+        return {split: self._generate_examples(of_split) for split, of_split in units.items() if of_split}
 
-    def _generate_examples(self, parts: list[Unit]) -> Any:
-        read = partial(_keyed, length=self.length, frames=Path(self.data_dir) / FRAMES)
-        if not self._beam:
-            return (example for unit in parts for example in read(unit, tell=self._tell))
-        beam = import_module("apache_beam")
-        return beam.Create(parts) | beam.FlatMap(read)
+    def _generate_examples(self, units: list[WorkUnit]) -> Any:
+        for unit in units:
+            for each in examples(unit, length=self.length, frames=Path(self.data_dir) / FRAMES):
+                if isinstance(each, Skipped):
+                    self._skip(each)
+                else:
+                    yield f"{each['file']}:{np.ravel(each['frame'])[0]}", each
 
-    def _tell(self, left: Skipped) -> None:
-        _log(left)
-        self._told.append(left)
+    def _skip(self, item: Skipped) -> None:
+        logging.warning("%s: %s", item.file, item.reason)
+        self._skipped.append(item)
 
 
 class VideoBuilder(LandmarkBuilder):
@@ -157,12 +169,12 @@ class VideoBuilder(LandmarkBuilder):
     ]
 
     def features(self) -> dict[str, Any]:
-        """One clip, or one video."""
+        """The TFDS features of a clip or of a whole video."""
         return clip_features(self.length) if self.length else video_features()
 
 
 def config(name: str) -> VideoConfig | None:
-    """The variant of a name "videos" or "clipsN"; None for any other."""
+    """The variant called "videos" or "clipsN", such as "clips16"; None for any other name."""
     listed = next((each for each in VideoBuilder.BUILDER_CONFIGS if each.name == name), None)
     if listed is not None:
         return listed
@@ -171,12 +183,12 @@ def config(name: str) -> VideoConfig | None:
 
 
 def photograph_features() -> dict[str, Any]:
-    """A photograph."""
+    """The TFDS features of a photograph."""
     return {"image": _image(), "frame": tfds.features.Scalar(np.int32)} | _common(())
 
 
 def clip_features(length: int) -> dict[str, Any]:
-    """A clip of so many frames."""
+    """The TFDS features of a clip of `length` frames."""
     return {
         "image": tfds.features.Sequence(_image(), length=length),
         "frame": tfds.features.Tensor(shape=(length,), dtype=np.int32),
@@ -184,7 +196,7 @@ def clip_features(length: int) -> dict[str, Any]:
 
 
 def video_features() -> dict[str, Any]:
-    """A whole video: `frames` names its images below the dataset's folder."""
+    """The TFDS features of a whole video; `frames` holds the paths of its images below the dataset's folder."""
     return {
         "frames": tfds.features.Sequence(tfds.features.Text()),
         "frame": tfds.features.Tensor(shape=(None,), dtype=np.int32),
@@ -204,8 +216,17 @@ def _common(axes: tuple[int | None, ...]) -> dict[str, Any]:
     }
 
 
-def examples(unit: Unit, *, length: int, frames: Path) -> Iterator[Example | Skipped]:
-    """The records of a part, and what was left out of it; frames of whole videos go into a folder below `frames`."""
+def examples(unit: WorkUnit, *, length: int, frames: Path) -> Iterator[Example | Skipped]:
+    """Read a unit of work.
+
+    Args:
+        unit: photographs or a video.
+        length: frames of a clip; 0 for photographs and whole videos.
+        frames: the folder below which the frames of a whole video are stored, in a folder of their own.
+
+    Yields:
+        Its records, and what was skipped.
+    """
     if isinstance(unit, Photographs):
         yield from work_units.photographs(unit)
     elif length:
@@ -215,22 +236,8 @@ def examples(unit: Unit, *, length: int, frames: Path) -> Iterator[Example | Ski
         frames.mkdir(parents=True, exist_ok=True)
         shutil.rmtree(frames / name, ignore_errors=True)
         with atomic_folder(frames / name) as folder:
-            found = list(work_units.whole(unit, folder))
+            found = list(work_units.whole_video(folder, unit))
         for each in found:
             if not isinstance(each, Skipped):
                 each["frames"] = [f"{frames.name}/{name}/{file}" for file in each["frames"]]
             yield each
-
-
-def _log(left: Skipped) -> None:
-    logging.warning("%s: %s", left.file, left.reason)
-
-
-def _keyed(
-    unit: Unit, *, length: int, frames: Path, tell: Callable[[Skipped], None] = _log
-) -> Iterator[tuple[str, Example]]:
-    for each in examples(unit, length=length, frames=frames):
-        if isinstance(each, Skipped):
-            tell(each)
-        else:
-            yield f"{each['file']}:{np.ravel(each['frame'])[0]}", each

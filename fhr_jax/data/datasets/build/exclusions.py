@@ -1,4 +1,7 @@
-"""The user's list of what is unreliable and stays out: a line `VIDEO FRAME`, `VIDEO FIRST-LAST`, or `FILE`."""
+"""The user's list of unreliable frames, videos and photographs, which a build excludes.
+
+One entry a line: `VIDEO FRAME`, `VIDEO FIRST-LAST`, `VIDEO` or `PHOTOGRAPH`.
+"""
 
 import os
 import re
@@ -10,28 +13,37 @@ from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
 
 _FRAMES = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
-_MOST = 10_000_000
+_MAX_FRAME = 10_000_000
 
 
 class Exclusions(NamedTuple):
-    """Frames by the name of their video; None where the whole video or photograph stays out."""
+    """What a list excludes.
+
+    Attributes:
+        path: the file that was read; None for no list.
+        frames: excluded frames, from 1, by the name of their video; None excludes the whole video or photograph.
+    """
 
     path: Path | None
     frames: dict[str, frozenset[int] | None]
 
     def whole(self, name: str) -> bool:
-        """Whether a video or photograph stays out altogether."""
+        """Whether a video or photograph is excluded as a whole."""
         return name in self.frames and self.frames[name] is None
 
-    def of(self, name: str) -> frozenset[int]:
-        """The frames of a video that stay out; it may be listed with the name of its file, 001/vid.avi."""
+    def frames_of(self, name: str) -> frozenset[int]:
+        """The excluded frames of a video, listed by its name (001) or by that of its file (001/vid.avi)."""
         listed = (frames for key, frames in self.frames.items() if key == name or key.startswith(f"{name}/"))
         return frozenset().union(*(frames for frames in listed if frames))
 
-    def unknown(self, left_out: Sequence[Skipped]) -> list[Skipped]:
-        """What is said of names that nothing was left out for: a slip of the pen, or a video that is not there."""
-        listed = [left.file for left in left_out if left.reason.endswith(self.reason)]
-        names = [name for name in self.frames if not any(_is(name, file) for file in listed)]
+    def unmatched(self, skipped: Sequence[Skipped]) -> list[Skipped]:
+        """A warning about listed names for which nothing was excluded: misspelt, or not in the user's folder.
+
+        Args:
+            skipped: everything that was skipped according to the plan of the build.
+        """
+        excluded = [item.file for item in skipped if item.reason.endswith(self.reason)]
+        names = [name for name in self.frames if not any(_matches(name, file) for file in excluded)]
         if self.path is None or not names:
             return []
         more = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -39,36 +51,37 @@ class Exclusions(NamedTuple):
 
     @property
     def reason(self) -> str:
-        """What is said of them."""
+        """The reason given for what is excluded."""
         return f"listed in {self.path.name}" if self.path else ""
 
 
-def _is(name: str, file: str) -> bool:
-    """Whether a listed name is that of a file in the dataset, or of its video, or the file's without its folder."""
+def _matches(name: str, file: str) -> bool:
+    """Whether a listed name means a file of the dataset: by its full name, its video, or its name without folder."""
     return file == name or file.startswith(f"{name}/") or file.endswith(f"/{name}")
 
 
-NOTHING = Exclusions(None, {})
+NO_EXCLUSIONS = Exclusions(None, {})
 
 
-def read(path: str | os.PathLike[str] | None) -> Exclusions:
-    """Read a list; None is an empty one.
+def read_exclusions(path: str | os.PathLike[str] | None) -> Exclusions:
+    """Read a list.
 
-    Between video and frames stand spaces, tabs or a comma. Blank lines, comments from # on and a heading line
-    `video,frame` are passed over.
+    Args:
+        path: a text file, or None for an empty list. Spaces, tabs or a comma separate video and frames. Blank lines,
+            comments (from # on) and a heading line `video,frame` are ignored.
 
     Raises:
-        InputError: the file cannot be read, or a line is none of these.
+        InputError: the file cannot be read, or a line has another form.
     """
     if path is None:
-        return NOTHING
+        return NO_EXCLUSIONS
     path = Path(path)
     try:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: not a list of frames: it is no text") from error
+        raise InputError(f"{path}: not a text file, expected a list of frames") from error
     frames: dict[str, frozenset[int] | None] = {}
     for number, line in enumerate(lines, start=1):
         line = line.split("#", 1)[0].strip()
@@ -88,7 +101,7 @@ def _entry(path: Path, number: int, line: str) -> tuple[str, frozenset[int] | No
     if name and match:
         first = int(match[1])
         end = int(match[2] or first)
-        if not 1 <= first <= end <= _MOST:
+        if not 1 <= first <= end <= _MAX_FRAME:
             raise InputError(f"{path}: line {number}: {last.strip()!r} are no frames; they count from 1")
         return name.strip(), frozenset(range(first, end + 1))
     if separator or not (Path(line).suffix or " " not in line):

@@ -1,54 +1,66 @@
-"""The end of a build: shards get the names that TFDS reads, with counts and what was left out beside them."""
+"""The last step of a build: give the shards the names that TFDS reads, and write summary.json and skipped.csv."""
 
-import json
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import tensorflow_datasets as tfds
 
-from fhr_jax.data import skipped as left_out_file
 from fhr_jax.data.datasets.build import shards
 from fhr_jax.data.datasets.build.builder import FRAMES
 from fhr_jax.data.datasets.build.shards import Shard
-from fhr_jax.data.skipped import Skipped
+from fhr_jax.data.datasets.summary import SUMMARY
+from fhr_jax.data.skipped import Skipped, write_skipped
 from fhr_jax.files import write_json
-
-SUMMARY = "summary.json"
-"""File beside the records: what was counted."""
 
 
 def finalize(
-    builder: Any, staging: Path, whole: Path, done: list[Shard], left_out: list[Skipped], made_of: str
+    folder: Path,
+    builder: Any,
+    *,
+    staging: Path,
+    done: Sequence[Shard],
+    skipped: Sequence[Skipped],
+    source_hash: str,
 ) -> None:
-    """Put everything into the folder `whole`, where frames of videos lie already; can be done again."""
-    for path in whole.iterdir():
+    """Put a dataset together; may be repeated after an interruption.
+
+    Args:
+        folder: where the dataset is put together; frames of whole videos lie in it already.
+        builder: the builder of the dataset.
+        staging: the hidden folder of the build, which holds the shards.
+        done: all shards, in the order of the dataset.
+        skipped: everything that was skipped.
+        source_hash: tells the files that the dataset was built from.
+    """
+    for path in folder.iterdir():
         if path.name != FRAMES:
             path.unlink()
-    splits = {split: [p for p in done if p.split == split and p.examples] for split in builder.PUBLISHED}
+    splits = {split: [s for s in done if s.split == split and s.examples] for split in builder.PUBLISHED}
     for split, others in builder.UNIONS.items():
-        splits[split] = [part for other in others for part in splits[other]]
+        splits[split] = [shard for other in others for shard in splits[other]]
     infos = []
     for split, members in splits.items():
         if not members:
             continue
         template = tfds.core.ShardedFileTemplate(
-            dataset_name=builder.name, data_dir=whole, split=split, filetype_suffix="array_record"
+            dataset_name=builder.name, data_dir=folder, split=split, filetype_suffix="array_record"
         )
-        for number, part in enumerate(members):
+        for number, shard in enumerate(members):
             target = template.sharded_filepath(shard_index=number, num_shards=len(members))
-            _link(shards.shard_name(staging, part.key), Path(target))
+            _link(shards.shard_path(staging, shard.key), Path(target))
         infos.append(
             tfds.core.SplitInfo(
                 name=split,
-                shard_lengths=[part.examples for part in members],
-                num_bytes=sum(part.size for part in members),
+                shard_lengths=[shard.examples for shard in members],
+                num_bytes=sum(shard.size for shard in members),
                 filename_template=template,
             )
         )
     tfds.folder_dataset.write_metadata(
-        data_dir=whole,
+        data_dir=folder,
         features=builder.info.features,
         split_infos=infos,
         version=builder.version,
@@ -57,25 +69,25 @@ def finalize(
         homepage=builder.HOMEPAGE,
         check_data=False,
     )
-    write_json(whole / SUMMARY, _summary(builder, splits, left_out, made_of))
-    left_out_file.write(whole, left_out)
-    _keep_frames(whole / FRAMES, {name for part in done for name in part.folders})
+    write_json(folder / SUMMARY, _summary(builder, splits, len(skipped), source_hash))
+    write_skipped(folder, skipped)
+    _remove_frames(folder / FRAMES, keep={name for shard in done for name in shard.folders})
 
 
-def _keep_frames(folder: Path, names: set[str]) -> None:
-    """Remove what a build that was stopped left behind: half of a video, or one that is listed to be left out now."""
+def _remove_frames(folder: Path, *, keep: set[str]) -> None:
+    """Delete the frames that an interrupted build left: of half a video, or of one that is excluded by now."""
     for path in folder.iterdir() if folder.is_dir() else ():
-        if path.name not in names:
+        if path.name not in keep:
             shutil.rmtree(path)
 
 
-def _summary(builder: Any, splits: dict[str, list[Shard]], left_out: list[Skipped], made_of: str) -> dict[str, Any]:
+def _summary(builder: Any, splits: dict[str, list[Shard]], skipped: int, source_hash: str) -> dict[str, Any]:
     counts = {}
     for split, members in splits.items():
-        frames = sum(part.frames for part in members)
+        frames = sum(shard.frames for shard in members)
         counts[split] = {
-            "records": sum(part.examples for part in members),
-            "counted": len({part.file for part in members}) if builder.COUNTED == "videos" else frames,
+            "records": sum(shard.examples for shard in members),
+            "counted": len({shard.file for shard in members}) if builder.COUNTED == "videos" else frames,
             "published": builder.PUBLISHED[split],
             "frames": frames,
         }
@@ -83,34 +95,13 @@ def _summary(builder: Any, splits: dict[str, list[Shard]], left_out: list[Skippe
         "dataset": builder.info.full_name,
         "counted": builder.COUNTED,
         "splits": counts,
-        "left_out": len(left_out),
-        "made_of": made_of,
+        "skipped": skipped,
+        "source_hash": source_hash,
     }
 
 
-def differences(summary: dict[str, Any]) -> list[str]:
-    """A line for every split whose count is not the published one."""
-    lines = []
-    for split, count in summary["splits"].items():
-        if count["counted"] != count["published"]:
-            difference = count["counted"] - count["published"]
-            more = f"{abs(difference)} {'more' if difference > 0 else 'fewer'} than the"
-            lines.append(f"{split}: {count['counted']} {summary['counted']}, {more} {count['published']} published")
-    return lines
-
-
-def read_summary(folder: Path) -> dict[str, Any]:
-    """The summary.json of a dataset that was built."""
-    return json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
-
-
-def is_made_of(folder: Path, made_of: str) -> bool:
-    """Whether the dataset in a folder was built from these files."""
-    return (folder / SUMMARY).is_file() and read_summary(folder)["made_of"] == made_of
-
-
 def _link(source: Path, target: Path) -> None:
-    """The same file under another name, without taking space where the disk can do that."""
+    """Give a file a second name, which takes no space; copy it where the file system cannot do that."""
     try:
         os.link(source, target)
     except OSError:

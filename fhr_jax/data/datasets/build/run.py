@@ -1,24 +1,23 @@
-"""Building a dataset: every part of the work is done once, in as many processes as wanted.
+"""Build a dataset: read its units of work in parallel, resume what was interrupted, and put the result together.
 
-Parts that are done lie in a hidden folder beside the dataset to be. A build that was stopped, in whatever way, finds
-them there by what they were made of: the names, sizes and times of the user's files. In the end they get the names
-that TFDS reads (`tfds.builder_from_directory`), and the folder its own.
+Finished shards lie in a hidden folder beside the dataset to be. An interrupted build finds them there by their keys,
+which depend on the names, sizes and times of the user's files. In the end the shards get the names that TFDS reads
+(`tfds.builder_from_directory`), and the folder gets its own.
 """
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 
-from fhr_jax.data.datasets.build import exclusions as lists
-from fhr_jax.data.datasets.build import finalize, registry, shards
+from fhr_jax.data.datasets.build import registry, shards
 from fhr_jax.data.datasets.build.builder import FRAMES
+from fhr_jax.data.datasets.build.exclusions import read_exclusions
+from fhr_jax.data.datasets.build.finalize import finalize
+from fhr_jax.data.datasets.summary import has_source_hash
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
-
-Report = Callable[[int, int, tuple[Skipped, ...]], None]
-"""report(parts done, parts altogether, what was just found to be left out)."""
+from fhr_jax.progress import Progress, ProgressCallback, silent
 
 
 def build(
@@ -26,64 +25,68 @@ def build(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    processes: int = 1,
-    leave_out: str | os.PathLike[str] | None = None,
-    report: Report = lambda done, total, left_out: None,
+    workers: int = 1,
+    exclusions: str | os.PathLike[str] | None = None,
+    progress: ProgressCallback = silent,
 ) -> Path:
-    """Build a dataset, or go on with a build that was stopped.
+    """Build a dataset, or resume an interrupted build.
 
     Args:
-        name: "face300w", "face300vw", "talking_face"; of videos also "face300vw/clips16", with any number.
-        source: the folder that the user has unpacked.
+        name: "face300w", "face300vw" or "talking_face"; clips of videos with "face300vw/clips16" (any number).
+        source: the folder that the user unpacked.
         out: the dataset goes to OUT/NAME/1.0.0.
-        processes: that read at once.
-        leave_out: the user's list of what is unreliable; see `leave_out.read`.
-        report: called as the work goes on.
+        workers: processes that read.
+        exclusions: the user's list of what is unreliable; see `exclusions.read_exclusions`.
+        progress: called with the number of shards done and of all shards. `info["skipped"]` holds the `Skipped` files
+            found since the last call.
 
     Returns:
-        The folder of the dataset, which holds summary.json and left_out.csv.
+        The folder of the dataset, with summary.json and skipped.csv in it.
 
     Raises:
-        InputError: unknown name, no such folder or one of another dataset, nothing in it can be read, the dataset is
-            there already, of other files, or another process is building it.
+        InputError: the name is unknown, there is no such folder, it holds another dataset or nothing that can be read,
+            the dataset exists already and was built from other files, or another process is building it.
     """
-    listed = lists.read(leave_out)
-    builder = registry.make_builder(name, out, leave_out=listed)
+    excluded = read_exclusions(exclusions)
+    builder = registry.make_builder(name, out, exclusions=excluded)
     plan = builder.locate(source)
-    planned = [*plan.left_out, *listed.unknown(plan.left_out)]
-    keys = [shards.key_of(unit, builder.length) for unit in plan.units]
-    made_of = shards.hash_of([*keys, *planned])
+    planned = [*plan.skipped, *excluded.unmatched(plan.skipped)]
+    keys = [shards.unit_key(unit, builder.length) for unit in plan.units]
+    source_hash = shards.source_hash(keys, planned)
     final = Path(builder.data_dir)
     if final.exists():
-        if finalize.is_made_of(final, made_of):
+        if has_source_hash(final, source_hash):
             return final
         raise InputError(f"{final}: holds a dataset of other files or options; remove it, or name another --out")
+
+    def report(done: int, skipped: list[Skipped] | tuple[Skipped, ...]) -> None:
+        progress(Progress(done, len(keys), {"skipped": tuple(skipped)}))
 
     output_folder(final.parent)
     staging = final.parent / f".building-{final.name}"
     staging.mkdir(exist_ok=True)
     with folder_lock(staging):
-        whole = staging / final.name
-        whole.mkdir(exist_ok=True)
-        report(0, len(keys), tuple(planned))
+        unfinished = staging / final.name
+        unfinished.mkdir(exist_ok=True)
+        report(0, planned)
         done = shards.read_shards(staging, keys)
-        for number, part in enumerate(done.values(), start=1):
-            report(number, len(keys), part.left_out)
-        waiting = [
-            shards.Task(name, unit, key, staging, whole / FRAMES)
+        for number, shard in enumerate(done.values(), start=1):
+            report(number, shard.skipped)
+        tasks = [
+            shards.ShardTask(name, unit, key, staging, unfinished / FRAMES)
             for unit, key in zip(plan.units, keys, strict=True)
             if key not in done
         ]
-        for part in shards.make_shards(waiting, processes=min(processes, len(waiting))):
-            done[part.key] = part
-            report(len(done), len(keys), part.left_out)
+        for shard in shards.make_shards(tasks, workers=min(workers, len(tasks))):
+            done[shard.key] = shard
+            report(len(done), shard.skipped)
         ordered = [done[key] for key in keys]
-        left_out = [*planned, *(left for part in ordered for left in part.left_out)]
-        if not any(part.examples for part in ordered):
+        skipped = [*planned, *(item for shard in ordered for item in shard.skipped)]
+        if not any(shard.examples for shard in ordered):
             shutil.rmtree(staging)
-            first = f"; the first: {left_out[0].file}: {left_out[0].reason}" if left_out else ""
+            first = f"; the first: {skipped[0].file}: {skipped[0].reason}" if skipped else ""
             raise InputError(f"{source}: nothing in it could be read{first}")
-        finalize.finalize(builder, staging, whole, ordered, left_out, made_of)
-        os.replace(whole, final)
+        finalize(unfinished, builder, staging=staging, done=ordered, skipped=skipped, source_hash=source_hash)
+        os.replace(unfinished, final)
         shutil.rmtree(staging)
         return final

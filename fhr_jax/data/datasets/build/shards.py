@@ -1,4 +1,7 @@
-"""The parts of a build: each becomes one shard, in this process or in others, and is found again once it is done."""
+"""Reading the units of work of a build, in parallel: each unit becomes one shard file with a JSON file beside it.
+
+The name of a shard is a hash of what it was made from, so an interrupted build finds the shards that are done.
+"""
 
 import hashlib
 import json
@@ -7,7 +10,7 @@ import os
 import shutil
 import signal
 import threading
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -20,40 +23,48 @@ import tensorflow_datasets as tfds
 
 from fhr_jax.data.datasets.build import registry, work_units
 from fhr_jax.data.datasets.build.builder import examples
-from fhr_jax.data.datasets.build.work_units import Unit
+from fhr_jax.data.datasets.build.work_units import WorkUnit
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, write_json
 
 FORMAT = 2
-"""Of the records; a new number makes parts of an older format be done again."""
+"""Version of the stored records. Shards of an older version are made again."""
 
-PARTS = "parts"
-"""The folder of the shards that are done, in the folder of a build."""
+SHARDS = "parts"
+"""Name of the folder of finished shards, inside the hidden folder of a build."""
 
 
-class Task(NamedTuple):
-    """A part to do: of which dataset, what, under which key, in which folder, and where frames of videos go."""
+class ShardTask(NamedTuple):
+    """What a process needs to make one shard.
+
+    Attributes:
+        name: of the dataset, such as "face300vw/clips16".
+        unit: the unit of work.
+        key: its `unit_key`.
+        staging: the hidden folder of the build.
+        frames: the folder below which frames of whole videos are stored.
+    """
 
     name: str
-    unit: Unit
+    unit: WorkUnit
     key: str
     staging: Path
     frames: Path
 
 
 class Shard(NamedTuple):
-    """A part of the work that is done.
+    """A finished shard; its JSON file holds these fields.
 
     Attributes:
-        key: of what it was made of, which is the name of its files.
-        split: where it belongs.
-        examples: records in its shard; without any there is no shard.
-        size: of the shard in bytes.
-        frames: photographs or frames of videos in it.
-        file: the video, or "" for photographs.
-        folders: of frames beside the shards.
-        left_out: what could not be read.
+        key: its `unit_key`, which is the name of its files.
+        split: the split that it belongs to.
+        examples: number of records; with 0 there is no shard file.
+        size: of the shard file in bytes.
+        frames: number of photographs, or frames of videos, in it.
+        file: name of the video; "" for photographs.
+        folders: names of the folders that hold its frames beside the records.
+        skipped: what could not be read.
     """
 
     key: str
@@ -63,51 +74,56 @@ class Shard(NamedTuple):
     frames: int
     file: str
     folders: tuple[str, ...]
-    left_out: tuple[Skipped, ...]
+    skipped: tuple[Skipped, ...]
 
 
-def read_shards(staging: Path, keys: list[str]) -> dict[str, Shard]:
-    """The parts that are done, by their keys; what is there of other files, from an earlier time, is removed."""
-    folder = staging / PARTS
+def read_shards(staging: Path, keys: Sequence[str]) -> dict[str, Shard]:
+    """The shards of an interrupted build by their keys; files with other keys, which are outdated, are deleted."""
+    folder = staging / SHARDS
     folder.mkdir(exist_ok=True)
     done = {}
     for path in folder.iterdir():
         if path.name.split(".")[0] not in keys:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         elif path.suffix == ".json":
-            part = json.loads(path.read_text(encoding="utf-8"))
-            part["left_out"] = tuple(Skipped(*left) for left in part["left_out"])
-            part["folders"] = tuple(part["folders"])
-            done[part["key"]] = Shard(**part)
+            fields = json.loads(path.read_text(encoding="utf-8"))
+            # "left_out" is the name of this field in builds that were interrupted before it was called "skipped".
+            skipped = fields.pop("left_out", None) or fields.pop("skipped", ())
+            fields |= {"skipped": tuple(Skipped(*item) for item in skipped), "folders": tuple(fields["folders"])}
+            done[fields["key"]] = Shard(**fields)
     return done
 
 
-def make_shards(tasks: list[Task], *, processes: int) -> Iterator[Shard]:
-    """Do the parts, in this process or in others, as they get done.
+def make_shards(tasks: Sequence[ShardTask], *, workers: int) -> Iterator[Shard]:
+    """Make shards and yield each as soon as it is done.
+
+    Args:
+        tasks: the shards to make.
+        workers: processes that read; with 0 or 1 this process reads.
 
     Raises:
-        InputError: a process was ended from outside, or the folder cannot be written to.
+        InputError: a worker was killed, or the folder cannot be written to.
     """
-    if processes < 2:
+    if workers < 2:
         yield from map(make_shard, tasks)
         return
-    with _pool(processes) as pool:
+    with _pool(workers) as pool:
         futures: list[Future[Shard]] = [pool.submit(make_shard, task) for task in tasks]
         try:
             for future in as_completed(futures):
                 yield future.result()
         except BrokenProcessPool as error:
             raise InputError(
-                f"{tasks[0].staging}: a process was ended from outside, perhaps for its memory; "
-                "the same command goes on where it was, with fewer --processes if need be"
+                f"{tasks[0].staging}: a worker was killed, perhaps for its memory; "
+                "repeat the same command to resume, with fewer --workers if need be"
             ) from error
 
 
 @contextmanager
-def _pool(processes: int) -> Generator[ProcessPoolExecutor]:
-    """Processes that end with this one, in whatever way it ends. JAX's threads forbid to fork."""
+def _pool(workers: int) -> Generator[ProcessPoolExecutor]:
+    """Processes that end with this one, however it ends. They are spawned: JAX's threads do not survive a fork."""
     before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         yield pool
     except BaseException:
@@ -130,46 +146,55 @@ def _end_with_parent() -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
-def make_shard(task: Task) -> Shard:
-    """Read a part and write its shard and what there is to say of it; runs in any process."""
-    unit, folder = task.unit, task.staging / PARTS
+def make_shard(task: ShardTask) -> Shard:
+    """Read a unit of work and write its shard and the JSON file beside it; runs in any process.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    unit, folder = task.unit, task.staging / SHARDS
     builder = registry.make_builder(task.name, task.staging)
     features = builder.info.features
-    left_out: list[Skipped] = []
+    skipped: list[Skipped] = []
     frames: list[int] = []
     images: list[str] = []
 
     def serialized() -> Iterator[tuple[int, bytes]]:
         for each in examples(unit, length=builder.length, frames=task.frames):
             if isinstance(each, Skipped):
-                left_out.append(each)
+                skipped.append(each)
             else:
                 frames.append(np.size(each["frame"]))
                 images.extend(each.get("frames", ()))
                 yield len(frames), features.serialize_example(features.encode_example(each))
 
     try:
-        with atomic_file(shard_name(task.staging, task.key)) as path:
+        with atomic_file(shard_path(task.staging, task.key)) as path:
             tfds.core.ExampleWriter(builder.info.file_format).write(path, serialized())
             size = path.stat().st_size
         file = unit.file if isinstance(unit, work_units.Video) else ""
         folders = tuple(sorted({name.split("/")[1] for name in images}))
-        part = Shard(task.key, unit.split, len(frames), size, sum(frames), file, folders, tuple(left_out))
-        write_json(folder / f"{task.key}.json", part._asdict())  # last: with it the part counts as done
+        shard = Shard(task.key, unit.split, len(frames), size, sum(frames), file, folders, tuple(skipped))
+        write_json(folder / f"{task.key}.json", shard._asdict())  # last: it marks the shard as done
     except OSError as error:
         raise InputError(f"{task.staging}: cannot write there: {error.strerror or error}") from error
-    except RuntimeError as error:  # of array_record, which has no other
+    except RuntimeError as error:  # the only exception that array_record raises
         raise InputError(f"{task.staging}: cannot write there ({str(error).partition(chr(10))[0]})") from error
-    return part
+    return shard
 
 
-def shard_name(staging: Path, key: str) -> Path:
-    """Where the shard of a part lies."""
-    return staging / PARTS / f"{key}.array_record"
+def shard_path(staging: Path, name: str) -> Path:
+    """Path of a shard file in the hidden folder of a build; its name is its `unit_key`."""
+    return staging / SHARDS / f"{name}.array_record"
 
 
-def key_of(unit: Unit, length: int) -> str:
-    """What a part is made of: its records' names, and the size and time of every file."""
+def unit_key(unit: WorkUnit, length: int) -> str:
+    """A hash of what a shard is made from: the names of its files, and the size and time of each.
+
+    Args:
+        unit: the unit of work.
+        length: frames of a clip; 0 for photographs and whole videos.
+    """
     content: list[Any] = [FORMAT, length, repr(unit)]
     for path in work_units.files(unit):
         try:
@@ -177,9 +202,21 @@ def key_of(unit: Unit, length: int) -> str:
             content.append((status.st_size, status.st_mtime_ns))
         except OSError:
             content.append(None)
-    return hash_of(content)
+    return _hash(content)
 
 
-def hash_of(content: list[Any]) -> str:
-    """A short name for some content."""
-    return hashlib.sha256(repr(content).encode("utf-8", "surrogateescape")).hexdigest()[:24]
+def source_hash(keys: Sequence[str], skipped: Sequence[Skipped]) -> str:
+    """A hash of what a dataset is built from: the keys of its units, and the files that the plan skips."""
+    return _hash([*keys, *skipped])
+
+
+_FORMER_NAMES = {"ImagePair(file=": "Pair(file=", ", excluded=(": ", passed=(", "Skipped(file=": "LeftOut(file="}
+"""Names that have changed since the first datasets were built. Hashes keep the former ones, so that those datasets
+and interrupted builds are still recognized."""
+
+
+def _hash(content: list[Any]) -> str:
+    text = repr(content)
+    for name, former in _FORMER_NAMES.items():
+        text = text.replace(name, former)
+    return hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest()[:24]

@@ -9,14 +9,16 @@ import pytest
 import tensorflow_datasets as tfds
 from PIL import Image
 
-from fhr_jax.data import records, skipped
+from fhr_jax.data import records
 from fhr_jax.data.datasets import face300vw
-from fhr_jax.data.datasets.build import finalize, registry, run
+from fhr_jax.data.datasets import summary as summaries
+from fhr_jax.data.datasets.build import registry, run
 from fhr_jax.data.io import images, pts
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import FrameRun, Identity
+from fhr_jax.data.skipped import read_skipped
 from fhr_jax.data.sources.boxes import BoxJitter
-from fhr_jax.data.sources.holdout import videos
+from fhr_jax.data.sources.holdout import records_by_video
 from fhr_jax.data.sources.single_frames import single_frames
 from fhr_jax.data.sources.talking_face_subset import talking_face_subset
 from fhr_jax.errors import InputError
@@ -209,44 +211,25 @@ def test_tfds_builds_it_too(root, tmp_path):
         builder = registry.make_builder(name, tmp_path)
         config = tfds.download.DownloadConfig(manual_dir=root / tree)
         builder.download_and_prepare(download_config=config)
-        assert all("fill no clip" in left.reason for left in skipped.read(Path(builder.data_dir)))
+        assert all("fill no clip" in item.reason for item in read_skipped(Path(builder.data_dir)))
         ours = open_dataset(name, directory=root / "out", split="train")
         theirs = open_dataset(name, directory=tmp_path, split="train")
         assert set(identities(theirs)) == set(identities(ours))
         assert theirs[0]["image"].dtype == np.uint8
 
 
-def test_beam_reads_the_parts_where_it_is_wanted(root, tmp_path, monkeypatch):
-    class Create(list):
-        def __or__(self, step):
-            return [each for unit in self for each in step(unit)]
-
-    class Beam:
-        pass
-
-    beam = Beam()
-    beam.Create, beam.FlatMap = Create, lambda function: function
-    monkeypatch.setitem(__import__("sys").modules, "apache_beam", beam)
-    builder = registry.make_builder("face300w", tmp_path)
-    beamed = type(builder)(data_dir=tmp_path, beam=True)
-    parts = [unit for unit in builder.locate(root / "300W source").units if unit.split == "train"]
-    direct = dict(builder._generate_examples(parts))
-    assert len(direct) == 7
-    assert [key for key, _ in beamed._generate_examples(parts)] == list(direct)
-
-
 def test_counts_that_are_not_the_published_ones_are_told(root):
-    summary = finalize.read_summary(root / "out" / "face300w" / "1.0.0")
+    summary = summaries.read_summary(root / "out" / "face300w" / "1.0.0")
     assert summary["splits"]["train"] == {"records": 7, "counted": 7, "published": 3148, "frames": 7}
     assert summary["splits"]["full"]["counted"] == 5
-    assert finalize.differences(summary)[0] == "train: 7 photographs, 3141 fewer than the 3148 published"
-    assert len(finalize.differences(summary)) == 5
-    videos = finalize.read_summary(root / "out" / "face300vw" / "videos" / "1.0.0")
+    assert summaries.differences(summary)[0] == "train: 7 photographs, 3141 fewer than the 3148 published"
+    assert len(summaries.differences(summary)) == 5
+    videos = summaries.read_summary(root / "out" / "face300vw" / "videos" / "1.0.0")
     assert videos["splits"]["train"] == {"records": 2, "counted": 2, "published": 50, "frames": 15}
     complete = {"splits": {"train": {"counted": 50, "published": 50}}, "counted": "videos"}
-    assert finalize.differences(complete) == []
+    assert summaries.differences(complete) == []
     more = {"splits": {"train": {"counted": 51, "published": 50}}, "counted": "videos"}
-    assert finalize.differences(more) == ["train: 51 videos, 1 more than the 50 published"]
+    assert summaries.differences(more) == ["train: 51 videos, 1 more than the 50 published"]
 
 
 def test_published_numbers():
@@ -308,10 +291,10 @@ def test_everything_beside_the_records_is_text(root):
             "dataset_info.json",
             "features.json",
             "summary.json",
-            "left_out.csv",
+            "skipped.csv",
         }
-        left = skipped.read(folder)
-        assert json.loads((folder / "summary.json").read_text())["left_out"] == len(left)
+        left = read_skipped(folder)
+        assert json.loads((folder / "summary.json").read_text())["skipped"] == len(left)
         assert all("fill no clip" in each.reason for each in left)
         assert not left or "clips" in folder.parent.name
     assert not list((root / "out").rglob(".building*"))
@@ -344,9 +327,9 @@ def test_videos_are_told_apart_without_reading_their_pictures(root, monkeypatch)
     expected = [clips[i]["file"] for i in range(len(clips))]
     assert list(clips.files) == expected
     assert list(single_frames(clips).files) == [file for file in expected for _ in range(4)]
-    groups = videos(single_frames(clips))
+    groups = records_by_video(single_frames(clips))
     assert sorted(i for group in groups for i in group) == list(range(4 * len(clips)))
     assert len(groups) == len(set(expected))
     frames = open_dataset("face300vw", directory=folder, split="train")
-    assert [len(group) for group in videos(frames)] == [9, 6]
-    assert videos(open_dataset("face300w", directory=folder, split="train")) == ()
+    assert [len(group) for group in records_by_video(frames)] == [9, 6]
+    assert records_by_video(open_dataset("face300w", directory=folder, split="train")) == ()
