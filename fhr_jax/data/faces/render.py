@@ -12,8 +12,8 @@ from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 
 
-def _canvas(face: SyntheticFace, size: int) -> Canvas:
-    """The pixel centres of the frame in head units."""
+def pixel_canvas(face: SyntheticFace, size: int) -> Canvas:
+    """The pixel centres of a frame of `size` pixels in head units: two grids (S, S)."""
     at = geometry.to_fractions(jnp.arange(size, dtype=face.pose.dtype), size)
     x, y = from_frame(at[None, :], at[:, None], face.pose[2], face.view)
     return Canvas(x, y, 1 / (size * face.view.scale))
@@ -62,7 +62,7 @@ def render(face: SyntheticFace, *, size: int) -> Rendering:
     if size < 1 or face.pose.ndim != 1:
         raise InputError(f"{size} pixels, a face of pose {face.pose.shape}; expected at least 1, and (3,)")
     seen = barrier(project(face))
-    canvas = barrier(_canvas(face, size))
+    canvas = barrier(pixel_canvas(face, size))
     image = barrier(background.background(face.appearance.scene, size, face.view.mirror))
     image = background.clothes(image, canvas, face, seen)
     image = barrier(hair.back(image, canvas, face, seen))

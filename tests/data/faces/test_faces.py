@@ -16,7 +16,7 @@ from fhr_jax.data.faces import anatomy, features, shape, silhouette
 from fhr_jax.data.faces.motion import blinks, smooth_noise
 from fhr_jax.data.faces.paint import Canvas
 from fhr_jax.data.faces.random_draws import RandomDraws, random_block
-from fhr_jax.data.faces.render import canvas_of
+from fhr_jax.data.faces.render import pixel_canvas
 from fhr_jax.markup import FACE68
 from tests import golden_faces
 from tests.oracles import faces as oracle
@@ -132,7 +132,7 @@ def test_lips_lie_where_the_landmarks_say(people, size):
 
     def lips_only(face):
         blank = jnp.zeros((3, size, size))
-        painted = features.mouth(blank, canvas_of(face, size), face, shape.project(face))
+        painted = features.mouth(blank, pixel_canvas(face, size), face, shape.project(face))
         return jnp.moveaxis(painted, 0, -1)
 
     def with_lips(value):
