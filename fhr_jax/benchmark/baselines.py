@@ -202,7 +202,7 @@ ONE_EURO = BaselineFilter(
 ALPHA_BETA = BaselineFilter("alpha-beta", _causal(filters.alpha_beta), {"a": (0.02, 1.0, 12), "b": (1e-4, 2.0, 12)})
 KALMAN = BaselineFilter(
     "Kalman",
-    _causal(lambda q, speed: filters.kalman(q=q, r=1.0, speed=speed)),
+    _causal(lambda q, speed: filters.kalman(q=q, r=1.0, velocity_variance=speed)),
     {"q": (1e-5, 10.0, 13), "speed": (1e-2, 1e3, 3)},
 )
 """Only the ratios of its settings matter, so the variance of an observation is 1."""
@@ -214,7 +214,7 @@ SAVGOL = BaselineFilter(
 )
 RTS = BaselineFilter(
     "RTS smoother",
-    lambda q, speed: lambda track: smoothers.rts(track, q=q, r=1.0, speed=speed),
+    lambda q, speed: lambda track: smoothers.rts(track, q=q, r=1.0, velocity_variance=speed),
     {"q": (1e-5, 10.0, 13), "speed": (1e-2, 1e3, 3)},
     causal=False,
 )

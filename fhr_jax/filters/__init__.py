@@ -1,20 +1,20 @@
 """Causal landmark filters: one interface, one scan, and the classical baselines.
 
-A filter is a pair of pure functions, `init` and `step`; `run` is the only loop. The first four are those of Fig. 6,
-which are named in the paper and not defined there; the definitions are this project's. With z(t) the observation and
-x(t) the output of frame t:
+A filter is a pair of pure functions, `init` and `step`; `run` is the only loop. The first four are the baselines of
+Fig. 6. The paper names them without a definition; the definitions here are ours. With the observation z(t) and the
+output x(t) of frame t:
 
 * moving average of n:  x(t) = mean of the last n observations
 * first order:          x(t) = a z(t) + (1 - a) x(t-1), exponential smoothing
 * second order (Holt):  x(t) = a z(t) + (1 - a) (x(t-1) + b(t-1)),  b(t) = c (x(t) - x(t-1)) + (1 - c) b(t-1)
 * constant speed:       x(t) = a z(t) + (1 - a) (2 x(t-1) - x(t-2))
 * One Euro:             first order, with a gain that grows with the speed
-* alpha-beta:           position and velocity with a fixed gain each
-* Kalman:               position and velocity with the gains that their covariance asks for
-* Savitzky-Golay:       polynomial fitted to the last n observations, at the last
+* alpha-beta:           position and velocity, each with a fixed gain
+* Kalman:               position and velocity, with the gains of the covariance recursion
+* Savitzky-Golay:       polynomial fitted to the last n observations, evaluated at the last one
 
-All start with x = z at rest. A coordinate that is NaN is missing: the filter puts out its prediction and goes
-on from there. A coordinate that was never seen stays NaN.
+All start with x = z and velocity 0. A coordinate that is NaN is missing: the output is the prediction, and the filter
+continues from there. A coordinate stays NaN until its first observation.
 
 `smoothers` holds two references that are not causal.
 """

@@ -11,16 +11,15 @@ from jaxtyping import Array, Bool, Float
 from fhr_jax.errors import InputError
 
 Gain = Float[Array, ""] | float
-"""A setting of a filter; an array may be traced, so that one compiled function serves many settings."""
+"""A scalar setting of a filter. It may be traced, so that one compiled function serves many settings."""
 
 
 class Filter(NamedTuple):
     """A causal filter over frames.
 
     Attributes:
-        init: takes any frame of the track (its shape and type count, not its values), returns the state
-            before the first frame.
-        step: takes a state and the observation (M, d) of the next frame, returns (state, output (M, d)).
+        init: frame (M, d) -> state before the first frame. Only the shape and dtype of the frame matter.
+        step: state, observation (M, d) of the next frame -> state, output (M, d).
     """
 
     init: Callable[[Float[Array, "*point"]], Any]
@@ -29,7 +28,11 @@ class Filter(NamedTuple):
 
 @partial(jax.jit, static_argnums=0)
 def run(filter: Filter, track: Float[Array, "t *point"]) -> Float[Array, "t *point"]:
-    """Filter a track (T, M, d) of at least one frame, in the units of the track."""
+    """Filter a track (T, M, d) of at least one frame, in the units of the track.
+
+    Raises:
+        InputError: the track has no frame.
+    """
     if track.shape[0] == 0:
         raise InputError("track: empty, expected at least one frame")
     return jax.lax.scan(filter.step, filter.init(track[0]), track)[1]
@@ -41,16 +44,23 @@ def correct(
     seen: Bool[Array, "*point"],
     gain: Float[Array, "*any"] | float,
 ) -> tuple[Float[Array, "*point"], Bool[Array, "*point"]]:
-    """Gain z + (1 - gain) prediction; z alone at first sight, the prediction alone where z is NaN.
+    """One correction step for all coordinates: gain z + (1 - gain) prediction.
 
-    Returns it (0 where nothing was ever seen) and whether anything was seen so far.
+    Args:
+        z: (M, d) observation; NaN where missing, where the prediction is the output.
+        prediction: (M, d).
+        seen: (M, d) whether a coordinate was observed before; where not, z is the output.
+        gain: () or (M, d).
+
+    Returns:
+        The output (M, d), 0 for a coordinate that was never observed, and whether it was observed so far (M, d).
     """
-    here = jnp.isfinite(z)
-    z = jnp.where(here, z, prediction)
+    observed = jnp.isfinite(z)
+    z = jnp.where(observed, z, prediction)
     corrected = jnp.where(seen, gain * z + (1 - gain) * prediction, z)
-    return jnp.where(here | seen, corrected, 0), seen | here
+    return jnp.where(observed | seen, corrected, 0), seen | observed
 
 
-def hide(x: Float[Array, "*point"], seen: Bool[Array, "*point"]) -> Float[Array, "*point"]:
-    """NaN where nothing was ever seen."""
+def nan_unless_seen(x: Float[Array, "*point"], seen: Bool[Array, "*point"]) -> Float[Array, "*point"]:
+    """The output x (M, d), with NaN for coordinates that were never observed, where `seen` (M, d) is False."""
     return jnp.where(seen, x, jnp.nan)

@@ -1,15 +1,15 @@
-"""Correction of the continuation at the last speed."""
+"""Correction of a prediction at constant velocity."""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.filters.base import Filter, Gain, correct, hide
+from fhr_jax.filters.base import Filter, Gain, correct, nan_unless_seen
 
 
-class LastTwo(NamedTuple):
-    """The last two outputs, and whether there is one."""
+class ConstantSpeedState(NamedTuple):
+    """Last output (M, d), the one before (M, d), and whether a coordinate was observed so far (M, d)."""
 
     output: Float[Array, "*point"]
     earlier: Float[Array, "*point"]
@@ -17,14 +17,14 @@ class LastTwo(NamedTuple):
 
 
 def constant_speed(a: Gain) -> Filter:
-    """Gain `a` in [0, 1] against the continuation of the last two outputs at their speed."""
+    """x(t) = a z(t) + (1 - a) (2 x(t-1) - x(t-2)) with the gain `a` () in [0, 1]."""
 
-    def init(frame: Float[Array, "*point"]) -> LastTwo:
+    def init(frame: Float[Array, "*point"]) -> ConstantSpeedState:
         zero = jnp.zeros_like(frame)
-        return LastTwo(zero, zero, jnp.zeros(frame.shape, bool))
+        return ConstantSpeedState(zero, zero, jnp.zeros(frame.shape, bool))
 
-    def step(state: LastTwo, z: Float[Array, "*point"]) -> tuple[LastTwo, Array]:
+    def step(state: ConstantSpeedState, z: Float[Array, "*point"]) -> tuple[ConstantSpeedState, Array]:
         x, seen = correct(z, 2 * state.output - state.earlier, state.seen, a)
-        return LastTwo(x, jnp.where(state.seen, state.output, x), seen), hide(x, seen)
+        return ConstantSpeedState(x, jnp.where(state.seen, state.output, x), seen), nan_unless_seen(x, seen)
 
     return Filter(init, step)

@@ -5,24 +5,24 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.filters.base import Filter, Gain, correct, hide
+from fhr_jax.filters.base import Filter, Gain, correct, nan_unless_seen
 
 
-class Level(NamedTuple):
-    """The last output, and whether there is one."""
+class FirstOrderState(NamedTuple):
+    """Last output (M, d), and whether a coordinate was observed so far (M, d)."""
 
     output: Float[Array, "*point"]
     seen: Bool[Array, "*point"]
 
 
 def first_order(a: Gain) -> Filter:
-    """Exponential smoothing with gain `a` in [0, 1] (1: no smoothing)."""
+    """Exponential smoothing, x(t) = a z(t) + (1 - a) x(t-1), with the gain `a` () in [0, 1] (1: no smoothing)."""
 
-    def init(frame: Float[Array, "*point"]) -> Level:
-        return Level(jnp.zeros_like(frame), jnp.zeros(frame.shape, bool))
+    def init(frame: Float[Array, "*point"]) -> FirstOrderState:
+        return FirstOrderState(jnp.zeros_like(frame), jnp.zeros(frame.shape, bool))
 
-    def step(state: Level, z: Float[Array, "*point"]) -> tuple[Level, Array]:
+    def step(state: FirstOrderState, z: Float[Array, "*point"]) -> tuple[FirstOrderState, Array]:
         x, seen = correct(z, state.output, state.seen, a)
-        return Level(x, seen), hide(x, seen)
+        return FirstOrderState(x, seen), nan_unless_seen(x, seen)
 
     return Filter(init, step)

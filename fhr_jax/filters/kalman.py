@@ -1,23 +1,23 @@
-"""Kalman filter of a point that keeps its velocity, but for white accelerations; a coordinate at a time."""
+"""Constant-velocity Kalman filter with white noise accelerations, for each coordinate by itself."""
 
 from typing import NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.filters.base import Filter, Gain, hide
+from fhr_jax.filters.base import Filter, Gain, nan_unless_seen
 
 
-class Belief(NamedTuple):
-    """Mean and covariance of position and velocity (units, units a frame) of every coordinate.
+class KalmanState(NamedTuple):
+    """Mean and covariance of position and velocity (units, units per frame) of every coordinate.
 
     Attributes:
-        position: mean.
-        velocity: mean.
-        pp: variance of the position.
-        pv: covariance of the two.
-        vv: variance of the velocity.
-        seen: whether the coordinate was ever seen; if not, the rest says nothing.
+        position: (M, d) mean.
+        velocity: (M, d) mean.
+        pp: (M, d) variance of the position.
+        pv: (M, d) covariance of position and velocity.
+        vv: (M, d) variance of the velocity.
+        seen: (M, d) whether the coordinate was observed so far; if not, the other values are meaningless.
     """
 
     position: Float[Array, "*point"]
@@ -28,7 +28,9 @@ class Belief(NamedTuple):
     seen: Bool[Array, "*point"]
 
 
-def kalman(*, q: Gain | Float[Array, "*point"], r: Gain | Float[Array, "*point"], speed: Gain = 1.0) -> Filter:
+def kalman(
+    *, q: Gain | Float[Array, "*point"], r: Gain | Float[Array, "*point"], velocity_variance: Gain = 1.0
+) -> Filter:
     """Constant-velocity Kalman filter, x(t) the mean after the observation of frame t.
 
     Per coordinate, with the state s = (position, velocity):
@@ -36,30 +38,30 @@ def kalman(*, q: Gain | Float[Array, "*point"], r: Gain | Float[Array, "*point"]
         s(t) = [[1, 1], [0, 1]] s(t-1) + noise of covariance q [[1/3, 1/2], [1/2, 1]]
         z(t) = position + noise of variance r
 
-    At first sight the position is z with variance r, and the velocity 0 with variance `speed`; nothing else is known.
-    A coordinate that is missing is predicted only, so its covariance widens. Only the ratios of the three settings
-    change the output.
+    At the first observation the position is z with variance r, and the velocity is 0 with variance
+    `velocity_variance`. A missing coordinate is only predicted, so its covariance grows. The output depends on the
+    ratios of the three settings only.
 
     Args:
-        q: variance that the velocity gains a frame, units^2; a number, or one for every coordinate (M, d).
-        r: variance of an observation, units^2; a number, or one for every coordinate (M, d).
-        speed: variance of the first velocity, units^2.
+        q: () or (M, d) growth of the velocity variance per frame, (units per frame)^2.
+        r: () or (M, d) variance of an observation, units^2.
+        velocity_variance: () initial variance of the velocity, (units per frame)^2.
     """
 
-    def init(frame: Float[Array, "*point"]) -> Belief:
+    def init(frame: Float[Array, "*point"]) -> KalmanState:
         zero = jnp.zeros_like(frame)
-        return Belief(zero, zero, zero, zero, zero, jnp.zeros(frame.shape, bool))
+        return KalmanState(zero, zero, zero, zero, zero, jnp.zeros(frame.shape, bool))
 
-    def step(state: Belief, z: Float[Array, "*point"]) -> tuple[Belief, Array]:
-        after = update(predict(state, q), z, r, speed)
-        return after, hide(after.position, after.seen)
+    def step(state: KalmanState, z: Float[Array, "*point"]) -> tuple[KalmanState, Array]:
+        after = update(predict(state, q), z, r, velocity_variance)
+        return after, nan_unless_seen(after.position, after.seen)
 
     return Filter(init, step)
 
 
-def predict(state: Belief, q: Gain | Float[Array, "*point"]) -> Belief:
-    """The belief one frame later."""
-    return Belief(
+def predict(state: KalmanState, q: Gain | Float[Array, "*point"]) -> KalmanState:
+    """The state one frame later, before its observation; q is () or (M, d)."""
+    return KalmanState(
         position=state.position + state.velocity,
         velocity=state.velocity,
         pp=state.pp + 2 * state.pv + state.vv + q / 3,
@@ -69,22 +71,32 @@ def predict(state: Belief, q: Gain | Float[Array, "*point"]) -> Belief:
     )
 
 
-def update(state: Belief, z: Float[Array, "*point"], r: Gain | Float[Array, "*point"], speed: Gain) -> Belief:
-    """The belief after the observation; where that is NaN, the same; at first sight, the start."""
-    here = jnp.isfinite(z)
-    surprise = jnp.where(here, z - state.position, 0)
-    spread = state.pp + r
-    gain, drift = jnp.where(here, state.pp / spread, 0), jnp.where(here, state.pv / spread, 0)
-    fresh = here & ~state.seen
+def update(
+    state: KalmanState, z: Float[Array, "*point"], r: Gain | Float[Array, "*point"], velocity_variance: Gain
+) -> KalmanState:
+    """The state after an observation; unchanged for a missing coordinate, the initial one at its first observation.
 
-    def start(value: Float[Array, "*any"] | float, corrected: Float[Array, "*point"]) -> Float[Array, "*point"]:
-        return jnp.where(fresh, value, corrected)
+    Args:
+        state: from `predict`.
+        z: (M, d), NaN where missing.
+        r: () or (M, d), see `kalman`.
+        velocity_variance: (), see `kalman`.
+    """
+    observed = jnp.isfinite(z)
+    innovation = jnp.where(observed, z - state.position, 0)
+    total = state.pp + r
+    gain = jnp.where(observed, state.pp / total, 0)
+    velocity_gain = jnp.where(observed, state.pv / total, 0)
+    first = observed & ~state.seen
 
-    return Belief(
-        position=start(jnp.where(here, z, 0), state.position + gain * surprise),
-        velocity=start(0.0, state.velocity + drift * surprise),
-        pp=start(r, (1 - gain) * state.pp),
-        pv=start(0.0, (1 - gain) * state.pv),
-        vv=start(speed, state.vv - drift * state.pv),
-        seen=state.seen | here,
+    def initial_or(value: Float[Array, "*any"] | float, corrected: Float[Array, "*point"]) -> Float[Array, "*point"]:
+        return jnp.where(first, value, corrected)
+
+    return KalmanState(
+        position=initial_or(jnp.where(observed, z, 0), state.position + gain * innovation),
+        velocity=initial_or(0.0, state.velocity + velocity_gain * innovation),
+        pp=initial_or(r, (1 - gain) * state.pp),
+        pv=initial_or(0.0, (1 - gain) * state.pv),
+        vv=initial_or(velocity_variance, state.vv - velocity_gain * state.pv),
+        seen=state.seen | observed,
     )

@@ -5,11 +5,11 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.filters.base import Filter, Gain, correct, hide
+from fhr_jax.filters.base import Filter, Gain, correct, nan_unless_seen
 
 
-class Trend(NamedTuple):
-    """The last output, its slope in units a frame, and whether there is one."""
+class SecondOrderState(NamedTuple):
+    """Last output (M, d), its slope in units per frame (M, d), and whether a coordinate was observed so far (M, d)."""
 
     output: Float[Array, "*point"]
     slope: Float[Array, "*point"]
@@ -17,18 +17,22 @@ class Trend(NamedTuple):
 
 
 def second_order(a: Gain, c: Gain) -> Filter:
-    """Holt's linear trend with gains `a` of the level and `c` of the slope, both in [0, 1].
+    """Holt's linear trend: x(t) = a z(t) + (1 - a) (x(t-1) + b(t-1)), b(t) = c (x(t) - x(t-1)) + (1 - c) b(t-1).
 
-    It is `alpha_beta(a, a * c)` by other names.
+    It is the same filter as `alpha_beta(a, a * c)`.
+
+    Args:
+        a: () gain of the level, in [0, 1].
+        c: () gain of the slope b, in [0, 1].
     """
 
-    def init(frame: Float[Array, "*point"]) -> Trend:
+    def init(frame: Float[Array, "*point"]) -> SecondOrderState:
         zero = jnp.zeros_like(frame)
-        return Trend(zero, zero, jnp.zeros(frame.shape, bool))
+        return SecondOrderState(zero, zero, jnp.zeros(frame.shape, bool))
 
-    def step(state: Trend, z: Float[Array, "*point"]) -> tuple[Trend, Array]:
+    def step(state: SecondOrderState, z: Float[Array, "*point"]) -> tuple[SecondOrderState, Array]:
         x, seen = correct(z, state.output + state.slope, state.seen, a)
         slope = jnp.where(state.seen, c * (x - state.output) + (1 - c) * state.slope, 0)
-        return Trend(x, slope, seen), hide(x, seen)
+        return SecondOrderState(x, slope, seen), nan_unless_seen(x, seen)
 
     return Filter(init, step)

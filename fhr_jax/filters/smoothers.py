@@ -1,4 +1,4 @@
-"""Smoothers that are NOT causal: they see the whole track. References for what a causal filter can reach, no more."""
+"""Smoothers that are NOT causal, since they use the whole track: references for what a causal filter can reach."""
 
 import jax
 import jax.numpy as jnp
@@ -7,8 +7,8 @@ from jaxtyping import Array, Bool, Float
 from scipy.signal import savgol_filter
 
 from fhr_jax.errors import InputError
-from fhr_jax.filters.base import Gain, hide
-from fhr_jax.filters.kalman import Belief, kalman, predict, update
+from fhr_jax.filters.base import Gain, nan_unless_seen
+from fhr_jax.filters.kalman import KalmanState, kalman, predict, update
 
 
 @jax.jit
@@ -17,29 +17,37 @@ def rts(
     *,
     q: Gain | Float[Array, "*point"],
     r: Gain | Float[Array, "*point"],
-    speed: Gain = 1.0,
+    velocity_variance: Gain = 1.0,
 ) -> Float[Array, "t *point"]:
-    """Mean of every position given the whole track, in the model of `kalman`: Rauch, Tung and Striebel's recursion.
+    """Rauch-Tung-Striebel smoother: mean of every position given the whole track, in the model of `kalman`.
 
-    NOT causal. Missing coordinates are bridged; before its first sight a coordinate is NaN, as in the filter.
+    NOT causal. Gaps are interpolated. A coordinate is NaN before its first observation, as in the filter.
 
     Args:
         track: (T, M, d), NaN where missing.
-        q: as in `kalman`.
-        r: as in `kalman`.
-        speed: as in `kalman`.
+        q: () or (M, d), see `kalman`.
+        r: () or (M, d), see `kalman`.
+        velocity_variance: (), see `kalman`.
+
+    Returns:
+        (T, M, d) in the units of the track.
+
+    Raises:
+        InputError: the track has no frame.
     """
     if track.shape[0] == 0:
         raise InputError("track: empty, expected at least one frame")
 
-    def forward(state: Belief, z: Float[Array, "*point"]) -> tuple[Belief, tuple[Belief, Belief]]:
+    def forward(state: KalmanState, z: Float[Array, "*point"]) -> tuple[KalmanState, tuple[KalmanState, KalmanState]]:
         before = predict(state, q)
-        after = update(before, z, r, speed)
+        after = update(before, z, r, velocity_variance)
         return after, (before, after)
 
-    def backward(later: tuple[Array, Array], beliefs: tuple[Belief, Belief]) -> tuple[tuple[Array, Array], Array]:
+    def backward(
+        later: tuple[Array, Array], states: tuple[KalmanState, KalmanState]
+    ) -> tuple[tuple[Array, Array], Array]:
         # s(t) given all = s(t) given z(..t) + G (s(t+1) given all - its prediction), G = P F^T (predicted P)^-1.
-        ahead, now = beliefs
+        ahead, now = states
         off = later[0] - ahead.position, later[1] - ahead.velocity
         size = ahead.pp * ahead.vv - ahead.pv**2
         size = jnp.where(now.seen, size, 1)
@@ -47,26 +55,35 @@ def rts(
         second = (ahead.pp * off[1] - ahead.pv * off[0]) / size
         position = now.position + (now.pp + now.pv) * first + now.pv * second
         velocity = now.velocity + (now.pv + now.vv) * first + now.vv * second
-        return (position, velocity), hide(position, now.seen)
+        return (position, velocity), nan_unless_seen(position, now.seen)
 
-    last, (before, after) = jax.lax.scan(forward, kalman(q=q, r=r, speed=speed).init(track[0]), track)
+    last, (before, after) = jax.lax.scan(
+        forward, kalman(q=q, r=r, velocity_variance=velocity_variance).init(track[0]), track
+    )
     pairs = jax.tree.map(lambda b: b[1:], before), jax.tree.map(lambda a: a[:-1], after)
     earlier = jax.lax.scan(backward, (last.position, last.velocity), pairs, reverse=True)[1]
-    return jnp.concatenate([earlier, hide(last.position, last.seen)[None]])
+    return jnp.concatenate([earlier, nan_unless_seen(last.position, last.seen)[None]])
 
 
 def zero_phase(
     track: Float[np.ndarray, "t *point"], *, window: int = 13, order: int = 2
 ) -> Float[np.ndarray, "t *point"]:
-    """Savitzky-Golay smoothing centred on every frame, in float64 on the host: no delay, and NOT causal.
+    """Savitzky-Golay smoothing centred on every frame, in float64 on the host: without delay, and NOT causal.
 
-    The first and last half windows are taken from the polynomial at the end. A track shorter than the window is
-    smoothed with the longest odd window that fits, and passes where that is not longer than the order.
+    The first and last half windows come from the polynomials of the first and last window. A track shorter than the
+    window is smoothed with the longest odd window that fits, or returned as it is if that is not longer than the
+    order.
 
     Args:
         track: (T, ...), complete; see `interpolate`.
         window: frames, odd.
         order: of the polynomial, less than the window.
+
+    Returns:
+        (T, ...) in the units of the track.
+
+    Raises:
+        InputError: the window is even or not longer than the order.
     """
     if window < 1 or window % 2 == 0 or not 0 <= order < window:
         raise InputError(f"window: {window}, order: {order}, expected an odd window longer than the order")
@@ -76,7 +93,15 @@ def zero_phase(
 
 
 def interpolate(track: Float[np.ndarray, "t m d"], missing: Bool[np.ndarray, "t m"]) -> Float[np.ndarray, "t m d"]:
-    """The track with missing points interpolated in time, in float64; the ends are held. NOT causal."""
+    """The track with missing points interpolated linearly in time, in float64. NOT causal.
+
+    Args:
+        track: (T, M, d).
+        missing: (T, M) points to interpolate; at the ends of the track the nearest value is repeated.
+
+    Raises:
+        InputError: a point is missing in every frame.
+    """
     filled = np.array(track, np.float64)
     time = np.arange(len(track))
     for m in np.flatnonzero(missing.any(axis=0)):

@@ -195,7 +195,14 @@ def estimate_mode(params: Params, state: FilterState, mixture: Posterior) -> Flo
 
 
 def update(params: Params, state: FilterState, x: Float[Array, " D"], dt: Float[Array, ""]) -> FilterState:
-    """The state after a frame with the output x (D,), `dt` () frames after the last one."""
+    """The state after a frame with an observation: one step of Welford's recursion.
+
+    Args:
+        params: the parameters.
+        state: from `posterior`.
+        x: (D,) output.
+        dt: () frames since the last one.
+    """
     weight = params.gamma ** (dt - 1) * state.weight
     d = x - state.mean
     velocity = state.velocity

@@ -26,8 +26,8 @@ PAIRS = {
         oracle.one_euro(1.5, 0.02, 0.8, 25.0),
     ),
     "alpha_beta": (filters.alpha_beta(0.5, 0.2), oracle.alpha_beta(0.5, 0.2)),
-    "kalman": (filters.kalman(q=0.3, r=1.5, speed=0.7), oracle.kalman(0.3, 1.5, 0.7)),
-    "savgol": (filters.savgol(6, 2), oracle.savgol(6, 2)),
+    "kalman": (filters.kalman(q=0.3, r=1.5, velocity_variance=0.7), oracle.kalman(0.3, 1.5, 0.7)),
+    "savgol": (filters.savgol(6, order=2), oracle.savgol(6, 2)),
 }
 everyone = pytest.mark.parametrize("name", PAIRS)
 
@@ -85,7 +85,7 @@ def test_full_gain_is_the_identity():
         filters.constant_speed(1.0),
         filters.alpha_beta(1.0, 0.3),
         filters.kalman(q=1.0, r=0.0),
-        filters.savgol(3, 2),
+        filters.savgol(3, order=2),
     ):
         np.testing.assert_allclose(filters.run(smoother, track), track, rtol=1e-6)
 
@@ -143,11 +143,13 @@ def test_second_order_is_an_alpha_beta_filter():
 
 def test_kalman_depends_on_ratios_and_takes_settings_by_coordinate():
     track = jnp.array(walk())
-    plain = filters.run(filters.kalman(q=0.2, r=0.8, speed=0.5), track)
-    np.testing.assert_allclose(plain, filters.run(filters.kalman(q=2.0, r=8.0, speed=5.0), track), rtol=1e-6)
+    plain = filters.run(filters.kalman(q=0.2, r=0.8, velocity_variance=0.5), track)
+    np.testing.assert_allclose(
+        plain, filters.run(filters.kalman(q=2.0, r=8.0, velocity_variance=5.0), track), rtol=1e-6
+    )
     q = jnp.linspace(0.1, 0.6, 6).reshape(3, 2)
-    each = filters.run(filters.kalman(q=q, r=0.8, speed=0.5), track)
-    alone = filters.run(filters.kalman(q=q[2, 1], r=0.8, speed=0.5), track)
+    each = filters.run(filters.kalman(q=q, r=0.8, velocity_variance=0.5), track)
+    alone = filters.run(filters.kalman(q=q[2, 1], r=0.8, velocity_variance=0.5), track)
     np.testing.assert_allclose(each[:, 2, 1], alone[:, 2, 1], rtol=1e-6)
     assert jnp.abs(each - plain).max() > 0.01
 
@@ -174,14 +176,14 @@ def test_savgol_has_scipys_coefficients(n, order):
     expected = savgol_coeffs(n, order, pos=n - 1, use="dot")
     np.testing.assert_allclose(savgol_weights(n, order, 0.0), expected, atol=1e-10)
     impulse = jnp.zeros((3 * n, 1, 1)).at[n].set(1.0)
-    out = filters.run(filters.savgol(n, order), impulse)[n : 2 * n, 0, 0]
+    out = filters.run(filters.savgol(n, order=order), impulse)[n : 2 * n, 0, 0]
     np.testing.assert_allclose(out, expected[::-1], atol=1e-5)
 
 
 def test_savgol_keeps_its_polynomials_from_the_first_frame():
     time = jnp.arange(20.0)[:, None, None]
     track = 100 + time * jnp.array([[[2.0, -1.0]]]) + 0.3 * time**2
-    np.testing.assert_allclose(filters.run(filters.savgol(7, 2), track), track, rtol=1e-5)
+    np.testing.assert_allclose(filters.run(filters.savgol(7, order=2), track), track, rtol=1e-5)
 
 
 # The references that are not causal
@@ -195,9 +197,8 @@ def test_rts_is_the_mean_of_the_dense_posterior(gaps):
         track[25, 1] = np.nan
         track[:5, 2] = np.nan
         track[35:, 0] = np.nan
-    settings = {"q": 0.3, "r": 1.5, "speed": 0.7}
-    ours = smoothers.rts(jnp.array(track), **settings)
-    np.testing.assert_allclose(ours, oracle.each(oracle.rts(**settings), track), rtol=3e-6)
+    ours = smoothers.rts(jnp.array(track), q=0.3, r=1.5, velocity_variance=0.7)
+    np.testing.assert_allclose(ours, oracle.each(oracle.rts(0.3, 1.5, 0.7), track), rtol=3e-6)
 
 
 def test_rts_ends_where_the_filter_ends_and_is_steadier():
@@ -236,4 +237,4 @@ def test_bad_input():
     with pytest.raises(InputError, match="at least one frame"):
         filters.moving_average(0)
     with pytest.raises(InputError, match="longer than the order"):
-        filters.savgol(2, 2)
+        filters.savgol(2, order=2)

@@ -85,8 +85,8 @@ def alpha_beta(a, b):
             if math.isnan(x):
                 x = value
             else:
-                surprise = 0.0 if math.isnan(value) else value - (x + v)
-                x, v = x + v + a * surprise, v + b * surprise
+                innovation = 0.0 if math.isnan(value) else value - (x + v)
+                x, v = x + v + a * innovation, v + b * innovation
             out.append(x)
         return out
 
@@ -98,7 +98,7 @@ Q = np.array([[1 / 3, 1 / 2], [1 / 2, 1.0]])
 H = np.array([[1.0, 0.0]])
 
 
-def kalman(q, r, speed):
+def kalman(q, r, velocity_variance):
     """With explicit matrices, and the covariance in Joseph's form."""
 
     def of(z):
@@ -106,7 +106,7 @@ def kalman(q, r, speed):
         for value in z:
             if mean is None:
                 if not math.isnan(value):
-                    mean, cov = np.array([value, 0.0]), np.diag([r, speed])
+                    mean, cov = np.array([value, 0.0]), np.diag([r, velocity_variance])
             else:
                 mean, cov = F @ mean, F @ cov @ F.T + q * Q
                 if not math.isnan(value):
@@ -142,7 +142,7 @@ def savgol(n, order):
     return of
 
 
-def rts(q, r, speed):
+def rts(q, r, velocity_variance):
     """The posterior of all positions and velocities at once, as one dense linear system."""
 
     def of(z):
@@ -151,7 +151,7 @@ def rts(q, r, speed):
             return z
         first, frames = seen[0], len(z) - seen[0]
         precision, moment = np.zeros((2 * frames, 2 * frames)), np.zeros(2 * frames)
-        precision[1, 1] += 1 / speed
+        precision[1, 1] += 1 / velocity_variance
         for t in seen:
             precision[2 * (t - first), 2 * (t - first)] += 1 / r
             moment[2 * (t - first)] += z[t] / r
