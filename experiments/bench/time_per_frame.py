@@ -1,7 +1,7 @@
-"""How long the stabilizer takes a frame: batch, streaming, gradients, scaling; beside One Euro in NumPy.
+"""Time per frame of the stabilizer: whole tracks, batches, streaming, gradients, scaling; beside One Euro in NumPy.
 
-Medians (and quartiles) of several calls after a warm-up, synchronised, the contestants taking turns so that a busy
-machine hurts all alike: compare ratios, and repeat before you believe microseconds.
+Medians (and quartiles) of several synchronised calls after a warm-up. The contestants take turns, so that other load on
+the machine affects all of them: compare ratios, and repeat the run before you rely on microseconds.
 
 Paper:    50 us a frame, Matlab or C++ unsaid, 64 videos of 300-VW in 6 s.
 Command:  taskset -c 0 python experiments/bench/time_per_frame.py --out runs/time --rounds 9
@@ -41,6 +41,12 @@ from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
 from fhr_jax.stabilizer.run_tracks import run_in_basis
 
+BATCH = (16, 300)
+"""Tracks and frames of the batch."""
+
+MAX_BATCH_RATIO = 1.3
+"""Target for `run` of a batch, relative to the fast path of the same batch."""
+
 TARGETS = {
     "scan in the basis": 0.5,
     "diagonal": 1.5,
@@ -52,7 +58,7 @@ TARGETS = {
 """Microseconds a frame, 68 points, one core."""
 
 GRADIENT = {"diagonal": 5.0, "full": 8.0}
-"""Gradient over forward."""
+"""Target for the time of loss and gradient, relative to the loss."""
 
 
 @dataclass(frozen=True)
@@ -62,15 +68,15 @@ class Options:
     out: Path
     """Folder for summary.json and scaling.png."""
     frames: int = 2000
-    """Of a track; slow contestants take a tenth."""
+    """Frames of a track; slow contestants take a tenth of it."""
     rounds: int = 15
-    """Calls of each contestant."""
+    """Timed calls of each contestant."""
     small: bool = False
-    """Only two sizes of each kind, to try the script."""
+    """Measure only two sizes of each kind, to try the script."""
 
 
 def one_euro_numpy(track: np.ndarray, min_cutoff: float, beta: float, d_cutoff: float, rate: float) -> np.ndarray:
-    """One Euro (Casiez et al., CHI 2012) as its users run it: a loop over frames, all coordinates at once."""
+    """One Euro (Casiez et al., CHI 2012) as commonly written: a loop over frames, all coordinates at once."""
     tau = rate / (2 * np.pi)
     smooth = 1 / (1 + tau / d_cutoff)
     out = np.empty_like(track)
@@ -121,7 +127,7 @@ def _step() -> Callable[..., Any]:
 
 
 def contestants(frames: int) -> tuple[dict[str, Callable[[], Any]], dict[str, int]]:
-    """Name to a call, and the frames that it takes."""
+    """Calls by name, and the number of frames of each."""
     made = tracks.sample(jax.random.key(0), frames).observed
     host, short, params = np.asarray(made), made[: max(frames // 10, 2)], model()
     turned = jnp.asarray(host - host[:1]).reshape(frames, -1) @ params.basis
@@ -140,7 +146,7 @@ def contestants(frames: int) -> tuple[dict[str, Callable[[], Any]], dict[str, in
 
 
 def gradients(frames: int, rounds: int) -> dict[str, dict[str, float]]:
-    """Cost of the loss and of the loss with its gradient (`both`), us a frame."""
+    """Time of the loss and of the loss with its gradient (`both`), us a frame."""
     found = {}
     kinds: tuple[CovarianceKind, ...] = ("diagonal", "full")
     for kind in kinds:
@@ -159,6 +165,25 @@ def gradients(frames: int, rounds: int) -> dict[str, dict[str, float]]:
         found[kind] = {name: 1e6 * float(t[1]) / len(made.truth) for name, t in times.items()}
         found[kind]["ratio"] = found[kind]["both"] / found[kind]["forward"]
     return found
+
+
+def batches(rounds: int) -> dict[str, float]:
+    """Milliseconds for a batch of complete tracks, the paper's model: by `run`, on the fast path, and under `jax.vmap`."""
+    number, frames = BATCH
+    track = jax.vmap(lambda key: tracks.sample(key, frames, faults=False).observed)(
+        jax.random.split(jax.random.key(2), number)
+    )
+    params = model()
+    run = partial(stabilizer.run, params)
+    complete = partial(run, complete=True)
+    contestants = {
+        "run": run,
+        "run, complete=True": complete,
+        "jit(vmap(run, complete=True))": jax.jit(jax.vmap(complete)),
+        "jit(vmap(run))": jax.jit(jax.vmap(run)),
+    }
+    times = measure({name: partial(call, track) for name, call in contestants.items()}, rounds)
+    return {name: 1e3 * float(value[1]) for name, value in times.items()}
 
 
 def scaling(options: Options) -> dict[str, tuple[list[float], list[float]]]:
@@ -198,12 +223,19 @@ def main(options: Options) -> None:
     slopes = gradients(options.frames, options.rounds)
     for kind, row in slopes.items():
         print(f"gradient, {kind}: {row['ratio']:.1f} times the forward pass, target {GRADIENT[kind]:.0f}", row)
+    batch = batches(options.rounds)
+    fast = batch["run, complete=True"]
+    for name, value in batch.items():
+        print(
+            f"batch of {BATCH[0]} x {BATCH[1]} frames, {name:30} {value:8.2f} ms, {value / fast:.2f} of the fast path"
+        )
+    print(f"target for run: {MAX_BATCH_RATIO}")
     scale = scaling(options)
     for name, (numbers, values) in scale.items():
         print(f"us a frame over {name}:", ", ".join(f"{n:.0f}: {v:.2f}" for n, v in zip(numbers, values, strict=True)))
     config = asdict(options) | {"out": str(options.out)}
     summary = {"options": config, "versions": versions, "cores": cores, "us_a_frame": us, "targets": TARGETS}
-    summary |= {"one_euro_over_diagonal": ratio, "gradient": slopes, "scaling": scale}
+    summary |= {"one_euro_over_diagonal": ratio, "gradient": slopes, "batch_ms": batch, "scaling": scale}
     write_json(folder / "summary.json", summary)
     figure = plots.sweeps(
         {"paper's model, diagonal": list(scale.values())},
