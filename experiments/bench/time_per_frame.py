@@ -168,7 +168,7 @@ def gradients(frames: int, rounds: int) -> dict[str, dict[str, float]]:
 
 
 def batches(rounds: int) -> dict[str, float]:
-    """Milliseconds for a batch of complete tracks by `run`, on the fast path, and under `jax.vmap`; the paper's model."""
+    """Milliseconds for a batch of complete tracks: `run`, the fast path, and under `jax.vmap`; the paper's model."""
     number, frames = BATCH
     track = jax.vmap(lambda key: tracks.sample(key, frames, faults=False).observed)(
         jax.random.split(jax.random.key(2), number)
