@@ -1,6 +1,7 @@
 """Fractional heatmap regression and a learned landmark stabilizer, in JAX.
 
-The public modules are imported when they are first used: `fhr_jax.stabilizer.run`, `fhr_jax.heatmap.decode`.
+`import fhr_jax` is enough: the public modules below are imported on first use, for example by
+`fhr_jax.stabilizer.run` or `fhr_jax.heatmap.decode`.
 """
 
 import importlib
@@ -14,6 +15,7 @@ _MODULES = (
     "calibrate",
     "crop",
     "data",
+    "errors",
     "evaluate",
     "export",
     "exported",
@@ -27,6 +29,7 @@ _MODULES = (
     "overlay",
     "pipeline",
     "plots",
+    "progress",
     "sharding",
     "stabilizer",
     "torch_weights",

@@ -1,4 +1,4 @@
-"""Batch normalization and ReLU as one step, with a gradient that passes over memory as seldom as it can."""
+"""Batch normalization and ReLU as one operation, with a gradient that reads memory as few times as possible."""
 
 from typing import Any
 
@@ -17,15 +17,18 @@ Channels = Float[Array, " c"]
 class BatchNorm(nn.Module):
     """max(0, scale * (x - mean) / sqrt(variance + epsilon) + bias), statistics per channel.
 
-    In training they are those of the batch (over all devices that share it), and running means of them are kept;
-    otherwise the running means take their place. Parameters, statistics and sums are float32.
+    In training, the statistics are those of the batch (over all devices that share it), and their running means are
+    updated. Otherwise the running means are used. Parameters, statistics and sums are float32.
+
+    Attributes:
+        dtype: of the output.
     """
 
     dtype: Any = jnp.float32
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
-        """Features (B, h, w, C) to the same shape, in `dtype`."""
+        """Features (B, h, w, C) to normalized features of the same shape."""
         size = (x.shape[-1],)
         scale = self.param("scale", nn.initializers.ones, size)
         bias = self.param("bias", nn.initializers.zeros, size)
@@ -33,19 +36,24 @@ class BatchNorm(nn.Module):
         variance = self.variable("batch_stats", "var", jnp.ones, size)
         if not train:
             return _affine(x, scale, bias, mean.value, variance.value).astype(self.dtype)
-        y, now_mean, now_variance = normalized(x, scale, bias)
+        y, batch_mean, batch_variance = normalized(x, scale, bias)
         if not self.is_initializing():
-            mean.value = MOMENTUM * mean.value + (1 - MOMENTUM) * now_mean
-            variance.value = MOMENTUM * variance.value + (1 - MOMENTUM) * now_variance
+            mean.value = MOMENTUM * mean.value + (1 - MOMENTUM) * batch_mean
+            variance.value = MOMENTUM * variance.value + (1 - MOMENTUM) * batch_variance
         return y.astype(self.dtype)
 
 
 @jax.custom_vjp
 def normalized(x: Features, scale: Channels, bias: Channels) -> tuple[Features, Channels, Channels]:
-    """Normalize by the batch itself, then ReLU.
+    """Normalize by the statistics of the batch, then apply ReLU.
+
+    Args:
+        x: features (B, h, w, C).
+        scale: (C,).
+        bias: (C,).
 
     Returns:
-        The features, and mean and variance of `x` (B, h, w, C) per channel, whose gradients are not followed.
+        The features (B, h, w, C), and mean and variance (C,) of `x`, through which no gradient flows.
     """
     return _forward(x, scale, bias)[0]
 
@@ -53,21 +61,22 @@ def normalized(x: Features, scale: Channels, bias: Channels) -> tuple[Features, 
 def _forward(x: Features, scale: Channels, bias: Channels) -> tuple[Any, Any]:
     wide = x.astype(jnp.promote_types(x.dtype, jnp.float32))
     mean = wide.mean(axis=(0, 1, 2))
-    # Both means in one pass. Features are not far from their mean, compared with their spread, as pixels would be.
+    # E[x^2] - E[x]^2 needs one pass. It is accurate because, unlike in pixels, the mean is not large beside the
+    # standard deviation.
     variance = jnp.maximum((wide * wide).mean(axis=(0, 1, 2)) - mean * mean, 0)
     y = _affine(x, scale, bias, mean, variance).astype(x.dtype)
     return (y, mean, variance), (x, y, mean, variance, scale)
 
 
-def _backward(kept: Any, gradients: Any) -> tuple[Features, Channels, Channels]:
-    x, y, mean, variance, scale = kept
+def _backward(residuals: Any, gradients: Any) -> tuple[Features, Channels, Channels]:
+    x, y, mean, variance, scale = residuals
     inverse = jax.lax.rsqrt(variance + EPSILON)
     number = x.size / x.shape[-1]
-    # The sign of what ReLU let through is its derivative; a comparison and a choice are slower on CPUs.
+    # sign(y) is the derivative of ReLU, since y >= 0; jnp.where is slower on CPUs.
     g = (gradients[0] * jnp.sign(y)).astype(mean.dtype)
     of_bias = g.sum(axis=(0, 1, 2))
     of_scale = ((g * x).sum(axis=(0, 1, 2)) - mean * of_bias) * inverse
-    # scale / sqrt(v) * (g - mean(g) - x_hat * mean(g * x_hat)), gathered by what is multiplied with x.
+    # scale / sqrt(v) * (g - mean(g) - x_hat * mean(g * x_hat)), as a linear function of g and x.
     factor = scale * inverse
     slope = factor * inverse * of_scale / number
     level = slope * mean - factor * of_bias / number

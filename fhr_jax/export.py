@@ -1,9 +1,9 @@
-"""A net as a folder for use elsewhere: parameters in safetensors, what it is in JSON, and programs in StableHLO.
+"""Write a net to a folder for use without this package: parameters, a description, and StableHLO programs.
 
-The programs are the whole path from crops to landmarks, as `pipeline.predict` computes it, and on request the maps
-alone, by `jax.export`: for any number of crops and lowered for several platforms at once. They take the parameters as
-an argument, a dict by name, so that nothing is stored twice. No safety check of `jax.export` is switched off. Whoever
-has jax, flatbuffers and safetensors can call them without this package; `exported` does it with checks.
+`jax.export` makes the programs, for any number of crops and for several platforms at once: the whole path from crops to
+landmarks, as `pipeline.predict` computes it, and on request the path to the heatmaps. They take the parameters as an
+argument, a dict by name, so nothing is stored twice. All safety checks of `jax.export` stay on. jax, flatbuffers and
+safetensors are enough to call a program; `exported` does so with checks of files and input.
 """
 
 import json
@@ -38,16 +38,16 @@ def write(
     maps: bool = False,
     platforms: Sequence[str] = PLATFORMS,
 ) -> None:
-    """Write a net for use without its code, whole or not at all.
+    """Write a net to a new folder, atomically.
 
     Args:
         folder: a new folder; it gets net.json, params.safetensors and net.stablehlo.
         net: the net.
-        mirror: average the heatmaps with those of the mirrored crops, as for `pipeline.predict`.
-        decoder: of `heatmap.decode`.
-        dtype: of the network's computation, as for `pipeline.predict`.
-        maps: also maps.stablehlo, the heatmaps from which landmarks are decoded.
-        platforms: what programs are lowered for: "cpu", "cuda", "rocm", "tpu".
+        mirror: average the heatmaps with those of the mirrored crops, as in `pipeline.predict`.
+        decoder: how landmarks are decoded, as in `heatmap.decode`.
+        dtype: of the network's computation, as in `pipeline.predict`.
+        maps: also write maps.stablehlo, the program from crops to heatmaps.
+        platforms: that the programs are lowered for: "cpu", "cuda", "rocm", "tpu".
 
     Raises:
         InputError: the folder exists, a parameter is not finite, or an option is unknown
@@ -61,10 +61,10 @@ def write(
         )
         for name, program in programs.items():
             shapes = {key: jax.ShapeDtypeStruct(array.shape, array.dtype) for key, array in arrays.items()}
-            made = _export(program, shapes, net.config.crop, platforms)
-            (inner / exported.program_file(name)).write_bytes(made.serialize())
-        how = {"mirror": mirror, "method": decoder, "dtype": jnp.dtype(dtype).name}
-        header = _header(net, how, list(programs), list(platforms))
+            lowered = _export(program, shapes, net.config.crop, platforms)
+            (inner / exported.program_file(name)).write_bytes(lowered.serialize())
+        settings = {"mirror": mirror, "method": decoder, "dtype": jnp.dtype(dtype).name}
+        header = _header(net, settings, list(programs), list(platforms))
         (inner / exported.HEADER).write_text(json.dumps(header, indent=2, allow_nan=False) + "\n")
 
 
@@ -89,16 +89,16 @@ def _maps(net: Net, mirror: bool, dtype: Any) -> Program:
     return program
 
 
-def _header(net: Net, how: dict[str, Any], programs: list[str], platforms: list[str]) -> dict[str, Any]:
+def _header(net: Net, settings: dict[str, Any], programs: list[str], platforms: list[str]) -> dict[str, Any]:
     config = net.config
     side, landmarks = config.crop, config.landmarks
-    calibrated = pipeline.is_calibrated(net, mirror=how["mirror"], decoder=how["method"])
+    calibrated = pipeline.is_calibrated(net, mirror=settings["mirror"], decoder=settings["method"])
     outputs = {
         "points": f"(batch, {landmarks}, 2): x to the right, y down, in pixels of the crop; pixel centres lie at "
         "integers from 0",
-        "confidence": f"(batch, {landmarks}): how sure the net is of a landmark, in [0, 1]",
+        "confidence": f"(batch, {landmarks}): confidence of a landmark, in [0, 1]",
         "covariance": f"(batch, {landmarks}, 2, 2): in square pixels of the crop, order (x, y); "
-        + ("of the error, as calibrated" if calibrated else "the spread of the peak, not calibrated"),
+        + ("of the error, calibrated" if calibrated else "of the peak of the heatmap, not calibrated"),
         "maps": f"(batch, {config.heatmap}, {config.heatmap}, {landmarks}): map pixel u lies at "
         f"(u + 1/2) * {side // config.heatmap} - 1/2 of the crop",
     }
@@ -116,7 +116,7 @@ def _header(net: Net, how: dict[str, Any], programs: list[str], platforms: list[
         },
         "outputs": {name: outputs[name] for name in (*pipeline.Prediction._fields, *programs) if name in outputs},
         "calibrated": calibrated,
-        **how,
+        **settings,
         "programs": {name: exported.program_file(name) for name in programs},
         "platforms": platforms,
         "written_with": {name: version(name) for name in ("fhr-jax", "jax", "jaxlib", "flax", "safetensors")},

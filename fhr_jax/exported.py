@@ -1,8 +1,8 @@
-"""Reading and calling a folder that `export.write` made; needs neither Flax nor the code of the network.
+"""Read and call a net in a folder that `export.write` wrote; needs neither Flax nor the code of the network.
 
-The folder holds `net.json` (what the net is and takes), `params.safetensors` (its arrays) and programs in StableHLO,
-for any number of crops, on CPU, GPU and TPU. No file is unpickled, and none holds Python code: XLA compiles the
-programs, and one that would call anything outside itself is refused.
+The folder holds net.json (a description of the net, its input and output), params.safetensors (its arrays) and
+StableHLO programs, for any number of crops, on CPU, GPU and TPU. Nothing is unpickled and no file holds Python code:
+XLA compiles the programs, and a program with calls outside itself is refused.
 """
 
 import json
@@ -24,24 +24,24 @@ from fhr_jax.errors import InputError
 FORMAT, VERSION = "fhr-jax net", 1
 HEADER, PARAMS = "net.json", "params.safetensors"
 MAX_HEADER, MAX_PROGRAM = 2**20, 2**28
-"""Bytes; larger files are refused."""
-_HARMLESS = "stablehlo.custom_call @shape_assertion("
-"""`jax.export` puts this into programs for any batch, and takes it out before they are compiled."""
+"""Size limits in bytes; larger files are refused."""
+_SHAPE_ASSERTION = "stablehlo.custom_call @shape_assertion("
+"""The one call that is allowed: `jax.export` adds it to programs for any batch and removes it before compiling."""
 
 Crops = Float[Array, "b s s 3"] | Float[np.ndarray, "b s s 3"]
 Call = Callable[[Crops], dict[str, Array]]
 
 
 def program_file(name: str) -> str:
-    """The file of a program: "net" (crops to landmarks) or "maps" (crops to heatmaps)."""
+    """The file name of a program: "net" (crops to landmarks) or "maps" (crops to heatmaps)."""
     return f"{name}.stablehlo"
 
 
 def header(folder: str | os.PathLike[str]) -> dict[str, Any]:
-    """What stands in `net.json`.
+    """Read net.json of a folder.
 
     Raises:
-        InputError: the folder holds no exported net, or one of a version that is not known here.
+        InputError: the folder holds no exported net, or one of another format version.
     """
     path = Path(folder) / HEADER
     content = _bytes(path, MAX_HEADER)
@@ -56,20 +56,21 @@ def header(folder: str | os.PathLike[str]) -> dict[str, Any]:
     return found
 
 
-def call(folder: str | os.PathLike[str], program: str = "net") -> Call:
-    """The program of an exported net as a function of crops, compiled once for each number of them.
+def call(folder: str | os.PathLike[str], *, program: str = "net") -> Call:
+    """Load a program of an exported net as a function of crops; it compiles once for each number of crops.
 
     Args:
-        folder: what `export.write` made.
-        program: "net" gives {"points": (B, M, 2), in pixels of the crop, "confidence": ...}, the fields of
-            `pipeline.Prediction`; "maps" gives {"maps": (B, h, w, M)}, where it was exported.
+        folder: written by `export.write`.
+        program: "net" returns the fields of `pipeline.Prediction` as a dict: "points" (B, M, 2), (x, y) in pixels of
+            the crop, and more. "maps" returns {"maps": (B, h, w, M)}, if it was exported.
 
     Returns:
-        A function of crops (B, S, S, 3) with values in [0, 1], B from 1.
+        A function of crops (B, S, S, 3), values in [0, 1], B at least 1. It raises `InputError` for crops of another
+        shape or type, or with NaN.
 
     Raises:
-        InputError: a file is missing, damaged or too large, the program calls something outside itself, or the
-            arrays are not those that it takes; from the function: crops of another shape or type, or with NaN.
+        InputError: a file is missing, damaged or too large, the program calls something outside itself, or it takes
+            other arrays than those of the folder.
     """
     folder = Path(folder)
     header(folder)
@@ -91,17 +92,17 @@ def _program(path: Path, content: bytes) -> export.Exported:
     try:
         exported = export.deserialize(bytearray(content))
         text = exported.mlir_module()
-    except Exception as error:  # whatever bytes that are no program do to the reader
-        raise InputError(f"{path}: no program of jax.export that this version reads ({_line(error)})") from error
-    rest = text.replace(_HARMLESS, "")
+    except Exception as error:  # bytes that are no program raise many kinds of errors
+        raise InputError(f"{path}: not a program of jax.export, or of another version ({_line(error)})") from error
+    rest = text.replace(_SHAPE_ASSERTION, "")
     if "custom_call" in rest or exported.ordered_effects or exported.unordered_effects:
         names = sorted(set(re.findall(r"custom_call @([\w.]+)", rest)))
-        raise InputError(f"{path}: refused: it calls {', '.join(names) or 'out of the program'}")
+        raise InputError(f"{path}: refused: it calls {', '.join(names) or 'functions outside the program'}")
     return exported
 
 
 def _side(path: Path, exported: export.Exported, params: dict[str, Array]) -> int:
-    """The side of the crops that a program takes beside `params`."""
+    """Side of the crops that a program takes, after checking that it also takes `params`."""
     given = [(leaf.shape, leaf.dtype) for leaf in jax.tree.leaves(params)]
     if jax.tree.structure(((params, 0), {})) == exported.in_tree:
         *expected, crops = exported.in_avals

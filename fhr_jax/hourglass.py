@@ -1,8 +1,9 @@
 """The stacked hourglass network: a crop in, one set of heatmaps a stack out (Newell et al. 2016).
 
-A residual unit is normalize, ReLU, convolve, three times (1x1, 3x3, 1x1). An hourglass halves the grid `depth`
-times and comes back, with a branch at every scale. After every stack the maps are predicted, and fed
-back with the features (intermediate supervision). What is normalized next has no bias: the mean would take it away.
+A residual unit is normalize, ReLU, convolve, three times (1x1, 3x3, 1x1). An hourglass halves the grid `depth` times
+and upsamples it again, with a skip connection at every scale. Every stack predicts the maps, which are fed back with
+the features (intermediate supervision). A convolution before a normalization has no bias, because the normalization
+would subtract it.
 """
 
 from typing import Any, NamedTuple
@@ -16,18 +17,18 @@ from fhr_jax.batch_norm import BatchNorm
 
 
 class Config(NamedTuple):
-    """The shape of a network and of what it reads and writes.
+    """Shape of a network, of its input and of its output.
 
     Attributes:
         crop: side of the square input, in pixels.
         heatmap: side of the square heatmaps, in pixels; `crop` / 2, or `crop` / 4 with `pool`.
         stacks: number of hourglasses.
         features: channels inside the hourglasses.
-        units: residual units at each place of an hourglass.
+        units: number of residual units in each block of an hourglass.
         sigma: standard deviation of the target Gaussian, in heatmap pixels.
-        pool: halve the grid once more after the stem.
+        pool: halve the grid once more after the first convolution.
         depth: how often an hourglass halves the grid.
-        landmarks: number of maps M.
+        landmarks: number of heatmaps M.
     """
 
     crop: int
@@ -45,8 +46,8 @@ PAPER = Config(crop=256, heatmap=128, stacks=4, features=128, units=2, sigma=3.0
 """The authors' network: about 6.4 M parameters."""
 MEDIUM = Config(crop=128, heatmap=64, stacks=2, features=64, units=1, sigma=1.5)
 SMALL = MEDIUM._replace(heatmap=32, pool=True, sigma=1.0)
-"""MEDIUM with a pooling after the stem: learns in minutes on a CPU. Its sigma lies between the 0.75 that goes with the
-map, whose neighbours of the peak are low, and MEDIUM's 1.5; it was not tuned."""
+"""MEDIUM with a pooling after the first convolution: learns in minutes on a CPU. Halving MEDIUM's sigma with the map
+would give 0.75, which leaves little signal beside the peak; 1.0 was not tuned."""
 TINY = Config(crop=32, heatmap=16, stacks=2, features=16, units=1, sigma=1.0, depth=2)
 """For tests."""
 
@@ -54,12 +55,12 @@ PRESETS = {"paper": PAPER, "medium": MEDIUM, "small": SMALL, "tiny": TINY}
 
 
 STEM_PADDING = ((3, 3), (3, 3))
-"""Heatmap pixel i then looks at the crop around pixel 2i, as in the authors' network; "SAME" would pad (2, 3). The
-centre is truly 2i + 1/2 (`geometry.resize`): half a crop pixel that the kernel, free to be asymmetric, learns."""
+"""Padding of the first convolution: heatmap pixel i sees the crop around pixel 2i, as in the authors' network; "SAME"
+would pad (2, 3). The true centre is 2i + 1/2 (`geometry.resize`); the kernel learns this half pixel."""
 
 
 class Residual(nn.Module):
-    """Bottleneck residual unit with pre-activation; the grid keeps its size."""
+    """Bottleneck residual unit with pre-activation; keeps the size of the grid."""
 
     features: int
     dtype: Any = jnp.float32
@@ -92,7 +93,7 @@ class _Units(nn.Module):
 
 
 class _Scale(nn.Module):
-    """One scale of an hourglass; `depth` more lie below it."""
+    """One scale of an hourglass; it contains `depth` - 1 smaller ones."""
 
     config: Config
     depth: int
@@ -111,9 +112,13 @@ class _Scale(nn.Module):
 
 
 class Hourglass(nn.Module):
-    """Stacked hourglass of a `Config`; `dtype` is that of the computation, parameters stay float32.
+    """Stacked hourglass network.
 
-    It has gradients (reverse mode, once); pooling and normalization, whose gradients are our own, have no forward mode.
+    It is differentiable once, in reverse mode: pooling and normalization define their own gradients.
+
+    Attributes:
+        config: shape of the network.
+        dtype: of the computation; parameters stay float32.
     """
 
     config: Config
@@ -121,9 +126,9 @@ class Hourglass(nn.Module):
 
     @nn.compact
     def __call__(self, images: Float[Array, "b s s 3"], *, train: bool = False) -> Float[Array, "stacks b h w m"]:
-        """Crops with values in [0, 1] to the maps of every stack, the last being the best."""
+        """Crops (B, S, S, 3), values in [0, 1], to the maps (stacks, B, h, w, M); those of the last stack are best."""
         config, features = self.config, self.config.features
-        # Zero mean first, so that the zero padding of the convolutions is a mid gray and not black.
+        # Subtract 0.5, so that the zero padding of the convolutions means mid gray and not black.
         x = nn.Conv(64, (7, 7), (2, 2), padding=STEM_PADDING, use_bias=False, dtype=self.dtype)(images - 0.5)
         x = _normalize(x, train, self.dtype)
         x = Residual(64, self.dtype)(x, train=train)
@@ -144,7 +149,7 @@ class Hourglass(nn.Module):
 
 
 def init(key: jax.Array, config: Config) -> dict[str, Any]:
-    """Random variables {"params": ..., "batch_stats": ...} of `Hourglass(config)`."""
+    """Draw random variables {"params": ..., "batch_stats": ...} of `Hourglass(config)`; `key` is a scalar key."""
     images = jnp.zeros((1, config.crop, config.crop, 3))
     return dict(jax.jit(Hourglass(config).init)(key, images))
 
@@ -163,9 +168,9 @@ def _quarters(x: Array) -> Array:
     return x.reshape(b, h // 2, 2, w // 2, 2, c)
 
 
-def _max_pool_gradient(kept: tuple[Array, Array], g: Array) -> tuple[Array]:
-    """The first of equal pixels gets it all. On CPU that of a windowed maximum costs many times more."""
-    x, highest = kept
+def _max_pool_gradient(residuals: tuple[Array, Array], g: Array) -> tuple[Array]:
+    """The first of equal pixels gets the whole gradient. XLA's own gradient of a windowed maximum is slow on CPUs."""
+    x, highest = residuals
     quarters, left, rows = _quarters(x), jnp.ones_like(highest), []
     for i in (0, 1):
         row = []

@@ -1,17 +1,17 @@
-"""Parameters of a stacked hourglass in PyTorch, from .safetensors, as a `Net`: names, layouts and what images it takes.
+"""Read the parameters of a PyTorch stacked hourglass from .safetensors as a `Net`.
 
-The names are those that such networks commonly have (scale n counts from the innermost, 0; unit u from 0):
+The names are the usual ones of such networks (scale n counts from the innermost, 0; unit u from 0):
 
-| there | here |
+| PyTorch | here |
 |---|---|
 | conv1, bn1; layer1.0, layer2.0, layer3.0 | Conv_0, BatchNorm_0; Residual_0, 1, 2 |
-| hg.i.hg.n.0.u, .1.u, .2.u and, for n = 0, .3.u | in _Scale_i: branch, way down, way up, and innermost |
+| hg.i.hg.n.0.u, .1.u, .2.u and, for n = 0, .3.u | in _Scale_i: skip connection, down, up, and innermost |
 | res.i.u; fc.i.0, fc.i.1; score.i; fc_.i; score_.i | _Units_i; Dense and BatchNorm; maps_i; two Dense |
 | bn1, conv1, bn2, conv2, bn3, conv3, downsample.0 | of a Residual |
 
-A kernel is (out, in, height, width) there and (height, width, in, out) here; one of 1 x 1 is a matrix (in, out) here.
-A bias before a normalization shifts its running mean and does nothing else: files may have it or not, as may we.
-PyTorch is not needed: a checkpoint becomes .safetensors by `safetensors.torch.save_file(state_dict, path)`.
+A kernel is (out, in, height, width) in PyTorch and (height, width, in, out) here; a 1 x 1 kernel is a matrix (in, out)
+here. A bias before a normalization only shifts its running mean, so it may be missing in the file or here.
+PyTorch itself is not needed; there, `safetensors.torch.save_file(state_dict, path)` writes such a file.
 """
 
 import os
@@ -30,11 +30,12 @@ from fhr_jax.hourglass import PRESETS, Config
 from fhr_jax.weights import LOSSES, Net, shapes_of
 
 Colour = tuple[float, float, float]
-"""A number for red, green and blue."""
+"""Red, green and blue."""
 
 GRAY: Colour = (0.5, 0.5, 0.5)
-"""What our network subtracts from images itself."""
+"""The mean that our network itself subtracts from images."""
 UNIT: Colour = (1.0, 1.0, 1.0)
+"""No division."""
 
 _LEAVES = {"kernel": "weight", "bias": "bias", "scale": "weight", "mean": "running_mean", "var": "running_var"}
 _RESIDUAL = {
@@ -49,29 +50,29 @@ _RESIDUAL = {
 
 
 def load(path: str | os.PathLike[str], config: Config, *, loss: str, mean: Colour = GRAY, std: Colour = UNIT) -> Net:
-    """Read a network; the number of landmarks is that of the file.
+    """Read a network.
 
     Args:
-        path: a .safetensors file with the names of the table above, perhaps after "module.".
-        config: the shape of the network; what the arrays do not show (crop, heatmap, pool, sigma) is taken from here.
-        loss: what it was trained with: "squared" (its maps are heatmaps) or "cross_entropy" (logits).
-        mean: what was subtracted from its images, whose values lay in [0, 1], red, green, blue; black is (0, 0, 0).
-        std: what they were divided by then.
+        path: a .safetensors file with the names of the table above, with or without the prefix "module.".
+        config: shape of the network. The number of landmarks is that of the file.
+        loss: what it was trained with: "squared" (its maps are heatmaps) or "cross_entropy" (they are logits).
+        mean: red, green and blue, subtracted from its images, whose values lie in [0, 1].
+        std: red, green and blue, that the images were then divided by.
 
     Returns:
         The net for images in [0, 1]; see `fold` for where that is exact.
 
     Raises:
-        InputError: the file cannot be read, or its arrays are not those of `config`.
+        InputError: the file cannot be read, or its arrays do not have the shapes of `config`.
     """
     if loss not in LOSSES:
         raise InputError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     path = Path(path)
     arrays = {name: array for name, array in tensors.read(path).items() if not name.endswith("num_batches_tracked")}
-    if arrays and all(name.startswith("module.") for name in arrays):  # of a network on several GPUs
+    if arrays and all(name.startswith("module.") for name in arrays):  # saved from torch.nn.DataParallel
         arrays = {name.removeprefix("module."): array for name, array in arrays.items()}
     if "conv1.weight" not in arrays:
-        raise InputError(f"{path}: no stacked hourglass of PyTorch: it has no conv1.weight")
+        raise InputError(f"{path}: not a PyTorch stacked hourglass: it has no conv1.weight")
     config = _same_shape(path, arrays, config)
     shapes, names = shapes_of(config), modules(config)
     theirs, shifts = {name: _name(name, names) for name in shapes}, _shifts(names)
@@ -89,13 +90,19 @@ def load(path: str | os.PathLike[str], config: Config, *, loss: str, mean: Colou
 
 
 def fold(net: Net, *, mean: Colour, std: Colour) -> Net:
-    """A net that was trained on (images - mean) / std, as one for images, by its first convolution.
+    """Fold the normalization (images - mean) / std into the first convolution, to get a net for images in [0, 1].
 
-    Exact where the 7 x 7 kernel lies inside the crop, and everywhere if `mean` is 0.5. Else the first two rows and
-    columns of the stem and the last ones differ: beyond the border both networks see zeros, which are `mean` to the
-    one and mid gray to the other. On 64 synthetic faces and the net that ships, taken for one of another mean,
-    landmarks move by 0.05 px of the 128 px crop on average for a mean of (0.485, 0.456, 0.406), by 0.24 px for 0; their
-    error stays 1.60 px. Exact everywhere is, without this, `pipeline.predict` of 0.5 + (images - mean) / std.
+    The result is exact where the 7 x 7 kernel lies inside the crop, and everywhere if `mean` is 0.5. Otherwise the
+    first two and the last rows and columns after the first convolution differ: the zero padding means `mean` to the
+    original network and mid gray to the new one. Measured on 64 synthetic faces with the net in the package, as if it
+    had been trained with another mean: landmarks move by 0.05 px of the 128 px crop on average for a mean of
+    (0.485, 0.456, 0.406) and by 0.24 px for 0; their error stays 1.60 px. Without folding,
+    `pipeline.predict(net, 0.5 + (images - mean) / std)` is exact everywhere.
+
+    Args:
+        net: trained on normalized images.
+        mean: red, green and blue.
+        std: red, green and blue.
 
     Raises:
         InputError: `std` is not positive, or a number is not finite.
@@ -116,7 +123,7 @@ def fold(net: Net, *, mean: Colour, std: Colour) -> Net:
 
 
 def modules(config: Config) -> dict[str, str]:
-    """The name in PyTorch of each module with arrays, by its path here."""
+    """The PyTorch name of each module that has parameters, by its path here."""
     residuals = {f"Residual_{i}": f"layer{i + 1}.0" for i in range(3)}
     plain = {"Conv_0": "conv1", "BatchNorm_0": "bn1"}
     for i in range(config.stacks):
@@ -129,7 +136,7 @@ def modules(config: Config) -> dict[str, str]:
 
 
 def _scales(config: Config, ours: str, theirs: str, n: int) -> dict[str, str]:
-    """Residual units of scale n and those inside it, in the order in which Flax counts them."""
+    """Residual units of scale n and of the scales inside it, in the order in which Flax numbers them."""
     places = (0, 1, 2) if n else (0, 1, 3, 2)
     below = _scales(config, f"{ours}/_Scale_0", theirs, n - 1) if n else {}
     for i, place in enumerate(places):
@@ -142,14 +149,14 @@ def _units(config: Config, ours: str, theirs: str) -> dict[str, str]:
 
 
 class _Shift(NamedTuple):
-    """Where a bias lies here, if it has a place, and the mean of the normalization that follows it."""
+    """A bias before a normalization: its path here, if it exists, and that of the running mean that it shifts."""
 
     bias: str
     mean: str
 
 
 def _shifts(names: dict[str, str]) -> dict[str, _Shift]:
-    """The biases of PyTorch that come before a normalization."""
+    """The PyTorch biases that come before a normalization."""
     found = {}
     for ours, theirs in names.items():
         parent, _, module = ours.rpartition("/")
@@ -172,7 +179,7 @@ def _name(ours: str, names: dict[str, str]) -> str:
 
 
 def _converted(path: Path, name: str, array: np.ndarray, shape: tuple[int, ...]) -> jax.Array:
-    """One array in our layout, whose shape is `shape`."""
+    """One array in our layout, of shape `shape`."""
     layout = {4: (3, 2, 0, 1), 2: (1, 0)}.get(len(shape), range(len(shape)))
     expected = tuple(shape[i] for i in layout) + (1, 1) * (len(shape) == 2)
     if array.shape != expected:
@@ -188,7 +195,7 @@ def _converted(path: Path, name: str, array: np.ndarray, shape: tuple[int, ...])
 
 
 def _same_shape(path: Path, arrays: dict[str, np.ndarray], config: Config) -> Config:
-    """`config` with the landmarks of the file; all other differences are told together."""
+    """`config` with the number of landmarks in the file; raises an error that lists all other differences."""
 
     def length(name: str) -> int:
         return arrays[name].shape[0] if name in arrays and arrays[name].ndim else 0

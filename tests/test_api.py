@@ -16,6 +16,7 @@ POSITIONAL = {
     "fhr_jax.weights.load": "path",
     "fhr_jax.stabilizer.pretrained.default_params": "landmarks, dims",
     "fhr_jax.sharding.device_mesh": "devices",
+    "fhr_jax.cli.main": "argv",
 }
 """Functions whose arguments with a default may be given by position: there is nothing else to give."""
 

@@ -50,7 +50,7 @@ np.savez(f"{sys.argv[3]}/jax_1.npz", **predict(params, crops[:1]))
 assert not {"flax", "fhr_jax"} & set(sys.modules)
 
 from fhr_jax import exported
-predict, maps = exported.call(folder), exported.call(folder, "maps")
+predict, maps = exported.call(folder), exported.call(folder, program="maps")
 np.savez(f"{sys.argv[3]}/exported_7.npz", **predict(crops), **maps(crops))
 assert not {"flax", "fhr_jax.hourglass", "fhr_jax.pipeline"} & set(sys.modules)
 """
@@ -186,8 +186,8 @@ BAD = {
         r"net.json: 2097152 bytes; at most 1048576 are read$",
     ),
     "no program": (lambda f: (f / "net.stablehlo").unlink(), "net.stablehlo: cannot be read"),
-    "cut program": (lambda f: cut(f / "net.stablehlo"), "net.stablehlo: no program of jax.export"),
-    "empty program": (lambda f: (f / "net.stablehlo").write_bytes(b""), "net.stablehlo: no program of jax.export"),
+    "cut program": (lambda f: cut(f / "net.stablehlo"), "net.stablehlo: not a program of jax.export"),
+    "empty program": (lambda f: (f / "net.stablehlo").write_bytes(b""), "net.stablehlo: not a program of jax.export"),
     "pickle": (lambda f: (f / "net.stablehlo").write_bytes(pickle.dumps(Danger(f / "ran"))), "no program of jax"),
     "outside": (
         lambda f: replaced_program(f, lambda x: jnp.linalg.cholesky(x[0, :, :, 0])),

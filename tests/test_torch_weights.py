@@ -178,7 +178,7 @@ def only(**changes):
 
 
 BAD = {
-    "no hourglass": (lambda a: {"weight": np.zeros(3)}, "no stacked hourglass of PyTorch: it has no conv1.weight"),
+    "no hourglass": (lambda a: {"weight": np.zeros(3)}, "not a PyTorch stacked hourglass: it has no conv1.weight"),
     "missing": (without("hg.1.hg.0.3.0.bn2.bias"), r"lacks hg.1.hg.0.3.0.bn2.bias \(and 0 more\) of preset 'tiny'"),
     "no score": (without("score.0.weight", "score.0.bias"), r"lacks score.0.bias \(and 1 more\)"),
     "extra": (only(head__weight=np.zeros(3)), r"head.weight \(and 0 more\) does not belong to preset 'tiny'"),
