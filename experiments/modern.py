@@ -1,4 +1,4 @@
-"""The paper's network with a modern recipe, every number in sight; `recipe_ablation.py` measures what each change does.
+"""Train the paper's network with a modern recipe; `recipe_ablation.py` measures the effect of each change.
 
     python experiments/modern.py --out runs/modern --data face300w --directory datasets --split train --validate-on full
     python experiments/modern.py --out runs/modern                # on synthetic faces
@@ -6,10 +6,10 @@
 Paper:    its network (`paper.py`); loss, optimizer and schedule are ours: cross-entropy of the spatial softmax, AdamW
           with a warm-up and a cosine, batches of 64, averaged parameters, bfloat16 with float32 parameters and loss.
           Crops are moved, mirrored and degraded as `fhr-jax train` does.
-Cost:     a GPU; `fhr-jax train --preset paper --recipe modern --dry-run` counts it. Not run by us to its end.
+Cost:     a GPU; `fhr-jax train --preset paper --recipe modern --dry-run` counts it. We have not run it to the end.
 
-A run that was stopped goes on; the folder is like that of `fhr-jax train`. `fhr-jax train --preset paper --recipe
-modern` is the same with fewer numbers in sight.
+An interrupted run resumes when you repeat the command; the folder is like that of `fhr-jax train`. `fhr-jax train
+--preset paper --recipe modern` does the same; here every setting is in this file.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ RECIPE = Recipe(
 
 
 def data(options: paper.Options, config: Config) -> paper.Data:
-    """Photographs, or synthetic faces; moved, mirrored and degraded."""
+    """Photographs or synthetic faces, moved, mirrored and degraded."""
     if options.data is None:
         key = jax.random.key(options.seed)
         faces = examples.rendered_set(key, range(64), config.crop)

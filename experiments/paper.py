@@ -1,15 +1,15 @@
-"""The network as the paper's authors trained it, every number in sight.
+"""Train the network as the paper's authors did, with every setting in this file.
 
     python experiments/paper.py --out runs/paper --data face300w --directory datasets --split train --validate-on full
-    python experiments/paper.py --out runs/paper                  # on synthetic faces, where one has no 300W
+    python experiments/paper.py --out runs/paper                  # on synthetic faces, without 300W
 
 Paper:    section "Implementation details" and the authors' published settings: four hourglasses of 128 features on
           256 x 256 crops, sigma 3 on 128 x 128 maps, sum of squared errors after every stack, RMSprop, batches of 6.
 Cost:     a GPU; `--dry-run` of `fhr-jax train --preset paper --recipe paper` counts it.
-Expected: on 300W's private set, trained on its 3148 faces: NRMSE 3.80 %, AUC 55.9 %, failures 1.33 %. Not run by us
-          to its end: the data may not be handed on, and no GPU was at hand.
+Expected: on 300W's private set, trained on its 3148 faces: NRMSE 3.80 %, AUC 55.9 %, failures 1.33 %. We have not run
+          it to the end: it needs the user's own copy of 300W, which cannot be redistributed, and a GPU.
 
-A run that was stopped goes on; the folder is like that of `fhr-jax train`.
+An interrupted run resumes when you repeat the command; the folder is like that of `fhr-jax train`.
 """
 
 from dataclasses import asdict, dataclass
@@ -38,9 +38,9 @@ RECIPE = Recipe(loss="squared", optimizer="rmsprop", learning_rate=2.5e-4, sched
 MOVES: dict[str, Any] = {"zoom": 0.12, "turn": 10.0, "turn_chance": 0.4, "shift": 0.0}
 """Scale 2^(0.12 n), 10 n degrees for 40 % of the faces; n normal, clipped to [-2, 2]."""
 FLIP_CHANCE = 0.25
-"""A quarter is mirrored; of synthetic faces, which are symmetric in all that they may be, half."""
+"""Share of the photographs that are mirrored; of synthetic faces, half (the default)."""
 EPOCH = 3148
-"""Images of 300W's training set."""
+"""Number of images in the training set of 300W."""
 
 
 @dataclass(frozen=True)
@@ -48,25 +48,25 @@ class Options:
     """Train the paper's network with the paper's recipe."""
 
     out: Path
-    """Folder of the run."""
+    """Folder of the run; made if it does not exist."""
     data: str | None = None
-    """A folder of photographs with .pts, or the name of a dataset; default: synthetic faces."""
+    """A folder of photographs with .pts files, or the name of a dataset; default: synthetic faces."""
     directory: Path | None = None
-    """Where the dataset was built."""
+    """With the name of a dataset: the folder of built datasets."""
     split: str | None = None
-    """Which split to learn from."""
+    """The split to train on."""
     validate_on: str | None = None
-    """Which split to validate with; default: 64 faces held out."""
+    """The split to validate on; default: 64 faces held out."""
     epochs: int = 100
-    """Passes over the data; over synthetic faces, of as many as 300W has."""
+    """Passes over the data; with synthetic faces, over as many as 300W has."""
     workers: int = 4
-    """Processes that read photographs."""
+    """Number of processes that read photographs."""
     seed: int = 0
-    """Of everything."""
+    """Seed of the network, the data and their order."""
 
 
 class Data(NamedTuple):
-    """What a plan needs of the data."""
+    """The part of a training plan that depends on the data."""
 
     source: loader.IndexedSource
     prepare: examples.Prepare
@@ -74,7 +74,7 @@ class Data(NamedTuple):
 
 
 def data(options: Options, config: Config) -> Data:
-    """Photographs, or synthetic faces; moved as the paper's were, and not degraded."""
+    """Photographs or synthetic faces, with the paper's geometric augmentation and without degradation."""
     if options.data is None:
         key = jax.random.key(options.seed)
         prepare = examples.rendered(key, config.crop, options=augment.OFF, **MOVES)
@@ -85,9 +85,9 @@ def data(options: Options, config: Config) -> Data:
 
 
 def photographs(options: Options, config: Config) -> tuple[crops.Crops, Records]:
-    """Those to learn from, cut out with a margin, and those to validate with."""
+    """The photographs to train on, cropped with a margin, and those to validate on."""
     if options.data is None:
-        raise InputError("--data names no photographs")
+        raise InputError("--data is missing: expected a folder of photographs or the name of a dataset")
     records = open_dataset(options.data, directory=options.directory, split=options.split)
     if options.validate_on is None:
         learn, validate = holdout.split_holdout(records, 64, seed=options.seed, name=options.data)
@@ -104,7 +104,7 @@ def main(options: Options, config: Config = CONFIG) -> Path:
 
 
 def train(options: Options, config: Config, recipe: Recipe, faces: Data) -> Path:
-    """Train a network with a recipe, for so many epochs, or go on; returns the file of the net."""
+    """Train a network with a recipe, or resume; return the file of the net."""
     fixed = {name: value for name, value in asdict(options).items() if name not in ("out", "directory", "workers")}
     log.same_run(output_folder(options.out), fixed)
     log.write_config(options.out, fixed)

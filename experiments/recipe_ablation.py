@@ -1,12 +1,13 @@
-"""From the paper's recipe to a modern one, one change at a time, with the same number of images each.
+"""From the paper's recipe to a modern one, one change at a time, with the same number of training images.
 
     python experiments/recipe_ablation.py --out runs/recipes --photographs DIR
 
-Each row keeps the changes of the rows above it. Measured on held-out synthetic faces, and on photographs where a folder
-is given: NRMSE in percent. Every net is kept, and a run that was stopped goes on.
+Each row keeps the changes of the rows above it. The error (NRMSE in percent) is measured on held-out synthetic faces,
+and on photographs if you give a folder of them. Nets are saved, and an interrupted experiment resumes when you repeat
+the command.
 
 Paper:    its recipe is the first row; the others are ours.
-Cost:     ten minutes of one x86 core a net of the preset small.
+Cost:     ten minutes of one x86 core per net of the preset `small`.
 Figures:  --preset small, 9600 images, seed 0, jax 0.10.2; held-out synthetic faces, nine photographs (mean, median):
 
               the paper's              29.4    46.2   45.8
@@ -19,8 +20,8 @@ Figures:  --preset small, 9600 images, seed 0, jax 0.10.2; held-out synthetic fa
               + decay of weights        4.2     6.7    5.8
               + bfloat16                4.1     8.7    5.9   (one of the nine is lost)
 
-          The loss is what counts, then Adam with a larger step. The others change the error on synthetic faces by 0.2
-          at most; on nine photographs one seed cannot tell their differences from chance.
+          The loss matters most, then Adam with a larger step. The other changes move the error on synthetic faces by
+          0.2 at most; on nine photographs with one seed we cannot tell whether their differences are noise.
 """
 
 from dataclasses import dataclass
@@ -65,15 +66,15 @@ class Options:
     preset: str = "small"
     """Size of the net."""
     images: int = 9600
-    """Synthetic faces that each net sees."""
+    """Number of synthetic faces that each net is trained on."""
     seeds: tuple[int, ...] = (0,)
-    """Of the nets and the faces."""
+    """Seeds of the nets and the faces."""
     rows: tuple[str, ...] = tuple(CHANGES)
-    """Which rows to train; so several processes can share the work."""
+    """The rows to train, so that several processes can share the work."""
 
 
 def recipes() -> dict[str, Recipe]:
-    """Name to recipe, each with the changes of those before."""
+    """The recipe of each row, with the changes of the rows above it."""
     recipe, made = PAPER, {}
     for name, change in CHANGES.items():
         recipe = recipe._replace(**change)
@@ -81,8 +82,8 @@ def recipes() -> dict[str, Recipe]:
     return made
 
 
-def learn(options: Options, name: str, seed: int, held_out: examples.Examples) -> Path:
-    """Train one net, if it is not there yet; returns its folder."""
+def train_net(options: Options, name: str, seed: int, held_out: examples.Examples) -> Path:
+    """Train one net if it does not exist yet; return its folder."""
     config, recipe = PRESETS[options.preset], recipes()[name]
     folder = options.out / f"{list(CHANGES).index(name)}_seed{seed}"
     steps = max(1, options.images // recipe.batch)
@@ -104,7 +105,7 @@ def learn(options: Options, name: str, seed: int, held_out: examples.Examples) -
 
 
 def measure(folder: Path, photographs: Path | None, held_out: examples.Examples) -> dict[str, float]:
-    """Errors of a net, and how many images a second it learned from, as its last process saw it."""
+    """Errors of a net, and its images per second of training as last logged."""
     net = weights.load(folder / "net.npz")
     row = {"synthetic": evaluate.validate(net, held_out)}
     row["images_per_second"] = float(log.read_metrics(folder)[-1].get("images_per_second", 0.0))
@@ -115,7 +116,7 @@ def measure(folder: Path, photographs: Path | None, held_out: examples.Examples)
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Train what is missing, measure what is there, print the table, write summary.json and the plot."""
+    """Train missing nets, measure all, print the table, write summary.json and the plot."""
     for name in options.rows:
         if name not in CHANGES:
             raise InputError(f"--rows: {name!r}, expected some of {', '.join(CHANGES)}")
@@ -128,7 +129,7 @@ def main(options: Options) -> dict[str, Any]:
     for seed in options.seeds:
         held_out = examples.rendered_set(jax.random.key(seed), range(64), config.crop)
         for name in options.rows:
-            folder = learn(options, name, seed, held_out)
+            folder = train_net(options, name, seed, held_out)
             results[name].append(measure(folder, options.photographs, held_out))
     columns = list(next(iter(results.values()))[0])
     print(f"{'':24} " + "  ".join(f"{column:>18}" for column in columns))
@@ -141,14 +142,14 @@ def main(options: Options) -> dict[str, Any]:
     write_json(options.out / "summary.json", summary)
     column = "photographs" if options.photographs else "synthetic"
     figure = plots.bars(
-        {name: _mean_and_spread(results, name, column) for name in results},
+        {name: _mean_and_sd(results, name, column) for name in results},
         label="NRMSE, % of the inter-ocular distance",
     )
     plots.save(options.out / "recipes.png", figure)
     return summary
 
 
-def _mean_and_spread(results: dict[str, list[dict[str, float]]], name: str, column: str) -> tuple[float, float]:
+def _mean_and_sd(results: dict[str, list[dict[str, float]]], name: str, column: str) -> tuple[float, float]:
     values = [row[column] for row in results[name]]
     return float(np.mean(values)), float(np.std(values))
 

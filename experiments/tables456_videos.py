@@ -1,28 +1,28 @@
 """Tables 4, 5 and 6: net and stabilizer over the whole path, on the videos of 300-VW and on Talking Face.
 
-Wants the user's own data, built by `fhr-jax data build face300vw` and `... talking_face`. Landmarks of every video are
-kept in --out/tracks as they come, with the truth, and the same command goes on from there.
+It needs your own data, built by `fhr-jax data build face300vw` and `... talking_face`. The landmarks of every video are
+saved in --out/tracks with the true ones, and an interrupted experiment resumes when you repeat the command.
 
 Two ways to crop:
-    --crops followed   as `fhr-jax track` does: only the first frame is cropped by the box of the true landmarks (or of
-                       a detector, --boxes FILE), each later one around the landmarks of the one before; where the face
-                       is lost, OpenCV's detector looks for it. Net alone and net with stabilizer go through the video
-                       by themselves, so each has its own crops.
-    --crops truth      as in the paper: every frame is cropped by its box. The net looks once, the stabilizer filters
-                       what it has found, and --conventional-net adds the rows of a net with conventional heatmaps.
-Frames that follow one another without a gap are followed by themselves, from a box of their own. A frame in which the
-face is lost has no NRMSE: it is missing from the means, counted beside them, and a failure in AUC and failure rate.
-Stability is of pairs of neighbouring frames that both have landmarks. Means are over all frames of a split;
-summary.json has those over videos too, and the interval of the gain over videos (bootstrap, 95 %).
+    --crops followed   as in `fhr-jax track`: only the first frame is cropped by the box of the true landmarks (or of a
+                       detector, --boxes FILE), every later one around the landmarks of the frame before. Where the face
+                       is lost, OpenCV's detector searches for it. The net alone and the net with the stabilizer track
+                       the video separately, each with its own crops.
+    --crops truth      as in the paper: every frame is cropped by its box. The net runs once, the stabilizer filters its
+                       landmarks, and --conventional-net adds the rows of a net with conventional heatmaps.
+Each run of frames without a gap is tracked separately, from its own first box. A frame in which the face is lost has no
+NRMSE: it is missing from the means, counted in the column `lost`, and a failure in AUC and failure rate. Stability uses
+pairs of neighbouring frames that both have landmarks. Means are over all frames of a split; summary.json also has means
+over videos, and the gain of the stabilizer with its 95 % interval over videos (bootstrap).
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), rows of PAPER
-          below. Its net has learned from 300-VW, what ships has seen no photograph: train one first for a comparison.
+          below. Its net is trained on 300-VW, the one in the package on synthetic faces: train one first to compare.
 Command:  python experiments/tables456_videos.py --directory datasets --out runs/videos
           python experiments/tables456_videos.py --directory datasets --out runs/paper --crops truth
               --net runs/300vw/net.npz --params runs/fit/params.npz --conventional-net runs/300vw_conventional/net.npz
-Cost:     not measured on the real videos; --frames N takes the first of each for a quick look.
-Figures:  none yet. Neither dataset may be handed on and neither lay where this was written; a test runs all of it on
-          mocked trees of both. Say which net and parameters yours are of.
+Cost:     not measured on the real videos; --frames N takes the first N frames of each run, for a quick look.
+Figures:  none yet: these datasets cannot be redistributed, and we did not have them. A test runs everything on mock
+          datasets of both. When you report figures, name your net and parameters.
 """
 
 from collections.abc import Iterator
@@ -52,9 +52,9 @@ from fhr_jax.weights import Net
 VIDEOS, TALKING = "face300vw", "talking_face"
 SPLITS = {VIDEOS: ("scenario1", "scenario2", "scenario3"), TALKING: ("test",)}
 POINTS = {VIDEOS: (7, 68), TALKING: (7,)}
-"""Points that are compared: those of Talking Face are others, but for seven."""
+"""Numbers of landmarks that are compared: Talking Face has another markup, which shares seven landmarks with 300W."""
 TITLES = {(VIDEOS, 7): "Table 4", (TALKING, 7): "Table 5", (VIDEOS, 68): "Table 6"}
-ALONE, STEADY, ARGMAX, QUARTER = "net", "net + stabilizer", "conventional, argmax", "conventional, quarter"
+NET_ONLY, STABILIZED, ARGMAX, QUARTER = "net", "net + stabilizer", "conventional, argmax", "conventional, quarter"
 PAPER: dict[tuple[str, int], dict[str, str]] = {
     (VIDEOS, 7): {
         "scenario1": "REDnet 8.03/10.3, FHR 4.44/5.49, FHR+STA 3.93/3.04",
@@ -68,38 +68,38 @@ PAPER: dict[tuple[str, int], dict[str, str]] = {
         "scenario3": "TSCN 13.10, CFSS 13.70, TCDCN 15.00, TSTN 12.80, CHR 7.92, FHR 7.36/4.48, FHR+STA 5.98/2.74",
     },
 }
-"""NRMSE in percent and, where the paper has it (for 68 points in its Table 3), stability."""
+"""NRMSE in percent and, where the paper gives it (for 68 points in its Table 3), stability."""
 COLUMNS = ("nrmse", "stability", "lost", "auc", "failure_rate")
 PAD = 512
-"""Tracks are filtered at multiples of this length, so that few programs are compiled."""
+"""Tracks are padded to multiples of this length, so that few programs are compiled."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Follow the faces of 300-VW and Talking Face; Tables 4, 5 and 6."""
+    """Track the faces of 300-VW and Talking Face; make Tables 4, 5 and 6."""
 
     out: Path
     """Folder for tracks, summary.json and the pictures."""
     directory: Path | None = None
-    """The --out of `fhr-jax data build`."""
+    """Folder of built datasets, the --out of `fhr-jax data build`."""
     data: tuple[Literal["face300vw", "talking_face"], ...] = (VIDEOS, TALKING)
-    """Which of the two."""
+    """The datasets to use."""
     crops: Literal["followed", "truth"] = "followed"
-    """Whether the net follows the face, or each frame is cropped by its box."""
+    """Track the face from frame to frame, or crop each frame by its box."""
     boxes: str = "truth"
-    """Boxes of the landmarks, or a detector's file (README)."""
+    """truth, the bounding boxes of the true landmarks, or a file with the boxes of a face detector."""
     net: Path | None = None
-    """Of `fhr-jax train`; default: the one that ships."""
+    """A net of `fhr-jax train`; default: the net in the package."""
     params: Path | None = None
-    """Of `fhr-jax fit`; default: those that ship."""
+    """Parameters of `fhr-jax fit`; default: those in the package."""
     conventional_net: Path | None = None
     """With --crops truth: a net of `fhr-jax train --conventional`."""
     frames: int | None = None
-    """Of each run of frames only so many; default: all."""
+    """Number of frames to use of each run of frames; default: all."""
 
 
 class Nets(NamedTuple):
-    """What goes over the videos."""
+    """The nets and the parameters of the stabilizer."""
 
     net: Net
     params: stabilizer.Params
@@ -107,9 +107,9 @@ class Nets(NamedTuple):
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Follow what is missing, print the tables, write them and the pictures."""
+    """Track missing videos, print the tables, write summary.json and the pictures."""
     if options.conventional_net is not None and options.crops != "truth":
-        raise InputError("--conventional-net goes with --crops truth: what follows a face decodes fractions")
+        raise InputError("--conventional-net goes with --crops truth")
     net = weights.load(options.net)
     params = (
         stabilizer.default_params(net.config.landmarks) if options.params is None else stabilizer.load(options.params)
@@ -123,7 +123,7 @@ def main(options: Options) -> dict[str, Any]:
     log.write_config(options.out, fixed)
     tables: dict[str, Any] = {}
     for (name, split), (records, boxed) in opened.items():
-        paths = list(follow(options, nets, records, boxed, split))
+        paths = list(track_videos(options, nets, records, boxed, split))
         for number in POINTS[name]:
             if number <= net.config.landmarks:
                 table = tables.setdefault(f"{TITLES[name, number]}: {name}, {number} points", {})
@@ -139,41 +139,41 @@ def main(options: Options) -> dict[str, Any]:
 
 
 def open_frames(options: Options, name: str, split: str) -> tuple[Frames, Records]:
-    """The frames of a split, and the same with the boxes that were asked for."""
+    """The frames of a split, and the same frames with the boxes of --boxes."""
     records = open_dataset(name, directory=options.directory, split=split)
     if not isinstance(records, Frames):
         raise InputError(f"{name}: expected single frames of videos, as `fhr-jax data build {name}` makes them")
     return records, boxes.with_boxes(records, options.boxes)
 
 
-def follow(options: Options, nets: Nets, records: Frames, boxed: Records, split: str) -> Iterator[Path]:
-    """Where the tracks of each video lie, once they do."""
+def track_videos(options: Options, nets: Nets, records: Frames, boxed: Records, split: str) -> Iterator[Path]:
+    """Track each video of a split that has no tracks yet; yield the files of the tracks."""
     folder = output_folder(options.out / "tracks" / split)
     runs = [run._replace(stop=min(run.stop, run.start + (options.frames or len(records)))) for run in records.runs]
     with tqdm(total=sum(run.stop - run.start for run in runs), unit="frame", desc=split) as bar:
         for file in dict.fromkeys(run.file for run in runs):
             path, own = folder / f"{file.replace('/', '_')}.npz", [run for run in runs if run.file == file]
             if not path.exists():
-                seen = [tracks(options, nets, records, boxed, run) for run in own]
-                npz.write(path, {key: np.concatenate([part[key] for part in seen]) for key in seen[0]})
+                parts = [tracks(options, nets, records, boxed, run) for run in own]
+                npz.write(path, {key: np.concatenate([part[key] for part in parts]) for key in parts[0]})
             bar.update(sum(run.stop - run.start for run in own))
             yield path
 
 
 def tracks(options: Options, nets: Nets, records: Records, boxed: Records, run: FrameRun) -> dict[str, np.ndarray]:
-    """The number of each frame, its true landmarks, and those of every row, in image pixels."""
+    """Frame numbers (T,), true landmarks and those of every row (T, M, 2), in image pixels."""
     here = [encoded(records, i) for i in range(run.start, run.stop)]
     result = {"frame": np.array([each["frame"] for each in here]), "truth": np.stack([each["points"] for each in here])}
     if options.crops == "followed":
-        for row, steady in ((ALONE, False), (STEADY, True)):
+        for row, steady in ((NET_ONLY, False), (STABILIZED, True)):
             images = (records[i]["image"] for i in range(run.start, run.stop))
             box = tuple(encoded(boxed, run.start)["box"].tolist())
             found = pipeline.align_video(nets.net, images, box=box, params=nets.params, stabilize=steady)
             result[row] = np.stack([face.points for face in found])
         return result
     cropped = Subset(boxed, range(run.start, run.stop))
-    result[ALONE] = in_crops(nets.net, cropped, ("fractional",))["fractional"]
-    result[STEADY] = filtered(nets.params, result[ALONE])
+    result[NET_ONLY] = in_crops(nets.net, cropped, ("fractional",))["fractional"]
+    result[STABILIZED] = filtered(nets.params, result[NET_ONLY])
     if nets.conventional is not None:
         found = in_crops(nets.conventional, cropped, ("argmax", "quarter_shift"))
         result |= {ARGMAX: found["argmax"], QUARTER: found["quarter_shift"]}
@@ -181,7 +181,7 @@ def tracks(options: Options, nets: Nets, records: Records, boxed: Records, run: 
 
 
 def in_crops(net: Net, records: Records, decoders: tuple[Decoder, ...]) -> dict[Decoder, np.ndarray]:
-    """Landmarks of every frame, cropped by its box, by each decoder."""
+    """Landmarks (T, M, 2) by each decoder, of frames cropped by their boxes."""
     source, found = Crops(records, size=net.config.crop, margin=1.0), {decoder: [] for decoder in decoders}
     for batch in loader.one_pass(source, batch=pipeline.BATCH, process_index=0, process_count=1):
         valid = batch["valid"]
@@ -192,13 +192,13 @@ def in_crops(net: Net, records: Records, decoders: tuple[Decoder, ...]) -> dict[
 
 
 def filtered(params: stabilizer.Params, track: np.ndarray) -> np.ndarray:
-    """The track, stabilized; what is appended to fill the length comes too late to matter."""
+    """Stabilize a track; the padding at its end does not affect the frames before."""
     longer = np.pad(track, ((0, -len(track) % PAD), (0, 0), (0, 0)), mode="edge")
     return np.asarray(stabilizer.run(params, longer))[: len(track)]
 
 
 def measure(options: Options, name: str, split: str, number: int, paths: list[Path]) -> dict[str, Any]:
-    """The rows of one split, printed with those of the paper."""
+    """The rows of one split, printed beside those of the paper."""
     scores: dict[str, list[metrics.VideoScore]] = {}
     markup = pipeline.MARKUPS[number]
     for path in paths:
@@ -218,24 +218,24 @@ def measure(options: Options, name: str, split: str, number: int, paths: list[Pa
     return {
         "videos": len(paths),
         "rows": {row: {key: defined(value) for key, value in told._asdict().items()} for row, told in rows.items()},
-        "gain_of_stabilizer": gains(scores[ALONE], scores[STEADY]),
+        "gain_of_stabilizer": gains(scores[NET_ONLY], scores[STABILIZED]),
         "paper": PAPER[name, number][split],
     }
 
 
 def defined(value: float) -> float | None:
-    """A number, or what JSON has for none."""
+    """The number, or None (null in JSON) if it is not finite."""
     return value if np.isfinite(value) else None
 
 
 def points_of(track: np.ndarray, number: int, seven: tuple[int, ...]) -> np.ndarray:
-    """All points, or the seven."""
+    """All landmarks, or the seven shared ones."""
     return track if track.shape[1] == number else track[:, list(seven)]
 
 
-def gains(alone: list[metrics.VideoScore], steady: list[metrics.VideoScore]) -> dict[str, Any]:
-    """By how much the stabilizer lowers both numbers, over videos in which both rows have them."""
-    both = [(a, s) for a, s in zip(alone, steady, strict=True) if a.pairs and s.pairs]
+def gains(net_only: list[metrics.VideoScore], stabilized: list[metrics.VideoScore]) -> dict[str, Any]:
+    """How much the stabilizer lowers NRMSE and stability, over videos in which both rows have them."""
+    both = [(a, s) for a, s in zip(net_only, stabilized, strict=True) if a.pairs and s.pairs]
     differences = {
         "nrmse": [np.nanmean(a.errors) - np.nanmean(s.errors) for a, s in both],
         "stability": [a.stability - s.stability for a, s in both],

@@ -1,16 +1,16 @@
 """How fast the hourglass is: inference and a training step beside PyTorch, and the whole path from crops to landmarks.
 
-The peer is `torch_hourglass`, the same architecture in PyTorch, channels-last, eager or by torch.compile; biases that
-do nothing are left out there if they are here. Both get the same weights (how far their maps and first losses differ
-is printed), the same crops and targets, the same processors. A training step is forward, cross-entropy against Gaussian
-targets, backward and Adam (fused on both sides). Float32 is TF32 on GPUs on both sides; bfloat16 is autocast there and
-`dtype` here. Medians (and quartiles) of several calls after a warm-up, synchronised, the contestants taking turns in
-random order: compare ratios. The path counts from bytes on the host to landmarks on the host, with and without mirror
-averaging. First calls are timed by themselves: they compile, unless JAX_COMPILATION_CACHE_DIR has the programs.
+The other implementation is `torch_hourglass`, the same architecture in PyTorch, channels-last, eager or with
+torch.compile, without the biases that have no effect. Both get the same weights (the script prints how much their maps
+and first losses differ), crops, targets and processors. A training step is forward, cross-entropy against Gaussian
+targets, backward and Adam (fused in both). On GPUs, float32 is TF32 in both; bfloat16 is autocast in PyTorch and
+`dtype` in JAX. Times are medians (and quartiles) of several synchronised calls after a warm-up; the two take turns in
+random order, so compare ratios. The whole path goes from bytes on the host to landmarks on the host, with and without
+mirror averaging. First calls are timed separately: they compile, unless JAX_COMPILATION_CACHE_DIR has the programs.
 
-Paper:    says no time; its network is the preset paper, 53 GFLOP a crop of 256 pixels.
+Paper:    gives no time; its network is the preset paper, 53 GFLOP a crop of 256 pixels.
 Command:  python experiments/bench/network.py --out runs/network --threads 1 --batch 8 --rounds 9 --only network
-Cost:     a minute with programs compiled before, some minutes without.
+Cost:     a minute if the programs are cached, otherwise some minutes.
 Figures:  one of two x86 cores, Python 3.11.7, jax 0.10.2, torch 2.13.0 (CPU, eager, channels-last), preset small,
           8 crops, float32. The same weights give maps that differ by 1.4e-6 at most. Inference: JAX 4.35 ms a crop
           (4.32 to 4.55), PyTorch 6.16 (5.82 to 6.49), so JAX is 1.42 times as fast. Training step: JAX 26.7 ms (26.6 to
@@ -49,8 +49,8 @@ from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Config, Hourglass
 from fhr_jax.weights import Net, shapes_of
 
-RATE = 2.5e-4
-"""Learning rate of Adam; it changes no time."""
+LEARNING_RATE = 2.5e-4
+"""Of Adam; it has no effect on time."""
 
 
 @dataclass(frozen=True)
@@ -62,25 +62,25 @@ class Options:
     preset: Literal["paper", "medium", "small", "tiny"] = "small"
     """Size of the network."""
     batch: int = 16
-    """Crops a call."""
+    """Crops per call."""
     dtype: Literal["float32", "bfloat16"] = "float32"
-    """Of the computation; parameters stay float32."""
+    """Precision of the computation; parameters stay float32."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
-    """Where to run; auto: a GPU if jax has one."""
+    """Where to run; auto takes a GPU if JAX has one."""
     threads: int | None = None
-    """Processors that both may use; default: all that this process has."""
+    """Number of processors that both may use; default: all of this process."""
     compile: bool = False
-    """Also the peer through torch.compile."""
+    """Also measure PyTorch with torch.compile."""
     rounds: int = 7
-    """Calls of each contestant."""
+    """Number of calls of each."""
     path: tuple[int, ...] = (1, 64)
-    """Batches of the whole path."""
+    """Batch sizes for the whole path."""
     only: Literal["all", "network", "path"] = "all"
     """What to measure."""
 
 
-class Peer:
-    """The network of PyTorch on its device, with what a training step needs."""
+class TorchSide:
+    """The PyTorch network on its device, with its optimizer."""
 
     def __init__(self, config: Config, options: Options, gpu: bool):
         torch.manual_seed(0)
@@ -90,15 +90,15 @@ class Peer:
         for parameter in self.network.parameters():
             if parameter.ndim == 4:
                 parameter.data = parameter.data.contiguous(memory_format=torch.channels_last)
-        self.optimizer = torch.optim.Adam(self.network.parameters(), RATE, fused=True)
+        self.optimizer = torch.optim.Adam(self.network.parameters(), LEARNING_RATE, fused=True)
         self.config = config
 
     def images(self, crops: np.ndarray) -> torch.Tensor:
-        """Crops (B, S, S, 3) as PyTorch has them, channels last in memory."""
+        """Crops (B, S, S, 3) as a PyTorch tensor (B, 3, S, S), channels last in memory."""
         return torch.from_numpy(crops).to(self.device).permute(0, 3, 1, 2)
 
     def maps(self, network: Callable[[torch.Tensor], torch.Tensor], images: torch.Tensor) -> torch.Tensor:
-        """Forward, in the dtype that was asked for."""
+        """Forward, in the dtype of the options."""
         with torch.autocast(self.device.type, dtype=self.kind, enabled=self.kind is not None):
             return network(images)
 
@@ -121,13 +121,13 @@ class Peer:
         return self.finished(loss.detach())
 
     def finished(self, result: torch.Tensor) -> torch.Tensor:
-        """The result, once it is there."""
+        """Wait for the result and return it."""
         if self.device.type == "cuda":
             torch.cuda.synchronize()
         return result
 
     def net(self) -> Net:
-        """The same weights for JAX, by way of a file."""
+        """The same weights for JAX, through a file."""
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "peer.safetensors"
             arrays = {name: value.cpu().contiguous().numpy() for name, value in self.network.state_dict().items()}
@@ -135,12 +135,12 @@ class Peer:
             return torch_weights.load(path, self.config, loss="cross_entropy")
 
 
-class Ours:
-    """The network of JAX, with what a training step needs."""
+class JaxSide:
+    """The JAX network with its optimizer."""
 
     def __init__(self, net: Net, options: Options):
         network = Hourglass(net.config, dtype=jnp.dtype(options.dtype))
-        optimizer = optax.adam(RATE)
+        optimizer = optax.adam(LEARNING_RATE)
         self.variables = net.variables
         self.state = (net.variables["params"], net.variables["batch_stats"], optimizer.init(net.variables["params"]))
         self.state = jax.tree.map(jnp.copy, self.state)  # an update donates it
@@ -172,12 +172,12 @@ class Ours:
 
 
 def measure(calls: Mapping[str, Callable[[], Any]], rounds: int, name: str) -> dict[str, list[float]]:
-    """Quartiles of the seconds of each call, after one that is not counted."""
+    """Quartiles of the seconds of each call, after a warm-up."""
     rng, seconds = np.random.default_rng(0), {key: [] for key in calls}
     with tqdm(total=len(calls) * (rounds + 1), desc=name, unit="call") as bar:
         for number in range(rounds + 1):
             for key in rng.permutation(list(calls)):
-                time.sleep(0.05)  # threads of the other library that still look for work go to sleep
+                time.sleep(0.05)  # lets the threads of the other library stop spinning
                 began = time.perf_counter()
                 calls[key]()
                 if number:
@@ -187,16 +187,16 @@ def measure(calls: Mapping[str, Callable[[], Any]], rounds: int, name: str) -> d
 
 
 def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
-    """Inference and a training step of both, and how well they agree."""
+    """Time inference and a training step of both, and compare their results."""
     rng = np.random.default_rng(0)
     crops = rng.uniform(size=(options.batch, config.crop, config.crop, 3)).astype(np.float32)
     points = rng.uniform(0, config.crop - 1, (options.batch, config.landmarks, 2)).astype(np.float32)
     target = train.targets(jnp.asarray(points), config)
     weights = np.asarray(target / target.sum(axis=(1, 2), keepdims=True)).transpose(0, 3, 1, 2)
 
-    peer = Peer(config, options, gpu)
+    peer = TorchSide(config, options, gpu)
     theirs, their_target = peer.images(crops), torch.from_numpy(weights.copy()).to(peer.device)
-    ours, images = Ours(peer.net(), options), jnp.asarray(crops)
+    ours, images = JaxSide(peer.net(), options), jnp.asarray(crops)
     there = peer.infer(peer.network, theirs).float().permute(0, 1, 3, 4, 2).cpu().numpy()
     began = time.perf_counter()
     here = np.asarray(ours.infer(images))
@@ -230,17 +230,17 @@ def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
 
 
 def whole_path(config: Config, options: Options) -> dict[str, Any]:
-    """Frames a second from bytes on the host to landmarks on the host."""
+    """Frames per second from bytes on the host to landmarks on the host."""
     net = Net(config, hourglass.init(jax.random.key(0), config), "cross_entropy")
     rng, result = np.random.default_rng(0), {}
 
-    def look(pixels: np.ndarray, mirror: bool) -> np.ndarray:
+    def predict(pixels: np.ndarray, mirror: bool) -> np.ndarray:
         crops = jnp.asarray(pixels, jnp.float32) / 255
         return np.asarray(pipeline.predict(net, crops, mirror=mirror).points)
 
     for batch in options.path:
         pixels = rng.integers(0, 256, (batch, config.crop, config.crop, 3), np.uint8)
-        calls = {name: partial(look, pixels, mirror) for name, mirror in (("mirrored", True), ("once", False))}
+        calls = {name: partial(predict, pixels, mirror) for name, mirror in (("mirrored", True), ("once", False))}
         seconds = measure(calls, options.rounds, f"path, batch {batch}")
         result[str(batch)] = {name: [batch / value for value in values[::-1]] for name, values in seconds.items()}
         for name, (low, median, high) in result[str(batch)].items():
@@ -249,7 +249,7 @@ def whole_path(config: Config, options: Options) -> dict[str, Any]:
 
 
 def prepare(options: Options) -> bool:
-    """Give both libraries the same device and processors; whether that is a GPU.
+    """Give both libraries the same device and processors; return whether it is a GPU.
 
     Raises:
         InputError: there is no GPU for one of them.
@@ -266,12 +266,12 @@ def prepare(options: Options) -> bool:
     if options.device == "gpu" and not gpu:
         raise InputError("--device gpu: jax finds no GPU here")
     if gpu and not torch.cuda.is_available():
-        raise InputError("jax has a GPU, and PyTorch has none; expected --device cpu, or a PyTorch with CUDA")
+        raise InputError("JAX has a GPU, but PyTorch has none; expected --device cpu, or a PyTorch with CUDA")
     return gpu
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Measure, print, write."""
+    """Measure, print the table, write summary.json and the plot."""
     gpu, config = prepare(options), PRESETS[options.preset]
     folder = output_folder(options.out)
     versions = f"jax {jax.__version__}, torch {torch.__version__}, Python {platform.python_version()}"

@@ -1,10 +1,10 @@
-"""The peer of `fhr_jax.hourglass` in PyTorch: the same network of any `Config`, written from our own Flax module.
+"""`fhr_jax.hourglass` in PyTorch: the same network for any `Config`, written from our own Flax module.
 
-Its parameters have the names that stacked hourglasses in PyTorch commonly have, so that `fhr-jax import` reads its
-files; index n of a scale counts from the innermost, 0. Images are channels-first here, (B, 3, S, S), as PyTorch has
-them; `.to(memory_format=torch.channels_last)` lays them out as JAX does. Normalizations have the momentum and
-epsilon of Flax's, but PyTorch's running variance is the unbiased one. Convolutions before a normalization have a bias,
-which does nothing, as those of others do; `biases=False` leaves it out.
+Its parameters have the usual names of PyTorch stacked hourglasses, so `fhr-jax import` reads its files; scale n counts
+from the innermost, 0. Images are (B, 3, S, S), as usual in PyTorch; `.to(memory_format=torch.channels_last)` gives
+them the memory layout of JAX. Normalizations have the momentum and epsilon of our Flax module, but PyTorch's running
+variance is the unbiased one. Convolutions before a normalization have a bias, as in other implementations; it has no
+effect, and `biases=False` leaves it out.
 """
 
 import torch
@@ -41,7 +41,7 @@ def units(config: Config, biases: bool) -> nn.Sequential:
 
 
 class Scales(nn.Module):
-    """One hourglass: at every scale a branch, the way down and the way up; between them, innermost, `units` more."""
+    """One hourglass: at every scale a skip connection, units on the way down and up, and innermost units between."""
 
     def __init__(self, config: Config, biases: bool):
         super().__init__()
