@@ -36,7 +36,8 @@ Figures:  the default (600 updates of `small`, three seeds, 300 synthetic faces)
           fractional targets gain only 0.01 to 0.11, about as much as seeds differ. Eq. 4 gains 0.12 +- 0.07 over the
           older quarter shift. After 160 updates (CHR 9.50, FHR 8.93 %), Eq. 4 gained 0.57 +- 0.10 over the argmax,
           soft_argmax 1.32 +- 0.07. These figures averaged the heatmaps of both views as probabilities. The
-          log-probabilities averaged today change the NRMSE of the net in the package by at most 0.01 on synthetic faces.
+          log-probabilities averaged today change the NRMSE of the net in the package by at most 0.01 on synthetic
+          faces.
 """
 
 from collections.abc import Iterator
