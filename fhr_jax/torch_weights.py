@@ -69,7 +69,7 @@ def load(path: str | os.PathLike[str], config: Config, *, loss: str, mean: Colou
         raise InputError(f"loss is {loss!r}, expected one of {', '.join(LOSSES)}")
     path = Path(path)
     arrays = {name: array for name, array in tensors.read(path).items() if not name.endswith("num_batches_tracked")}
-    if arrays and all(name.startswith("module.") for name in arrays):  # saved from torch.nn.DataParallel
+    if arrays and all(name.startswith("module.") for name in arrays):  # saved by a DataParallel model
         arrays = {name.removeprefix("module."): array for name, array in arrays.items()}
     if "conv1.weight" not in arrays:
         raise InputError(f"{path}: not a PyTorch stacked hourglass: it has no conv1.weight")

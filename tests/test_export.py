@@ -188,7 +188,7 @@ BAD = {
     "no program": (lambda f: (f / "net.stablehlo").unlink(), "net.stablehlo: cannot be read"),
     "cut program": (lambda f: cut(f / "net.stablehlo"), "net.stablehlo: not a program of jax.export"),
     "empty program": (lambda f: (f / "net.stablehlo").write_bytes(b""), "net.stablehlo: not a program of jax.export"),
-    "pickle": (lambda f: (f / "net.stablehlo").write_bytes(pickle.dumps(Danger(f / "ran"))), "no program of jax"),
+    "pickle": (lambda f: (f / "net.stablehlo").write_bytes(pickle.dumps(Danger(f / "ran"))), "not a program of jax"),
     "outside": (
         lambda f: replaced_program(f, lambda x: jnp.linalg.cholesky(x[0, :, :, 0])),
         "refused: it calls lapack",
