@@ -1,8 +1,8 @@
-"""The contact sheets of the documentation: synthetic faces, a filmed clip, and where the landmarks lie on both.
+"""The contact sheets of the documentation: synthetic faces and a rendered clip, with their landmarks.
 
     python experiments/contact_sheets.py --out docs
 
-About a minute on one core.
+Takes about a minute on one core.
 """
 
 from dataclasses import dataclass
@@ -20,25 +20,25 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder
 
 EVERY = 5
-"""Frames of the clip from one picture to the next."""
+"""Frames of the clip between two images."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Paint faces.jpg and clip.jpg."""
+    """Render faces.jpg and clip.jpg."""
 
     out: Path
-    """Folder for both; made if need be."""
+    """Folder for both; created if needed."""
     size: int = 128
-    """Side of each picture in pixels, a multiple of 8."""
+    """Side of each image in pixels, a multiple of 8."""
     columns: int = 10
-    """Pictures beside each other."""
+    """Images in a row."""
     seed: int = 0
-    """Of the faces and the clips."""
+    """Seed of the faces and clips."""
 
 
 def sheet(images: np.ndarray, points: np.ndarray | None, columns: int) -> UInt8[np.ndarray, "h w 3"]:
-    """Pictures (N, S, S, 3) in [0, 1] in rows, with their landmarks if given."""
+    """Images (N, S, S, 3) in [0, 1] in rows, with their landmarks (N, M, 2) if given."""
     pictures = [np.ascontiguousarray(image) for image in np.round(255 * images).astype(np.uint8)]
     if points is not None:
         pictures = [overlay.draw(image, at, colour=overlay.GREEN) for image, at in zip(pictures, points, strict=True)]
@@ -52,25 +52,25 @@ def faces_sheet(options: Options) -> np.ndarray:
     people = jax.jit(jax.vmap(lambda k: faces.fill(faces.sample(k))))(jax.random.split(key, number))
     made = examples.render_in_batches(people, size=options.size)
     images, points = np.asarray(made.image), np.asarray(made.points)
-    worn = jax.jit(jax.vmap(augment.photometric))(
+    degraded = jax.jit(jax.vmap(augment.photometric))(
         jax.random.split(degrade_key, options.columns), made.image[-options.columns :]
     )
     middle = 3 * options.columns
     rows = [
         sheet(images[: 2 * options.columns], None, options.columns),
         sheet(images[2 * options.columns : middle], points[2 * options.columns : middle], options.columns),
-        sheet(np.asarray(worn), None, options.columns),
+        sheet(np.asarray(degraded), None, options.columns),
     ]
     return np.concatenate(rows)
 
 
 def clip_sheet(options: Options) -> np.ndarray:
-    """Two people, a picture every few frames: filmed, and with landmarks."""
+    """Two people, an image every few frames: degraded as by a camera, and with landmarks."""
     rows = []
     for number in (3, 4):
         key, camera_key = jax.random.split(jax.random.fold_in(jax.random.key(options.seed), number))
         clip = faces.clip(key, EVERY * options.columns)
-        # The face of the first frame fills the frame; the camera then stands still.
+        # The camera is placed for the first frame and does not move.
         first = jax.tree.map(lambda leaf: leaf[0], clip)
         view = faces.fill(first, scale=1.7).view
         move = clip.view._replace(

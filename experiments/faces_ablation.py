@@ -1,12 +1,12 @@
-"""What each ingredient of the synthetic faces is worth on photographs, and how good the whole recipe is.
+"""Ablation of the synthetic faces: error on photographs of nets trained without one ingredient each.
 
     python experiments/faces_ablation.py --photographs DIR --out runs/ablation --steps 600 --seeds 0
     python experiments/faces_ablation.py --photographs DIR --out runs/recipe --variants full --steps 4000 --seeds 0 1 2
 
-A `small` net is trained on synthetic faces alone, with all ingredients and with one left out at a time, and run on
-photographs with 68 landmarks by hand, cropped by the box of those landmarks x 1.3, mirror averaging. Figures are NRMSE
-in percent of the distance of the outer eye corners. Recipes were chosen on `--chosen-on`; the others stand apart.
-Every net is kept, and a run that was stopped goes on.
+A `small` net is trained on synthetic faces only, with all ingredients and without one at a time. It is evaluated with
+mirror averaging on photographs with 68 manual landmarks, cropped by the box of these (`geometry.CROP_SCALE`). Figures
+are NRMSE in percent of the distance between the outer eye corners. The recipe was chosen on the photographs of
+`--chosen-on`; the others are reported separately. Nets are stored, and an interrupted run resumes.
 
 Cost:     six minutes of one core a net of 400 steps.
 Figures:  two x86 cores, jax 0.10.2, `--steps 400 --seeds 0`: 6,400 faces a net, nine photographs; mean of all, medians
@@ -21,9 +21,9 @@ Figures:  two x86 cores, jax 0.10.2, `--steps 400 --seeds 0`: 6,400 faces a net,
     occluder         8.50       7.97    6.89    10.74    9.49    8.12    7.75    6.73
     expression       9.31       8.90    6.78    10.79   11.26   10.55    9.46    6.43
 
-          Degradation is worth three points. What the others are worth cannot be seen here: so few faces into the
-          training, a net learns faster from simpler ones, and one seed differs from another by about as much
-          (0.3 of the mean, after eight times as many steps).
+          Degradation is worth three points. The worth of the others cannot be seen here: after so few faces a net
+          learns faster from simpler ones, and seeds differ by about as much (0.3 of the mean, after eight times as
+          many steps).
 """
 
 from dataclasses import dataclass
@@ -57,7 +57,7 @@ class Options:
     photographs: Path
     """Folder of photographs with .pts files."""
     variants: tuple[str, ...] = VARIANTS
-    """Ingredients to leave out; `full` leaves out none."""
+    """Ingredients to remove; `full` removes none."""
     chosen_on: tuple[str, ...] = ("18489332_4", "2086996835_5", "237815567_3", "2406586388_3", "2863107962_3")
     """Names of the photographs that recipes were chosen on."""
     preset: str = "small"

@@ -1,11 +1,11 @@
-"""Do the synthetic tracks look like published predictions? Statistics and losses of both, side by side.
+"""Do the synthetic tracks resemble published predictions? Statistics and losses of both.
 
 Both are separated in the same way (`benchmark.protocol.smooth_motion`): the zero-phase smoothing of a track is its
-motion, and the residual is its noise. The synthetic clips are cropped frame by frame, as those of 300-VW are. The
-losses are those of `benchmark.protocol`: real tracks with transplanted noise, synthetic ones with their exact truth.
-They depend much on which videos a seed draws, more than anything else that is compared here.
+motion, and the residual is its noise. Synthetic clips are cropped frame by frame, like those of 300-VW. The losses are
+those of `benchmark.protocol`: real tracks with transplanted noise, synthetic ones with their exact truth. They depend
+more on the videos that a seed draws than on anything else in this comparison.
 
-Paper:    none; the constants of `fhr_jax.data.synthetic.tracks` and `track_noise` rest on this.
+Paper:    none; the constants of `fhr_jax.data.synthetic.tracks` and `detector_noise` rest on this.
 Command:  FHR_JAX_DATA=folder python experiments/match_tracks.py --out runs/match_tracks
 Cost:     about eight minutes on 2 busy cores; with --seeds 0 two.
 Figures:  with the synthetic tracks of 083f3dc (heads and draws have changed a little since).
@@ -36,8 +36,8 @@ from fhr_jax.plots.style import legend, new_figure, save, series_styles, style_a
 
 REGIONS = {"jaw": (0, 17), "brows": (17, 27), "nose": (27, 36), "eyes": (36, 48), "mouth": (48, 68)}
 FILTERS = (baselines.RAW, baselines.ONE_EURO, baselines.ALPHA_BETA)
-PIECE = 128
-"""Frames of a piece of which a power spectrum is taken."""
+SEGMENT = 128
+"""Frames of a segment for the power spectrum."""
 
 
 @dataclass(frozen=True)
@@ -49,15 +49,15 @@ class Options:
     clips: int = 66
     """Synthetic clips for the statistics."""
     frames: int = 600
-    """Frames of each."""
+    """Frames of each clip."""
     seeds: int = 3
-    """Seeds of the protocol for the losses; 0 leaves them out."""
+    """Seeds of the protocol for the losses; with 0 losses are not computed."""
     seed: int = 7
-    """Of the clips for the statistics."""
+    """Seed of the clips for the statistics."""
 
 
-class Part(NamedTuple):
-    """A video taken apart: its longest stretch of good frames, what is motion in it, and all its noise; pixels."""
+class SeparatedVideo(NamedTuple):
+    """A video separated into motion and noise: its longest run of valid frames, their motion, and the noise; pixels."""
 
     observed: np.ndarray
     motion: np.ndarray
@@ -81,7 +81,7 @@ def main(options: Options) -> None:
     _draw(parts, folder / "spectrum.png")
 
 
-def statistics(parts: list[Part]) -> Iterator[tuple[str, float]]:
+def statistics(parts: list[SeparatedVideo]) -> Iterator[tuple[str, float]]:
     """Names and values; where nothing else is said, the median of the videos, noise in units of its own rms."""
     noises = [part.noise / part.noise.std() for part in parts]
     rms = np.array([part.noise.std() for part in parts])
@@ -155,18 +155,18 @@ def judged(source: str | list[protocol.TrackSource], seeds: int) -> dict[str, di
     return losses
 
 
-def _synthetic(options: Options) -> Iterator[Part]:
+def _synthetic(options: Options) -> Iterator[SeparatedVideo]:
     keys = jax.random.split(jax.random.key(options.seed), options.clips)
     draw = jax.jit(jax.vmap(lambda key: tracks.sample(key, options.frames, follow=1.0).observed))
     for observed in np.asarray(draw(keys), np.float64):
         yield _part(observed, *protocol.smooth_motion(observed, np.isfinite(observed).all(axis=(1, 2))))
 
 
-def _part(observed: np.ndarray, motion: np.ndarray, good: np.ndarray) -> Part:
+def _part(observed: np.ndarray, motion: np.ndarray, good: np.ndarray) -> SeparatedVideo:
     edges = np.flatnonzero(np.diff(np.concatenate([[0], good.astype(int), [0]])))
     longest = int(np.argmax(edges[1::2] - edges[::2]))
     stretch = slice(edges[2 * longest], edges[2 * longest + 1])
-    return Part(observed[stretch], motion[stretch], (observed - motion)[good])
+    return SeparatedVideo(observed[stretch], motion[stretch], (observed - motion)[good])
 
 
 def _length(vectors: np.ndarray) -> np.ndarray:
@@ -196,19 +196,19 @@ def _shares(steps: np.ndarray) -> np.ndarray:
     return values / values.sum()
 
 
-def _spectra(parts: list[Part]) -> tuple[np.ndarray, np.ndarray]:
+def _spectra(parts: list[SeparatedVideo]) -> tuple[np.ndarray, np.ndarray]:
     """Power of the tracks by frequency (Hz), over the square of the noise's rms."""
     spectra = []
-    frequency = np.fft.rfftfreq(PIECE, 1 / motion.RATE)
+    frequency = np.fft.rfftfreq(SEGMENT, 1 / motion.RATE)
     for part in parts:
-        if len(part.observed) >= PIECE:
+        if len(part.observed) >= SEGMENT:
             flat = part.observed.reshape(len(part.observed), -1)
-            power = welch(flat, fs=motion.RATE, nperseg=PIECE, axis=0, detrend="linear")[1]
+            power = welch(flat, fs=motion.RATE, nperseg=SEGMENT, axis=0, detrend="linear")[1]
             spectra.append(power.mean(axis=1) / part.noise.var())
     return frequency, np.array(spectra)
 
 
-def _draw(parts: dict[str, list[Part]], path: Path) -> None:
+def _draw(parts: dict[str, list[SeparatedVideo]], path: Path) -> None:
     figure = new_figure(7.0, 4.2)
     axes = figure.subplots()
     for (name, videos), look in zip(parts.items(), series_styles(parts).values(), strict=True):

@@ -1,20 +1,20 @@
-"""Do the shapes of the synthetic faces cover real ones? Compared with the 3148 training shapes of 300W.
+"""Do the shapes of the synthetic faces cover real ones? A comparison with the 3148 training shapes of 300W.
 
     python experiments/shape_coverage.py --data train_shapes.npz --out runs/coverage
 
-Synthetic shapes are drawn as training draws them. Both sets are aligned by similarity (Procrustes) to the synthetic
-mean and measured in inter-ocular distances (outer eye corners) of that mean. Reported: the error that is left when
-real shapes are rebuilt from the synthetic mean and the first K principal components of the synthetic shapes; the same
-with the mean and components of the real shapes themselves; per landmark the distance of the two means and the ratio of
-the two spreads (rms distance from the mean). Half a minute on one core.
+Synthetic shapes are drawn as in training. Both sets are aligned to the synthetic mean by a similarity (Procrustes) and
+measured in inter-ocular distances (outer eye corners) of that mean. Reported are the error of real shapes when they are
+reconstructed from the synthetic mean and the first K principal components of the synthetic shapes; the same with mean
+and components of the real shapes; and for each landmark the distance between the two means and the ratio of the two
+standard deviations (rms distance from the mean). Takes half a minute on one core.
 
 Expected, in percent of the inter-ocular distance (6000 synthetic shapes, seed 0):
 
     components                      5     10     15     20     30
-    left, synthetic components    4.10   3.15   2.67   2.33   1.83
-    left, the real ones' own      3.55   2.59   2.03   1.69   1.23
+    error, synthetic components   4.10   3.15   2.67   2.33   1.83
+    error, real components       3.55   2.59   2.03   1.69   1.23
 
-The means lie at most 2.3 % apart; the spread is 0.79 to 1.35 of the real one.
+The means are at most 2.3 % apart; the standard deviation is 0.79 to 1.35 times the real one.
 """
 
 from dataclasses import dataclass

@@ -1,10 +1,10 @@
-"""How many synthetic faces a second, and what a training example costs on the host's processor.
+"""Speed of the synthetic faces: rendering, drawing parameters, and photometric augmentation.
 
     taskset -c 0 python experiments/bench/faces.py            # one core
     python experiments/bench/faces.py --sizes 128 256 512
 
-The renderer one face at a time and `--batch` together (on a processor one at a time is faster: its planes stay in the
-cache), drawing the parameters, and `augment.photometric`. Median of `--repeats`, compiled and warm, synchronised.
+Faces are rendered one at a time and `--batch` at a time; on a CPU one at a time is faster, because its planes stay in
+the cache. Times are medians of `--repeats` synchronized runs after two that warm up.
 
 Figures: one quiet x86 core, Python 3.11.7, jax 0.10.2, milliseconds an image (images a second):
 
@@ -36,15 +36,15 @@ class Options:
     """Measure the renderer."""
 
     sizes: tuple[int, ...] = (128, 256)
-    """Sides of the pictures in pixels."""
+    """Sides of the images in pixels."""
     batch: int = 16
-    """Faces together."""
+    """Faces in a batch."""
     repeats: int = 20
-    """Runs, of which the median counts."""
+    """Runs; the median is reported."""
 
 
 def seconds(run: Callable[[], Any], repeats: int) -> float:
-    """Median time of a run, after two that do not count."""
+    """Median time of a run in seconds, after two runs to warm up."""
     times = []
     for _ in range(repeats + 2):
         start = time.perf_counter()

@@ -1,11 +1,11 @@
-"""How many images a second the pipeline for photographs delivers, and where the time goes.
+"""Images a second of the pipeline for photographs, and the time of its stages.
 
-Photographs of noise at many scales, 640 x 480 JPEG with a face box of 200 px, are written to a temporary folder
-with their .pts; one of 12 megapixels with a face of 1000 px stands for large ones. Route: the host decodes the part
-about the face and cuts a crop of 384 px, 1.5 times the face square (`data.crops`); batches go to the device
-(`data.loader`), where they are moved, mirrored and degraded to 256 px (`data.examples`) and heatmaps are drawn.
-Stages alone are told in processor time, medians of several rounds, so that a busy machine hurts them less; whole runs
-by the clock, after their first batches.
+Images of noise at many scales, 640 x 480 JPEG with a face box of 200 px, are written to a temporary folder with their
+.pts; a JPEG of 12 megapixels with a face of 1000 px represents large photographs. The host decodes the part around the
+face and makes a crop of 384 px, 1.5 times the face square (`data.crops`). Batches go to the device (`data.loader`),
+which augments them to 256 px (`data.examples`) and encodes heatmaps. Single stages are measured in processor time,
+medians of several rounds, because other jobs disturb that less; whole runs are measured in wall time, after the first
+batches.
 
 Paper:    nothing about reading.
 Command:  python experiments/bench/loader.py --out runs/loader
@@ -58,11 +58,11 @@ class Options:
     out: Path
     """Folder for summary.json."""
     photographs: int = 64
-    """How many are written."""
+    """Number of photographs that are written."""
     rounds: int = 5
-    """Of each stage."""
+    """Rounds of each stage."""
     seconds: float = 8.0
-    """Of each whole run."""
+    """Duration of each whole run."""
     workers: tuple[int, ...] = (0, 1, 2)
     """Processes that read."""
 

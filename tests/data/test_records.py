@@ -1,0 +1,74 @@
+"""How sources of records describe themselves: a run compares that text when it resumes."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fhr_jax.data import crops, loader
+from fhr_jax.data.datasets.read import StoredRecords, StoredVideos
+from fhr_jax.data.io.file_tree import ImagePair
+from fhr_jax.data.sources import boxes
+from fhr_jax.data.sources.clips import Clips
+from fhr_jax.data.sources.holdout import Subset
+from fhr_jax.data.sources.single_frames import SingleFrames
+from fhr_jax.data.sources.talking_face_subset import TalkingFaceSubset
+from fhr_jax.data.sources.user_folder import FolderFrame, FolderPhotographs, FolderVideos
+
+PHOTOGRAPHS = FolderPhotographs(Path("photos"), [ImagePair("a.jpg", Path("a.jpg"), Path("a.pts"))])
+VIDEOS = FolderVideos(
+    Path("videos"), [FolderFrame("1.avi", number, Path("a.pts"), Path("1.avi"), None) for number in (1, 2, 3)]
+)
+PHOTOGRAPHS_TEXT = "FolderPhotographs('photos', 1 6c667c702426)"
+VIDEOS_TEXT = "FolderVideos('videos', 3 893e25b7f69e)"
+
+
+class Stub:
+    """A source of one clip."""
+
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        return {"points": np.zeros((2, 68, 2)), "frame": np.arange(2), "file": "1.avi"}
+
+    def __repr__(self):
+        return "Stub()"
+
+
+@pytest.mark.parametrize(
+    ("source", "text"),
+    [
+        (PHOTOGRAPHS, PHOTOGRAPHS_TEXT),
+        (VIDEOS, VIDEOS_TEXT),
+        (
+            boxes.with_boxes(PHOTOGRAPHS, boxes.BoxJitter(3)),
+            f"Boxed({PHOTOGRAPHS_TEXT}, Jitter(seed=3, shift=0.1, scale=0.15))",
+        ),
+        (Clips(VIDEOS, length=2, stride=1), f"Clips({VIDEOS_TEXT}, length=2, stride=1)"),
+        (Subset(PHOTOGRAPHS, [0]), f"Subset({PHOTOGRAPHS_TEXT}, 1 from [0])"),
+        (crops.Crops(PHOTOGRAPHS, size=96), f"Crops({PHOTOGRAPHS_TEXT}, size=96, landmarks=68, margin=1.5)"),
+        (loader.Indices(0, 5), "Indices(0, 5)"),
+        (SingleFrames(Stub()), "Singles(Stub())"),
+        (TalkingFaceSubset(Stub()), "Seven(Stub())"),
+        (StoredRecords([0, 0], "face300w/1.0.0 abc, train"), "Stored(face300w/1.0.0 abc, train, 2)"),
+        (
+            StoredVideos(Stub(), Path("x"), "face300vw/videos/1.0.0 abc, train"),
+            "Videos(face300vw/videos/1.0.0 abc, train, 2)",
+        ),
+    ],
+)
+def test_descriptions_are_those_of_the_first_version(source, text):
+    """Recorded then; checkpoints hold them, so that another text would refuse to resume a run."""
+    assert repr(source) == text
+
+
+def test_boxes_of_a_file_are_described_as_in_the_first_version(tmp_path):
+    (tmp_path / "boxes.csv").write_text("file,frame,x,y,width,height\na.jpg,0,1,2,3,4\n")
+    source = boxes.with_boxes(PHOTOGRAPHS, tmp_path / "boxes.csv")
+    assert repr(source) == f"Boxed({PHOTOGRAPHS_TEXT}, FromFile('boxes.csv', 1 e52f7bfcad40))"
+
+
+def test_the_state_of_an_iterator_is_that_of_the_first_version():
+    state = loader.batches(loader.Indices(0, 4), batch=2, seed=0).get_state()
+    assert state == {"batches": 0, "data": "Indices(0, 4), batch 2, seed 0"}
