@@ -35,7 +35,7 @@ class Projection(NamedTuple):
 
 
 def head(identity: Float[Array, "k"], expression: Float[Array, "e"]) -> Float[Array, "n 3"]:
-    """Landmarks and helpers (68 + helpers, 3) in head units: mean + identity + expression."""
+    """The 68 landmarks, then the helper points, (N, 3) in head units: mean + identity (K,) + expression (E,)."""
     dtype = identity.dtype
     shape = jnp.asarray(anatomy.MEAN, dtype)
     shape = shape + jnp.einsum("k,knd->nd", identity, jnp.asarray(anatomy.IDENTITY, dtype), precision=Precision.HIGHEST)
