@@ -15,7 +15,7 @@ DIRECTORY = arg(
 BOXES = arg(
     metavar="truth|jitter|FILE",
     help="Face boxes to crop by: truth, the bounding boxes of the true landmarks; jitter, the same moved at random; or "
-    "a file with the boxes of a face detector (format: README).",
+    "a file with the boxes of a face detector (format: docs/training.md).",
 )
 WORKERS = arg(help="Number of processes that read; 0 reads in a thread of this process.")
 NET = arg(
