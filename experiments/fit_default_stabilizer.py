@@ -11,7 +11,7 @@ more steeply than that of real faces, so a fit of every variance froze direction
 Command:  python experiments/fit_default_stabilizer.py --out runs/default
 Cost:     3 minutes of one x86 core.
 Figures:  the files that ship were fitted by this script (seed 1, 600 steps, 128 clips) before the network's inputs were
-          bounded (`recurrent.MAX_INPUT`), at b771c77~1. Held-out loss there 439 for the raw tracks, 201 for One Euro tuned
+          bounded (`recurrent.MAX_INPUT`), at b771c77~1. Held-out loss 439 for the raw tracks, 201 for One Euro tuned
           on the same clips, 140 for the default, 161 for that of any points. On the real tracks of
           `benchmark.protocol` ("300vw", 300 frames, seeds 0, 1, 2), which it has not seen, and with the bound, 140,
           112, 109 against 183, 145, 132 for One Euro tuned on 21 real videos: 0.76, 0.77, 0.83; any points 0.87, 0.88,
