@@ -1,4 +1,4 @@
-"""The stabilizer's model against the sums of Eq. 9: three covariances, limits, extreme parameters, far coordinates."""
+"""The model against the sums of Eq. 9: three covariances, limits, extreme parameters, distant coordinates."""
 
 from functools import partial
 
@@ -43,17 +43,19 @@ def test_agrees_over_500_frames_in_float32(covariance, points):
     slow = oracle.run_extended if covariance == "diagonal" else partial(oracle.run, covariance=covariance, window=16)
     theirs = slow(z.reshape(500, -1), as_dict(p)).reshape(z.shape)
     assert np.abs(ours - theirs).max() < 1e-4 * np.abs(theirs).max()
-    # The correction too, not only the coordinates that are large by themselves.
+    # Relative to the correction too, not only to the large coordinates.
     assert np.abs(ours - theirs).max() < 1e-3 * np.abs(theirs - z).max()
 
 
-def test_windowed_is_full_once_the_window_is_long_enough_and_not_before():
+def test_windowed_equals_full_only_for_a_long_window():
     z, p = jnp.asarray(walk(200, 7)), params(7)
     full = stabilizer.run(p, z, covariance="full")
-    apart = [float(jnp.abs(stabilizer.run(p, z, covariance="windowed", window=r) - full).max()) for r in (2, 12, 40)]
-    assert apart[0] > 0.1
-    assert apart[0] > 2 * apart[1] > 100 * apart[2]
-    assert apart[2] < 1e-3  # 0.7^40 = 6e-7
+    difference = [
+        float(jnp.abs(stabilizer.run(p, z, covariance="windowed", window=r) - full).max()) for r in (2, 12, 40)
+    ]
+    assert difference[0] > 0.1
+    assert difference[0] > 2 * difference[1] > 100 * difference[2]
+    assert difference[2] < 1e-3  # 0.7^40 = 6e-7
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
@@ -66,7 +68,7 @@ def test_float32_agrees_with_float64_at_4000_px(covariance):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=0.01)
 
 
-def test_the_shipped_float32_agrees_with_float64_at_4000_px():
+def test_default_params_in_float32_agree_with_float64_at_4000_px():
     z, p = walk(100, 68) + 4000, stabilizer.default_params()
     z[50, 3] += 900
     z[60:63] = np.nan
@@ -80,7 +82,7 @@ def test_the_shipped_float32_agrees_with_float64_at_4000_px():
 # Limits
 
 
-def test_no_prior_spread_means_the_mean_of_the_past_and_no_noise_the_observation():
+def test_without_prior_variance_the_output_is_the_mean_of_the_past_and_without_noise_the_observation():
     z = jnp.asarray(walk())
     still = params(components=1)._replace(prior=jnp.zeros((1, 6)), beta=jnp.ones(1))
     np.testing.assert_allclose(stabilizer.run(still, z), jnp.broadcast_to(z[:1], z.shape), atol=1e-3)
@@ -88,7 +90,7 @@ def test_no_prior_spread_means_the_mean_of_the_past_and_no_noise_the_observation
     np.testing.assert_allclose(stabilizer.run(exact, z), z, atol=1e-3)
 
 
-def test_one_component_that_forgets_at_once_is_the_first_order_filter():
+def test_one_component_with_gamma_zero_is_the_first_order_filter():
     z = jnp.asarray(walk())
     p = params(components=1)._replace(
         gamma=jnp.float32(1e-9), beta=jnp.ones(1), noise=jnp.full(6, 1.0), prior=jnp.full((1, 6), 3.0)
@@ -104,7 +106,7 @@ def test_the_covariances_agree_in_one_dimension():
 
 
 @pytest.mark.parametrize("covariance", ["diagonal", "full"])
-def test_turned_axes_turn_the_output(covariance):
+def test_rotating_the_axes_rotates_the_output(covariance):
     z, p = walk(), params()
     turn = np.linalg.qr(np.random.default_rng(1).normal(size=(6, 6)))[0].astype(np.float32)
     turned = jnp.asarray((z.reshape(60, 6) @ turn.T).reshape(60, 3, 2))
@@ -147,10 +149,10 @@ def test_positive_definite_and_finite_whatever_the_parameters(covariance, values
     x, a, factored = _run_and_factors(p, jnp.asarray(z), covariance)
     assert np.isfinite(x).all()
     assert factored.all()
-    # In float64: the matrix that the filter has, whatever its rounding, is positive definite.
+    # The float32 matrix of the filter is positive definite, as judged in float64.
     smallest, largest = np.linalg.eigvalsh(np.asarray(a, np.float64))[..., [0, -1]].T
     assert (smallest > 0).all(), (smallest.min(), largest.max())
-    # A weighted mean and a gain of at most one keep it where the observations are.
+    # A weighted mean and a gain of at most one keep the output near the observations.
     assert np.abs(x - z.mean()).max() <= 3 * np.abs(z - z.mean()).max() + 1e-3
 
 
@@ -187,7 +189,7 @@ def test_the_mode_of_a_frame_is_the_highest_point_of_the_mixture(covariance, com
     assert oracle.log_density(x[5].reshape(-1), *mixture) >= oracle.log_density(expected, *mixture) - 1e-6
 
 
-def test_the_mode_direction_by_direction_is_that_of_each_one():
+def test_the_mode_by_direction_is_the_mode_of_each_direction():
     with jax.enable_x64(True):
         p = params(2, 1, 3, dtype=np.float64)._replace(
             basis=jnp.eye(2), responsibilities=stabilizer.Responsibilities(jnp.asarray(1.0))
@@ -202,7 +204,7 @@ def test_the_mode_direction_by_direction_is_that_of_each_one():
         np.testing.assert_allclose(x[7, j], oracle.mode(*mixture)[0], atol=2e-3)
 
 
-def test_where_there_is_no_mode_the_errors_say_so():
+def test_the_mode_is_refused_where_it_is_not_defined():
     z = jnp.asarray(walk(5))
     run = partial(stabilizer.run, track=z, estimate="mode")
     with pytest.raises(InputError, match="'mode' with groups of directions"):

@@ -1,4 +1,4 @@
-"""Missing points and frames, confidence, uneven time, reset, and what the points of a face have in common."""
+"""Missing points and frames, confidence, uneven time steps, reset, and the common motion of the points."""
 
 import jax
 import jax.numpy as jnp
@@ -28,7 +28,7 @@ def after(p, frames):
 
 
 @pytest.mark.parametrize("gap", [1, 4])
-def test_after_missing_frames_the_prior_is_as_many_times_as_wide(gap):
+def test_the_prior_variances_grow_with_the_number_of_missing_frames(gap):
     z, p = walk(30), params(components=2)
     z[10 : 10 + gap] = np.nan
     ours = np.asarray(stabilizer.run(p, jnp.asarray(z)))
@@ -48,19 +48,19 @@ def test_after_missing_frames_the_prior_is_as_many_times_as_wide(gap):
 
 
 @pytest.mark.parametrize("extension", ["none", "all"])
-def test_mask_and_nan_and_zero_confidence_are_one(extension):
+def test_mask_nan_and_zero_confidence_are_equivalent(extension):
     z, p = walk(), extended(extension)
     mask = np.ones((60, 3), bool)
     mask[:2, 1] = mask[15, 1] = mask[30:33, 0] = mask[40] = False
     holes = jnp.asarray(np.where(mask[..., None], z, np.nan))
     masked = stabilizer.run(p, jnp.asarray(z), mask=jnp.asarray(mask))
-    # Up to how the compiler arranges two programs.
+    # Two programs may differ in rounding.
     np.testing.assert_allclose(masked, stabilizer.run(p, holes), rtol=1e-6)
     confidence = jnp.asarray(mask, jnp.float32)
     np.testing.assert_allclose(masked, stabilizer.run(p, jnp.asarray(z), confidence=confidence), rtol=1e-6)
-    # What lies under the mask does not matter.
-    thrown = jnp.where(jnp.asarray(mask)[..., None], jnp.asarray(z), 1e6)
-    np.testing.assert_array_equal(masked, stabilizer.run(p, thrown, mask=jnp.asarray(mask)))
+    # The values of masked points do not matter.
+    changed = jnp.where(jnp.asarray(mask)[..., None], jnp.asarray(z), 1e6)
+    np.testing.assert_array_equal(masked, stabilizer.run(p, changed, mask=jnp.asarray(mask)))
     whole = mask.all(axis=1)
     np.testing.assert_allclose(
         stabilizer.run(p, jnp.asarray(z), mask=jnp.asarray(whole)),
@@ -70,7 +70,7 @@ def test_mask_and_nan_and_zero_confidence_are_one(extension):
 
 
 def test_a_missing_point_moves_with_the_others():
-    """Shifted, grown and turned about by its fellows while it is away."""
+    """While it is missing, it shifts, grows and rotates with the other points."""
     p = stabilizer.default_params(8)._replace(outliers=None)
     rng = np.random.default_rng(0)
     face = rng.normal(size=(8, 2)) * 40
@@ -109,8 +109,8 @@ def test_all_missing(extension):
 
 
 @given(c=st.floats(0.02, 1.0))
-def test_confidence_is_exactly_a_noise_that_is_larger(c):
-    """One component, every direction alike, identity basis; one point, or the same for all."""
+def test_confidence_divides_the_noise_variance(c):
+    """Exactly so for one component, equal variances and the identity basis; with one point, or with several."""
     for points in (1, 4):
         size = 2 * points
         z = jnp.asarray(walk(12, points))
@@ -126,7 +126,7 @@ def test_confidence_is_exactly_a_noise_that_is_larger(c):
 
 
 @pytest.mark.parametrize("extension", ["none", "recurrent"])
-def test_the_surer_a_point_the_nearer_it_is_to_its_observation(extension):
+def test_with_more_confidence_a_point_is_nearer_to_its_observation(extension):
     p = extended(extension)._replace(basis=jnp.eye(6))
     z = walk(5)
     z[4, 0] += 6
@@ -141,19 +141,19 @@ def test_the_surer_a_point_the_nearer_it_is_to_its_observation(extension):
     assert (np.diff(found) < 0).all(), found
 
 
-def test_confidence_beyond_its_range_and_nan_are_taken_for_the_nearest():
+def test_confidence_is_clipped_to_its_range_and_nan_is_missing():
     p, z = params(), jnp.asarray(walk(5))
     state = after(p, z[:4])
-    wild, tame = (
+    clipped, plain = (
         stabilizer.step(p, state, z[4], confidence=jnp.asarray(c))[1] for c in ([2.0, -1.0, jnp.nan], [1.0, 0.0, 0.0])
     )
-    np.testing.assert_array_equal(wild, tame)
+    np.testing.assert_array_equal(clipped, plain)
 
 
 # Time
 
 
-def test_a_longer_step_forgets_more():
+def test_the_history_fades_more_over_a_longer_step():
     p, z = params(), jnp.asarray(walk(6))
     state = after(p, z[:5])
     weights = [float(stabilizer.step(p, state, z[5], dt=dt)[0].filter.weight) for dt in (1.0, 2.0)]
@@ -162,7 +162,7 @@ def test_a_longer_step_forgets_more():
 
 
 @pytest.mark.parametrize("extension", ["none", "responsibilities"])
-def test_two_frames_of_which_the_first_is_missing_are_one_of_two(extension):
+def test_a_missing_frame_and_an_observed_one_are_one_step_of_twice_the_time(extension):
     p, z = extended(extension), jnp.asarray(walk(6))
     state = after(p, z[:5])
     skipped, _ = stabilizer.step(p, state, jnp.full((3, 2), jnp.nan))
@@ -171,7 +171,7 @@ def test_two_frames_of_which_the_first_is_missing_are_one_of_two(extension):
     )
 
 
-def test_at_uneven_times_a_ramp_is_followed_without_lag():
+def test_a_ramp_at_uneven_times_is_followed_without_lag():
     rng = np.random.default_rng(0)
     dt = rng.uniform(0.3, 3.0, 80).astype(np.float32)
     place = np.cumsum(dt)[:, None, None] * np.array([2.0, -1.0], np.float32) + walk(1)[:1]
@@ -184,20 +184,20 @@ def test_at_uneven_times_a_ramp_is_followed_without_lag():
 
 
 @pytest.mark.parametrize("extension", ["none", "all"])
-def test_reset_starts_anew(extension):
+def test_reset_forgets_the_past(extension):
     z, p = np.concatenate([walk(20), 3 * walk(20, seed=5)]), extended(extension)
     reset = jnp.arange(40) == 20
     x = stabilizer.run(p, jnp.asarray(z), reset=reset)
     np.testing.assert_allclose(x[20:], stabilizer.run(p, jnp.asarray(z[20:])), rtol=1e-5)
     np.testing.assert_allclose(x[:20], stabilizer.run(p, jnp.asarray(z[:20])), rtol=1e-5)
-    # A reset without a face in sight forgets, and waits for the next.
+    # A reset in a frame without observations forgets the past too; the next observation is the first.
     z[20:22] = np.nan
     x = np.asarray(stabilizer.run(p, jnp.asarray(z), reset=reset))
     assert np.isnan(x[20:22]).all()
     np.testing.assert_allclose(x[22], z[22], rtol=1e-5)
 
 
-# What is common
+# The common motion
 
 
 NUMBER = st.floats(-3, 3)
@@ -206,7 +206,7 @@ NUMBER = st.floats(-3, 3)
 @given(
     shift=st.tuples(NUMBER, NUMBER), growth=NUMBER, turn=NUMBER, seed=st.integers(0, 100), dims=st.sampled_from([2, 3])
 )
-def test_any_similarity_is_found_whatever_the_points_without_weight_do(shift, growth, turn, seed, dims):
+def test_any_similarity_is_found_whatever_points_of_weight_zero_do(shift, growth, turn, seed, dims):
     rng = np.random.default_rng(seed)
     points = 50 + 10 * rng.normal(size=(7, dims))
     if dims == 2:
@@ -223,7 +223,7 @@ def test_any_similarity_is_found_whatever_the_points_without_weight_do(shift, gr
 
 
 @given(scale=st.floats(0.1, 50), angle=st.floats(-3, 3), seed=st.integers(0, 100))
-def test_what_is_common_turns_and_grows_with_the_track(scale, angle, seed):
+def test_the_common_motion_rotates_and_scales_with_the_track(scale, angle, seed):
     rng = np.random.default_rng(seed)
     points, moved, weight = 10 * rng.normal(size=(6, 2)), rng.normal(size=(6, 2)), rng.uniform(0, 1, 6)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
@@ -234,7 +234,7 @@ def test_what_is_common_turns_and_grows_with_the_track(scale, angle, seed):
     np.testing.assert_allclose(two, one @ turn.T, rtol=0, atol=1e-4 * scale)
 
 
-def test_what_is_common_is_the_least_squares_fit():
+def test_the_common_motion_is_the_least_squares_fit():
     rng = np.random.default_rng(0)
     points, moved, weight = rng.normal(size=(6, 2)), rng.normal(size=(6, 2)), rng.uniform(0, 1, 6)
     columns = [
@@ -250,7 +250,7 @@ def test_what_is_common_is_the_least_squares_fit():
     np.testing.assert_allclose(np.asarray(found).ravel(), design @ best, atol=1e-5)
 
 
-def test_nothing_is_common_to_no_points_and_a_point_alone_only_shifts():
+def test_without_weight_the_common_motion_is_zero_and_of_one_point_a_shift():
     moved, points = jnp.ones((3, 2)), jnp.arange(6.0).reshape(3, 2)
     np.testing.assert_array_equal(common_motion(moved, points, jnp.zeros(3)), jnp.zeros((3, 2)))
     np.testing.assert_allclose(common_motion(moved, points, jnp.array([0.0, 1.0, 0.0])), moved)
@@ -258,7 +258,7 @@ def test_nothing_is_common_to_no_points_and_a_point_alone_only_shifts():
 
 
 @pytest.mark.parametrize("dt", [np.nan, np.inf, -1.0, 1e30])
-def test_a_time_that_is_none_does_not_spoil_what_follows(dt):
+def test_an_invalid_dt_does_not_spoil_later_frames(dt):
     track = walk()
     times = np.ones(len(track), np.float32)
     times[10] = dt
@@ -268,7 +268,7 @@ def test_a_time_that_is_none_does_not_spoil_what_follows(dt):
 
 
 @pytest.mark.parametrize("value", [np.inf, 1e20, -1e30])
-def test_a_point_too_far_to_be_squared_is_missing(value):
+def test_a_point_whose_square_overflows_is_missing(value):
     track = walk()
     missing = track.copy()
     missing[20, 1] = np.nan

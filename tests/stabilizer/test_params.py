@@ -1,4 +1,4 @@
-"""Parameters of the stabilizer: start, basis, constraints, files, the shipped set."""
+"""Parameters of the stabilizer: initial values, basis, constraints, files, the default set."""
 
 import jax
 import jax.numpy as jnp
@@ -18,7 +18,7 @@ def moving(seed=0, frames=200, points=4):
     return rng.normal(size=(2, frames, points, 2)).cumsum(axis=1).astype(np.float32)
 
 
-def test_init_is_the_paper_s_start():
+def test_init_params_are_the_paper_s():
     p = stabilizer.init_params(2.0, jnp.eye(6))
     assert (p.gamma, *p.alpha, *p.beta) == (0.5, 0.5, 0.5, 0.5, 0.5)
     np.testing.assert_array_equal(p.noise, np.full(6, 2.0))
@@ -29,12 +29,22 @@ def test_init_is_the_paper_s_start():
         stabilizer.init_params(1.0, jnp.eye(6), components=0)
 
 
+def test_params_have_a_short_repr():
+    paper = stabilizer.init_params(1.0, jnp.eye(6), components=3)
+    assert repr(paper) == "<Params: 6 directions, 3 components, track units>"
+    everything = "velocity, responsibilities, recurrent, outliers"
+    assert repr(extended("all")) == f"<Params: 6 directions, 2 components with {everything}, face units>"
+    # It is a pytree still, also one whose leaves are no arrays.
+    assert repr(jax.tree.map(lambda _: None, paper)) == "<Params: ? directions, ? components, track units>"
+    assert jax.tree.structure(paper) == jax.tree.structure(paper._replace(gamma=1.0))
+
+
 @pytest.mark.parametrize("extension", EXTENSIONS)
 def test_constrain_undoes_unconstrain(extension):
     p = extended(extension)._replace(alpha=jnp.array([0.2, 0.8]))
     free = stabilizer.unconstrain(p)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=2e-4, atol=1e-6), stabilizer.constrain(free, p), p)
-    # Basis, groups and units are no numbers that a fit may move.
+    # A fit does not move basis, groups and face size.
     size = p.noise.size
     fixed = (
         size**2
@@ -67,7 +77,7 @@ def test_basis_diagonalizes_the_covariance_of_motion():
     assert (np.diff(np.diag(turned)) < 1e-6).all()
 
 
-def test_basis_leaves_masked_and_missing_frames_out():
+def test_basis_ignores_masked_and_missing_frames():
     truth = moving()
     mask = np.ones((2, 200), bool)
     mask[0, 50] = False
@@ -153,7 +163,7 @@ def test_missing_and_unreadable_files(tmp_path):
             stabilizer.load(tmp_path / name)
 
 
-# The shipped set
+# The default set
 
 
 def test_default_params_under_jit_leak_nothing():
@@ -162,7 +172,7 @@ def test_default_params_under_jit_leak_nothing():
     stabilizer.run(stabilizer.default_params(), z)
 
 
-def test_default_params_refuse_nonsense():
+def test_default_params_need_two_points():
     with pytest.raises(InputError, match="landmarks: 1"):
         stabilizer.default_params(1)
 

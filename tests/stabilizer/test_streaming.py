@@ -1,4 +1,4 @@
-"""One frame at a time, saved and restored, many faces at once, padded, and causal: always the same as `run`."""
+"""Frame by frame, saved and restored, many faces at once, padded, causal: always the output of `run`."""
 
 from functools import partial
 
@@ -108,7 +108,7 @@ def test_many_faces_at_once(covariance, extension):
 
 
 @pytest.mark.parametrize("extension", ["none", "all"])
-def test_the_future_does_not_matter_so_padding_does_not(extension):
+def test_the_output_does_not_depend_on_later_frames_or_padding(extension):
     p, z = extended(extension), awkward()
     whole = stabilizer.run(p, jnp.asarray(z))
     for padding in (np.nan, 0.0, 1e6):

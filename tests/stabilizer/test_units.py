@@ -1,5 +1,6 @@
-"""Sizes and places: the shipped parameters work on any, the paper's start in the units of the track."""
+"""Scale and position of a track, and the face size: one for all uses."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fhr_jax import stabilizer
+from fhr_jax.stabilizer import units
 from tests.tracks import extended, walk
 
 SCALE, PLACE = st.floats(0.05, 30), st.floats(-2000, 2000)
@@ -25,7 +27,7 @@ def awkward(points, dims):
 @pytest.mark.parametrize(("points", "dims"), [(68, 2), (5, 2), (478, 2), (68, 3), (5, 3)])
 @settings(max_examples=6)
 @given(scale=SCALE, x=PLACE, y=PLACE)
-def test_the_shipped_parameters_are_equivariant(points, dims, scale, x, y):
+def test_default_params_are_equivariant(points, dims, scale, x, y):
     p, z = stabilizer.default_params(points, dims), awkward(points, dims)
     b = np.array([x, y, x - y][:dims], np.float32)
     moved = run(p, jnp.asarray(scale * z + b, jnp.float32))
@@ -38,7 +40,7 @@ def test_the_shipped_parameters_are_equivariant(points, dims, scale, x, y):
 @pytest.mark.parametrize("extension", ["groups", "all"])
 @settings(max_examples=6)
 @given(scale=SCALE, x=PLACE, y=PLACE)
-def test_so_is_every_extension_in_face_units(extension, scale, x, y):
+def test_every_extension_is_equivariant_in_face_units(extension, scale, x, y):
     p, z, b = extended(extension), awkward(3, 2), np.array([x, y], np.float32)
     moved = run(p, jnp.asarray(scale * z + b, jnp.float32))
     expected = scale * np.asarray(run(p, jnp.asarray(z))) + b
@@ -47,15 +49,15 @@ def test_so_is_every_extension_in_face_units(extension, scale, x, y):
 
 @settings(max_examples=10)
 @given(x=PLACE, y=PLACE)
-def test_the_paper_s_start_is_equivariant_to_shifts_only(x, y):
+def test_the_paper_s_initial_params_are_equivariant_to_shifts_only(x, y):
     p, z, b = stabilizer.init_params(1.0, jnp.eye(6)), jnp.asarray(walk(25)), jnp.array([[[x, y]]], jnp.float32)
     plain = run(p, z)
     np.testing.assert_allclose(run(p, z + b), plain + b, rtol=0, atol=5e-3)
-    # Ten times the size is ten times as far in units of the noise: the frame is believed more.
+    # At ten times the size, the same noise variance is relatively smaller, so the output is nearer to the track.
     assert jnp.abs(run(p, 10 * z) - 10 * z).mean() < 0.5 * 10 * jnp.abs(plain - z).mean()
 
 
-def test_the_size_is_that_of_the_first_frame_with_a_face():
+def test_the_scale_is_the_face_size_of_the_first_frame_with_a_point():
     z = walk(10, 4)
     z[:3] = np.nan
     z[3, 1] = np.nan
@@ -68,8 +70,8 @@ def test_the_size_is_that_of_the_first_frame_with_a_face():
     np.testing.assert_allclose(state.scale, size, rtol=1e-5)
 
 
-def test_the_shipped_parameters_suit_any_number_of_points():
-    """And make each of them steadier by about as much."""
+def test_default_params_suit_any_number_of_points():
+    """The second difference is smaller for all of them."""
     for points, dims in [(68, 2), (7, 2), (68, 3), (2, 2), (478, 2)]:
         rng = np.random.default_rng(0)
         place, noise = 100 * rng.normal(size=(1, points, dims)), rng.normal(size=(60, points, dims))
@@ -78,8 +80,8 @@ def test_the_shipped_parameters_suit_any_number_of_points():
         assert jnp.abs(jnp.diff(x, 2, axis=0))[10:].mean() < 0.9 * jnp.abs(jnp.diff(z, 2, axis=0))[10:].mean()
 
 
-def test_parameters_of_any_face_in_the_units_of_one_track():
-    """The size of a face is that of its first frame, so there both are the same filter; a throw is refused by both."""
+def test_parameters_in_the_units_of_a_track_are_the_same_filter():
+    """With the face size of the first frame; both reject an outlier."""
     rng = np.random.default_rng(3)
     track = np.asarray(40 * rng.normal(size=(1, 12, 2)) + rng.normal(size=(30, 12, 2)), np.float32)
     track[20, 5] += 300
@@ -90,3 +92,30 @@ def test_parameters_of_any_face_in_the_units_of_one_track():
     assert fixed.face_size is None
     np.testing.assert_allclose(stabilizer.run(fixed, track), stabilizer.run(params, track), atol=2e-3)
     assert stabilizer.in_track_units(fixed, 7.0) is fixed
+
+
+def test_face_units_and_track_units_undo_each_other():
+    params = extended("outliers")._replace(face_size=None)
+    faces = stabilizer.in_face_units(params, size=40.0)
+    assert (faces.face_size, faces.outliers.scale) == (1, params.outliers.scale / 40)
+    back = stabilizer.in_track_units(faces, 40.0)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-6), back, params)
+
+
+def test_the_face_size_is_one_in_all_its_forms():
+    """RMS distance to the centroid: of one frame, of the first frame of a track, and the median over a track."""
+    track = walk(9, 5)
+    size = [np.sqrt(((z - z.mean(axis=0)) ** 2).sum(axis=-1).mean()) for z in track]
+    present = jnp.ones(5, bool)
+    np.testing.assert_allclose(jax.jit(units.face_size)(track[0], present), size[0], rtol=1e-5)
+    np.testing.assert_allclose(units.median_face_size(track), np.median(size), rtol=1e-5)
+    late = track.copy()
+    late[:3] = np.nan
+    late[3, 1] = np.nan
+    seen = late[3, [0, 2, 3, 4]]
+    expected = np.sqrt(((seen - seen.mean(axis=0)) ** 2).sum(axis=-1).mean())
+    np.testing.assert_allclose(jax.jit(units.first_face_size)(late), expected, rtol=1e-5)
+    np.testing.assert_allclose(units.median_face_size(late), np.median(size[4:]), rtol=1e-5)
+    # Unknown sizes.
+    assert units.face_size(jnp.ones((5, 2)), present) == units.face_size(jnp.ones((5, 2)), ~present) == 1
+    assert units.median_face_size(late[:3]) == units.median_face_size(np.ones((4, 5, 2))) == units.FACE_SIZE

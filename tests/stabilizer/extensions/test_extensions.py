@@ -1,4 +1,4 @@
-"""The extensions against loops in float64, the paper's model as their limit, and what each is for."""
+"""The extensions against loops in float64, the paper's model as their limit, and the purpose of each."""
 
 import jax
 import jax.numpy as jnp
@@ -63,7 +63,7 @@ CASES = [(part, "diagonal") for part in ("velocity", "responsibilities", "recurr
 
 
 @pytest.mark.parametrize(("part", "covariance"), [*CASES, ("responsibilities", "windowed"), ("outliers", "full")])
-def test_an_extension_that_says_nothing_changes_nothing(part, covariance):
+def test_a_neutral_extension_changes_nothing(part, covariance):
     nothing = {
         "velocity": {"velocity": NO_MOTION},
         "responsibilities": {"responsibilities": single_group(6, temperature=1.0)},
@@ -80,7 +80,7 @@ def test_an_extension_that_says_nothing_changes_nothing(part, covariance):
     np.testing.assert_allclose(same, plain, rtol=0, atol=1e-3)
 
 
-# Motion
+# Velocity
 
 
 def ramp(frames=80, speed=2.0):
@@ -88,7 +88,7 @@ def ramp(frames=80, speed=2.0):
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
-def test_leading_velocity_removes_the_lag_on_a_ramp(covariance):
+def test_extrapolating_the_velocity_removes_the_lag_on_a_ramp(covariance):
     plain = params()._replace(gamma=jnp.float32(0.6), prior=jnp.ones((2, 6)))
     ahead = plain._replace(velocity=stabilizer.Velocity(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2)))
     late, on_time = (ramp() - stabilizer.run(p, ramp(), covariance=covariance) for p in (plain, ahead))
@@ -96,7 +96,7 @@ def test_leading_velocity_removes_the_lag_on_a_ramp(covariance):
     assert jnp.abs(on_time[60:]).max() < 1e-2
 
 
-def test_in_a_gap_the_drift_goes_on_slower_and_slower():
+def test_in_a_gap_the_extrapolation_slows_down():
     z = np.array(ramp(80))
     z[60:] = np.nan
     p = params()._replace(velocity=stabilizer.Velocity(jnp.full(2, 0.8), jnp.ones(2), jnp.ones(2)))
@@ -109,33 +109,33 @@ def test_in_a_gap_the_drift_goes_on_slower_and_slower():
     assert np.abs(np.diff(still[60:], axis=0)).max() < 1e-4
 
 
-# Switch
+# Responsibilities
 
 
-def test_a_high_temperature_leaves_the_weights_alpha():
+def test_at_a_high_temperature_the_responsibilities_are_alpha():
     z = jnp.asarray(walk())
     soft = params()._replace(responsibilities=single_group(6, temperature=1e9))
     ones = [params()._replace(alpha=jnp.asarray(a)) for a in ([1 - 1e-7, 1e-7], [1e-7, 1 - 1e-7])]
-    # With alpha a mean of two gains; both are between what the components do by themselves.
+    # The mean, weighted by alpha, of the outputs of each component by itself.
     x, both = stabilizer.run(soft, z[:2])[1], [stabilizer.run(p, z[:2])[1] for p in ones]
     np.testing.assert_allclose(x, soft.alpha[0] * both[0] + soft.alpha[1] * both[1], rtol=1e-5)
 
 
-def test_by_region_puts_a_direction_where_its_energy_is():
+def test_by_region_assigns_a_direction_to_the_region_of_its_energy():
     regions = np.array([0, 1, 1])
     basis = np.zeros((6, 6), np.float32)
     basis[[2, 0, 4, 1, 3, 5], range(6)] = 1  # directions are coordinates, in another order
-    switch = by_region(jnp.asarray(basis), regions)
-    np.testing.assert_array_equal(np.asarray(switch.groups).argmax(axis=1), [1, 0, 1, 0, 1, 1])
-    np.testing.assert_array_equal(np.asarray(switch.groups).sum(axis=1), np.ones(6))
+    regional = by_region(jnp.asarray(basis), regions)
+    np.testing.assert_array_equal(np.asarray(regional.groups).argmax(axis=1), [1, 0, 1, 0, 1, 1])
+    np.testing.assert_array_equal(np.asarray(regional.groups).sum(axis=1), np.ones(6))
     flat = by_region(jnp.eye(9), regions, dims=3)
     np.testing.assert_array_equal(np.asarray(flat.groups).argmax(axis=1), np.repeat(regions, 3))
     with pytest.raises(InputError, match="regions: 2 points of 2 dimensions, expected 6"):
         by_region(jnp.eye(6), np.array([0, 1]))
 
 
-def test_groups_know_nothing_of_each_other():
-    """With the identity as basis and points as groups, each point is filtered as if it were alone."""
+def test_groups_are_independent():
+    """With the identity as basis and points as groups, each point is filtered by itself."""
     p = params()._replace(basis=jnp.eye(6), responsibilities=by_region(jnp.eye(6), np.arange(3)))
     z = jnp.asarray(walk())
     x = stabilizer.run(p, z)
@@ -148,7 +148,7 @@ def test_groups_know_nothing_of_each_other():
 # Recurrent network
 
 
-def test_a_track_turned_over_is_filtered_alike():
+def test_a_mirrored_track_is_filtered_alike():
     p = extended("all")
     z = gappy()[2:]
     mirrored = 2 * z[:1] - z
@@ -156,18 +156,18 @@ def test_a_track_turned_over_is_filtered_alike():
     np.testing.assert_allclose(y, 2 * z[:1] - x, rtol=0, atol=5e-3)
 
 
-def test_the_network_can_only_bend_the_noise_so_far():
+def test_the_change_of_the_noise_is_limited():
     r = recurrent()._replace(last_bias=jnp.asarray([0.0, 0.0, 1e3, -1e3]))
     like = jnp.float32(0)
-    _, advice = network.apply(r, network.init_state(6, like), jnp.linspace(-1e6, 1e6, 6), jnp.ones(6))
+    _, output = network.apply(r, network.init_state(6, like), jnp.linspace(-1e6, 1e6, 6), jnp.ones(6))
     np.testing.assert_allclose(
-        advice.noise_factor,
+        output.noise_factor,
         np.exp([[network.MAX_LOG_NOISE_CHANGE], [-network.MAX_LOG_NOISE_CHANGE]]) * np.ones((2, 6)),
         rtol=1e-5,
     )
 
 
-def test_the_network_sees_nothing_further_off_than_far():
+def test_the_inputs_of_the_network_are_clipped():
     r, memory = recurrent(), network.init_state(4, jnp.float32(0))
     near = jnp.asarray([network.MAX_INPUT, -network.MAX_INPUT, 1.0, 0.0])
     further = jnp.asarray([1e4, -5.0, 1.0, 0.0])
@@ -176,10 +176,10 @@ def test_the_network_sees_nothing_further_off_than_far():
     assert (seen[0][1].log_odds != network.apply(r, memory, near / 2, near)[1].log_odds).any()
 
 
-def test_the_network_watches_each_direction_by_itself_and_the_mean_of_all():
+def test_the_network_sees_each_direction_by_itself_and_the_mean_of_all():
     r, like = recurrent(), jnp.float32(0)
     base = jnp.asarray([0.3, -1.0, 2.0, 0.1, 0.4, -0.2])
-    # The same mean square, two directions exchanged: the advice of the rest is the same.
+    # The same mean square, two directions exchanged: the output for the others is the same.
     swapped = base[jnp.asarray([1, 0, 2, 3, 4, 5])]
     one, two = (network.apply(r, network.init_state(6, like), b, jnp.zeros(6))[1].log_odds for b in (base, swapped))
     np.testing.assert_allclose(one[:, 2:], two[:, 2:], rtol=1e-5)
