@@ -61,7 +61,7 @@ for name, track in (("observed", clip.observed), ("exponential", slow), ("One Eu
     print(f"{name:14}" + "".join(f"{value:11.2f}" for value in scores(track)))
 
 # %% [markdown]
-# Outliers are ignored. Missing points move with the others, and gaps are bridged by the prediction.
+# A short outlier is ignored. Missing points move with the others, and gaps are bridged by the prediction.
 
 # %%
 damaged = np.array(clip.observed)
@@ -96,12 +96,12 @@ train, test = (
     for made in (tracks.batch(jax.random.key(seed), 6, 150, noise=DetectorNoise(level=1.2)) for seed in (0, 1))
 )
 start = stabilizer.paper_init(train)
-tied = stabilizer.fit_nelder_mead(train, init_params=start, share_scales=True, evaluations=10_000, seconds=6)
+shared = stabilizer.fit_nelder_mead(train, init_params=start, share_scales=True, evaluations=10_000, seconds=6)
 fits = {
-    "L-BFGS, 412 numbers": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6),
+    "L-BFGS, 412 parameters": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6),
     "L-BFGS, annealed": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6, annealing=(10.0, 1.0)),
-    "simplex, 412 numbers": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=6),
-    "simplex, 7 numbers": tied,
+    "simplex, 412 parameters": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=6),
+    "simplex, 7 parameters": shared,
 }
 plots.loss_history({name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()})
 
@@ -136,7 +136,7 @@ print(f"{'pretrained, fine-tuned':24}{held_out(fine_tuned.params):8.1f}")
 print(f"{'lambda 1':>9}{'stability':>11}{'NRMSE %':>9}{'delay, frames':>15}")
 for lambda1 in (0.1, 1.0, 10.0):
     fit = stabilizer.fit_nelder_mead(
-        train, init_params=tied.params, share_scales=True, evaluations=150, weights=losses.LossWeights(smooth=lambda1)
+        train, init_params=shared.params, share_scales=True, evaluations=150, weights=losses.LossWeights(smooth=lambda1)
     )
     outputs = stabilizer.run(fit.params, test.observed)
     stability = float(metrics.stability(outputs, test.truth).mean())

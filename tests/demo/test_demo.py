@@ -90,7 +90,7 @@ def test_the_demo_reports_its_progress(demo):
     for part in (*parts[:3], parts[-1]):
         assert last[part].done == last[part].total > 0
     assert last["train two networks"].info["loss"] > 0
-    assert {"name", "loss"} <= set(last["fit the stabilizer"].info)
+    assert {"method", "loss"} <= set(last["fit the stabilizer"].info)
 
 
 def test_the_two_networks_differ_in_their_parameters(demo):
