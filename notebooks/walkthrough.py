@@ -160,8 +160,8 @@ videos = stabilizer.as_videos(pairs.observed, pairs.truth)
 fits = {
     "gradient": stabilizer.fit_gradient(videos, seconds=5),
     "simplex": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000),
-    "simplex, tied": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000, share_scales=True),
+    "simplex, shared scales": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000, share_scales=True),
 }
 for name, fit in fits.items():
-    print(f"{name:14} loss {fit.history.loss[0]:.0f} -> {fit.history.loss[-1]:.0f}")
+    print(f"{name:22} loss {fit.history.loss[0]:.0f} -> {fit.history.loss[-1]:.0f}")
 plots.loss_history({name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()})

@@ -1,4 +1,4 @@
-"""Conventional against fractional heatmap regression: two networks that differ in target and decoder alone.
+"""Conventional against fractional heatmap regression: two networks that differ only in target and decoder.
 
 Both start from the same parameters and see the same batches of synthetic faces. The held-out faces are images of
 different sizes and are cropped like photographs, so that errors can be given in pixels of the images (Table 2 of the
@@ -83,6 +83,9 @@ def train_both(
         batch: faces in a batch.
         loss: "cross_entropy", or "squared" for the paper's loss and optimizer.
         progress: called after every update, with `loss` in `info`.
+
+    Returns:
+        The networks, and the losses of each, one per update (T,).
     """
     network_key, face_key, step_key = jax.random.split(key, 3)
     optimizer = train.paper_optimizer() if loss == "squared" else train.quick_optimizer(steps)
