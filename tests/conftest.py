@@ -41,10 +41,19 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage rarely, and never look at what importing left: a tenth of the time went there."""
+    """Collect garbage rarely: JAX makes many objects that live long, and looking through them takes long."""
+    gc.set_threshold(20_000, 50, 50)
+    _keep_what_lives()
+
+
+def _keep_what_lives() -> None:
+    """Take what is alive out of later collections.
+
+    The loader collects garbage whenever an iterator is closed, and each collection would look through all compiled
+    functions of the tests before it, which takes seconds.
+    """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 50, 50)
 
 
 MAPPINGS = 30_000
@@ -53,12 +62,13 @@ MAPPINGS = 30_000
 
 @pytest.fixture(scope="module", autouse=True)
 def room_for_programs() -> Iterator[None]:
-    """Forget what is compiled once there is much of it; what took long lies on the disk."""
+    """Forget what is compiled once there is much of it; it lies on the disk."""
     yield
     mappings = Path("/proc/self/maps")
     if mappings.exists() and mappings.read_bytes().count(b"\n") > MAPPINGS:
+        gc.unfreeze()
         jax.clear_caches()
-        gc.collect()
+    _keep_what_lives()
 
 
 @pytest.fixture(scope="session")

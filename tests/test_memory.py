@@ -10,9 +10,9 @@ from fhr_jax import memory
 PROGRAM = """
 import resource, sys
 from fhr_jax import memory
-kept = memory.keep_freed() if sys.argv[1] == "yes" else False
+kept = memory.tune_malloc() if sys.argv[1] == "yes" else False
 import jax, jax.numpy as jnp
-numbers = jnp.ones((2048, 2048))
+numbers = jnp.ones((1024, 1024))
 update = jax.jit(lambda x: (jnp.sin(x) @ x @ jnp.cos(x)).sum())
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
