@@ -201,8 +201,13 @@ def _nelder_mead_step(
 
     def evaluate(state: NelderMeadState, _: None) -> tuple[NelderMeadState, None]:
         trial = state.simplices.trial
-        values = jax.vmap(loss)(trial) if len(trial) > 1 else loss(trial[0])[None]
-        simplices = jax.vmap(update_simplex)(state.simplices, values)
+        if len(trial) > 1:
+            values = jax.vmap(loss)(trial)
+            simplices = jax.vmap(update_simplex)(state.simplices, values)
+        else:  # without `vmap`, only the branch of the current phase runs
+            values = loss(trial[0])[None]
+            simplex = update_simplex(jax.tree.map(lambda leaf: leaf[0], state.simplices), values[0])
+            simplices = jax.tree.map(lambda leaf: leaf[None], simplex)
         values = jnp.where(jnp.isfinite(values), values, jnp.inf)
         i = values.argmin()
         best = jnp.where(values[i] < state.best_loss, trial[i], state.best)
@@ -261,13 +266,14 @@ def _started(state: Simplex, value: Array) -> Simplex:
 
 
 def _reflected(state: Simplex, value: Array) -> Simplex:
+    """Accept the reflected point, or compare it with an expansion or a contraction."""
     dim = state.trial.shape[0]
     expansion, contraction = 1 + 2 / dim, 0.75 - 1 / (2 * dim)
     centre, worst = _centre(state), state.vertices[-1]
-    kept = state._replace(reflected=state.trial, reflected_value=value)
+    remembered = state._replace(reflected=state.trial, reflected_value=value)
 
     def compare_with(phase: int, trial: Array) -> Simplex:
-        return kept._replace(phase=jnp.asarray(phase, jnp.int32), trial=trial)
+        return remembered._replace(phase=jnp.asarray(phase, jnp.int32), trial=trial)
 
     best = value < state.values[0]
     good = value < state.values[-2]
@@ -282,20 +288,24 @@ def _reflected(state: Simplex, value: Array) -> Simplex:
 
 
 def _expanded(state: Simplex, value: Array) -> Simplex:
+    """Accept the better one of the expanded and the reflected point."""
     better = value < state.reflected_value
     point = jnp.where(better, state.trial, state.reflected)
     return _accepted(state, point, jnp.where(better, value, state.reflected_value))
 
 
 def _outside(state: Simplex, value: Array) -> Simplex:
+    """Accept the outside contraction, or shrink."""
     return _choose(value <= state.reflected_value, _accepted(state, state.trial, value), _shrinking(state))
 
 
 def _inside(state: Simplex, value: Array) -> Simplex:
+    """Accept the inside contraction, or shrink."""
     return _choose(value < state.values[-1], _accepted(state, state.trial, value), _shrinking(state))
 
 
 def _shrinking(state: Simplex) -> Simplex:
+    """Move all vertices towards the best one, and evaluate them again."""
     ratio = 1 - 1 / state.trial.shape[0]
     vertices = state.vertices[:1] + ratio * (state.vertices - state.vertices[:1])
     # The best vertex is not evaluated again.
@@ -305,11 +315,13 @@ def _shrinking(state: Simplex) -> Simplex:
 
 
 def _accepted(state: Simplex, point: Array, value: Array) -> Simplex:
+    """Replace the worst vertex."""
     vertices, values = state.vertices.at[-1].set(point), state.values.at[-1].set(value)
     return _sorted(state._replace(vertices=vertices, values=values))
 
 
 def _sorted(state: Simplex) -> Simplex:
+    """Sort the vertices by value; the next trial is the reflection of the worst one."""
     order = jnp.argsort(state.values)
     state = state._replace(vertices=state.vertices[order], values=state.values[order])
     trial = 2 * _centre(state) - state.vertices[-1]

@@ -69,9 +69,9 @@ def test_it_finds_the_minimum_from_many_starts_at_once(function, size):
     simplices = jax.vmap(lambda place: nelder_mead.initial_vertices(place, edge=0.3))(starts)
     states, _ = jax.vmap(lambda v: trace(function, v, 2500))(simplices)
     np.testing.assert_allclose(states.vertices[:, 0], np.ones((6, size)), atol=0.02)
-    alone, _ = trace(function, simplices[3], 200)
+    single, _ = trace(function, simplices[3], 200)
     among, _ = jax.vmap(lambda v: trace(function, v, 200))(simplices)
-    np.testing.assert_allclose(among.vertices[3], alone.vertices, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(among.vertices[3], single.vertices, rtol=1e-4, atol=1e-5)
 
 
 def test_a_loss_that_is_not_finite_is_a_bad_vertex():
