@@ -1,14 +1,14 @@
-"""How sure a net is, in pixels: fit the calibration of a net file, and check it on other faces and on clips.
+"""Fit the calibration of a net file, and check it on other faces and on clips.
 
-Paper:   none of it; it only names the height of the peak.
+Paper:   has no calibration; it mentions the height of the peak only.
 Command: python experiments/calibrate.py --out runs/calibrate
          python experiments/calibrate.py --out runs/own --net runs/own/net.npz
 Cost:    about 3 minutes on one x86 core, a quarter of it compiling.
 Figures: the net that ships, jax 0.10.2. Other faces, by fifths of the predicted size: the 90 % ellipse holds 91.0,
          90.3, 88.5, 87.8 and 89.8 %; log likelihood -2.89 nats, -3.28 under a constant covariance a landmark. On the
-         nine photographs (--images) it holds 63 %: the net is surer of photographs than it should be. Clips: told how
-         sure each landmark is, the stabilizer has 0.988 of the loss (standard error 0.005) and a stability of 0.464
-         instead of 0.485 %.
+         nine photographs (--images) it holds 63 %: on photographs the predicted errors are too small. Clips: with a
+         confidence for each landmark the stabilizer has 0.988 of the loss (standard error 0.005) and a stability of
+         0.464 instead of 0.485 %.
 """
 
 import dataclasses
@@ -31,55 +31,55 @@ from fhr_jax.files import output_folder, write_json
 from fhr_jax.weights import Net
 
 CROP = 256.0
-"""Losses of clips are in pixels of a crop of this side, as everywhere."""
+"""Losses of clips are in pixels of a crop of this side, as in the other experiments."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Calibrate a net; OUT gets net.npz with the numbers added, summary.json and reliability.png."""
+    """Calibrate a net; OUT gets net.npz with the calibration, summary.json and reliability.png."""
 
     out: Path
     """Folder for the results."""
     net: Path | None = None
     """A net that `fhr-jax train` wrote; default: the one that ships."""
     faces: int = calibrate.FACES
-    """Synthetic faces to fit on."""
+    """Number of synthetic faces for the fit."""
     held_out: int = 512
-    """Others, to check on."""
+    """Number of other synthetic faces for the check."""
     images: Path | None = None
-    """A folder of photographs with .pts, to check on too."""
+    """A folder of photographs with .pts for another check."""
     clips: int = 12
-    """Synthetic clips, tracked with and without telling the stabilizer; 0 leaves that out."""
+    """Number of synthetic clips, tracked with and without confidence weights; 0 skips this."""
     frames: int = 80
-    """Of each clip."""
+    """Frames of each clip."""
     dtype: Literal["float32", "float16"] = "float32"
-    """How parameters are stored; nothing is lost if they were stored so before, as float16 in the net that ships."""
+    """Type of the stored parameters. float16 loses nothing if the net was stored so before, like the net that ships."""
     seed: int = 0
-    """Of faces and clips."""
+    """Random seed of faces and clips."""
 
 
 def table(reliability: calibrate.Reliability) -> dict[str, Any]:
-    """The figures, ready for JSON."""
+    """The numbers, ready for JSON."""
     return {name: np.asarray(value).tolist() for name, value in reliability._asdict().items()}
 
 
 def track(net: Net, images: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """The landmarks of a clip as `fhr-jax track` finds them, given the box of the first frame."""
+    """Landmarks (T, 68, 2) of a clip as `fhr-jax track` finds them, given the box of the first frame."""
     found = pipeline.align_video(net, images, box=geometry.box_of(points[0]), min_confidence=0.0)
     return np.stack([face.points for face in found])
 
 
 def on_clips(net: Net, key: jax.Array, options: Options) -> dict[str, Any]:
-    """Loss and steadiness with and without the covariance, on clips as a camera films them."""
-    told = {"without": net._replace(calibration=None), "with": net}
-    rows: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in told}
+    """Loss and steadiness with and without confidence weights, on degraded clips."""
+    nets = {"without": net._replace(calibration=None), "with": net}
+    rows: dict[str, list[tuple[float, float, float, float]]] = {name: [] for name in nets}
     for i in range(options.clips):
         clip_key, film_key = jax.random.split(jax.random.fold_in(key, i))
         shot = render_clip(film_key, faces.clip(clip_key, options.frames), size=256)
         images = np.asarray(np.round(255 * np.asarray(shot.images)), np.uint8)
         truth = np.asarray(shot.points)
         scale = CROP / float(geometry.landmark_square(jnp.asarray(truth[0]))[1])
-        for name, one in told.items():
+        for name, one in nets.items():
             points = track(one, images, truth)
             centred, known = (jnp.asarray(a) for a in (stabilizer.without_bias(points, truth), truth))
             rows[name].append(
@@ -123,15 +123,15 @@ def main(options: Options) -> dict[str, Any]:
     net = weights.load(options.net)
     fit_key, held_key, clip_key = jax.random.split(jax.random.key(options.seed), 3)
     size = net.config.crop
-    seen = calibrate.collect(net, calibrate.synthetic_faces(fit_key, size, faces=options.faces))
-    fitted = calibrate.fit(seen)
+    data = calibrate.collect(net, calibrate.synthetic_faces(fit_key, size, faces=options.faces))
+    fitted = calibrate.fit(data)
     net = net._replace(calibration=fitted)
     others = calibrate.collect(net, calibrate.synthetic_faces(held_key, size, faces=options.held_out))
-    checked = {"faces of the fit": seen, "other faces": others}
+    checked = {"faces of the fit": data, "other faces": others}
     if options.images is not None:
         checked["photographs"] = calibrate.collect(net, [photographed_set(open_dataset(options.images), size)])
     reliability = {name: calibrate.reliability(fitted, one) for name, one in checked.items()}
-    constant = {name: calibrate.constant_log_likelihood(seen, one) for name, one in checked.items()}
+    constant = {name: calibrate.constant_log_likelihood(data, one) for name, one in checked.items()}
     summary: dict[str, Any] = {
         "options": {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(options).items()},
         "calibration": {name: np.asarray(value).tolist() for name, value in fitted._asdict().items()},

@@ -1,18 +1,18 @@
-"""Which decoder to use when: bias, spread and failures of all of them on maps whose centre is known, without a network.
+"""Bias, deviation and failures of all decoders on heatmaps with known centres, without a network.
 
-Gaussians at random centres far from the border, spoiled in one way at a time: additive noise, noise as smooth as the
-map, multiplicative noise (that of logits), a width other than the decoder thinks, a flat top, a second peak. `bias` is
-the root mean square, over centres, of the mean error of a coordinate; `deviation` the standard deviation about that
-mean; `rms` both together; `failures` the share of points more than 1 px off, which the other three leave out. The
-bound is that of Cramer and Rao (`heatmap.cramer_rao`).
+The maps are Gaussians at random centres far from the border, degraded in one way at a time: additive noise, noise as
+smooth as the map, multiplicative noise (that of logits), a width other than the decoder assumes, a flat top, a second
+peak. `bias` is the root mean square, over centres, of the mean error of a coordinate. `deviation` is the standard
+deviation about that mean. `rms` combines both. `failures` is the share of points more than 1 px off; the other three
+leave these points out. The bound is that of Cramer and Rao (`heatmap.cramer_rao`).
 
-Paper:   Eq. 3-4; it compares argmax, the quarter shift and Eq. 4 through a network alone.
+Paper:   Eq. 3-4; it compares argmax, the quarter shift and Eq. 4 on the maps of a network only.
 Command: python experiments/decoder_study.py --out runs/decoders
 Cost:    two minutes on one x86 core.
-Figures: jax 0.10.2. rms in px at an additive noise of 0.05 of the peak, sigma 1.5: argmax 0.362, quarter 0.197,
-         fractional 0.170, two_sided 0.108, parabola 0.126, least_squares 0.048, soft_argmax 0.041, dark 0.040, the
-         bound 0.040. With noise as smooth as the map the order turns: parabola 0.058, fractional 0.068, least_squares
-         0.107. All of it in docs/decoders.md.
+Figures: jax 0.10.2. rms in px at an additive noise of 0.05 of the peak, sigma 1.5: argmax 0.362, quarter_shift
+         0.197, fractional 0.170, two_sided 0.108, parabola 0.126, least_squares 0.048, soft_argmax 0.041, dark 0.040,
+         the bound 0.040. With noise as smooth as the map the order is reversed: parabola 0.058, fractional 0.068,
+         least_squares 0.107. All results are in docs/decoders.md.
 """
 
 from collections.abc import Callable, Iterator
@@ -32,30 +32,30 @@ from fhr_jax.files import output_folder, write_json
 
 BOUND = "Cramer-Rao bound"
 SIZE, SIGMA, NOISE, FAILURE = 32, 1.5, 0.05, 1.0
-"""What a sweep does not change: side of the maps and sigma in pixels, additive noise; and a failure, in pixels."""
+"""Defaults of the sweeps: side and sigma of the maps in pixels, additive noise; and the error of a failure in px."""
 
 Maps = Float[Array, "n h w p"]
-Spoil = Callable[[PRNGKeyArray, Float[Array, "n p 2"], int, float, float], Maps]
+Degradation = Callable[[PRNGKeyArray, Float[Array, "n p 2"], int, float, float], Maps]
 
 
 @dataclass(frozen=True)
 class Options:
-    """Measure every decoder against everything; OUT gets summary.json and three plots."""
+    """Measure every decoder under every degradation; OUT gets summary.json and three plots."""
 
     out: Path
     """Folder for the results."""
     centres: int = 64
     """True centres, the same for all decoders."""
     draws: int = 64
-    """Of the noise, for each centre."""
+    """Draws of the noise for each centre."""
     seed: int = 0
-    """Of both."""
+    """Random seed of centres and noise."""
 
 
 class Case(NamedTuple):
-    """Maps to decode: how they are spoiled, how strongly, and what the decoder is told."""
+    """One degradation: its function, its strength, and the size and sigma of the maps."""
 
-    spoil: Spoil
+    degrade: Degradation
     strength: float
     size: int = SIZE
     sigma: float = SIGMA
@@ -73,7 +73,7 @@ def additive(key: PRNGKeyArray, points: Array, size: int, sigma: float, strength
 
 
 def smooth(key: PRNGKeyArray, points: Array, size: int, sigma: float, strength: float) -> Maps:
-    """Noise that the same Gaussian has blurred, as the errors of a network are: neighbours err alike."""
+    """Noise blurred by the same Gaussian: like the errors of a network, those of neighbours are correlated."""
     at = np.arange(size)
     blur = np.exp(-((at[:, None] - at[None]) ** 2) / (2 * sigma**2))
     blur = jnp.asarray(blur / np.sqrt((blur**2).sum(axis=1, keepdims=True)), jnp.float32)
@@ -89,7 +89,7 @@ def multiplicative(key: PRNGKeyArray, points: Array, size: int, sigma: float, st
 
 
 def mismatch(key: PRNGKeyArray, points: Array, size: int, sigma: float, strength: float) -> Maps:
-    """A map `strength` times as wide as the decoder thinks, with a little noise."""
+    """A map `strength` times as wide as the decoder assumes, with a little noise."""
     return additive(key, points, size, strength * sigma, NOISE / 2)
 
 
@@ -117,13 +117,15 @@ SWEEPS: dict[str, tuple[str, dict[float, Case]]] = {
     "saturated": ("height where it is cut off", {s: Case(saturated, s) for s in (0.5, 0.7, 0.8, 0.9, 1.0)}),
     "two peaks": ("distance, sigma", {s: Case(two_peaks, s) for s in (0.5, 1.0, 1.5, 2.0, 3.0, 5.0)}),
 }
-"""Name to the label of what changes, and a case for each value of it."""
+"""Name of a sweep to the label of what changes, and one case for each value of it."""
 
 
 @partial(jax.jit, static_argnames=("case", "draws"))
-def spoiled(key: PRNGKeyArray, points: Float[Array, "p 2"], case: Case, draws: int) -> Maps:
+def degraded(key: PRNGKeyArray, points: Float[Array, "p 2"], case: Case, draws: int) -> Maps:
     """Maps (draws, H, W, P) of one case."""
-    return case.spoil(key, jnp.broadcast_to(points[None], (draws, *points.shape)), case.size, case.sigma, case.strength)
+    return case.degrade(
+        key, jnp.broadcast_to(points[None], (draws, *points.shape)), case.size, case.sigma, case.strength
+    )
 
 
 def figures(errors: Float[np.ndarray, "n p 2"]) -> dict[str, float]:
@@ -132,7 +134,7 @@ def figures(errors: Float[np.ndarray, "n p 2"]) -> dict[str, float]:
     number = np.maximum(kept.sum(axis=0), 1)
     mean = np.where(kept, errors, 0).sum(axis=0) / number
     variance = np.where(kept, (errors - mean) ** 2, 0).sum(axis=0) / np.maximum(number - 1, 1)
-    # The mean of a few draws is off by their deviation over the root of their number, which is no bias.
+    # The mean of few draws has a random error of deviation / sqrt(number), which is no bias.
     bias = np.maximum((mean**2 - variance / number).mean(), 0)
     return {
         "bias": float(np.sqrt(bias)),
@@ -143,8 +145,8 @@ def figures(errors: Float[np.ndarray, "n p 2"]) -> dict[str, float]:
 
 
 def limit(case: Case, points: Float[np.ndarray, "p 2"]) -> float | None:
-    """The bound on the deviation of a coordinate, where the noise is independent and nothing else is wrong."""
-    noise = {additive: case.strength}.get(case.spoil)
+    """The bound on the deviation of a coordinate, for independent additive noise only."""
+    noise = {additive: case.strength}.get(case.degrade)
     if not noise:
         return None
     bound = heatmap.cramer_rao(jnp.asarray(points), size=(case.size, case.size), sigma=case.sigma, noise=noise)
@@ -152,13 +154,13 @@ def limit(case: Case, points: Float[np.ndarray, "p 2"]) -> float | None:
 
 
 def study(options: Options) -> Iterator[tuple[str, float, dict[str, dict[str, float]]]]:
-    """Sweep, value, and the figures of every decoder there."""
+    """Yield sweep, value, and the figures of every decoder."""
     centre_key, noise_key = jax.random.split(jax.random.key(options.seed))
     fraction = np.asarray(jax.random.uniform(centre_key, (options.centres, 2)), np.float32)
     for name, (_, cases) in SWEEPS.items():
         for value, case in cases.items():
             points = (case.size // 2 - 0.5 + fraction).astype(np.float32)
-            maps = spoiled(noise_key, jnp.asarray(points), case, options.draws)
+            maps = degraded(noise_key, jnp.asarray(points), case, options.draws)
             table = {}
             for decoder in heatmap.DECODERS:
                 found = np.asarray(heatmap.decode(maps, sigma=case.sigma, decoder=decoder), np.float64)
@@ -170,7 +172,7 @@ def study(options: Options) -> Iterator[tuple[str, float, dict[str, dict[str, fl
 
 
 def draw(folder: Path, rows: dict[str, dict[float, dict[str, dict[str, float]]]]) -> None:
-    """noise.png: independent noise; kinds.png: other noise, another width; peaks.png: peaks of other shapes."""
+    """Draw noise.png (independent noise), kinds.png (other noise, another width) and peaks.png (other shapes)."""
     shown: list[str] = [decoder for decoder in heatmap.DECODERS if decoder != "paper_unclamped"]
 
     def line(sweep: str, decoder: str, figure: str) -> tuple[np.ndarray, np.ndarray]:
@@ -190,7 +192,7 @@ def draw(folder: Path, rows: dict[str, dict[float, dict[str, dict[str, float]]]]
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Measure, print one line a decoder and case, draw, and write summary.json."""
+    """Measure, print one line per decoder and case, draw, and write summary.json."""
     rows: dict[str, dict[float, dict[str, dict[str, float]]]] = {name: {} for name in SWEEPS}
     for sweep, value, table in study(options):
         rows[sweep][value] = table

@@ -1,6 +1,6 @@
-"""How well every decoder reads the maps of a net: photographs, clean synthetic faces, and degraded ones.
+"""Errors of all decoders on the heatmaps of a net: photographs, clean synthetic faces, and degraded ones.
 
-Paper:    decodes by Eq. 4 (`fractional`) what its network puts out, and the conventional maps by their maximum.
+Paper:    decodes its own heatmaps by Eq. 4 (`fractional`), and conventional ones by their maximum.
 Command:  python experiments/decoders_on_a_net.py --out runs/decoders --photographs DIR
 Figures:  docs/decoders.md, "On a net".
 """
@@ -26,7 +26,7 @@ from fhr_jax.weights import Net
 
 @dataclass(frozen=True)
 class Options:
-    """Read the maps of a net by every decoder."""
+    """Decode the heatmaps of a net with every decoder."""
 
     out: Path
     """Folder for summary.json and decoders.png."""
@@ -35,9 +35,9 @@ class Options:
     photographs: Path | None = None
     """Folder of photographs with .pts files."""
     faces: int = 512
-    """Synthetic faces, clean; and twice as many degraded as in training."""
+    """Number of clean synthetic faces; there are twice as many degraded ones."""
     seed: int = 2000
-    """Of the faces; training with the same seed draws others."""
+    """Random seed of the faces; training with the same seed draws other faces."""
 
 
 def main(options: Options) -> dict[str, Any]:
@@ -52,7 +52,7 @@ def main(options: Options) -> dict[str, Any]:
     degraded = examples.Examples(*(jnp.concatenate(leaves) for leaves in zip(*parts, strict=True)))
     photographs = None if options.photographs is None else open_dataset(options.photographs)
     rows: dict[str, dict[str, float]] = {}
-    # `paper_unclamped` clamps values, which logits have none of.
+    # `paper_unclamped` needs heatmaps; nets trained by cross-entropy are decoded from logits.
     decoders = [decoder for decoder in heatmap.DECODERS if net.loss == "squared" or decoder != "paper_unclamped"]
     for decoder in tqdm(decoders, desc="decoders"):
         row = {} if photographs is None else {"photographs": _photographs(net, photographs, decoder)}

@@ -1,12 +1,12 @@
-"""Fig. 4: averaged heatmaps of easy and of hard faces.
+"""Fig. 4: mean heatmaps of easy and of hard faces.
 
-The maps of the nets that `fractional_vs_conventional.py` left, those of all seeds, laid over each other at a fraction
-of a pixel: once with the true landmarks at one place, once with the points that were found in the maps themselves. Easy
-and hard are the quarters of the faces with the lowest and the highest NRMSE, averaged over all these nets.
+The maps of all nets that `fractional_vs_conventional.py` wrote are averaged at a fraction of a pixel: once aligned by
+the true landmarks, once by the points decoded from the maps themselves. Easy and hard faces are the quarters of the
+faces with the lowest and the highest NRMSE, averaged over all these nets.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): maps of easy faces
-          resemble the Gaussian, and there fractions help most; those of hard ones resemble it less. It does not say
-          which centres were laid over each other, nor how faces were chosen.
+          resemble the Gaussian, and fractions help them most; those of hard ones resemble it less. It does not say
+          which centres were aligned, nor how faces were chosen.
 Command:  python experiments/figure4_averages.py --nets runs/regression --out runs/figure4
 Cost:     under a minute of one x86 core for six `small` nets and 300 faces.
 Figures:  the nets of `fractional_vs_conventional.py` (600 updates, three seeds, 300 faces), jax 0.10.2: height of the
@@ -30,7 +30,7 @@ from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
-TRUTH, FOUND = "the truth", "what was found"
+TRUTH, DECODED = "the truth", "decoded points"
 
 
 @dataclass(frozen=True)
@@ -42,9 +42,9 @@ class Options:
     out: Path
     """Folder for summary.json and the picture."""
     faces: str = "synthetic"
-    """Which of its sets of faces: synthetic, or a split such as private."""
+    """The set of faces: synthetic, or a split such as private."""
     share: float = 0.25
-    """Share of the faces that is easy, and share that is hard."""
+    """Share of the faces that counts as easy; the same share counts as hard."""
 
 
 def main(options: Options) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def main(options: Options) -> dict[str, Any]:
         target: np.mean([read_errors(options, path.name, faces["truth"]) for path in paths], axis=0)
         for target, paths in nets.items()
     }
-    order = np.argsort(sum(errors.values()))  # by all nets alike: a choice by some would favour their maps
+    order = np.argsort(sum(errors.values()))  # of all nets: a choice by some of them would favour their maps
     number = max(1, round(options.share * len(order)))
     groups = {"easy": order[:number], "hard": order[-number:]}
     panels, figures = {}, {}
@@ -73,8 +73,8 @@ def main(options: Options) -> dict[str, Any]:
         panels[target] = means
         figures[target] = {name: shape(mean, radius, config.sigma) for name, mean in means.items()}
         figures[target]["nrmse"] = {kind: float(errors[target][which].mean()) for kind, which in groups.items()}
-        for name, told in figures[target].items():
-            print(f"{target:14}{name:28}" + "  ".join(f"{key} {value:.3f}" for key, value in told.items()))
+        for name, row in figures[target].items():
+            print(f"{target:14}{name:28}" + "  ".join(f"{key} {value:.3f}" for key, value in row.items()))
     figure = plots.mean_heatmaps(panels, radius=float(radius), sigma=config.sigma, label="mean value")
     plots.save(folder / "averages.png", figure)
     summary = {"faces": options.faces, "of_each": number, "sigma": config.sigma, "figures": figures}
@@ -89,23 +89,24 @@ def read_errors(options: Options, net: str, truth: np.ndarray) -> np.ndarray:
 
 
 def averages(nets: Sequence[weights.Net], faces: dict[str, np.ndarray], radius: int) -> dict[str, heatmap.MeanHeatmap]:
-    """The maps of all nets for all faces, laid over each other."""
+    """The mean heatmaps of all nets and faces, by the kind of centre."""
     config, affines, total = nets[0].config, faces["affines"], {}
     in_crop = faces["truth"] * affines[:, None, [0, 1], [0, 1]] + affines[:, None, :, 2]
     truth = jnp.asarray(geometry.resize_points(in_crop, config.heatmap / config.crop), jnp.float32)
     for net in nets:
         for part, maps in pipeline.heatmap_batches(net, faces["images"], mirror=False):
-            found = heatmap.decode(maps, sigma=config.sigma, decoder="two_sided")
-            for centre, points in ((TRUTH, truth[part]), (FOUND, found)):
-                seen = heatmap.mean_heatmap(maps, points, radius=radius)
-                total[centre] = total[centre].merge(seen) if centre in total else seen
+            decoded = heatmap.decode(maps, sigma=config.sigma, decoder="two_sided")
+            for centre, points in ((TRUTH, truth[part]), (DECODED, decoded)):
+                mean = heatmap.mean_heatmap(maps, points, radius=radius)
+                total[centre] = total[centre].merge(mean) if centre in total else mean
     return total
 
 
 def shape(mean: np.ndarray, radius: int, sigma: float) -> dict[str, float]:
-    """The height of an averaged map in the middle, its likeness to the target's Gaussian (1: its shape), its spread.
+    """Height, likeness and spread of a mean map (K, K).
 
-    The spread is the standard deviation along an axis within two sigma of the middle, over that of the Gaussian there.
+    The height is the value in the middle. The likeness is the cosine similarity to the Gaussian of the target. The
+    spread is the standard deviation along an axis, within two sigma of the middle, divided by that of the Gaussian.
     """
     side = np.linspace(-radius, radius, len(mean))
     squared = side[None] ** 2 + side[:, None] ** 2

@@ -1,12 +1,12 @@
-"""Are faces kept through whole videos, and how steady are they: for videos of which no truth is known.
+"""How often faces are lost and how steady their landmarks are, on videos without ground truth.
 
-Each face is followed as `fhr-jax track` does. Every so many frames the box of the landmarks is held against the nearest
-box of OpenCV's cascade, which sees that frame alone: below an IoU of one half, or with no landmarks where the cascade
-sees a face, the face counts as lost. The cascade errs too, and it starts the track, so look at the sheets. Steadiness
-is the mean of |x(t+1) - 2 x(t) + x(t-1)| in percent of the inter-ocular distance, of the landmarks as found and as
-stabilized; what the stabilizer costs is its delay against the zero-phase smoothing of what was found.
+Each face is followed as `fhr-jax track` does. Every few frames the box of the landmarks is compared with the nearest
+box of OpenCV's cascade, which uses that frame only. The face counts as lost if their IoU is below one half, or if the
+cascade finds a face and there are no landmarks. The cascade makes mistakes too, and it starts the track, so look at the
+sheets. Steadiness is the mean of |x(t+1) - 2 x(t) + x(t-1)| in percent of the inter-ocular distance, for raw and for
+stabilized landmarks. The delay of the stabilizer is measured against zero-phase smoothing of the raw landmarks.
 
-Paper:    measures videos with truth alone (`tables456_videos.py`).
+Paper:    measures videos with ground truth only (`tables456_videos.py`).
 Command:  python experiments/follow_videos.py VIDEO ... --out runs/follow
 Cost:     30 to 50 ms of an x86 core a frame.
 Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. Talking Face, 4800 frames: lost in none of 192, second
@@ -31,36 +31,36 @@ from fhr_jax.pipeline.face_detector import Detector, cascade
 from fhr_jax.weights import Net
 
 OVERLAP = 0.5
-"""IoU of the two boxes below which the face is lost."""
+"""IoU of the two boxes below which the face counts as lost."""
 PICTURES = 12
-"""Frames of each video on its sheet."""
+"""Number of frames on the sheet of a video."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """Follow the faces of videos, and measure without truth."""
+    """Follow the faces of videos, and measure without ground truth."""
 
     videos: Annotated[tyro.conf.Positional[tuple[Path, ...]], tyro.conf.arg(metavar="VIDEO")]
-    """Any files that FFmpeg reads, of one face each."""
+    """Video files that FFmpeg reads, with one face each."""
     out: Path
     """Folder for summary.json, tracks/NAME.npz and NAME.png."""
     net: Path | None = None
     """A net that `fhr-jax train` wrote; default: the one that ships."""
     every: int = 25
-    """Frames from one question to the cascade to the next."""
+    """The cascade is applied to one of so many frames."""
 
 
 def follow(net: Net, path: Path, every: int) -> dict[str, np.ndarray]:
-    """Landmarks of each frame, raw and stabilized, and of every so many the nearest box of the cascade (or NaN)."""
-    look = cascade()
-    seen: list[np.ndarray] = []
+    """Raw and stabilized landmarks of each frame, and the nearest box of the cascade (or NaN) of one in `every`."""
+    detect = cascade()
+    found: list[np.ndarray] = []
     images = (frame.image for frame in video.frames(path))
     columns: dict[str, list[Any]] = {"landmarks": [], "raw": [], "confidence": []}
 
     def watched() -> Any:
         for number, image in enumerate(images):
             if number % every == 0:
-                seen.append(_boxes(look, image))
+                found.append(_boxes(detect, image))
             yield image
 
     faces = pipeline.align_video(net, watched())
@@ -68,7 +68,9 @@ def follow(net: Net, path: Path, every: int) -> dict[str, np.ndarray]:
         for name, value in (("landmarks", face.points), ("raw", face.raw), ("confidence", face.confidence)):
             columns[name].append(value)
     tracks = {name: np.stack(values) for name, values in columns.items()}
-    boxes = [_nearest(found, points) for found, points in zip(seen, tracks["landmarks"][::every], strict=True)]
+    boxes = [
+        _nearest(candidates, points) for candidates, points in zip(found, tracks["landmarks"][::every], strict=True)
+    ]
     return tracks | {"boxes": np.stack(boxes)}
 
 
@@ -77,14 +79,14 @@ def _boxes(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "n 4"]:
 
 
 def _nearest(boxes: Float[np.ndarray, "n 4"], points: Float[np.ndarray, "m 2"]) -> Float[np.ndarray, "4"]:
-    """The box that overlaps most with the landmarks, the first if there are none of these, NaN without a box."""
+    """The box that overlaps most with the landmarks, the first one without landmarks, NaN without a box."""
     if not len(boxes):
         return np.full(4, np.nan)
     return max(boxes, key=lambda box: overlap(points, box))
 
 
 def overlap(points: Float[np.ndarray, "m 2"], box: Float[np.ndarray, "4"]) -> float:
-    """IoU of the box of landmarks with another (x, y, width, height); 0 where there are no landmarks."""
+    """IoU of the box of landmarks with another box (x, y, width, height); 0 without landmarks."""
     if not np.isfinite(points).all():
         return 0.0
     x, y, width, height = geometry.box_of(points)
@@ -96,14 +98,14 @@ def overlap(points: Float[np.ndarray, "m 2"], box: Float[np.ndarray, "4"]) -> fl
 
 def measure(tracks: dict[str, np.ndarray], every: int) -> dict[str, Any]:
     """The numbers of one video."""
-    boxes, asked = tracks["boxes"], tracks["landmarks"][::every]
+    boxes, compared = tracks["boxes"], tracks["landmarks"][::every]
     known = np.isfinite(boxes).all(axis=1)
-    ious = np.array([overlap(points, box) for points, box in zip(asked[known], boxes[known], strict=True)])
+    ious = np.array([overlap(points, box) for points, box in zip(compared[known], boxes[known], strict=True)])
     found = np.asarray(np.isfinite(tracks["landmarks"]).all(axis=(1, 2)))
     row: dict[str, Any] = {
         "frames": len(found),
         "without_a_face": float(1 - found.mean()),
-        "asked": len(asked),
+        "asked": len(compared),
         "cascade_sees_a_face": int(known.sum()),
         "lost": float((ious < OVERLAP).mean()) if known.any() else None,
         "median_iou": float(np.median(ious)) if known.any() else None,
@@ -117,7 +119,7 @@ def measure(tracks: dict[str, np.ndarray], every: int) -> dict[str, Any]:
 
 
 def _filled(track: Float[np.ndarray, "t m 2"]) -> Float[np.ndarray, "t m 2"]:
-    """Frames without a face as the last one with; they are not judged."""
+    """The track with frames without a face replaced by the last one with a face; they do not count."""
     known = np.isfinite(track).all(axis=(1, 2))
     last = np.maximum.accumulate(np.where(known, np.arange(len(track)), known.argmax()))
     return track[last].astype(np.float64)
@@ -131,7 +133,7 @@ def bend(track: Float[np.ndarray, "t m 2"]) -> float | None:
 
 
 def sheet(path: Path, tracks: dict[str, np.ndarray], out: Path) -> None:
-    """Frames at even distances, with the stabilized landmarks, cut about the face where there is one."""
+    """Draw evenly spaced frames with the stabilized landmarks, cut to the face if there is one."""
     shown = np.unique(np.linspace(0, len(tracks["landmarks"]) - 1, PICTURES).round().astype(int)).tolist()
     images, points, titles = [], [], []
     for number, frame in enumerate(video.frames(path)):
@@ -144,7 +146,7 @@ def sheet(path: Path, tracks: dict[str, np.ndarray], out: Path) -> None:
 
 
 def cut(image: np.ndarray, points: Float[np.ndarray, "m 2"]) -> tuple[np.ndarray, Float[np.ndarray, "m 2"]]:
-    """The part of an image about a face, and the landmarks in it; the whole image where there is none."""
+    """The part of an image around a face and the landmarks in it; the whole image without a face."""
     if not np.isfinite(points).all():
         return image, points
     x, y, width, height = geometry.box_of(points)
@@ -155,14 +157,16 @@ def cut(image: np.ndarray, points: Float[np.ndarray, "m 2"]) -> tuple[np.ndarray
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Follow what was not followed yet, measure, print, write."""
+    """Follow the videos without stored tracks, measure, print, write."""
     if not options.videos:
         raise InputError("no VIDEO given")
     if options.every < 1:
         raise InputError(f"--every is {options.every}, expected at least 1")
     names = [path.stem for path in options.videos]
     if len(set(names)) < len(names):
-        raise InputError("two videos have the same name; results are named by it")
+        raise InputError(
+            "two videos have the same name, expected different names, because results are named after them"
+        )
     net = weights.load(options.net)
     folder = output_folder(options.out)
     kept = output_folder(folder / "tracks")

@@ -1,9 +1,9 @@
-"""On which faces is a net weaker: its error by group of synthetic faces, of which everything is known.
+"""The error of a net by group of synthetic faces, such as turned heads, beards or hidden landmarks.
 
-Crops are clean and lie as a detector's would; every group is compared with all faces. The inter-ocular distance that
-errors are divided by is that of the picture, so that a turned head counts more.
+Crops are clean and placed as those of a detector; every group is compared with all faces. Errors are divided by the
+inter-ocular distance in the image, so the same error in pixels counts more on a turned head.
 
-Paper:    none of it.
+Paper:    has no such table.
 Command:  python experiments/weaknesses.py --out runs/weaknesses
 Cost:     two minutes of one x86 core.
 Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. 2.14 % of all faces, 5.53 % of those turned by 45
@@ -27,10 +27,10 @@ from fhr_jax.data import examples, faces
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
-FAILED = 8.0
-"""Percent above which a face counts as missed."""
+FAILURE = 8.0
+"""NRMSE in percent above which a face counts as missed."""
 JAW, LEFT_LID, RIGHT_LID = 0, 4, 5
-"""Places in `Face.expression`."""
+"""Indices in `SyntheticFace.expression`."""
 
 
 @dataclass(frozen=True)
@@ -42,36 +42,36 @@ class Options:
     net: Path | None = None
     """A net that `fhr-jax train` wrote; default: the one that ships."""
     number: int = 2048
-    """Faces."""
+    """Number of faces."""
     seed: int = 1000
-    """Of the faces; training with the same seed draws others."""
+    """Random seed of the faces; training with the same seed draws other faces."""
 
 
-class Seen(NamedTuple):
-    """Faces with what was found on them: landmarks (N, 68, 2) true and found in crop pixels, and which are visible."""
+class Results(NamedTuple):
+    """N faces with their true and predicted landmarks (N, 68, 2) in crop pixels, and which landmarks are visible."""
 
     face: faces.SyntheticFace
     truth: Float[np.ndarray, "n 68 2"]
-    found: Float[np.ndarray, "n 68 2"]
+    predicted: Float[np.ndarray, "n 68 2"]
     visible: Bool[np.ndarray, "n 68"]
 
 
-def look(options: Options) -> Seen:
-    """Render, and find the landmarks."""
+def predict(options: Options) -> Results:
+    """Render the faces and predict their landmarks."""
     net = weights.load(options.net)
     drawn = jax.jit(jax.vmap(lambda key: faces.fill(faces.sample(key))))
     parts = []
     key = jax.random.key(options.seed)
     for start in tqdm(range(0, options.number, examples.BATCH), desc="faces", unit="batch"):
         people = drawn(jax.random.split(jax.random.fold_in(key, start), examples.BATCH))
-        seen = examples.render(people, size=net.config.crop)
-        found = pipeline.predict(net, seen.image).points
-        parts.append((people, seen.points, found, seen.visible))
-    return Seen(*jax.tree.map(lambda *leaves: np.concatenate(leaves)[: options.number], *parts))
+        rendering = examples.render(people, size=net.config.crop)
+        predicted = pipeline.predict(net, rendering.image).points
+        parts.append((people, rendering.points, predicted, rendering.visible))
+    return Results(*jax.tree.map(lambda *leaves: np.concatenate(leaves)[: options.number], *parts))
 
 
 def groups(face: faces.SyntheticFace, visible: Bool[np.ndarray, "n 68"]) -> dict[str, Bool[np.ndarray, " n"]]:
-    """Which faces belong to each group."""
+    """Which faces (N,) belong to each group."""
     yaw, pitch, roll = (np.degrees(face.pose[:, i]) for i in range(3))
     looks, turned = face.appearance, np.abs(yaw)
     glasses = looks.glasses.amount > 0.5
@@ -105,14 +105,14 @@ def main(options: Options) -> dict[str, Any]:
     if options.number < 2:
         raise InputError(f"--number is {options.number}, expected at least 2")
     folder = output_folder(options.out)
-    seen = look(options)
-    errors = np.asarray(metrics.nrmse(jnp.asarray(seen.found), jnp.asarray(seen.truth)))
+    results = predict(options)
+    errors = np.asarray(metrics.nrmse(jnp.asarray(results.predicted), jnp.asarray(results.truth)))
     rows = {"all": row(errors)}
-    for name, chosen in groups(seen.face, seen.visible).items():
+    for name, chosen in groups(results.face, results.visible).items():
         if chosen.sum() >= 2:
             rows[name] = row(errors[chosen]) | {"share": float(chosen.mean())}
-    distances = np.linalg.norm(seen.found - seen.truth, axis=-1)
-    pixels = {"visible": float(distances[seen.visible].mean()), "hidden": float(distances[~seen.visible].mean())}
+    distances = np.linalg.norm(results.predicted - results.truth, axis=-1)
+    pixels = {"visible": float(distances[results.visible].mean()), "hidden": float(distances[~results.visible].mean())}
     for name, values in rows.items():
         print(f"{name:32} {values['mean']:6.2f} +- {values['error']:.2f} %  median {values['median']:5.2f}  "
               f"missed {values['missed']:5.1f} %  of all {100 * values['share']:5.1f} %")  # fmt: skip
@@ -134,7 +134,7 @@ def row(errors: Float[np.ndarray, " n"]) -> dict[str, float]:
         "mean": float(errors.mean()),
         "error": float(errors.std(ddof=1) / np.sqrt(len(errors))),
         "median": float(np.median(errors)),
-        "missed": float(100 * (errors > FAILED).mean()),
+        "missed": float(100 * (errors > FAILURE).mean()),
         "share": 1.0,
     }
 

@@ -1,3 +1,5 @@
+"""Evaluation of files of predictions, of nets on records, and of nets on crops in memory."""
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -31,7 +33,7 @@ def nrmse(predictions, truth):
     return np.array(result)
 
 
-def test_figures_agree_with_their_definitions(tmp_path):
+def test_errors_and_summary_agree_with_their_definitions(tmp_path):
     arrays = write(tmp_path / "a.npz")
     results = evaluate.read_predictions(tmp_path / "a.npz")
     assert results.names == tuple("abcdef")
@@ -49,7 +51,7 @@ def test_figures_agree_with_their_definitions(tmp_path):
     assert summary["auc"] == pytest.approx(100 * area, abs=0.1)
 
 
-def test_large_images_keep_their_digits(tmp_path):
+def test_errors_do_not_lose_precision_in_large_images(tmp_path):
     arrays = write(tmp_path / "a.npz")
     shifted = {name: arrays[name] + 30_000 for name in ("ground_truth", "predictions")}
     write(tmp_path / "b.npz", **shifted)
@@ -57,8 +59,8 @@ def test_large_images_keep_their_digits(tmp_path):
     np.testing.assert_allclose(near, far, rtol=1e-5)
 
 
-def test_crops_of_the_authors(tmp_path):
-    """Forwards as their script crops: the box of the truth times 1.3, cut out and scaled to 256 pixels."""
+def test_predictions_in_the_crops_of_the_authors_are_converted(tmp_path):
+    """Makes crops as their script does: the box of the truth times 1.3, scaled to 256 pixels."""
     truth, wanted = faces(), faces(seed=5)
     crops = []
     for p, x in zip(truth, wanted, strict=True):
@@ -132,11 +134,13 @@ class Faces:
         return record | {"dataset": "made up", "file": f"{index}.avi", "frame": np.int32(index // 17)}
 
 
-def test_results_on_records_are_told_in_pixels_of_their_images(monkeypatch):
+def test_predictions_on_records_are_in_pixels_of_their_images(monkeypatch):
     found = np.random.default_rng(3).uniform(0, 31, (16, 68, 2)).astype(np.float32)
     prediction = pipeline.Prediction(jnp.asarray(found), jnp.ones((16, 68)), jnp.ones((16, 68, 2, 2)))
     monkeypatch.setattr(pipeline, "predict_all", lambda net, crops, **options: prediction)
-    results = evaluate.predict_records(random_net(), Faces())
+    reports = []
+    results = evaluate.predict_records(random_net(), Faces(), progress=reports.append)
+    assert [(report.done, report.total) for report in reports] == [(16, 18), (18, 18)]
     assert len(results.names) == 18
     assert results.names[0] == "made up/0.avi"
     assert results.names[-1] == "made up/17.avi frame 1"
@@ -153,7 +157,7 @@ def test_table(tmp_path):
     assert (tmp_path / "t.csv").read_text() == 'image,nrmse,failure\na,3.2500,0\n"b, c",9.5000,1\n'
 
 
-def test_the_net_that_ships_works_on_photographs(real_data):
+def test_the_shipped_net_works_on_photographs(real_data):
     errors = evaluate.errors(evaluate.predict_records(weights.load(), open_dataset(real_data / "images")))
     assert np.median(errors) < 7.5
     assert errors.max() < 20

@@ -1,13 +1,13 @@
-"""How long decoding takes: every decoder against one pass over the maps, XLA's argmax, and DARK in NumPy and OpenCV.
+"""Time of decoding: every decoder against one pass over the maps, XLA's argmax, and DARK in NumPy and OpenCV.
 
-Times are medians (and quartiles) of 400 calls after a warm-up, synchronised, the contestants taking turns in random
-order so that a busy machine hurts all alike: compare ratios, not milliseconds.
+Times are medians (and quartiles) of 400 calls after a warm-up, synchronised. The contestants take turns in random
+order, so that a busy machine slows all of them equally: compare ratios, not milliseconds.
 
 Paper:    Eq. 3-4, 68 maps of 128 x 128 pixels, one face; it gives no time.
 Command:  python experiments/bench/decoders.py
 Cost:     under a minute.
 Figures:  2 idle x86 cores, Python 3.11.7, jax 0.10.2, numpy 2.4.6, OpenCV 4.14.0. The maximum over the maps takes
-          0.25 ms (0.21 to 0.32). Times it: argmax 1.4, quarter, fractional and parabola 1.5, two_sided 1.6,
+          0.25 ms (0.21 to 0.32). Times it: argmax 1.4, quarter_shift, fractional and parabola 1.5, two_sided 1.6,
           soft_argmax 1.7, least_squares and dark 2.0 (of logits 1.9), confidence 2.3; XLA's own argmax 20, DARK in
           NumPy and OpenCV 31, so ours is 15 times as fast.
 """
@@ -30,7 +30,7 @@ SIGMA, SIZE, LANDMARKS = 3.0, (128, 128), 68
 
 
 def dark_numpy(maps: np.ndarray, sigma: float) -> np.ndarray:
-    """DARK (Zhang et al., CVPR 2020) as its users run it: landmark by landmark, the whole map smoothed by OpenCV."""
+    """DARK (Zhang et al., CVPR 2020) as it is commonly run: landmark by landmark, the map smoothed by OpenCV."""
     width = 2 * int(np.ceil(2.5 * sigma)) + 1
     height, breadth = maps.shape[:2]
     points = np.zeros((maps.shape[2], 2))
@@ -51,14 +51,14 @@ def dark_numpy(maps: np.ndarray, sigma: float) -> np.ndarray:
 
 
 def contestants(maps: jax.Array) -> dict[str, Callable[[], object]]:
-    """Name to a call without arguments that returns when the work is done."""
+    """Names to calls without arguments that return when the work is done."""
     host = np.asarray(maps)
     highest = jax.jit(lambda h: h.max(axis=(0, 1)))
     flat = jax.jit(lambda h: h.reshape(-1, h.shape[-1]).argmax(axis=0))
     decoders = {m: partial(heatmap.decode, maps, sigma=SIGMA, decoder=m) for m in heatmap.DECODERS}
     calls: dict[str, Callable[[], object]] = {"max": partial(highest, maps), "argmax of XLA": partial(flat, maps)}
     calls |= decoders | {"confidence": partial(heatmap.confidence, maps, sigma=SIGMA)}
-    # Any maps are logits of some others.
+    # Any map is the logits of another map.
     for m in ("fractional", "least_squares"):
         calls[f"{m}, logits"] = partial(heatmap.decode, maps, sigma=SIGMA, decoder=m, logits=True)
     synchronised = {name: partial(lambda call: jax.block_until_ready(call()), call) for name, call in calls.items()}
@@ -67,14 +67,14 @@ def contestants(maps: jax.Array) -> dict[str, Callable[[], object]]:
 
 @dataclass(frozen=True)
 class Options:
-    """Measure the decoders; every row is a ratio to one maximum over the maps."""
+    """Measure the decoders; every row also gives the ratio to one maximum over the maps."""
 
     rounds: int = 400
-    """Calls of each."""
+    """Calls of each contestant."""
 
 
 def main(options: Options) -> None:
-    """Print one line a contestant: median, quartiles, ratio to the maximum."""
+    """Print one line per contestant: median, quartiles, ratio to the maximum."""
     rng = np.random.default_rng(0)
     points = jnp.asarray(rng.uniform(4, 123, size=(LANDMARKS, 2)), jnp.float32)
     noise = jnp.asarray(0.01 * rng.normal(size=(*SIZE, LANDMARKS)), jnp.float32)
@@ -85,7 +85,7 @@ def main(options: Options) -> None:
         call()
     times = {name: np.zeros(options.rounds) for name in calls}
     for i in range(options.rounds):
-        for name in rng.permutation(list(calls)):  # whoever came before leaves the cache as it is
+        for name in rng.permutation(list(calls)):  # the state of the cache depends on the contestant before
             began = time.perf_counter()
             calls[name]()
             times[name][i] = time.perf_counter() - began

@@ -67,7 +67,7 @@ def test_images(tmp_path, photographs, net, capsys):
     arrays = npz.read(out / "predictions.npz")
     assert list(arrays["names"]) == ["photos/a.png", "photos/b c.png", "photos/d.png"]
     np.testing.assert_allclose(arrays["predictions"], arrays["ground_truth"], atol=5)
-    # What it writes is what --predictions reads.
+    # --predictions reads what --images writes.
     again = tmp_path / "again"
     assert cli.main(["evaluate", "--predictions", f"{out}/predictions.npz", "--out", str(again)]) == 0
     assert figures(again) == pytest.approx(figures(out))
@@ -90,7 +90,7 @@ def test_bad_input(tmp_path, photographs, net, capsys):
         (["--data", str(photographs), "--net", net, "--boxes", f"{tmp_path}/b.csv", *out], "b.csv: cannot be read"),
         (["--predictions", f"{tmp_path}/a.npz", "--split", "train", *out], "--split goes with --data"),
         (["--data", f"{tmp_path}/none", "--net", net, *out], "no landmarks: expected images"),
-        (["--data", str(photographs), "--net", f"{tmp_path}/a.npz", *out], "not a net"),
+        (["--data", str(photographs), "--net", f"{tmp_path}/a.npz", *out], "is not a net"),
     ]
     for arguments, message in cases:
         assert cli.main(["evaluate", *arguments]) == 2
@@ -108,7 +108,7 @@ def test_bad_input(tmp_path, photographs, net, capsys):
         (lambda folder: pts.write(folder / "d.pts", np.zeros((68, 2))), "d.pts: all landmarks lie at one place"),
     ],
 )
-def test_a_bad_photograph_is_left_out_and_told(tmp_path, photographs, net, capsys, spoil, message):
+def test_a_bad_photograph_is_skipped_and_reported(tmp_path, photographs, net, capsys, spoil, message):
     number = len(list(photographs.glob("*.pts")))
     spoil(photographs)
     out = tmp_path / "out"
@@ -118,7 +118,7 @@ def test_a_bad_photograph_is_left_out_and_told(tmp_path, photographs, net, capsy
     assert json.loads((out / "summary.json").read_text())["images"] == number - 1
 
 
-def test_where_nothing_can_be_read_nothing_is_written(tmp_path, photographs, net, capsys):
+def test_if_nothing_can_be_read_nothing_is_written(tmp_path, photographs, net, capsys):
     for path in photographs.glob("*.pts"):
         path.write_text("")
     assert cli.main(["evaluate", "--data", str(photographs), "--out", f"{tmp_path}/out", "--net", net]) == 2

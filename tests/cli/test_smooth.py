@@ -11,14 +11,14 @@ LANDMARKS = 4
 
 @pytest.fixture
 def params(tmp_path_factory):
-    """Parameters for four points, so that nothing hangs on those that ship."""
+    """Parameters for four points, so that the tests do not depend on those that ship."""
     path = tmp_path_factory.mktemp("params") / "params.npz"
     stabilizer.save(path, stabilizer.init_params(1.0, jnp.eye(2 * LANDMARKS)))
     return path
 
 
 def noisy(frames=40, landmarks=LANDMARKS, seed=0):
-    """A face that turns slowly, seen with noise."""
+    """A slowly moving face with noise."""
     rng = np.random.default_rng(seed)
     rest = rng.uniform(100, 200, (1, landmarks, 2))
     return rest + 5 * np.sin(np.arange(frames) / 15)[:, None, None] + rng.normal(size=(frames, landmarks, 2))
@@ -52,7 +52,7 @@ def test_options_reach_the_stabilizer(tmp_path, params, options):
     np.testing.assert_allclose(npz.read(tmp_path / "out.npz")["landmarks"], expected, atol=2e-3)
 
 
-def test_missing_points_are_predicted_and_said(tmp_path, params, capsys):
+def test_missing_points_are_predicted_and_counted(tmp_path, params, capsys):
     track = noisy()
     track[10], track[20, 1] = np.nan, np.inf
     npz.write(tmp_path / "in.npz", {"landmarks": track})
@@ -76,7 +76,7 @@ def test_openface_with_two_faces(tmp_path, params, capsys):
         x = after.points[after.face == face]
         frames = after.frame[after.face == face] - 1
         np.testing.assert_allclose(x[np.isfinite(x[:, 0, 0])], track[frames][np.isfinite(x[:, 0, 0])], atol=6)
-    # A frame without success is predicted all the same; its success stays 0.
+    # A frame without success is predicted too; its success stays 0.
     lost = next(row for row in after.rows if row[0] == "8" and row[1].strip() == "0")
     assert np.abs(float(lost[after.x[0]]) - left[7, 0, 0]) < 6
     assert "57 frames, 2 faces" in capsys.readouterr().out
@@ -93,7 +93,7 @@ def test_folder_of_pts(tmp_path, params):
     assert jitter(steady) < 0.7 * jitter(track)
 
 
-def test_default_parameters_do_for_68_points(tmp_path, capsys):
+def test_default_parameters_work_for_68_points(tmp_path, capsys):
     track = noisy(60, 68)
     npz.write(tmp_path / "in.npz", {"landmarks": track})
     assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz"]) == 0
@@ -147,7 +147,7 @@ def test_points_in_3d(tmp_path):
     assert np.abs(np.diff(steady, 2, axis=0)).mean() < 0.7 * np.abs(np.diff(track, 2, axis=0)).mean()
 
 
-def test_the_mode_is_for_the_papers_model(tmp_path, capsys):
+def test_the_mode_needs_parameters_of_the_papers_model(tmp_path, capsys):
     np.savez(tmp_path / "in.npz", landmarks=np.random.default_rng(0).normal(size=(9, 5, 2)))
     assert cli.main(["smooth", str(tmp_path / "in.npz"), str(tmp_path / "out.npz"), "--estimate", "mode"]) == 2
     assert "--estimate mode" in capsys.readouterr().err

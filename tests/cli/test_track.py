@@ -71,6 +71,20 @@ def test_results(tmp_path, net, capsys):
     assert cli.main(arguments) == 0
 
 
+def test_decoder_and_mirror_reach_the_net(tmp_path, net, monkeypatch):
+    seen = []
+
+    def listen(net, crops, **options):
+        seen.append((options["decoder"], options["mirror"]))
+        return read_pattern(net, crops)
+
+    monkeypatch.setattr(pipeline.inference, "predict", listen)
+    clip(tmp_path / "a.mp4", faces(1))
+    arguments = ["--net", net, "--decoder", "fractional", "--no-mirror", "--no-stabilize"]
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", *arguments]) == 0
+    assert set(seen) == {("fractional", False)}
+
+
 def test_box_of_the_first_frame(tmp_path, net, monkeypatch):
     def never(image):
         raise AssertionError
@@ -109,7 +123,7 @@ def test_bad_boxes(tmp_path, net, capsys, box, message):
 
 
 def last_line(capsys):
-    """What stands on stderr after the progress bar."""
+    """The line on stderr after the progress bar."""
     return capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
 
 

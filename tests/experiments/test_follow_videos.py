@@ -42,7 +42,7 @@ def test_lost_frames_and_steadiness_are_counted(module):
     boxes[1] += 60  # elsewhere
     boxes[2] = np.nan  # the cascade saw nothing
     row = module.measure({"raw": raw, "landmarks": steady, "boxes": boxes}, 5)
-    assert (row["frames"], row["asked"], row["cascade_sees_a_face"]) == (60, 12, 11)
+    assert (row["frames"], row["compared"], row["cascade_sees_a_face"]) == (60, 12, 11)
     assert row["without_a_face"] == pytest.approx(10 / 60)
     assert row["lost"] == pytest.approx(3 / 11)  # one elsewhere, two after frame 50
     eyes = np.linalg.norm(raw[1:-1, 36] - raw[1:-1, 45], axis=-1)
@@ -67,7 +67,7 @@ def test_a_clip_is_followed_once_and_drawn(module, tmp_path, monkeypatch):
     monkeypatch.setattr(module.pipeline.tracking, "cascade", lambda: lambda image: _box(truth)[None])
     options = module.Options((path,), tmp_path / "out", every=2)
     row = module.main(options)["videos"]["clip"]
-    assert (row["frames"], row["asked"], row["lost"]) == (4, 2, 0)
+    assert (row["frames"], row["compared"], row["lost"]) == (4, 2, 0)
     kept = npz.read(tmp_path / "out" / "tracks" / "clip.npz")
     assert np.linalg.norm(kept["landmarks"] - truth, axis=-1).mean() < 0.1 * np.ptp(truth[:, 0])
     assert (tmp_path / "out" / "clip.png").stat().st_size > 1000

@@ -1,4 +1,4 @@
-"""The Cramer-Rao bound against numerical differentiation and against what a maximum-likelihood fit reaches."""
+"""The Cramer-Rao bound against numerical differentiation and against a maximum-likelihood fit."""
 
 import jax
 import jax.numpy as jnp
@@ -27,10 +27,10 @@ def slopes(function, theta, step=1e-5):
 @pytest.mark.parametrize("logits", [False, True])
 @pytest.mark.parametrize(("size", "sigma", "point"), CASES)
 def test_the_bound_is_the_inverse_of_the_information(size, sigma, point, logits):
-    def seen(theta):
+    def function(theta):
         return np.log(model(theta, size, sigma)) if logits else model(theta, size, sigma)
 
-    jacobian = slopes(seen, np.array([*point, 0.0]))
+    jacobian = slopes(function, np.array([*point, 0.0]))
     expected = np.linalg.inv(jacobian.T @ jacobian / 0.03**2)[:2, :2]
     ours = heatmap.cramer_rao(jnp.asarray([point]), size=size, sigma=sigma, noise=0.03, logits=logits)
     np.testing.assert_allclose(ours[0], expected, rtol=2e-3, atol=1e-4 * np.trace(expected))
@@ -58,7 +58,7 @@ def test_a_maximum_likelihood_fit_reaches_it(size, sigma, point):
     np.testing.assert_allclose(measured, bound, rtol=0.15, atol=0.08 * np.trace(bound))
 
 
-def test_a_border_costs():
+def test_the_bound_is_higher_at_the_border():
     points = jnp.array([[12.0, 12.0], [0.0, 12.0], [-0.4, -0.4]])
     bound = np.asarray(heatmap.cramer_rao(points, size=(24, 24), sigma=2.0, noise=0.1))
     inside, side, corner = np.trace(bound, axis1=-2, axis2=-1)
@@ -66,7 +66,7 @@ def test_a_border_costs():
     assert bound[1, 0, 0] > 2 * bound[1, 1, 1]  # across the border
 
 
-def test_it_has_leading_axes_and_the_right_gradient():
+def test_leading_axes_and_gradient_are_right():
     points = jnp.asarray(np.random.default_rng(0).uniform(2, 12, (2, 3, 4, 2)), jnp.float32)
     whole = heatmap.cramer_rao(points, size=(14, 15), sigma=1.5, noise=0.1)
     assert whole.shape == (2, 3, 4, 2, 2)

@@ -1,4 +1,4 @@
-"""The heatmap codec: exact where it promises, bounded elsewhere, finite whatever comes."""
+"""Encoding and decoding of heatmaps: exact where documented, bounded elsewhere, finite for any input."""
 
 import jax
 import jax.numpy as jnp
@@ -15,13 +15,13 @@ from fhr_jax.heatmap import peak
 from tests.oracles import heatmap as oracle
 
 EXACT = ("fractional", "two_sided", "parabola", "least_squares")
-GUARDED = tuple(m for m in heatmap.DECODERS if m != "paper_unclamped")
+BOUNDED = tuple(m for m in heatmap.DECODERS if m != "paper_unclamped")
 SMOOTH = ("fractional", "two_sided", "parabola", "dark", "soft_argmax", "least_squares")
 SIZES = [((128, 128), 3.0), ((64, 64), 8.0), ((17, 40), 1.5), ((17, 40), 0.2), ((2, 2), 3.0), ((9, 2), 0.75)]
 
 
-def corners_and_more(size, seed=0, landmarks=60):
-    """Points over the whole area of a map: random, whole, half, and on its very border."""
+def points_everywhere(size, seed=0, landmarks=60):
+    """Points over the whole area of a map: random, integer, half-integer, and on its border."""
     height, width = size
     rng = np.random.default_rng(seed)
     points = rng.uniform(size=(landmarks, 2)) * [width, height] - 0.5
@@ -33,9 +33,9 @@ def corners_and_more(size, seed=0, landmarks=60):
 
 
 def noisy_maps(seed=0, size=(24, 24), sigma=1.5, noise=0.02, landmarks=16):
-    """Maps with peaks everywhere, border included, and noise that takes some values below zero.
+    """Maps with peaks everywhere, border included, and noise that makes some values negative.
 
-    Most tests share this shape and sigma, so that each decoder is compiled once for them all.
+    Most tests share this shape and sigma, so that each decoder is compiled only once.
     """
     rng = np.random.default_rng(seed)
     points = rng.uniform(size=(landmarks, 2)) * [size[1], size[0]] - 0.5
@@ -52,7 +52,7 @@ def distance_to_peak(decoded, maps):
 
 
 @pytest.mark.parametrize("sigma", [0.5, 3.0])
-def test_encode_is_the_equation(sigma):
+def test_encode_agrees_with_the_definition(sigma):
     points = np.array([[3.3, 1.75], [-0.5, 6.5], [40.0, 2.0]], np.float32)
     ours = heatmap.encode(jnp.asarray(points), size=(7, 9), sigma=sigma)
     theirs = [oracle.encode(x, y, 7, 9, sigma) for x, y in points]
@@ -89,7 +89,7 @@ def test_encode_has_the_right_gradient():
 
 @pytest.mark.parametrize(("size", "sigma"), SIZES)
 def test_exact_decoders_return_every_point(size, sigma):
-    points = corners_and_more(size)
+    points = points_everywhere(size)
     maps = heatmap.encode(jnp.asarray(points), size=size, sigma=sigma)
     for decoder in EXACT:
         decoded = heatmap.decode(maps, sigma=sigma, decoder=decoder)
@@ -104,7 +104,7 @@ def test_exact_decoders_return_any_point_of_any_height(decoder, x, y, height):
 
 
 @pytest.mark.parametrize("decoder", EXACT)
-def test_an_axis_of_one_pixel_is_that_pixel_and_spoils_no_other(decoder):
+def test_an_axis_of_one_pixel_gives_that_pixel_and_the_other_axis_stays_exact(decoder):
     points = jnp.array([[2.3, 0.0], [5.5, 0.4], [-0.5, -0.2]])
     decoded = heatmap.decode(heatmap.encode(points, size=(1, 7)), decoder=decoder)
     np.testing.assert_allclose(decoded[:, 0], points[:, 0], atol=1e-3)
@@ -116,9 +116,9 @@ def test_an_axis_of_one_pixel_is_that_pixel_and_spoils_no_other(decoder):
     ("decoder", "inside", "anywhere"),
     [("argmax", 0.5, 0.5), ("quarter_shift", 0.25, 0.5), ("soft_argmax", 0.02, 0.5), ("dark", 0.02, 1.5)],
 )
-def test_the_others_keep_their_documented_bound(decoder, inside, anywhere, sigma):
+def test_the_other_decoders_keep_their_documented_error(decoder, inside, anywhere, sigma):
     size = (64, 48)
-    points = corners_and_more(size, landmarks=600)
+    points = points_everywhere(size, landmarks=600)
     decoded = heatmap.decode(heatmap.encode(jnp.asarray(points), size=size, sigma=sigma), sigma=sigma, decoder=decoder)
     errors = np.abs(np.asarray(decoded) - points)
     margin = np.minimum(points, [size[1] - 1, size[0] - 1] - points).min(axis=-1)
@@ -147,22 +147,22 @@ def test_agrees_with_the_definition_on_noisy_maps(decoder):
 @given(
     arrays(np.float32, (5, 4), elements=st.sampled_from([-np.inf, -1.0, 0.0, 1.0, 2.0, np.inf, np.nan])),
 )
-def test_the_peak_is_the_first_maximum_with_nan_below_everything(h):
+def test_the_peak_is_the_first_maximum_and_nan_counts_as_minus_infinity(h):
     top = peak.find(jnp.asarray(h)[None, :, :, None])
     assert (int(top.x[0, 0]), int(top.y[0, 0])) == oracle.argmax(h)
 
 
-def test_unguarded_is_thrown_far_by_one_bad_pixel_and_negated_at_the_border():
+def test_paper_unclamped_is_moved_far_by_one_bad_pixel_and_negated_at_the_border():
     maps = np.asarray(heatmap.encode(jnp.array([[20.3, 30.0], [63.2, 30.0]]), size=(64, 64))).copy()
     maps[30, 21, 0] = -1e-3
-    thrown, border = heatmap.decode(jnp.asarray(maps), decoder="paper_unclamped")
-    assert thrown[0] < 20 - 9 * 30
+    moved, border = heatmap.decode(jnp.asarray(maps), decoder="paper_unclamped")
+    assert moved[0] < 20 - 9 * 30
     np.testing.assert_allclose(border, [-63.2, 30.0], atol=1e-3)
     kept = heatmap.decode(jnp.asarray(maps), decoder="fractional")
     np.testing.assert_allclose(kept, [[20.3, 30.0], [63.2, 30.0]], atol=1e-3)
 
 
-# Whatever the input
+# Any input
 
 
 def hostile_maps():
@@ -197,7 +197,7 @@ def hostile_maps():
 
 
 @pytest.mark.parametrize(
-    ("sigma", "decoder"), [*((3.0, m) for m in GUARDED), (0.3, "fractional"), (0.3, "least_squares")]
+    ("sigma", "decoder"), [*((3.0, m) for m in BOUNDED), (0.3, "fractional"), (0.3, "least_squares")]
 )
 def test_hostile_maps_stay_within_a_pixel_of_the_peak(sigma, decoder):
     names, maps = hostile_maps()
@@ -210,7 +210,7 @@ def test_hostile_maps_stay_within_a_pixel_of_the_peak(sigma, decoder):
         assert np.isfinite(gradient[..., m]).all(), name
 
 
-@pytest.mark.parametrize("decoder", GUARDED[2:])
+@pytest.mark.parametrize("decoder", BOUNDED[2:])
 def test_without_a_finite_positive_neighbourhood_the_point_is_the_peak(decoder):
     names, maps = hostile_maps()
     far = distance_to_peak(heatmap.decode(maps, decoder=decoder), maps)
@@ -219,21 +219,21 @@ def test_without_a_finite_positive_neighbourhood_the_point_is_the_peak(decoder):
 
 
 @given(arrays(np.float32, (6, 7, 2), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)))
-@pytest.mark.parametrize("decoder", GUARDED)
-def test_any_map_at_all(decoder, h):
+@pytest.mark.parametrize("decoder", BOUNDED)
+def test_any_map_decodes_within_a_pixel_of_its_peak(decoder, h):
     decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder)
     assert np.isfinite(decoded).all()
     assert distance_to_peak(decoded, jnp.asarray(h)).max() <= 1
-    spread = heatmap.confidence(jnp.asarray(h), sigma=1.5)
-    assert np.isfinite(spread.peak).all()
-    assert (np.linalg.eigvalsh(np.asarray(spread.covariance, np.float64)) > 0).all()
+    confidence = heatmap.confidence(jnp.asarray(h), sigma=1.5)
+    assert np.isfinite(confidence.peak).all()
+    assert (np.linalg.eigvalsh(np.asarray(confidence.covariance, np.float64)) > 0).all()
 
 
 # Symmetries
 
 
 @given(dx=st.integers(-2, 2), dy=st.integers(-2, 2))
-@pytest.mark.parametrize("decoder", GUARDED)
+@pytest.mark.parametrize("decoder", BOUNDED)
 def test_a_shifted_map_gives_a_shifted_point(decoder, dx, dy):
     maps = jnp.asarray(np.pad(noisy_maps(size=(8, 8), noise=0.05), ((8, 8), (8, 8), (0, 0))))
     plain = heatmap.decode(maps, sigma=1.5, decoder=decoder)
@@ -253,7 +253,7 @@ def test_a_mirrored_map_gives_a_mirrored_point(decoder):
     np.testing.assert_allclose(mirrored, plain, atol=1e-4)
 
 
-@pytest.mark.parametrize("decoder", GUARDED)
+@pytest.mark.parametrize("decoder", BOUNDED)
 def test_a_transposed_map_gives_swapped_coordinates(decoder):
     maps = jnp.asarray(noisy_maps(noise=0.05))
     plain = heatmap.decode(maps, sigma=1.5, decoder=decoder)
@@ -261,7 +261,7 @@ def test_a_transposed_map_gives_swapped_coordinates(decoder):
     np.testing.assert_allclose(swapped, plain[:, ::-1], atol=1e-4)
 
 
-@pytest.mark.parametrize("decoder", GUARDED)
+@pytest.mark.parametrize("decoder", BOUNDED)
 @pytest.mark.parametrize("factor", [1e-10, 0.37, 1e12])
 def test_the_height_of_a_map_does_not_matter(decoder, factor):
     maps = jnp.asarray(noisy_maps(noise=0.05))
@@ -269,7 +269,7 @@ def test_the_height_of_a_map_does_not_matter(decoder, factor):
     np.testing.assert_allclose(heatmap.decode(factor * maps, sigma=1.5, decoder=decoder), plain, atol=1e-3)
 
 
-def test_two_sides_carry_less_noise_than_one_and_a_window_less_still():
+def test_more_pixels_give_a_lower_error_under_noise():
     rng = np.random.default_rng(0)
     error = dict.fromkeys(("argmax", *SMOOTH), 0.0)
     for _ in range(40):
@@ -385,7 +385,7 @@ def test_confidence_of_a_clean_map_is_its_height_and_sigma(sigma):
 
 
 def test_confidence_near_the_border_loses_at_most_a_third():
-    points = jnp.asarray(corners_and_more((64, 64), landmarks=400))
+    points = jnp.asarray(points_everywhere((64, 64), landmarks=400))
     covariance = np.asarray(heatmap.confidence(heatmap.encode(points, size=(64, 64))).covariance) / 9
     variances = covariance[:, [0, 1], [0, 1]]
     assert variances.min() > 2 / 3
@@ -400,7 +400,7 @@ def test_covariance_agrees_with_the_definition():
     np.testing.assert_array_equal(ours.peak, maps.max(axis=(0, 1)))
 
 
-def test_a_smear_shows_in_the_covariance_along_its_direction():
+def test_covariance_is_largest_along_the_direction_of_a_smear():
     along = jnp.stack([jnp.linspace(28, 36, 9), jnp.linspace(28, 36, 9)], axis=-1)
     smear = heatmap.encode(along, size=(64, 64)).mean(axis=-1, keepdims=True)
     covariance = np.asarray(heatmap.confidence(smear).covariance)[0]

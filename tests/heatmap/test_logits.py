@@ -1,4 +1,4 @@
-"""Heatmaps in the log domain: the same points as those of exp(logits), where that can be written down at all."""
+"""Decoding of logits: the same points as those of exp(logits), also where exp(logits) underflows."""
 
 import jax
 import jax.numpy as jnp
@@ -11,7 +11,7 @@ from jax.test_util import check_grads
 
 from fhr_jax import heatmap, losses
 from fhr_jax.errors import InputError
-from tests.heatmap.test_decoding import EXACT, SMOOTH, corners_and_more, distance_to_peak
+from tests.heatmap.test_decoding import EXACT, SMOOTH, distance_to_peak, points_everywhere
 from tests.oracles import heatmap as oracle
 
 DECODERS = tuple(m for m in heatmap.DECODERS if m != "paper_unclamped")
@@ -19,7 +19,7 @@ SIZE, SIGMA = (24, 24), 1.5
 
 
 def log_gaussians(points, size, sigma):
-    """Logits of a perfect net, (H, W, M) in float64, each map up to a constant of its own."""
+    """Logits of a perfect net, (H, W, M) in float64, with another constant added to each map."""
     y, x = np.mgrid[: size[0], : size[1]][..., None]
     square = (x - points[:, 0]) ** 2 + (y - points[:, 1]) ** 2
     return -square / (2 * sigma**2) + np.linspace(-40, 40, len(points))
@@ -33,12 +33,12 @@ def noisy_logits(seed=0, noise=0.15, landmarks=16):
 
 
 def as_maps(logits):
-    """What the logits are the logarithm of, peak 1."""
+    """The maps whose logarithms are the logits, peak 1."""
     return np.exp(logits - logits.max(axis=(0, 1), keepdims=True))
 
 
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_logits_decode_as_the_maps_that_they_are_the_logarithm_of(decoder):
+def test_logits_decode_like_their_exponentials(decoder):
     logits = noisy_logits()
     ours = np.asarray(heatmap.decode(jnp.asarray(logits), sigma=SIGMA, decoder=decoder, logits=True))
     maps = as_maps(logits.astype(np.float64))
@@ -50,8 +50,8 @@ def test_logits_decode_as_the_maps_that_they_are_the_logarithm_of(decoder):
 
 
 @pytest.mark.parametrize("sigma", [3.0, 0.75, 0.08])
-def test_exact_decoders_return_every_point_even_of_gaussians_narrower_than_any_map_can_hold(sigma):
-    points = corners_and_more((17, 40))
+def test_exact_decoders_return_every_point_even_of_very_narrow_gaussians(sigma):
+    points = points_everywhere((17, 40))
     logits = jnp.asarray(log_gaussians(points.astype(np.float64), (17, 40), sigma), jnp.float32)
     for decoder in EXACT:
         decoded = heatmap.decode(logits, sigma=sigma, decoder=decoder, logits=True)
@@ -73,15 +73,17 @@ def test_equation_4_is_linear_in_the_logits():
 
 @given(shift=st.floats(-1e3, 1e3, width=32))
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_a_constant_does_not_matter(decoder, shift):
+def test_adding_a_constant_changes_nothing(decoder, shift):
     logits = jnp.asarray(noisy_logits())
     plain = heatmap.decode(logits, sigma=SIGMA, decoder=decoder, logits=True)
     moved = heatmap.decode(logits + shift, sigma=SIGMA, decoder=decoder, logits=True)
-    np.testing.assert_allclose(moved, plain, atol=5e-3)  # a float32 of 1000 keeps 6e-5, times sigma^2 and the reach
+    np.testing.assert_allclose(
+        moved, plain, atol=5e-3
+    )  # a float32 of 1000 has a resolution of 6e-5, times sigma^2 and the radius
 
 
 def test_the_point_of_least_cross_entropy_is_the_target():
-    """A net at the minimum of its loss puts out the logarithm of the target up to a constant."""
+    """The output of a net at the minimum of its loss is the logarithm of the target up to a constant."""
     points = jnp.array([[5.3, 7.8], [0.2, 15.4]])
     target = heatmap.encode(points, size=(16, 16), sigma=1.0)
     logits = jnp.asarray(log_gaussians(np.asarray(points), (16, 16), 1.0), jnp.float32)
@@ -90,7 +92,7 @@ def test_the_point_of_least_cross_entropy_is_the_target():
     np.testing.assert_allclose(heatmap.decode(logits, sigma=1.0, logits=True), points, atol=1e-3)
 
 
-# Whatever the input
+# Any input
 
 
 def hostile_logits():
@@ -104,8 +106,8 @@ def hostile_logits():
         "inf": np.full((8, 9), np.inf),
         "one inf": np.where(top, np.inf, logits),
         "minus inf": np.full((8, 9), -np.inf),
-        "alone in minus inf": np.where(top, logits, -np.inf),
-        "alone in nan": np.where(top, logits, np.nan),
+        "peak in minus inf": np.where(top, logits, -np.inf),
+        "peak in nan": np.where(top, logits, np.nan),
         "1e30": 1e30 * logits,
         "mixed 1e30": 1e30 * rng.normal(size=(8, 9)),
         "largest": np.where(top, 1, -1) * np.finfo(np.float32).max,
@@ -129,20 +131,20 @@ def test_hostile_logits_stay_within_a_pixel_of_the_peak(sigma, decoder):
         assert np.isfinite(decoded[m]).all(), name
         assert far[m].max() <= 1, name
         assert np.isfinite(gradient[..., m]).all(), name
-    for name in ("nan", "inf", "minus inf", "one inf", "alone in minus inf", "alone in nan", "largest", "deeper"):
+    for name in ("nan", "inf", "minus inf", "one inf", "peak in minus inf", "peak in nan", "largest", "deeper"):
         assert decoder == "quarter_shift" or not far[names.index(name)].any(), name
 
 
 @given(arrays(np.float32, (6, 7, 2), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)))
 @pytest.mark.parametrize("decoder", DECODERS)
-def test_any_logits_at_all(decoder, h):
+def test_any_logits_decode_within_a_pixel_of_their_peak(decoder, h):
     decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder, logits=True)
     assert np.isfinite(decoded).all()
     assert distance_to_peak(decoded, jnp.asarray(h)).max() <= 1
-    spread = heatmap.confidence(jnp.asarray(h), sigma=1.5, logits=True)
-    assert np.isfinite(spread.peak).all()
-    assert (np.asarray(spread.peak) >= 0).all()
-    assert (np.linalg.eigvalsh(np.asarray(spread.covariance, np.float64)) > 0).all()
+    confidence = heatmap.confidence(jnp.asarray(h), sigma=1.5, logits=True)
+    assert np.isfinite(confidence.peak).all()
+    assert (np.asarray(confidence.peak) >= 0).all()
+    assert (np.linalg.eigvalsh(np.asarray(confidence.covariance, np.float64)) > 0).all()
 
 
 @pytest.mark.parametrize("decoder", SMOOTH)
@@ -167,7 +169,7 @@ def test_half_precision_logits_decode_in_float32():
     np.testing.assert_array_equal(decoded, heatmap.decode(logits.astype(jnp.float32), sigma=SIGMA, logits=True))
 
 
-def test_values_below_zero_make_no_sense_of_unguarded():
+def test_paper_unclamped_does_not_take_logits():
     with pytest.raises(InputError, match="paper_unclamped"):
         heatmap.decode(jnp.zeros((5, 5, 2)), decoder="paper_unclamped", logits=True)
 
@@ -175,7 +177,7 @@ def test_values_below_zero_make_no_sense_of_unguarded():
 # Confidence
 
 
-def test_confidence_of_logits_is_the_softmax_and_the_spread_of_the_map():
+def test_confidence_of_logits_is_that_of_their_softmax():
     logits = noisy_logits(noise=0.1)
     ours = heatmap.confidence(jnp.asarray(logits), sigma=SIGMA, logits=True)
     maps = as_maps(logits.astype(np.float64))
@@ -196,8 +198,8 @@ def test_confidence_of_hostile_logits_is_finite_and_its_gradient_too():
     ours = heatmap.confidence(maps, sigma=1.0, logits=True)
 
     def total(h):
-        spread = heatmap.confidence(h, sigma=1.0, logits=True)
-        return spread.covariance.sum() + spread.peak.sum()
+        confidence = heatmap.confidence(h, sigma=1.0, logits=True)
+        return confidence.covariance.sum() + confidence.peak.sum()
 
     gradient = jax.grad(total)(maps)
     for m, name in enumerate(names):

@@ -1,4 +1,4 @@
-"""The mean of heatmaps about their landmarks, against loops and against what it must be for Gaussians."""
+"""The mean of heatmaps about their landmarks, against loops and against exact results for Gaussians."""
 
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +12,7 @@ SIGMA = 1.5
 
 
 def drawn(landmarks=4000, seed=0, *, size=(24, 20), rounded=False):
-    """Gaussians all over the map, (4, H, W, M / 4), and where their centres are."""
+    """Gaussians all over the map, (4, H, W, M / 4), and their centres."""
     centres = np.random.default_rng(seed).uniform(8, 12, (4, landmarks // 4, 2)).astype(np.float32)
     return heatmap.encode(jnp.asarray(centres), size=size, sigma=SIGMA, rounded=rounded), centres
 
@@ -22,7 +22,7 @@ def places(radius, per_pixel):
     return steps[None] ** 2 + steps[:, None] ** 2
 
 
-def test_sums_and_numbers_agree_with_loops_over_all_pixels():
+def test_mean_heatmap_agrees_with_loops_over_all_pixels():
     rng = np.random.default_rng(1)
     maps = rng.normal(size=(2, 9, 7, 3)).astype(np.float32)
     centres = (rng.uniform(size=(2, 3, 2)) * [9, 11] - 1.5).astype(np.float32)  # some outside
@@ -57,7 +57,7 @@ def test_rounded_targets_average_to_stairs():
     np.testing.assert_allclose(np.asarray(found)[clear][:, clear], expected[clear][:, clear], atol=1e-5)
 
 
-def test_where_nothing_falls_the_mean_is_nan():
+def test_the_mean_of_an_empty_cell_is_nan():
     maps = jnp.ones((1, 9, 9, 1))
     found = heatmap.mean_heatmap(maps, jnp.full((1, 1, 2), 4.0), radius=2, per_pixel=2).mean
     assert np.isfinite(found[::2, ::2]).all()

@@ -47,7 +47,7 @@ def test_frames_without_neighbours_or_faces_leave_nan():
     assert np.isnan([summary.nrmse, summary.stability, summary.nrmse_of_videos, summary.stability_of_videos]).all()
 
 
-def test_large_pictures_keep_their_digits():
+def test_scores_do_not_lose_precision_in_large_images():
     near, far = (metrics.score_video(*video(0, shift=shift), markup=FACE7) for shift in (0.0, 30_000.0))
     np.testing.assert_allclose(near.errors, far.errors, rtol=1e-4)
     assert near.stability == pytest.approx(far.stability, rel=1e-4)

@@ -57,8 +57,8 @@ def test_finite_and_no_landmark_carried_away(outputs):
 def test_points_that_the_decoder_finds_steadily_are_hardly_ever_left(outputs):
     """Where a raw point lies within 10 px of the median of 9 frames, the output should be near it.
 
-    It is not where the decoder flickers between two places of the face: 12 in 100,000 points. A tail that locked
-    landmarks out, or let throws in, would give many times that.
+    It is not where the decoder flickers between two places of the face: 11 in 100,000 points. The limit of 16 fails if
+    that number doubles.
     """
     left, steadily = 0, 0
     for _, track, valid, x in outputs:
@@ -66,4 +66,4 @@ def test_points_that_the_decoder_finds_steadily_are_hardly_ever_left(outputs):
         good = (np.linalg.norm(track - middle, axis=-1) < 10) & valid[:, None]
         left += int((good & (np.linalg.norm(x - middle, axis=-1) > 40)).sum())
         steadily += int(good.sum())
-    assert left < 3e-4 * steadily, (left, steadily)
+    assert left < 1.6e-4 * steadily, (left, steadily)
