@@ -80,11 +80,11 @@ def everywhere_shapes(tree: Any, mesh: Mesh | None) -> Any:
     return jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding), tree)
 
 
-def constrained(tree: Tree, mesh: Mesh | None) -> Tree:
+def constrain_spread(tree: Tree, mesh: Mesh | None) -> Tree:
     """Inside a jitted function: divide the leading axis of every array (N, ...) among the devices."""
     return tree if mesh is None else jax.lax.with_sharding_constraint(tree, spread_sharding(mesh))
 
 
-def compiled(function: Callable[..., Any], mesh: Mesh | None) -> Callable[..., Any]:
+def jit_everywhere(function: Callable[..., Any], mesh: Mesh | None) -> Callable[..., Any]:
     """`jax.jit` of a function whose results lie whole on each device."""
     return jax.jit(function) if mesh is None else jax.jit(function, out_shardings=everywhere_sharding(mesh))

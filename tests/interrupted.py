@@ -1,7 +1,6 @@
-"""A training run in miniature, for `test_kill`: python -m tests.interrupted FOLDER WORKERS STEPS
+"""A miniature training run, for `test_kill`: python -m tests.interrupted FOLDER WORKERS STEPS
 
-Its state is a running mix of all pixels that it has seen, in their order. Every second step is saved,
-each step printed.
+Its state depends on all pixels that it has seen, in their order. It saves every second step and prints each step.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Networks for tests of what lies around them: random numbers in the right shapes; runs that share programs."""
+"""Random networks for tests, and training runs that share compiled programs."""
 
 from contextlib import contextmanager
 
@@ -21,39 +21,39 @@ def random_net(config: Config = TINY, *, loss: str = "squared") -> Net:
         name = path[-1].key
         if name in ("scale", "var"):
             return jnp.ones(leaf.shape, leaf.dtype)
-        spread = 1 / np.sqrt(max(1, np.prod(leaf.shape[:-1])))
-        return jnp.asarray(rng.normal(scale=spread, size=leaf.shape), leaf.dtype)
+        deviation = 1 / np.sqrt(max(1, np.prod(leaf.shape[:-1])))
+        return jnp.asarray(rng.normal(scale=deviation, size=leaf.shape), leaf.dtype)
 
     return Net(config, jax.tree_util.tree_map_with_path(fill, shapes), loss)
 
 
 @contextmanager
 def shared_programs():
-    """Runs of `fhr-jax train` share the programs of nets of one shape: compiling them takes longest of all.
+    """Runs of `fhr-jax train` share the programs of nets of one shape, since compiling takes longest.
 
-    They must have the same options but for where the data lies and how it is read. Yields what is shared.
+    Their options must be the same but for the data and how it is read. Yields the shared programs.
     """
-    make_update, init_state, kept = run.make_update, run.init_state, {}
+    make_update, init_state, programs = run.make_update, run.init_state, {}
 
     def update(key, config, *more, **options):
-        if ("update", config) not in kept:
-            kept["update", config] = make_update(key, config, *more, **options)
-        return kept["update", config]
+        if ("update", config) not in programs:
+            programs["update", config] = make_update(key, config, *more, **options)
+        return programs["update", config]
 
     def start(key, config, optimizer, **options):
-        if ("start", config) not in kept:
-            kept["start", config] = init_state(key, config, optimizer, **options)
-        return kept["start", config]
+        if ("start", config) not in programs:
+            programs["start", config] = init_state(key, config, optimizer, **options)
+        return programs["start", config]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(run, "make_update", update)
         patch.setattr(run, "init_state", start)
-        yield kept
+        yield programs
 
 
 @contextmanager
 def stopped_after(steps: int):
-    """Runs of `fhr-jax train` are interrupted, as by Ctrl-C, once they have made so many steps."""
+    """Interrupt runs of `fhr-jax train` after so many steps, as by Ctrl-C."""
     whole = run.train_steps
 
     def stopped(update, state, batches, *, steps: int, at=steps):

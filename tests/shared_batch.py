@@ -1,9 +1,9 @@
-"""A training run whose batch several devices share, for `test_mesh`: python -m tests.shared_batch OUT [ADDRESS NUMBER]
+"""A training run on several devices, for `test_sharding`: python -m tests.shared_batch OUT [ADDRESS NUMBER]
 
-With ADDRESS it is process NUMBER of two. OUT gets the losses of all updates and the parameters after the last.
+With ADDRESS it is process NUMBER of two. OUT gets the losses of all updates and the final parameters.
 
-In float64: in float32 the order of a sum decides now and then which of two nearly equal pixels a pooling takes,
-or on which side of zero a ReLU falls, and from there on two runs differ that are equally right.
+It computes in float64. In float32 the order of a sum sometimes decides which of two nearly equal pixels a max pooling
+takes, or the sign before a ReLU, and from then on two equally correct runs differ.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Checkpoints: state and data come back together, and a foreign one is refused."""
+"""Checkpoints restore state and data together; checkpoints of other runs are refused."""
 
 import errno
 import gc
@@ -84,7 +84,7 @@ def test_a_checkpoint_of_version_0_1_is_refused(tmp_path, state):
 
 # TensorStore goes on reading other arrays for a moment after Orbax has given up.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_checkpoint_cut_short_anywhere_gives_way_to_the_one_before(tmp_path, state, capsys):
+def test_a_truncated_checkpoint_is_replaced_by_the_previous_one(tmp_path, state, capsys):
     """Every file of the latest halved, emptied or gone: what comes back is whole, and nothing is deleted."""
     older, newer = state, jax.tree.map(lambda leaf: leaf + 1, state)
     with checkpoint.manager(tmp_path / "whole") as checkpoints:
@@ -117,7 +117,7 @@ def test_a_checkpoint_cut_short_anywhere_gives_way_to_the_one_before(tmp_path, s
 
 # TensorStore goes on reading other arrays for a moment after Orbax has given up.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_a_wrong_byte_anywhere_is_seen(tmp_path, capsys):
+def test_a_wrong_byte_anywhere_is_detected(tmp_path, capsys):
     """What comes back is what was saved, be it the latest or the one before."""
     values = np.random.default_rng(0).normal(size=(2, 500)).astype(np.float32)
     older, newer = {"weights": jnp.asarray(values[0])}, {"weights": jnp.asarray(values[1])}
@@ -173,7 +173,7 @@ def test_other_shapes_than_were_saved_are_a_broken_checkpoint_and_names_are_not_
 
 # TensorStore goes on reading other arrays for a moment after Orbax has given up.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_where_all_are_cut_short_it_is_said(tmp_path, state):
+def test_if_all_are_truncated_an_error_says_so(tmp_path, state):
     with checkpoint.manager(tmp_path) as checkpoints:
         checkpoint.save(checkpoints, 1, state, _iterator())
         checkpoints.wait_until_finished()
@@ -185,7 +185,7 @@ def test_where_all_are_cut_short_it_is_said(tmp_path, state):
     gc.collect()
 
 
-def test_a_disk_that_is_full_is_told_as_the_system_does(tmp_path):
+def test_a_full_disk_raises_the_error_of_the_system(tmp_path):
     """A limit on the size of files is met where a full disk is: in the background, while arrays are written."""
     resource = pytest.importorskip("resource")
     state = {"noise": jax.random.bits(jax.random.key(0), (300_000,))}  # cannot be compressed

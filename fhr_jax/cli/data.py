@@ -11,6 +11,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import geometry, overlay
+from fhr_jax.cli.options import DIRECTORY
 from fhr_jax.cli.source import MAX_LINES, open_readable
 from fhr_jax.data import records
 from fhr_jax.data.skipped import SKIPPED_FILE
@@ -60,8 +61,7 @@ class ShowOptions:
     """A dataset or a folder."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The image to write, a .png or .jpg."""
-    directory: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
-    """Folder of the datasets (--out of `build`); default: ./datasets, then where TFDS keeps its data."""
+    directory: Annotated[Path | None, DIRECTORY] = None
     split: str | None = None
     """Split of the dataset; needed where it has several."""
     number: int = 24

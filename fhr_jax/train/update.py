@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from fhr_jax import geometry, heatmap, hourglass, losses
 from fhr_jax.data.examples import Prepare
 from fhr_jax.hourglass import Config
-from fhr_jax.sharding import compiled, constrained
+from fhr_jax.sharding import constrain_spread, jit_everywhere
 from fhr_jax.train.state import Batch, Metrics, TrainState, Update
 
 LOSSES = {"squared": losses.squared_error, "cross_entropy": losses.cross_entropy}
@@ -67,7 +67,7 @@ def make_update(
         return loss_function(maps, target), changed["batch_stats"]
 
     def update(state: TrainState, batch: Batch) -> tuple[TrainState, Metrics]:
-        images, points = constrained(prepare(jax.random.fold_in(key, state.step), batch), mesh)
+        images, points = constrain_spread(prepare(jax.random.fold_in(key, state.step), batch), mesh)
         target = targets(points, config, rounded=rounded)
         gradient = jax.value_and_grad(objective, has_aux=True)
         (value, batch_stats), grads = gradient(state.params, state.batch_stats, images, target)
@@ -77,7 +77,7 @@ def make_update(
         state = TrainState(state.step + 1, params, batch_stats, optimizer_state, averages)
         return state, Metrics(value, optax.tree.norm(grads))
 
-    return compiled(update, mesh)
+    return jit_everywhere(update, mesh)
 
 
 def _averaged(state: TrainState, new: Any, decay: float) -> Any:

@@ -217,7 +217,7 @@ def test_a_device_that_is_not_there_leaves_nothing_behind(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]
 
 
-def test_compiled_programs_are_kept_unless_the_user_says_where(monkeypatch, tmp_path):
+def test_compiled_programs_are_cached_unless_the_user_says_where(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     for said, expected in ((None, str(tmp_path / "fhr_jax" / "programs")), ("elsewhere", "elsewhere"), ("", "")):
         monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
@@ -227,7 +227,7 @@ def test_compiled_programs_are_kept_unless_the_user_says_where(monkeypatch, tmp_
         assert os.environ["JAX_COMPILATION_CACHE_DIR"] == expected
 
 
-def test_a_user_without_a_home_keeps_no_programs(monkeypatch):
+def test_a_user_without_a_home_has_no_cache(monkeypatch):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 

@@ -1,4 +1,4 @@
-"""`fhr-jax train` in two processes on loopback: stopped together, resumed, and as one process would have learned."""
+"""`fhr-jax train` in two processes on loopback: they stop together, resume, and train as one process does."""
 
 import json
 import os
@@ -49,7 +49,7 @@ def _ended(running):
 
 
 @pytest.mark.slow
-def test_two_processes_stop_together_and_go_on(command, tmp_path):
+def test_two_processes_stop_together_and_resume(command, tmp_path):
     together, alone = tmp_path / "together", tmp_path / "alone"
     running = _start(command, together, 2)
     for _ in range(1200):
@@ -68,7 +68,7 @@ def test_two_processes_stop_together_and_go_on(command, tmp_path):
     steps = [line["step"] for line in log.read_metrics(together)]
     assert steps == [line["step"] for line in log.read_metrics(alone)]
     first, second = ({line["step"]: line for line in log.read_metrics(out)} for out in (together, alone))
-    # In float32 sums in another order part slowly; test_mesh.py says how equal they are in float64.
+    # In float32 sums in another order part slowly; test_sharding.py says how equal they are in float64.
     assert first[STEPS]["loss"] == pytest.approx(second[STEPS]["loss"], rel=5e-3)
     assert weights.load(together / "net.npz").config == weights.load(alone / "net.npz").config
     assert json.loads((together / "config.json").read_text()) == json.loads((alone / "config.json").read_text())

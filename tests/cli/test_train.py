@@ -1,4 +1,4 @@
-"""`fhr-jax train`: a run, its resume, and what it refuses."""
+"""`fhr-jax train`: a run, resuming it, and wrong options."""
 
 import errno
 import json
@@ -69,7 +69,7 @@ def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path, 
     assert [update._cache_size() for update in updates] == [1]  # a restored state is no other program
 
 
-def test_the_learning_rate_may_be_lowered_when_a_run_goes_on(photographs, tmp_path):
+def test_the_learning_rate_may_change_when_a_run_resumes(photographs, tmp_path):
     out = tmp_path / "run"
     with stopped_after(2):
         assert cli.main(_command(photographs, out)) == 130
@@ -131,7 +131,7 @@ def test_a_folder_without_photographs_is_named(tmp_path, capsys):
     assert str(tmp_path) in capsys.readouterr().err
 
 
-def test_asked_to_end_by_a_cluster_it_saves_and_goes_on(photographs, through, tmp_path, capsys, monkeypatch):
+def test_on_sigterm_it_saves_and_resumes_later(photographs, through, tmp_path, capsys, monkeypatch):
     whole = run.train_steps
 
     def interrupted(*arguments, **options):
@@ -179,7 +179,7 @@ def test_a_full_disk_gives_one_line(photographs, tmp_path, capsys, monkeypatch):
     assert cli.main(_command(photographs, tmp_path / "run")) == 0
 
 
-def test_no_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
+def test_running_out_of_memory_gives_advice(photographs, tmp_path, capsys, monkeypatch):
     def exhausted(*_, **__):
         raise jax.errors.JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory while trying to allocate 9 bytes.")
 

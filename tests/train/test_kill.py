@@ -1,4 +1,4 @@
-"""A run that is killed outright goes on exactly, whoever reads its data; and its workers do not outlive it."""
+"""A killed run resumes exactly, with any number of workers; and its workers die with it."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ STEPS = 20
 
 @pytest.fixture(scope="module")
 def through():
-    """Step to state of a run that nothing disturbs."""
+    """The state of an uninterrupted run at every step."""
     states, data = {}, interrupted.batches(0)
 
     for output in train.train_steps(interrupted.update, interrupted.start(), data, steps=STEPS):
@@ -51,7 +51,7 @@ def alive(pid):
 
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are found through /proc")
 @pytest.mark.parametrize(("before", "after"), [(2, 0), pytest.param(0, 2, marks=pytest.mark.slow)])
-def test_a_killed_run_goes_on_exactly(tmp_path, through, before, after):
+def test_a_killed_run_resumes_exactly(tmp_path, through, before, after):
     killed = run(tmp_path, before)
     seen = read(killed.stdout.readline() for _ in range(5))  # step 4 is saved, step 5 is not
     workers = children(killed.pid)

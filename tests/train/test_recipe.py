@@ -1,4 +1,4 @@
-"""Recipes: what their optimizers do."""
+"""The optimizers and schedules of recipes."""
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ def _change(recipe, steps=100, updates=1):
     return change
 
 
-def test_the_paper_keeps_its_rate_and_never_clips():
+def test_the_papers_recipe_has_a_constant_learning_rate_and_no_clipping():
     assert make_schedule(PAPER, 10) == 2.5e-4
     expected = -2.5e-4 * 0.3 / np.sqrt(0.01 * 0.3**2 + 1e-8)
     np.testing.assert_allclose(_change(PAPER)["kernel"], expected, rtol=1e-4)
@@ -45,7 +45,7 @@ def test_weights_decay_but_not_biases_and_normalizations():
         np.testing.assert_array_equal(decayed[name], plain[name])
 
 
-def test_clipping_shortens_long_gradients_alone():
+def test_clipping_shortens_only_long_gradients():
     sgd_like = QUICK._replace(optimizer="rmsprop", schedule="constant")
     norm = float(jnp.sqrt(sum((leaf**2).sum() for leaf in jax.tree.leaves(GRADIENT))))
     never = _change(sgd_like._replace(clip=None))

@@ -1,4 +1,4 @@
-"""A run in a folder: whatever stops it, it goes on as if nothing had been."""
+"""A run in a folder resumes exactly, whatever stopped it."""
 
 import json
 
@@ -67,7 +67,7 @@ def _lines(folder):
 
 
 @pytest.mark.parametrize("step", [1, 2, 5])
-def test_a_run_that_is_asked_to_stop_is_saved_there_and_goes_on(plan, through, tmp_path, step):
+def test_a_run_that_is_asked_to_stop_is_saved_and_resumes(plan, through, tmp_path, step):
     seen = []
     with pytest.raises(TrainingStopped, match=f"at step {step}"):
         run(tmp_path, plan, progress=seen.append, stop=lambda: len(seen) == step - 1)
@@ -80,7 +80,7 @@ def test_a_run_that_is_asked_to_stop_is_saved_there_and_goes_on(plan, through, t
     assert _lines(tmp_path) == _lines(through)
 
 
-def test_lines_of_updates_that_a_kill_threw_away_come_once(plan, through, tmp_path):
+def test_lines_of_updates_after_the_last_checkpoint_are_written_once(plan, through, tmp_path):
     class Killed(BaseException):
         pass
 
@@ -106,7 +106,7 @@ def test_the_best_net_is_that_of_the_lowest_error(plan, through):
     assert evaluate.validate(best, plan.validation) == pytest.approx(errors[step], rel=1e-4)
 
 
-def test_the_best_so_far_is_known_after_a_stop(plan, through, tmp_path, monkeypatch):
+def test_the_lowest_error_is_known_after_a_stop(plan, through, tmp_path, monkeypatch):
     """A worse net after the resumption does not replace a better one before."""
     errors = iter([3.0, 5.0, 4.0])
     monkeypatch.setattr(running.evaluate, "validate", lambda *_, **__: next(errors))
@@ -135,7 +135,9 @@ def test_the_net_is_the_moving_average(plan, through):
 
 
 @pytest.mark.parametrize(("field", "said"), [("loss", "loss nan"), ("gradient_norm", "norm of the gradient nan")])
-def test_what_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan, through, tmp_path, monkeypatch, field, said):
+def test_a_loss_that_is_not_finite_saves_the_batch_and_keeps_the_last_checkpoint(
+    plan, through, tmp_path, monkeypatch, field, said
+):
     update, state = running.initialize(plan)
 
     def poisoned(state, batch):
@@ -158,7 +160,7 @@ def test_what_is_not_finite_keeps_the_batch_and_the_last_checkpoint(plan, throug
     _same(run(tmp_path, plan), through)  # the poison was not in the data
 
 
-def test_images_a_second_are_those_after_the_first_update_of_this_process(plan, tmp_path, monkeypatch):
+def test_images_per_second_leave_out_the_first_update_and_validations(plan, tmp_path, monkeypatch):
     """One second an update, 100 for the first, which is compiled, and 10 for a validation."""
     update, state = running.initialize(plan)
     clock = {"now": 0.0, "next": 100.0}

@@ -48,7 +48,7 @@ def test_the_loss_falls(update, start):
     assert np.isfinite(history).all()
 
 
-def test_stopping_and_going_on_equals_going_through(update, start):
+def test_a_stopped_and_resumed_run_equals_an_uninterrupted_one(update, start):
     through = train.train_loop(update, start, _batches(), steps=6)
     half = train.train_loop(update, start, _batches(), steps=3)
     resumed = train.train_loop(update, half, _batches(start=3), steps=6)
@@ -87,7 +87,7 @@ def test_one_update_is_the_optimizers_step_on_the_loss_of_the_whole_batch(start)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=2e-4, rtol=1e-3), after.params, expected)
 
 
-def test_every_step_draws_anew(update, start):
+def test_every_step_has_its_own_randomness(update, start):
     """The same batch and parameters at another step see other noise."""
     batch = next(_batches())
     losses = [float(update(start._replace(step=jnp.int32(step)), batch)[1].loss) for step in (0, 1, 0)]
@@ -95,7 +95,7 @@ def test_every_step_draws_anew(update, start):
     assert losses[0] == losses[2]
 
 
-def test_what_a_network_and_an_update_cost(update, start):
+def test_flops_and_memory_of_a_network_and_an_update(update, start):
     parameters, forward = train.network_flops(start, CONFIG)
     assert parameters == sum(np.size(leaf) for leaf in jax.tree.leaves(start.params))
     variables = {"params": start.params, "batch_stats": start.batch_stats}
@@ -167,7 +167,7 @@ def test_an_update_is_checked_while_the_next_one_runs():
     assert next(drawn) == 5
 
 
-def test_batches_that_end_are_told_after_what_went_wrong_before():
+def test_batches_that_end_are_reported_after_an_earlier_error():
     def update(state, batch):
         return state._replace(step=state.step + 1), train.Metrics(np.float32(batch), np.float32(1))
 

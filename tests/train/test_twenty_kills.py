@@ -1,4 +1,4 @@
-"""Twenty kills at any moment, and the final parameters are those of a run that nothing disturbed."""
+"""A run that is killed twenty times at random moments ends with the parameters of an uninterrupted one."""
 
 import os
 import random

@@ -171,7 +171,7 @@ def window_loss(
         def one(i: Array, t: Array) -> Array:
             return jax.lax.dynamic_slice_in_dim(array[i], t, length)
 
-        return sharding.constrained(jax.vmap(one)(jnp.asarray(windows.video), begin), problem.mesh)
+        return sharding.constrain_spread(jax.vmap(one)(jnp.asarray(windows.video), begin), problem.mesh)
 
     observed, truth, mask = cut(videos.observed), cut(videos.truth), cut(videos.mask)
     # A point that was seen earlier in the video may not have been seen yet in the window: such frames are not scored.

@@ -65,7 +65,7 @@ class Problem:
         """
         name = (function, *options)
         if name not in self._programs:
-            self._programs[name] = sharding.compiled(partial(function, self, *options), self.mesh)
+            self._programs[name] = sharding.jit_everywhere(partial(function, self, *options), self.mesh)
         return self._programs[name]
 
 
@@ -119,7 +119,7 @@ def make_problem(
         return stabilization(stabilize(params, videos.observed), videos.truth, mask=videos.mask, weights=weights).total
 
     # The videos are an argument: as a constant the compiler would fold them into the program.
-    program = sharding.compiled(loss, mesh)
+    program = sharding.jit_everywhere(loss, mesh)
     placed = pad_to_mesh(videos, mesh)
     placed_validation = None if validation is None else pad_to_mesh(validation, mesh)
     initial = origin if directions is None else jnp.zeros(directions.shape[1], origin.dtype)

@@ -1,4 +1,4 @@
-"""Devices that share a batch, in one process and in two, learn what one device would."""
+"""Training on several devices, in one process and in two, gives the same result as on one device."""
 
 import socket
 import subprocess
@@ -19,36 +19,36 @@ def _start(out, *more, devices=1):
 
 
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    out = tmp_path_factory.mktemp("alone") / "run"
+def one_device(tmp_path_factory):
+    out = tmp_path_factory.mktemp("one_device") / "run"
     assert _start(out).wait(timeout=300) == 0
     return np.load(f"{out}0.npz")
 
 
-def _same(alone, path, devices):
+def _same(one_device, path, devices):
     shared = np.load(path)
     assert shared["devices"] == devices
-    for name in set(alone) - {"devices"}:
-        np.testing.assert_allclose(shared[name], alone[name], rtol=0, atol=1e-5, err_msg=name)
-    assert alone["losses"][-1] < alone["losses"][0] - 0.1
+    for name in set(one_device) - {"devices"}:
+        np.testing.assert_allclose(shared[name], one_device[name], rtol=0, atol=1e-5, err_msg=name)
+    assert one_device["losses"][-1] < one_device["losses"][0] - 0.1
 
 
-def test_four_devices_learn_what_one_does(alone, tmp_path):
+def test_four_devices_train_like_one(one_device, tmp_path):
     assert _start(tmp_path / "run", devices=4).wait(timeout=300) == 0
-    _same(alone, tmp_path / "run0.npz", 4)
+    _same(one_device, tmp_path / "run0.npz", 4)
 
 
-def test_two_processes_learn_what_one_does(alone, tmp_path):
+def test_two_processes_train_like_one(one_device, tmp_path):
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{free.getsockname()[1]}"
     running = [_start(tmp_path / "run", address, str(number)) for number in (0, 1)]
     assert [process.wait(timeout=300) for process in running] == [0, 0]
     for number in (0, 1):
-        _same(alone, tmp_path / f"run{number}.npz", 2)
+        _same(one_device, tmp_path / f"run{number}.npz", 2)
 
 
-def test_a_batch_must_have_equal_parts():
+def test_a_batch_must_divide_equally_among_the_devices():
     devices = len(jax.devices())
     assert sharding.device_mesh(batch=6 * devices).devices.shape == (devices,)
     with pytest.raises(InputError, match=f"{devices + 1} devices asked for; JAX sees {devices} "):
