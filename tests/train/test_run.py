@@ -135,9 +135,7 @@ def test_the_net_is_the_moving_average(plan, through):
 
 
 @pytest.mark.parametrize(("field", "said"), [("loss", "loss nan"), ("gradient_norm", "norm of the gradient nan")])
-def test_a_loss_that_is_not_finite_saves_the_batch_and_keeps_the_last_checkpoint(
-    plan, through, tmp_path, monkeypatch, field, said
-):
+def test_a_loss_that_is_not_finite_saves_the_batch(plan, through, tmp_path, monkeypatch, field, said):
     update, state = running.initialize(plan)
 
     def poisoned(state, batch):
