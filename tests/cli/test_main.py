@@ -131,7 +131,7 @@ def test_exit_codes(monkeypatch, capsys, error, code, message):
 
 
 @pytest.mark.parametrize(
-    ("name", "option"), [("track", "--net"), ("smooth", "--covariance"), ("data build", "--processes")]
+    ("name", "option"), [("track", "--net"), ("smooth", "--covariance"), ("data build", "--workers")]
 )
 def test_advice_on_memory_names_an_option_that_the_command_has(monkeypatch, capsys, name, option):
     said = subprocess.run([*PROGRAM, *name.split(), "--help"], capture_output=True, text=True, timeout=60).stdout
