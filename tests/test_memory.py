@@ -12,7 +12,7 @@ import resource, sys
 from fhr_jax import memory
 kept = memory.tune_malloc() if sys.argv[1] == "yes" else False
 import jax, jax.numpy as jnp
-numbers = jnp.ones((1024, 1024))
+numbers = jnp.ones((2048, 2048))
 update = jax.jit(lambda x: (jnp.sin(x) @ x @ jnp.cos(x)).sum())
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
