@@ -1,4 +1,4 @@
-"""Augmentation: landmarks follow the pixels, degradations do what they say, ranges and seeds hold."""
+"""Augmentation: landmarks follow the pixels; degradations, ranges and seeds are as documented."""
 
 import inspect
 
@@ -189,7 +189,7 @@ def test_each_ingredient_alone_changes_the_picture_and_none_of_them_nothing():
             assert max(changes) > 0.01, name
 
 
-def test_each_move_can_be_switched_off():
+def test_each_part_of_the_similarity_can_be_off():
     still = {"zoom": 0.0, "turn_chance": 0.0, "shift": 0.0, "flip_chance": 0.0}
     for seed in range(5):
         affine, flip = augment.similarity(jax.random.key(seed), size=SIZE, **still)

@@ -46,7 +46,7 @@ def test_where_nothing_can_be_written_the_error_names_the_path(tmp_path):
         temporary.write_text("")
 
 
-def test_json_refuses_what_json_cannot_say(tmp_path):
+def test_nan_is_refused_in_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "a.json", {"loss": float("nan")})
     assert not (tmp_path / "a.json").exists()

@@ -43,5 +43,5 @@ def test_edges_name_landmarks_and_are_symmetric(face):
     assert {frozenset(face.flip[i] for i in line) for line in lines} == lines
 
 
-def test_every_one_of_the_68_lies_on_an_edge():
+def test_all_68_landmarks_are_on_an_edge():
     assert {i for edge in markup.FACE68.edges for i in edge} == set(range(68))

@@ -57,7 +57,7 @@ def test_bad_files_give_one_line(tmp_path, case):
     assert "\n" not in str(caught.value)
 
 
-def test_a_checkpoint_of_pytorch_is_told_how_to_become_one(tmp_path):
+def test_a_checkpoint_of_pytorch_gives_advice(tmp_path):
     path = tmp_path / "net.pth"
     path.write_bytes(b"PK\x03\x04 whatever")
     with pytest.raises(InputError, match=r"in PyTorch: safetensors.torch.save_file"):

@@ -1,6 +1,6 @@
-"""Mocked trees of 300W, 300-VW and Talking Face in the layout in which they come, a handful of synthetic faces each.
+"""Small copies of the folders of 300W, 300-VW and Talking Face, with a handful of synthetic faces each.
 
-In every picture a white dot lies on landmark 30, so that a test can tell whether landmarks lie on their image.
+Each image has a white dot at landmark 30, so that a test can check that landmarks belong to their image.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ from fhr_jax.data import faces
 from fhr_jax.markup import SEVEN_OF_68, SEVEN_OF_TALKING_FACE
 
 NOSE = 30
-"""The landmark that lies on the white dot, to the pixel."""
+"""The landmark at the white dot, exact to the pixel."""
 
 SIZE = (96, 128)
 
@@ -25,24 +25,24 @@ PEOPLE, SIDE = 8, 96
 
 @cache
 def people():
-    """Pictures of a few synthetic faces in dim light, (N, S, S, 3) in bytes, and their landmarks."""
+    """Images of a few synthetic faces in dim light, (N, S, S, 3) in bytes, and their landmarks."""
 
     @jax.jit
     def render(keys):
-        return jax.vmap(lambda key: faces.render(faces.fill(_seen(faces.sample(key))), size=SIDE))(keys)
+        return jax.vmap(lambda key: faces.render(faces.fill(_unoccluded(faces.sample(key))), size=SIDE))(keys)
 
     made = render(jax.random.split(jax.random.key(1), PEOPLE))
     return np.asarray(110 * made.image).astype(np.uint8), np.asarray(made.points, np.float64)
 
 
-def _seen(face):
-    """Nothing before it, and not turned far."""
+def _unoccluded(face):
+    """Without occluders and with little rotation."""
     face = faces.ABLATIONS["pose"](faces.ABLATIONS["occluder"](faces.ABLATIONS["glasses"](face)))
     return face._replace(identity=0.5 * face.identity)
 
 
 def face(seed, size=SIZE):
-    """A picture of a synthetic face, somewhere in it, and 68 landmarks, counted from 0; another for every seed."""
+    """An image with a synthetic face somewhere in it, and its 68 landmarks, counted from 0; different for each seed."""
     images, shapes = people()
     picture, points = images[seed % PEOPLE], shapes[seed % PEOPLE]
     y, x = (int(k) for k in np.random.default_rng(seed).integers(0, np.maximum(np.array(size) - SIDE, 0) + 1))
@@ -57,13 +57,13 @@ def face(seed, size=SIZE):
 
 
 def dot(image):
-    """Where the white dot lies."""
+    """The position of the white dot."""
     y, x = np.nonzero(image.min(axis=-1) > 160)
     return np.array([x.mean(), y.mean()])
 
 
 def check(record):
-    """A single record: its landmarks lie on its image, and its box is theirs."""
+    """Check a single record: its landmarks belong to its image, and its box is that of the landmarks."""
     assert record["image"].dtype == np.uint8
     assert record["image"].shape[2:] == (3,)
     assert record["points"].dtype == record["box"].dtype == np.float32
@@ -142,7 +142,7 @@ def tree_300vw(root, videos=VIDEOS):
 
 
 def talking_face(points):
-    """The landmarks in the order of that dataset, as far as it is known; the others stay where they were."""
+    """The landmarks in the order of that dataset, for the seven that are known; the others are unchanged."""
     other = points.copy()
     other[list(SEVEN_OF_TALKING_FACE)] = points[list(SEVEN_OF_68)]
     return other

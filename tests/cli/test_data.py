@@ -1,4 +1,4 @@
-"""`fhr-jax data`: what it prints, and its sheet of faces."""
+"""`fhr-jax data`: its output, and the image of faces."""
 
 import json
 
@@ -16,7 +16,7 @@ def run(capsys, *arguments):
     return code, said.out, said.err
 
 
-def test_build_tells_counts_differences_and_what_is_skipped(tmp_path, capsys):
+def test_build_prints_counts_differences_and_skipped_files(tmp_path, capsys):
     tree = trees.tree_300w(tmp_path / "a tree")
     (tree / "afw" / "18489332_1.pts").write_text("broken")
     code, out, err = run(capsys, "build", "face300w", "--source", tree, "--out", tmp_path / "out")
@@ -32,7 +32,7 @@ def test_build_tells_counts_differences_and_what_is_skipped(tmp_path, capsys):
     assert (code, again) == (0, out)
 
 
-def test_many_that_are_skipped_are_not_all_printed(tmp_path, capsys):
+def test_not_all_of_many_skipped_files_are_printed(tmp_path, capsys):
     tree = trees.tree_300w(tmp_path / "tree")
     for number in range(30):
         (tree / "afw" / f"{number}.jpg").write_bytes(b"")
@@ -42,7 +42,7 @@ def test_many_that_are_skipped_are_not_all_printed(tmp_path, capsys):
 
 
 @pytest.mark.parametrize("name", ["face300w", "face300vw", "face300vw/clips16", "talking_face"])
-def test_without_a_source_it_tells_how_to_get_the_data(tmp_path, capsys, name):
+def test_without_a_source_it_prints_how_to_get_the_data(tmp_path, capsys, name):
     code, out, err = run(capsys, "build", name, "--out", tmp_path / "out")
     assert code == 2
     assert "1. Open https://" in out

@@ -1,4 +1,4 @@
-"""Records to stored crops: which part, at which scale, whose; and on the host alone."""
+"""From records to stored crops: the right part at the right scale, with its record; without JAX."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ from fhr_jax.errors import InputError
 
 
 class Pictures:
-    """Two records with their pixels in memory; the second face looks out of its picture."""
+    """Two records with their pixels in memory; the second face extends beyond its image."""
 
     boxes = ((210.4, 130.2, 100.6, 80.0), (560.0, -30.0, 120.0, 90.0))
 
@@ -46,7 +46,7 @@ def test_a_crop_is_the_square_about_the_box(index):
     np.testing.assert_allclose(example["points"], geometry.apply(affine, jnp.asarray(record["points"])), atol=1e-3)
 
 
-def test_an_example_says_whose_it_is():
+def test_an_example_names_its_record():
     example = crops.Crops(Pictures(), size=32)[1]
     assert [example[name] for name in ("dataset", "file", "frame", "record")] == ["made up", "1.avi", 5, 1]
     back = geometry.apply(geometry.invert(jnp.asarray(example["affine"])), jnp.asarray(example["points"]))
@@ -130,7 +130,7 @@ def test_only_jpeg_is_decoded_smaller(folder):
 
 
 @pytest.mark.parametrize("turned", range(1, 9))
-def test_smaller_decoding_keeps_places_whichever_way_the_camera_was_held(tmp_path, turned):
+def test_decoding_at_a_fraction_is_exact_for_all_orientations(tmp_path, turned):
     image_module = pytest.importorskip("PIL.Image")
     y, x = np.mgrid[:107, :131]
     dot = np.round(30 + 200 * np.exp(-((x - 52.3) ** 2 + (y - 61.8) ** 2) / (2 * 12**2))).astype(np.uint8)
@@ -163,7 +163,7 @@ def test_content_in_memory_is_read_and_what_is_broken_is_named(folder):
         images.read_part(content, *corners, name="a record", max_pixels=1000)
 
 
-def test_sources_say_what_they_hold(folder):
+def test_descriptions_of_sources(folder):
     some, others = records(folder, NAMES[:3]), records(folder, NAMES[3:])
     assert repr(some) == repr(records(folder, NAMES[:3])) != repr(others)
     assert repr(crops.Crops(some, size=32)) != repr(crops.Crops(some, size=48))

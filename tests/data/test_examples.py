@@ -73,11 +73,11 @@ def folder(tmp_path):
 
 
 def _peaks(image):
-    """Where the red and the green dot lie."""
+    """Positions of the red and the green dot."""
     return heatmap.decode(image[..., :2], sigma=3.0 * 96 / 182, decoder="parabola")
 
 
-def test_dots_in_a_photograph_lie_on_their_landmarks(folder):
+def test_dots_in_a_photograph_are_at_their_landmarks(folder):
     records = open_dataset(folder)
     example = crops.Crops(records, size=round(96 * crops.MARGIN))[2]
     assert example["image"].dtype == np.uint8

@@ -32,7 +32,7 @@ def take(iterator, number):
     return np.concatenate([np.asarray(next(iterator)["index"]) for _ in range(number)])
 
 
-def test_every_pass_holds_every_example_once_in_another_order():
+def test_each_pass_has_all_examples_once_in_a_new_order():
     seen = take(loader.batches(loader.Indices(100, 110), batch=5, seed=0), 4)
     first, second = seen[:10], seen[10:]
     assert sorted(first) == sorted(second) == list(range(100, 110))
@@ -139,7 +139,7 @@ next(loader.batches(loader.Indices(0, 4), batch=2, seed=0, workers=1))
 """
 
 
-def test_a_script_without_a_guard_ends_and_says_why(tmp_path):
+def test_a_script_without_a_main_guard_ends_with_a_message(tmp_path):
     (tmp_path / "script.py").write_text(SCRIPT)
     result = subprocess.run([sys.executable, str(tmp_path / "script.py")], capture_output=True, text=True, timeout=100)
     assert result.returncode != 0

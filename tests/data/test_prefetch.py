@@ -1,4 +1,4 @@
-"""Batches made ahead: what lies ready does not count, errors and the end come where they belong."""
+"""Prefetched batches: the state ignores batches that are ready; errors and the end come in order."""
 
 import threading
 
@@ -43,7 +43,7 @@ def ahead(depth=2, data="numbers", place=prefetch.on_host, **options):
     return prefetch.Prefetcher(start, data=data, place=place, depth=depth), made
 
 
-def test_batches_are_made_before_they_are_asked_for():
+def test_batches_are_made_ahead_of_time():
     iterator, made = ahead(depth=3)
     assert next(iterator)["n"] == [0]
     for _ in range(4):  # the one handed out, and three that lie ready

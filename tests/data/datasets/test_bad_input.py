@@ -87,7 +87,7 @@ def test_photographs_that_cannot_be_read(tmp_path):
     assert len(open_dataset(folder, split="train")) == 2
 
 
-def test_names_with_spaces_and_unicode_work_and_unprintable_ones_are_told(tmp_path):
+def test_names_with_spaces_and_unicode_work_and_unprintable_ones_are_skipped(tmp_path):
     tree = trees.tree_300w(tmp_path / "tree ü x")
     trees.write_pair(tree / "afw", "face, “quoted” 漢字 🙂", 50)
     trees.write_pair(tree / "afw", "two\nlines", 51)
@@ -164,7 +164,7 @@ def test_frames_and_annotations_that_do_not_match(tmp_path, vw, name):
     assert numbers == [[1, 2], [3, 4], [1, 2], [4, 5]]
 
 
-def test_a_video_that_was_cut_off_gives_the_frames_that_are_left(tmp_path):
+def test_a_truncated_video_gives_its_readable_frames(tmp_path):
     vw = trees.tree_300vw(tmp_path / "vw", {"203": 20}) / "300VW_Dataset_2015_12_14"
     content = (vw / "203" / "vid.avi").read_bytes()
     (vw / "203" / "vid.avi").write_bytes(content[: len(content) * 6 // 10])
@@ -282,7 +282,7 @@ def test_folders_of_nothing_of_the_kind(tmp_path, vw, capsys):
         assert not (tmp_path / "out").exists()
 
 
-def test_a_tree_in_which_nothing_can_be_read(tmp_path):
+def test_a_folder_without_readable_files(tmp_path):
     trees.write_pair(tmp_path / "tree" / "ibug", "one", 1)
     (tmp_path / "tree" / "ibug" / "one.pts").write_text("broken")
     with pytest.raises(InputError, match=r"nothing in it could be read; the first: ibug/one\.jpg: one\.pts: not a"):

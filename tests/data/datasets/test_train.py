@@ -55,7 +55,7 @@ def through(built, tmp_path_factory):
     return out
 
 
-def test_a_net_learns_and_the_choices_are_kept(built, through):
+def test_a_net_learns_from_each_dataset(built, through):
     name, datasets = built
     config = log.read_config(through)
     assert (config["data"], config["directory"]) == (name, str(datasets))

@@ -1,4 +1,4 @@
-"""Synthetic faces: landmarks against the picture, seeds, mirror, camera, switches, clips."""
+"""Synthetic faces: landmarks against the image, seeds, mirror, camera, amounts, ablations, clips."""
 
 import subprocess
 import sys
@@ -124,7 +124,7 @@ def _edge(line, level):
 
 
 @pytest.mark.parametrize("size", [SIZE, 256])
-def test_lips_lie_where_the_landmarks_say(people, size):
+def test_lips_are_painted_at_their_landmarks(people, size):
     """Paint the lips twice: the difference of the pictures is their coverage; its edges are the landmarks."""
     face = plain(people)._replace(expression=0 * people.expression, identity=0.5 * people.identity)
     face = fill(face)
@@ -157,7 +157,7 @@ def test_lips_lie_where_the_landmarks_say(people, size):
             assert -1 < inside < 1 + 0.05 * unit[i]
 
 
-def test_brows_lie_under_their_landmarks(people):
+def test_brows_are_painted_at_their_landmarks(people):
     face = fill(plain(people))
     looks = face.appearance
     amount = jnp.ones(BATCH)
@@ -224,7 +224,7 @@ def depths(faces):
 
 @pytest.mark.parametrize("yaw", [-60, -45, -20, 0, 10, 30, 60])
 @pytest.mark.parametrize("pitch", [-25, 0, 25])
-def test_every_landmark_lies_on_the_painted_face(people, yaw, pitch):
+def test_all_landmarks_are_on_the_painted_face(people, yaw, pitch):
     pose = jnp.zeros((BATCH, 3)).at[:, :2].set(jnp.deg2rad(jnp.array([yaw, pitch])))
     turned = sample(keys(11))._replace(pose=pose)
     edge, away = (np.asarray(x) for x in depths(turned))
@@ -307,7 +307,7 @@ def test_jitter_is_a_similarity_of_the_crop(people, mirrored):
         ("scene", "ambient", 0.01),
     ],
 )
-def test_every_switch_changes_the_picture_and_no_landmark(people, part, switch, least):
+def test_each_amount_changes_the_image_and_no_landmark(people, part, switch, least):
     def at(value):
         group = getattr(people.appearance, part)
         group = group._replace(**{switch: 0 * getattr(group, switch) + value})
@@ -341,11 +341,11 @@ TOUCHED = {
     "pose": ("pose",),
     "identity": ("identity",),
 }
-"""What each switch may touch, below the face or its appearance."""
+"""The fields that each ablation may change."""
 
 
 @pytest.mark.parametrize("name", faces.ABLATIONS)
-def test_every_ingredient_can_be_left_out(people, name):
+def test_ablations_change_only_their_fields(people, name):
     looks, one = people.appearance, jnp.ones(BATCH)
     looks = looks._replace(
         hair=looks.hair._replace(amount=one),
@@ -455,7 +455,7 @@ def test_people_in_clips_speak_smile_blink_look_about_and_come_nearer():
 
 
 @pytest.mark.slow
-def test_another_process_paints_the_same_bits(tmp_path):
+def test_another_process_renders_the_same_bits(tmp_path):
     program = (
         "import sys, jax, numpy as np; from fhr_jax.data import faces\n"
         "make = jax.jit(lambda key: faces.render(faces.fill(faces.sample(key)), size=64).image)\n"
@@ -470,7 +470,7 @@ def test_a_clip_may_have_one_frame():
     assert np.isfinite(points(jax.jit(faces.clip, static_argnums=1)(jax.random.key(1), 1))).all()
 
 
-def test_wander_is_smooth_noise_of_unit_variance():
+def test_smooth_noise_has_unit_variance():
     signal = np.asarray(random_block(jax.random.key(0), lambda draws: smooth_noise(draws, 6000, 0.4, size=8)))
     assert 0.8 < signal.std() < 1.2
     # Angular frequencies are |n| / 0.4 a second, n normal, so each derivative has the deviation 1 / 0.4 a second.
@@ -484,14 +484,14 @@ def test_blinks_close_and_open():
     assert np.median(lids) == 0
 
 
-def test_dice_refuses_to_run_out():
+def test_random_draws_raise_when_exhausted():
     draws = RandomDraws(jax.random.key(0), uniforms=3)
     draws.uniform(shape=(3,))
     with pytest.raises(ValueError, match="4 uniform draws from 3"):
         draws.chance(0.5)
 
 
-def test_dice_draws_the_given_distributions():
+def test_random_draws_have_the_given_distributions():
     draws = RandomDraws(jax.random.key(0), uniforms=10200, normals=10000)
     normal = np.asarray(draws.normal(2.0, 2.5, (10000,)))
     assert abs(normal.std() - 1.97) < 0.05

@@ -1,4 +1,4 @@
-"""Pictures as they come: those that can be read are read right, of the others one line says what was expected."""
+"""Unusual images: readable ones are read correctly; others raise one line that says what was expected."""
 
 import json
 import subprocess
@@ -52,7 +52,7 @@ CROPS = {
 
 
 @pytest.mark.parametrize("case", CROPS)
-def test_bad_crops_are_told_in_one_line(case):
+def test_bad_crops_raise_one_line(case):
     crops, message = CROPS[case]
     with pytest.raises(InputError) as caught:
         inputs.check_crops(crops, SIDE)
@@ -60,7 +60,7 @@ def test_bad_crops_are_told_in_one_line(case):
     assert "\n" not in str(caught.value)
 
 
-def test_crops_inside_a_transformation_are_not_looked_into(net):
+def test_values_of_crops_are_not_checked_inside_a_transformation(net):
     found = jax.jit(lambda crops: pipeline.predict(net, crops))(jnp.asarray(with_nan(0, np.nan)))
     assert np.isfinite(found.points[1:]).all()
 
@@ -81,7 +81,7 @@ IMAGES = {
 
 
 @pytest.mark.parametrize("case", IMAGES)
-def test_bad_images_are_told_in_one_line(case):
+def test_bad_images_raise_one_line(case):
     image, message = IMAGES[case]
     with pytest.raises(InputError) as caught:
         inputs.check_image(image, name="frame 7")
@@ -125,7 +125,7 @@ def test_the_functions_check_what_they_are_given():
         "image: gray, uint8",
         "frame 0: gray, uint8",
         "box: got 3 numbers, expected x,y,width,height",
-        "box 5000,5000,10,10: outside the image of 50 x 40",
+        "box 5000,5000,10,10: lies outside the image of 50 x 40",
         "heatmap.decode: a list, expected an array of maps",
     )
     for line, message in zip(lines, expected, strict=True):

@@ -184,7 +184,7 @@ def test_folders_of_unlike_faces_are_refused(tmp_path):
         landmark_files.read(tmp_path)
 
 
-def test_output_of_another_kind_is_refused(tmp_path):
+def test_output_with_another_suffix_is_refused(tmp_path):
     npz.write(tmp_path / "in.npz", {"landmarks": random_points(2)})
     recording = landmark_files.read(tmp_path / "in.npz")
     with pytest.raises(InputError, match="ends in"):

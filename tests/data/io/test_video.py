@@ -11,7 +11,7 @@ RATE = Fraction(25)
 
 
 def picture(number, size=(48, 64)):
-    """Smooth gray that tells its frame and which corner is which."""
+    """A smooth grey image that identifies its frame and its corners."""
     y, x = np.mgrid[: size[0], : size[1]]
     gray = 20 + 4 * number + 100 * x / size[1] + 40 * y / size[0]
     return np.repeat(gray[..., None], 3, -1).astype(np.uint8)
@@ -51,7 +51,7 @@ def test_odd_sizes_gain_a_row_or_column(tmp_path, size):
     assert np.abs(frames[2].image[: size[0], : size[1]].astype(int) - picture(2, size)).mean() < 3
 
 
-def test_uneven_times_are_kept(tmp_path):
+def test_irregular_times_are_preserved(tmp_path):
     times = [0.0, 0.01, 0.2, 0.21, 1.5]
     write(tmp_path / "a.mp4", 5, times=times)
     np.testing.assert_allclose([f.time for f in video.frames(tmp_path / "a.mp4")], times, atol=1e-3)

@@ -15,7 +15,7 @@ FRAMES = 150
 
 
 def write(path, codec, between):
-    """A video with `between` frames that lean on later ones, which are stored in another order than shown."""
+    """A video with `between` B-frames, which are stored in another order than shown."""
     y, x = np.mgrid[:48, :64]
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=25)
@@ -60,7 +60,7 @@ def test_frames_beyond_the_end(tmp_path):
     assert frames[4].shape == (48, 64, 3)
 
 
-def test_times_that_repeat_are_not_relied_on(tmp_path):
+def test_repeated_times(tmp_path):
     write(tmp_path / "a.mp4", "libx264", 2)
     expected = [frame.image for frame in video.frames(tmp_path / "a.mp4")]
     frames = VideoFrames(tmp_path / "a.mp4")
@@ -70,7 +70,7 @@ def test_times_that_repeat_are_not_relied_on(tmp_path):
     np.testing.assert_array_equal(frames[20], expected[20])
 
 
-def test_damaged_frames_are_told(tmp_path):
+def test_damaged_frames_raise(tmp_path):
     trees.write_video(tmp_path / "a.avi", range(20))
     content = (tmp_path / "a.avi").read_bytes()
     (tmp_path / "cut.avi").write_bytes(content[: len(content) * 6 // 10])

@@ -113,7 +113,7 @@ def test_the_choice_of_boxes_reaches_the_commands(photos, tmp_path):
     np.testing.assert_array_equal(boxes(str(path))[4], np.float32([5, 2, 30, 40]))
 
 
-def test_another_file_of_boxes_is_other_data(photos, tmp_path):
+def test_another_file_of_boxes_changes_the_description(photos, tmp_path):
     path = tmp_path / "boxes.csv"
     said = []
     for x in (1, 2):

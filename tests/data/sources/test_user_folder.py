@@ -103,7 +103,7 @@ def test_pictures_need_not_be_decoded(root, folder):
     np.testing.assert_array_equal(record["points"], source[1]["points"])
 
 
-def test_files_that_stay_alone_are_told(root):
+def test_files_without_a_partner_are_skipped(root):
     assert open_dataset(root / "photos").skipped == (Skipped("alone.png", "no .pts of its name"),)
 
 
@@ -212,7 +212,7 @@ def test_videos_that_are_skipped_have_a_reason(tmp_path):
     }
 
 
-def test_only_readable_files_are_kept(tmp_path):
+def test_only_readable_files_remain(tmp_path):
     photos = tmp_path / "photos"
     for k, name in enumerate(("cut off", "few", "good", "line", "outside")):
         trees.write_pair(photos, name, k)

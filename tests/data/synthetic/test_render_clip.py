@@ -1,4 +1,4 @@
-"""Filmed clips: exact landmarks, one camera for all frames, noise that is new in each."""
+"""Rendered clips: exact landmarks, one camera for all frames, new noise in each."""
 
 import jax
 import jax.numpy as jnp
@@ -56,7 +56,7 @@ def _loudness(images):
     return np.asarray(images).mean(axis=(1, 2, 3))
 
 
-def test_exposure_wanders_slowly(still):
+def test_exposure_varies_slowly(still):
     """Of a face at rest, without any other fault, only the brightness changes, and not by much."""
     options = augment.OFF._replace(cutout=0.1)  # whose chance is 0: not the film without faults
     made = _loudness(render_clip(jax.random.key(3), still, size=SIZE, options=options).images)

@@ -1,4 +1,4 @@
-"""Synthetic tracks: smooth motion, blinks, and noise that is what it says."""
+"""Synthetic tracks: smooth motion, blinks, and noise with the statistics of its settings."""
 
 import jax
 import jax.numpy as jnp

@@ -113,7 +113,7 @@ def test_the_talking_face(root):
     assert kept.read_bytes() == (root / "talking" / "images" / "franck_00002.jpg").read_bytes()
 
 
-def test_a_long_film_is_many_shards_and_clips_go_over_their_ends(root, tmp_path, monkeypatch):
+def test_a_long_video_has_several_shards_and_clips_span_them(root, tmp_path, monkeypatch):
     monkeypatch.setattr("fhr_jax.data.datasets.talking_face.SHARD", 3)
     run.build("talking_face", root / "talking", tmp_path)
     assert len(list((tmp_path / "talking_face/videos/1.0.0").glob("*array_record*"))) == 3
@@ -121,7 +121,7 @@ def test_a_long_film_is_many_shards_and_clips_go_over_their_ends(root, tmp_path,
     assert identities(source) == [Identity("talking_face", "franck", 1)]
 
 
-def test_sources_can_be_pickled_and_say_the_same_of_themselves(root):
+def test_sources_can_be_pickled_with_the_same_description(root):
     opened = [
         open_dataset("face300w", directory=root / "out", split="train"),
         open_dataset("face300vw", directory=root / "out", split="train", clip=3, boxes=BoxJitter(1)),
@@ -181,7 +181,7 @@ def test_seven_points_of_the_talking_face(root):
     assert talking_face_subset(photographs) is photographs
 
 
-def test_shards_that_are_lost_or_damaged_are_told(root, tmp_path):
+def test_missing_or_damaged_shards_raise(root, tmp_path):
     folder = run.build("talking_face", root / "talking", tmp_path)
     (shard,) = folder.glob("*.array_record*")
     content = bytearray(shard.read_bytes())
@@ -218,7 +218,7 @@ def test_tfds_builds_it_too(root, tmp_path):
         assert theirs[0]["image"].dtype == np.uint8
 
 
-def test_counts_that_are_not_the_published_ones_are_told(root):
+def test_counts_that_differ_from_the_published_ones(root):
     summary = summaries.read_summary(root / "out" / "face300w" / "1.0.0")
     assert summary["splits"]["train"] == {"records": 7, "counted": 7, "published": 3148, "frames": 7}
     assert summary["splits"]["full"]["counted"] == 5
@@ -244,7 +244,7 @@ def test_published_numbers():
     assert published == {"train": 3148, "common": 554, "challenging": 135, "full": 689, "private": 600}
 
 
-def test_the_same_again_is_done_and_another_is_refused(root, tmp_path):
+def test_repeating_a_build_does_nothing_and_another_source_is_refused(root, tmp_path):
     tree = trees.tree_300w(tmp_path / "tree")
     folder = run.build("face300w", tree, tmp_path)
     before = (folder / "dataset_info.json").stat().st_mtime_ns
@@ -255,7 +255,7 @@ def test_the_same_again_is_done_and_another_is_refused(root, tmp_path):
         run.build("face300w", tree, tmp_path)
 
 
-def test_every_picture_is_stored_as_it_is_looked_at(tmp_path):
+def test_images_are_stored_upright_as_rgb(tmp_path):
     """Gray, 16 bits, transparent, turned: all end as plain RGB of the same landmarks."""
     tree = tmp_path / "tree"
     image, points = trees.face(5)
@@ -321,7 +321,7 @@ def test_the_same_names_of_other_files_are_other_data(root, tmp_path):
     assert repr(one) == repr(open_dataset("face300w", directory=tmp_path / "a", split="train"))
 
 
-def test_videos_are_told_apart_without_reading_their_pictures(root, monkeypatch):
+def test_videos_are_grouped_without_reading_images(root, monkeypatch):
     folder = root / "out"
     clips = open_dataset("face300vw/clips4", directory=folder, split="train")
     expected = [clips[i]["file"] for i in range(len(clips))]
