@@ -28,10 +28,10 @@ class BuildOptions:
     """Build a dataset from the folder that you downloaded and unpacked.
 
     NAME is face300w, face300vw, face300vw/clips16 (or any number of frames) or talking_face. The dataset goes to
-    OUT/face300w/1.0.0, OUT/face300vw/videos/1.0.0, OUT/face300vw/clips16/1.0.0, ... Beside the records lie summary.json
-    (counts, with the published ones) and skipped.csv (files that are not used, with the reasons). Interrupted builds
-    resume when you repeat the command. Symbolic links that lead out of the source are skipped. Without --source the
-    command tells how to get the data.
+    OUT/face300w/1.0.0, OUT/face300vw/videos/1.0.0, OUT/face300vw/clips16/1.0.0, ... It includes summary.json (counts,
+    with the published ones) and skipped.csv (files that are not used, with the reasons). Interrupted builds resume when
+    you repeat the command. Symbolic links that lead out of the source are skipped. Without --source the command tells
+    how to get the data.
 
     Example:  fhr-jax data build face300w --source downloads/300W --out datasets
     """
