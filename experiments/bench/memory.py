@@ -1,7 +1,7 @@
 """Memory and time of the streaming stabilizer over a million frames.
 
-One compiled `step`, its state donated, is fed a synthetic track of 68 points that is repeated back and forth, so
-that neither inputs nor outputs pile up. Printed are the resident memory and the time a frame at 1e3, 1e5 and 1e6
+One compiled `step` with a donated state filters a synthetic track of 68 points, played forwards and backwards, so that
+neither inputs nor outputs accumulate. The script prints resident memory and time per frame after 1e3, 1e4, 1e5 and 1e6
 frames.
 
 Paper:    nothing about memory; 50 us a frame.
@@ -30,11 +30,11 @@ from fhr_jax import plots, stabilizer
 from fhr_jax.files import output_folder, write_json
 
 PERIOD = 1000
-"""Frames of the track."""
+"""Frames of the track that is repeated."""
 
 
 def resident() -> float:
-    """Resident memory of this process in MiB; where the system does not say, the largest that it ever was."""
+    """Resident memory of this process in MiB; its peak where the system does not report the current value."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
     except OSError:
@@ -43,20 +43,20 @@ def resident() -> float:
 
 
 def track(seed: int = 0) -> np.ndarray:
-    """(PERIOD, 68, 2) float32: a face that wanders, with noise."""
+    """(PERIOD, 68, 2) float32: a face on a random walk, with noise."""
     rng = np.random.default_rng(seed)
     face = 256 + 40 * rng.normal(size=(1, 68, 2))
     return (face + rng.normal(size=(PERIOD, 1, 2)).cumsum(axis=0) + rng.normal(size=(PERIOD, 68, 2))).astype(np.float32)
 
 
 def stream(params: stabilizer.Params, frames: int, marks: list[int]) -> list[dict[str, float]]:
-    """Filter so many frames one by one; the figures at the marks."""
+    """Filter `frames` frames one by one; memory and time at the marks."""
     step = jax.jit(partial(stabilizer.step, params), donate_argnums=0)
     state, z, rows = stabilizer.init_state(params), track(), []
-    there_and_back = np.concatenate([z, z[::-1]])
+    forth_and_back = np.concatenate([z, z[::-1]])
     last, began = 0, time.perf_counter()
     for number in range(1, frames + 1):
-        state, x = step(state, there_and_back[number % len(there_and_back)])
+        state, x = step(state, forth_and_back[number % len(forth_and_back)])
         if number in marks:
             finite = bool(np.isfinite(np.asarray(x)).all())
             seconds = time.perf_counter() - began
@@ -74,11 +74,11 @@ class Options:
     out: Path
     """Folder for summary.json and memory.png."""
     frames: int = 1_000_000
-    """Of the stream."""
+    """Number of frames to filter."""
 
 
 def main(options: Options) -> None:
-    """Both the paper's model and the shipped one."""
+    """The paper's model and the default parameters."""
     folder = output_folder(options.out)
     marks = [n for n in (1000, 10_000, 100_000, 1_000_000) if n <= options.frames]
     versions = f"jax {jax.__version__}, {jax.devices()[0].platform}, {platform.machine()}, {platform.python_version()}"

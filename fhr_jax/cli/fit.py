@@ -87,7 +87,7 @@ def run(options: FitOptions) -> None:
     _check(options)
     from fhr_jax import stabilizer
     from fhr_jax.cli import fit_tracks
-    from fhr_jax.stabilizer.units import FACE_SIZE, median_face_size
+    from fhr_jax.stabilizer.units import FACE_SIZE, median_distance
 
     pairs, smoothed = fit_tracks.read_pairs(options.tracks)
     if smoothed:
@@ -95,7 +95,7 @@ def run(options: FitOptions) -> None:
     pairs = pairs or _synthetic(options)
     if not options.keep_bias:
         pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
-    sizes = [median_face_size(truth) for _, truth in pairs]
+    sizes = [median_distance(truth) for _, truth in pairs]
     if not options.track_units:
         # The weights of the loss are meant for faces of the size that they have in the 256 crop.
         pairs = [(z * (FACE_SIZE / size), p * (FACE_SIZE / size)) for (z, p), size in zip(pairs, sizes, strict=True)]

@@ -109,6 +109,8 @@ def test_the_face_size_is_one_in_all_its_forms():
     present = jnp.ones(5, bool)
     np.testing.assert_allclose(jax.jit(units.face_size)(track[0], present), size[0], rtol=1e-5)
     np.testing.assert_allclose(units.median_face_size(track), np.median(size), rtol=1e-5)
+    distances = np.linalg.norm(track - track.mean(axis=1, keepdims=True), axis=-1)
+    np.testing.assert_allclose(units.median_distance(track), np.median(distances), rtol=0.02)
     late = track.copy()
     late[:3] = np.nan
     late[3, 1] = np.nan
