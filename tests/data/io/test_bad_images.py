@@ -126,7 +126,7 @@ def test_the_functions_check_what_they_are_given():
         "frame 0: gray, uint8",
         "box: got 3 numbers, expected x,y,width,height",
         "box 5000,5000,10,10: lies outside the image of 50 x 40",
-        "heatmap.decode: a list, expected an array of maps",
+        "heatmap.decode: got list, expected an array of maps",
     )
     for line, message in zip(lines, expected, strict=True):
         assert line.startswith(message)

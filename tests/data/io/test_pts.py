@@ -65,7 +65,7 @@ def test_wrong_number_missing_binary_and_huge(tmp_path):
     with pytest.raises(InputError, match="cannot be read"):
         pts.read(tmp_path / "none.pts")
     (tmp_path / "b.pts").write_bytes(b"\xff\xfe\x00\x01")
-    with pytest.raises(InputError, match="no text"):
+    with pytest.raises(InputError, match="not a text file"):
         pts.read(tmp_path / "b.pts")
     (tmp_path / "c.pts").write_bytes(b" " * (pts.MAX_BYTES + 1))
     with pytest.raises(InputError, match="larger"):
