@@ -119,7 +119,7 @@ def test_what_cannot_be_read_is_named(workers):
 def test_what_cannot_be_shared_is_refused():
     with pytest.raises(InputError, match=r"Named\(0\): holds no examples"):
         loader.batches(Named(0), batch=2, seed=0)
-    with pytest.raises(InputError, match="batches of 5 examples: cannot be divided into 2 equal parts"):
+    with pytest.raises(InputError, match="batches of 5 examples cannot be divided into 2 equal parts"):
         loader.batches(Named(4), batch=5, seed=0, process_index=0, process_count=2)
     with pytest.raises(InputError, match="process 2 of 2"):
         loader.one_pass(Named(4), batch=4, process_index=2, process_count=2)
