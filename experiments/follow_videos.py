@@ -105,7 +105,7 @@ def measure(tracks: dict[str, np.ndarray], every: int) -> dict[str, Any]:
     row: dict[str, Any] = {
         "frames": len(found),
         "without_a_face": float(1 - found.mean()),
-        "asked": len(compared),
+        "compared": len(compared),
         "cascade_sees_a_face": int(known.sum()),
         "lost": float((ious < OVERLAP).mean()) if known.any() else None,
         "median_iou": float(np.median(ious)) if known.any() else None,
