@@ -2,6 +2,7 @@
 
 import gc
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -25,7 +26,7 @@ def pytest_configure(config: pytest.Config) -> None:
     The slow tests and the notebooks run what users run, fully optimized.
     """
     cache = getattr(config, "cache", None)  # there is none under -p no:cacheprovider
-    programs = str(cache.mkdir("jax_compilations")) if cache else tempfile.mkdtemp(prefix="jax_compilations")
+    programs = str(cache.mkdir("jax_compilations")) if cache else _programs_of_this_run(config)
     jax.config.update("jax_compilation_cache_dir", programs)
     os.environ["JAX_COMPILATION_CACHE_DIR"] = programs  # of commands that tests start: else they write into the home
     # By default JAX keeps no program that compiled in under a second, which is nearly all of them here.
@@ -38,6 +39,15 @@ def pytest_configure(config: pytest.Config) -> None:
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
         if jax.__version_info__ < (0, 12):  # later ones end the process for a flag that they do not know
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {OLD_EMITTERS}".strip()
+
+
+def _programs_of_this_run(config: pytest.Config) -> str:
+    """A temporary folder that all processes of this run share and the first of them removes."""
+    if hasattr(config, "workerinput"):
+        return os.environ["JAX_COMPILATION_CACHE_DIR"]
+    folder = tempfile.mkdtemp(prefix="jax_compilations")
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    return folder
 
 
 def pytest_collection_finish() -> None:
@@ -80,7 +90,15 @@ def real_data() -> Path:
     return Path(folder)
 
 
-LONGEST = ("demo/test_demo.py", "fit/test_sharding.py", "cli/test_train.py", "datasets/test_train.py")
+LONGEST = (
+    "experiments/test_experiments.py",
+    "datasets/test_train.py",
+    "train/test_run.py",
+    "cli/test_train.py",
+    "demo/test_demo.py",
+    "tests/test_sharding.py",
+    "fit/test_sharding.py",
+)
 """Files that begin first, so that no process waits for one of them at the end."""
 
 
