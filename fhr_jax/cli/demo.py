@@ -28,7 +28,7 @@ class DemoOptions:
 
 
 def run(options: DemoOptions) -> None:
-    """Run the demo, showing progress; see `Demo`."""
+    """Run the demo, showing progress; see `DemoOptions`."""
     if options.steps < 1:
         from fhr_jax.errors import InputError
 

@@ -1,7 +1,24 @@
 """The paper's landmark stabilizer: a causal Bayesian filter with learned parameters.
 
-params = stabilizer.default_params()
-steady = stabilizer.run(params, track)
+    params = stabilizer.default_params()
+    steady = stabilizer.run(params, track)
+
+The filter:
+
+* `filter`: the state, and one frame (`init_state`, `step`).
+* `run_tracks`: whole tracks and batches of tracks (`run`).
+* `mixture`: the posterior of one frame, a mixture of Gaussians. `mixture_mode` finds its argmax.
+* `covariance`: full, diagonal or windowed covariance of the past landmarks.
+* `checkpointed_scan`: a scan whose gradient needs less memory.
+* `units`: face size, and face units to and from track units.
+* `extensions`: velocity, responsibilities by direction, recurrent network, outliers, common motion.
+
+The parameters:
+
+* `params`: the parameters and their constraints. `bijectors` map them to unconstrained numbers.
+* `params_io`: loading and saving them.
+* `pretrained`: the default parameters (`default_params`).
+* `fit`: fitting them by gradient, by minibatches or by Nelder-Mead.
 """
 
 from fhr_jax.stabilizer.extensions.outliers import Outliers
