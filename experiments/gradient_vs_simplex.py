@@ -1,6 +1,6 @@
-"""Fit the stabilizer by gradient and by the simplex of the paper, and compare.
+"""Fit the stabilizer by gradient and by Nelder-Mead as in the paper, and compare.
 
-All methods have the same videos, the same start (the paper's), the same compiled loss and the same clock; compiling
+All methods have the same videos, the paper's initial parameters, the same compiled loss and the same clock; compiling
 does not count. The model is the paper's, for one point (D = 2), the 7-point markup (D = 14) and 68 points (D = 136).
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), which fits by

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # The stabilizer
 #
-# This notebook shows what the stabilizer does to a track, how its parameters are fitted (gradient against simplex), and
+# This notebook shows what the stabilizer does to a track, how its parameters are fitted (by gradient or Nelder-Mead), and
 # how the weights of the loss trade smoothness against accuracy and delay. It takes two or three minutes on two CPU
 # cores and needs no download.
 
@@ -79,7 +79,7 @@ print(f"nose, observed 212 px away: largest error {largest_error(slice(40, 43), 
 print(f"mouth, not observed:        largest error {largest_error(slice(70, 80), slice(48, 68)):.1f} px")
 
 # %% [markdown]
-# ## 2. Gradient against simplex
+# ## 2. Gradient against Nelder-Mead
 #
 # The paper fits the 412 parameters of its model by the Nelder-Mead simplex, in twelve hours. The recursion is one
 # `lax.scan`, so the loss also has a gradient. All fits below minimize the same compiled loss from the same initial
@@ -100,8 +100,8 @@ shared = stabilizer.fit_nelder_mead(train, init_params=start, share_scales=True,
 fits = {
     "L-BFGS, 412 parameters": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6),
     "L-BFGS, annealed": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6, annealing=(10.0, 1.0)),
-    "simplex, 412 parameters": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=6),
-    "simplex, 7 parameters": shared,
+    "Nelder-Mead, 412 parameters": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=6),
+    "Nelder-Mead, 7 parameters": shared,
 }
 plots.loss_history({name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()})
 

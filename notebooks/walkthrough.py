@@ -148,19 +148,19 @@ for frame in clip.observed[:50]:
 print("largest difference to run:", float(jnp.abs(jnp.stack(streamed) - outputs["stabilizer"][:50]).max()), "px")
 
 # %% [markdown]
-# ## 6. Fitting the parameters: gradient against simplex
+# ## 6. Fitting the parameters: gradient against Nelder-Mead
 #
 # The loss is a weighted sum of accuracy, delay and smoothness. The recursion is differentiable, so L-BFGS can minimize
-# it; the paper used a simplex. All fits start from the paper's initial parameters. With 412 parameters a simplex hardly
-# improves the loss; with scales shared among the variances, which leaves 7 parameters, it does.
+# it; the paper used Nelder-Mead. All fits start from the paper's initial parameters. With 412 parameters it hardly
+# improves the loss; with scales shared among the variances, which leaves 7 parameters, it succeeds.
 
 # %%
 pairs = tracks.batch(jax.random.key(8), 4, 120)
 videos = stabilizer.as_videos(pairs.observed, pairs.truth)
 fits = {
     "gradient": stabilizer.fit_gradient(videos, seconds=5),
-    "simplex": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000),
-    "simplex, shared scales": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000, share_scales=True),
+    "Nelder-Mead": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000),
+    "Nelder-Mead, shared scales": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000, share_scales=True),
 }
 for name, fit in fits.items():
     print(f"{name:22} loss {fit.history.loss[0]:.0f} -> {fit.history.loss[-1]:.0f}")

@@ -11,7 +11,7 @@ from fhr_jax.files import output_folder
 from fhr_jax.losses import PAPER_WEIGHTS, LossWeights
 from fhr_jax.stabilizer import Params, Videos
 from fhr_jax.stabilizer.fit.gradient import ANNEALING
-from fhr_jax.stabilizer.fit.recommended import LEARNING_RATE
+from fhr_jax.stabilizer.fit.recommended import LEARNING_RATE, STEPS
 
 PAPER, RECOMMENDED = "paper's model", "recommended"
 
@@ -31,7 +31,7 @@ class BenchmarkOptions:
     """Each draws a split and the noise."""
     frames: int = protocol.FRAMES
     """Frames of a video at most."""
-    steps: int = 150
+    steps: int = STEPS
     """Steps of each fit, L-BFGS for the paper's model and Adam for the recommended one; a third to continue a fit."""
     fits: Path | None = None
     """Folder of fits on the same source, such as --out of stabilizer_ablation.py. Fits in it are read instead of
@@ -87,7 +87,7 @@ def fit_model(
     Args:
         name: `PAPER` or `RECOMMENDED`.
         videos: what to fit.
-        init_params: parameters fitted with other weights, from which to continue; None is the model's own start.
+        init_params: parameters fitted with other weights, from which to continue; None is the model's own.
         steps: of L-BFGS or Adam.
         weights: lambda_1, lambda_2 and lambda_3 of the loss.
     """

@@ -14,8 +14,8 @@ class DemoOptions:
 
     The demo renders synthetic faces, trains two small networks that differ only in target and decoder, and compares
     conventional with fractional heatmap regression on held-out faces. It then tracks clips with the net in the package,
-    fits the stabilizer by gradient and by simplex, and compares it with classical filters. OUT gets report.html (open
-    it first), summary.json, the pictures and both networks.
+    fits the stabilizer by gradient and by Nelder-Mead, and compares it with classical filters. OUT gets report.html
+    (open it first), summary.json, the pictures and both networks.
 
     Example:  fhr-jax demo --out runs/demo
     """

@@ -48,10 +48,10 @@ class FitOptions:
     --seconds."""
     model: Literal["recommended", "paper"] = "recommended"
     """recommended: the pretrained model with velocity, responsibilities by direction and a small recurrent network,
-    fitted further; paper: the paper's model from the paper's start."""
-    method: Literal["gradient", "simplex"] = "gradient"
-    """gradient: Adam for the recommended model, annealed L-BFGS for the paper's; simplex: Nelder-Mead as in the paper,
-    which needs --share-scales unless there are few points."""
+    fitted further; paper: the paper's model from the paper's initial parameters."""
+    method: Literal["gradient", "nelder-mead"] = "gradient"
+    """gradient: Adam for the recommended model, annealed L-BFGS for the paper's; nelder-mead: as in the
+    paper, needs --share-scales unless there are few points."""
     steps: int = 150
     """Steps of Adam, for the recommended model."""
     share_scales: bool = False
@@ -61,7 +61,7 @@ class FitOptions:
     holdout: int | None = None
     """Number of tracks to hold out; 0 holds out none. Default: a fifth of them if there are at least five."""
     patience: int = 50
-    """Stop after so many iterations in a row without an improvement on the held-out tracks."""
+    """Stop after this number of iterations in a row without an improvement on the held-out tracks."""
     covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     lambda1: float = 1.0
     """Weight of smoothness in the loss."""
@@ -87,7 +87,6 @@ def run(options: FitOptions) -> None:
     _check(options)
     from fhr_jax import stabilizer
     from fhr_jax.cli import fit_tracks
-    from fhr_jax.stabilizer.units import FACE_SIZE, median_distance
 
     pairs, smoothed = fit_tracks.read_pairs(options.tracks)
     if smoothed:
@@ -95,15 +94,14 @@ def run(options: FitOptions) -> None:
     pairs = pairs or _synthetic(options)
     if not options.keep_bias:
         pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
-    sizes = [median_distance(truth) for _, truth in pairs]
+    size = float(np.median([stabilizer.median_distance(truth) for _, truth in pairs]))
     if not options.track_units:
-        # The weights of the loss are meant for faces of the size that they have in the 256 crop.
-        pairs = [(z * (FACE_SIZE / size), p * (FACE_SIZE / size)) for (z, p), size in zip(pairs, sizes, strict=True)]
+        pairs = [stabilizer.scale_to_face_size(z, p) for z, p in pairs]
     holdout = fit_tracks.holdout_count(options.holdout, len(pairs))
     fitted, held_out = fit_tracks.split_holdout(pairs, holdout, seed=options.seed)
     videos = stabilizer.pad_videos(fitted)
     fit_tracks.check_motion(np.asarray(videos.truth), np.asarray(videos.mask))
-    init_params = _init_params(options, videos, float(np.median(sizes)))
+    init_params = _init_params(options, videos, size)
     config = _config(options, holdout)
     if options.resume:
         _check_same_fit(options.out, config, tracks=len(pairs))
@@ -113,10 +111,9 @@ def run(options: FitOptions) -> None:
         print(f"{len(fitted)} tracks to fit, {len(held_out)} held out")
     print("compiling: half a minute at most on two cores, not counted in --seconds", flush=True)
     validation = stabilizer.pad_videos(held_out) if held_out else None
-    fit = _fit(options, init_params._replace(outliers=None), videos, validation, folder)
+    fit = _fit(options, init_params, videos, validation, folder)
 
-    # The loss says nothing about outliers, so their parameters are not fitted.
-    stabilizer.save(folder / "params.npz", fit.params._replace(outliers=init_params.outliers))
+    stabilizer.save(folder / "params.npz", fit.params)
     history, validation_loss = fit.history, fit.validation_loss
     figures = {} if validation_loss is None else {"held_out": validation_loss}
     write_json(folder / "history.json", {**history._asdict(), **figures, "compile_seconds": fit.compile_seconds})
@@ -129,9 +126,6 @@ def run(options: FitOptions) -> None:
 
 STATE = "fit.npz"
 """State of the fit, in the folder of its results."""
-
-UNLIMITED = 10**9
-"""Iterations or evaluations of a fit that the clock ends."""
 
 SAVE_EVERY = 10.0
 """Seconds between savings."""
@@ -146,7 +140,6 @@ def _fit(
     from fhr_jax import stabilizer
     from fhr_jax.losses import LossWeights
     from fhr_jax.sharding import device_mesh
-    from fhr_jax.stabilizer.fit.gradient import ANNEALING
 
     with _saving(folder / STATE) as keep, _progress_bar(options.seconds) as progress:
         common: dict[str, Any] = {
@@ -162,17 +155,18 @@ def _fit(
             "keep": keep,
             "resume": folder / STATE if options.resume else None,
         }
-        if options.method == "simplex":
-            return stabilizer.fit_nelder_mead(videos, evaluations=UNLIMITED, **common)
+        # The time ends the fits that have no number of steps.
+        if options.method == "nelder-mead":
+            return stabilizer.fit_nelder_mead(videos, evaluations=None, freeze_outliers=True, **common)
         if _uses_adam(options):
             return stabilizer.fit_recommended(videos, steps=options.steps, **common)
-        return stabilizer.fit_gradient(videos, annealing=ANNEALING, steps=UNLIMITED, **common)
+        return stabilizer.fit_gradient(videos, annealing=stabilizer.ANNEALING, steps=None, **common)
 
 
 @contextmanager
 def _saving(path: Path) -> "Generator[KeepCallback]":
     """A callback that saves the state from time to time; the last one is saved at the end, interrupted or not."""
-    from fhr_jax.stabilizer.fit.checkpoint import save_fit
+    from fhr_jax.stabilizer import save_fit
 
     latest, saved = None, time.monotonic()
 
@@ -241,10 +235,12 @@ def _check_same_fit(folder: Path, config: dict[str, Any], *, tracks: int) -> Non
 
 
 def _with_new_names(config: dict[str, Any], tracks: int) -> dict[str, Any]:
-    """A config.json of any version, with today's options: `tied` and `held_out` (a share) had other names before."""
+    """A config.json of any version, with today's options: `tied`, `held_out` (a share) and `simplex` were renamed."""
     from fhr_jax.cli.fit_tracks import ENOUGH
 
     config = dict(config)
+    if config.get("method") == "simplex":
+        config["method"] = "nelder-mead"
     if "tied" in config:
         config["share_scales"] = config.pop("tied")
     if "held_out" in config:

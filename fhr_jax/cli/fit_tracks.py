@@ -16,7 +16,7 @@ OBSERVED = ("predictions", "landmarks")
 """Names of the arrays in a file, the first that is there counts."""
 
 ENOUGH = 5
-"""From so many tracks on, some are held out by default."""
+"""Minimum number of tracks of which some are held out by default."""
 
 
 def read_pairs(paths: tuple[Path, ...]) -> tuple[list[Pair], int]:
@@ -93,7 +93,7 @@ def check_motion(truth: np.ndarray, mask: np.ndarray) -> None:
         InputError: no frame is scored, or the truth never moves.
     """
     if not mask.any():
-        raise InputError("tracks: no frame has a truth and every point observed by then, expected tracks to learn from")
+        raise InputError("tracks: no frame can be scored: it needs a truth, and every point observed in it or before")
     three = mask[:, 2:] & mask[:, 1:-1] & mask[:, :-2]
     motion = np.abs(truth[:, 2:] - truth[:, :-2]).max(axis=(2, 3))
     if not (three & (motion > 1e-6)).any():

@@ -47,7 +47,7 @@ def sections(folder: Path, summary: dict[str, Any]) -> list[Section]:
         HtmlPicture(folder / "trajectories.png", "One landmark of a held-out clip, raw and stabilized."),
         HtmlPicture(folder / "accuracy_stability.png", "Accuracy and stability of every method (lower is better)."),
         _paper_stabilizer(),
-        HtmlHeading("Gradient against simplex"),
+        HtmlHeading("Gradient against Nelder-Mead"),
         HtmlText(fit_text(stabilized["fits"])),
         _fit_table(stabilized["fits"]),
         HtmlPicture(

@@ -26,20 +26,22 @@ from fhr_jax.stabilizer.extensions.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
 from fhr_jax.stabilizer.extensions.velocity import Velocity
 from fhr_jax.stabilizer.filter import State, as_filter, init_state, step
-from fhr_jax.stabilizer.fit.gradient import fit_gradient
+from fhr_jax.stabilizer.fit.checkpoint import save_fit
+from fhr_jax.stabilizer.fit.gradient import ANNEALING, fit_gradient
 from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
 from fhr_jax.stabilizer.fit.minibatch import fit_minibatch
 from fhr_jax.stabilizer.fit.nelder_mead import fit_nelder_mead
 from fhr_jax.stabilizer.fit.recommended import fit_recommended, recommended_init
 from fhr_jax.stabilizer.fit.state import Fit, History, join_histories
-from fhr_jax.stabilizer.fit.tracks import Videos, as_videos, pad_videos, without_bias
+from fhr_jax.stabilizer.fit.tracks import Videos, as_videos, pad_videos, scale_to_face_size, without_bias
 from fhr_jax.stabilizer.params import Params, UnconstrainedParams, constrain, init_params, motion_basis, unconstrain
 from fhr_jax.stabilizer.params_io import load, save
 from fhr_jax.stabilizer.pretrained import default_params
 from fhr_jax.stabilizer.run_tracks import run
-from fhr_jax.stabilizer.units import in_face_units, in_track_units
+from fhr_jax.stabilizer.units import in_face_units, in_track_units, median_distance
 
 __all__ = [
+    "ANNEALING",
     "Fit",
     "History",
     "Outliers",
@@ -66,12 +68,15 @@ __all__ = [
     "init_state",
     "join_histories",
     "load",
+    "median_distance",
     "motion_basis",
     "pad_videos",
     "paper_init",
     "recommended_init",
     "run",
     "save",
+    "save_fit",
+    "scale_to_face_size",
     "step",
     "unconstrain",
     "without_bias",

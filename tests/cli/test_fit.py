@@ -66,7 +66,7 @@ def test_a_constant_error_does_not_change_the_fit_unless_it_is_kept(folder, tmp_
         ("kept", tmp_path / "biased", ["--keep-bias"]),
     ):
         source = [source / f"{i}.npz" for i in range(3)]
-        assert _fit(*source, "--out", tmp_path / name, "--seconds", 0.1, "--method", "simplex", *more) == 0
+        assert _fit(*source, "--out", tmp_path / name, "--seconds", 0.1, "--method", "nelder-mead", *more) == 0
         starts[name] = json.loads((tmp_path / name / "history.json").read_text())["loss"][0]
     assert starts["biased"] == pytest.approx(starts["plain"], rel=1e-3)
     assert starts["kept"] > 2 * starts["plain"]
@@ -102,7 +102,7 @@ def six(tmp_path):
 
 
 def test_a_fifth_is_held_out_and_a_fit_that_was_stopped_goes_on(six, tmp_path, capsys):
-    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--share-scales")
+    arguments = (six, "--out", tmp_path / "fit", "--method", "nelder-mead", "--share-scales")
     assert _fit(*arguments, "--seconds", 0.05) == 0
     assert "5 tracks to fit, 1 held out" in capsys.readouterr().out
     stopped = json.loads((tmp_path / "fit" / "history.json").read_text())
@@ -146,7 +146,7 @@ def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsy
         raise KeyboardInterrupt
 
     monkeypatch.setattr(tqdm, "update", interrupted)
-    arguments = (six, "--out", tmp_path / "fit", "--method", "simplex", "--share-scales", "--holdout", 0)
+    arguments = (six, "--out", tmp_path / "fit", "--method", "nelder-mead", "--share-scales", "--holdout", 0)
     assert _fit(*arguments, "--seconds", 1) == cli.INTERRUPTED
     monkeypatch.undo()
     assert not (tmp_path / "fit" / "params.npz").exists()
@@ -156,7 +156,7 @@ def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsy
 
 def test_what_a_fit_left_in_the_folder_of_the_tracks_is_no_track(folder, tmp_path):
     for name in ("one", "two"):
-        assert _fit(folder, "--out", folder / name, "--seconds", 0.1, "--method", "simplex", "--share-scales") == 0
+        assert _fit(folder, "--out", folder / name, "--seconds", 0.1, "--method", "nelder-mead", "--share-scales") == 0
 
 
 @pytest.mark.parametrize(
@@ -206,7 +206,7 @@ GOLDEN = Path(__file__).parents[1] / "golden" / "fit_runs_before"
 
 
 @pytest.mark.parametrize(
-    ("name", "options"), [("simplex", ("--method", "simplex", "--share-scales")), ("adam", ("--steps", 6))]
+    ("name", "options"), [("simplex", ("--method", "nelder-mead", "--share-scales")), ("adam", ("--steps", 6))]
 )
 def test_a_run_of_an_earlier_version_is_resumed(six, tmp_path, monkeypatch, capsys, name, options):
     """Its config.json has `tied` and `held_out` (a share); its losses without interruption lie beside it."""
@@ -228,12 +228,25 @@ def test_a_run_of_an_earlier_version_is_resumed(six, tmp_path, monkeypatch, caps
     assert stabilizer.load(tmp_path / name / "params.npz").outliers is not None
 
 
+def test_the_defaults_of_the_command_are_those_of_the_library():
+    """The command does not import the library before it runs, so its defaults are copies."""
+    from fhr_jax.cli.fit import FitOptions
+    from fhr_jax.losses import PAPER_WEIGHTS
+    from fhr_jax.stabilizer.fit import loop, recommended
+
+    options = FitOptions()
+    assert options.steps == recommended.STEPS
+    assert options.patience == loop.PATIENCE
+    weights = (options.lambda1, options.lambda2, options.lambda3)
+    assert weights == (PAPER_WEIGHTS.smooth, PAPER_WEIGHTS.delay, PAPER_WEIGHTS.even_steps)
+
+
 def test_the_number_of_tracks_held_out_may_be_given(folder, tmp_path, capsys):
-    arguments = (folder, "--out", tmp_path / "fit", "--method", "simplex", "--share-scales", "--seconds", 0.05)
+    arguments = (folder, "--out", tmp_path / "fit", "--method", "nelder-mead", "--share-scales", "--seconds", 0.05)
     assert _fit(*arguments, "--holdout", 2) == 0
     assert "1 tracks to fit, 2 held out" in capsys.readouterr().out
 
 
 def test_without_tracks_it_fits_synthetic_ones(tmp_path):
-    assert _fit("--out", tmp_path, "--seconds", 0.2, "--videos", 2, "--frames", 40, "--method", "simplex") == 0
+    assert _fit("--out", tmp_path, "--seconds", 0.2, "--videos", 2, "--frames", 40, "--method", "nelder-mead") == 0
     assert stabilizer.load(tmp_path / "params.npz").noise.shape == (136,)

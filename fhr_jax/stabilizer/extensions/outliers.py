@@ -32,7 +32,7 @@ REWEIGHTING_ROUNDS = 3
 """Least squares fits of the common motion, each with new weights."""
 
 POINTS_PER_INLIER = 3
-"""A common motion needs more than one inlier in so many observed points."""
+"""A common motion needs more inliers than the number of observed points divided by this."""
 
 
 class Outliers(NamedTuple):

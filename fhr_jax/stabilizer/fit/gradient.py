@@ -30,7 +30,7 @@ from fhr_jax.stabilizer.fit.tracks import Videos
 from fhr_jax.stabilizer.params import Params
 
 ANNEALING = (10.0, 1.0)
-"""Temperatures that brought the paper's model from the paper's start to the lowest losses."""
+"""Temperatures that brought the paper's model from the paper's initial parameters to the lowest losses."""
 
 ANNEALING_STEPS = 20
 """Steps at each temperature but the last."""
@@ -43,7 +43,7 @@ def fit_gradient(
     optimizer: optax.GradientTransformation | None = None,
     annealing: Sequence[float] = (1.0,),
     annealing_steps: int = ANNEALING_STEPS,
-    steps: int = 200,
+    steps: int | None = 200,
     seconds: float = float("inf"),
     patience: int = PATIENCE,
     clock: Callable[[], float] = time.perf_counter,
@@ -62,15 +62,15 @@ def fit_gradient(
 
     Args:
         videos: what to fit, tracks (N, T, M, d) from `pad_videos` or `as_videos`.
-        init_params: first parameters; None is the paper's start, `paper_init(videos)`.
+        init_params: first parameters; None is `paper_init(videos)`, the paper's.
         optimizer: of Optax; None is L-BFGS with a zoom line search.
         annealing: temperatures of the responsibilities, one after the other, the last one 1. `ANNEALING` helps where
             there are many points. L-BFGS restarts at each temperature; for other optimizers it falls smoothly.
         annealing_steps: steps at each temperature but the last.
-        steps: iterations at most. An optimizer of Optax evaluates the loss before each step, so the point after the
-            last step is not evaluated.
+        steps: maximum number of iterations; None is no limit. An optimizer of Optax evaluates the loss before each
+            step, so the point after the last step is not evaluated.
         seconds: stop after the first iteration that ends later; compiling does not count.
-        patience: with `validation`, stop after so many iterations in a row without an improvement there.
+        patience: with `validation`, stop after this number of iterations in a row without an improvement there.
         clock: returns the time in seconds, see `Budget`.
         share_scales: move each row of variances by one shared number, see `make_problem`.
         freeze_recurrent: leave the weights of a recurrent network as they are.

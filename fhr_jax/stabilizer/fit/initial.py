@@ -61,7 +61,9 @@ def _variances(videos: Videos, basis: np.ndarray) -> tuple[np.ndarray, np.ndarra
 
 
 def paper_init(videos: Videos, *, components: int = 2) -> Params:
-    """The paper's start for these videos (N, T, M, d): rho is the mean variance of z - p, the basis that of the motion.
+    """The paper's initial parameters for these videos (N, T, M, d).
+
+    rho is the mean variance of z - p; the basis is that of the motion.
 
     Args:
         videos: tracks that will be fitted.

@@ -58,10 +58,11 @@ class Budget(NamedTuple):
     """When a fit stops; whichever limit comes first. What a resumed fit has used before counts.
 
     Attributes:
-        iterations: at most so many; None is no limit.
-        evaluations: stop after the first iteration that reaches so many evaluations of the loss; None is no limit.
+        iterations: maximum number of iterations; None is no limit.
+        evaluations: stop after the first iteration that reaches this number of evaluations of the loss; None is no
+            limit.
         seconds: stop after the first iteration that ends later; compiling does not count.
-        patience: with validation videos, stop after so many iterations in a row without an improvement on them.
+        patience: with validation videos, stop after this number of iterations in a row without an improvement on them.
         clock: returns the time in seconds. `time.process_time` counts processor time, for busy machines.
     """
 

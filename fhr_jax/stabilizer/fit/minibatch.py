@@ -47,7 +47,7 @@ def fit_minibatch(
     burn_in: int = 64,
     batch: int = 16,
     updates_per_iteration: int = 10,
-    steps: int = 1000,
+    steps: int | None = 1000,
     seconds: float = float("inf"),
     patience: int = PATIENCE,
     clock: Callable[[], float] = time.perf_counter,
@@ -67,16 +67,16 @@ def fit_minibatch(
     Args:
         key: draws the windows.
         videos: what to fit, tracks (N, T, M, d) from `pad_videos` or `as_videos`.
-        init_params: first parameters; None is the paper's start, `paper_init(videos)`.
+        init_params: first parameters; None is `paper_init(videos)`, the paper's.
         optimizer: of Optax; None is Adam with learning rate 0.05.
         window: frames of a window that are scored.
         burn_in: frames before them that are filtered and not scored. There are enough if the filter has forgotten
             what came before.
         batch: windows per update.
-        updates_per_iteration: the loss of all videos is evaluated, for the history, after so many updates.
-        steps: updates at most.
+        updates_per_iteration: number of updates between two evaluations of the loss of all videos, for the history.
+        steps: maximum number of updates; None is no limit.
         seconds: stop after the first iteration that ends later; compiling does not count.
-        patience: with `validation`, stop after so many iterations in a row without an improvement there.
+        patience: with `validation`, stop after this number of iterations in a row without an improvement there.
         clock: returns the time in seconds, see `Budget`.
         share_scales: move each row of variances by one shared number, see `make_problem`.
         freeze_recurrent: leave the weights of a recurrent network as they are.
@@ -111,7 +111,7 @@ def fit_minibatch(
     solver = Minibatch(
         key, optimizer, window=window, burn_in=burn_in, batch=batch, updates_per_iteration=updates_per_iteration
     )
-    iterations = -(-steps // updates_per_iteration)
+    iterations = None if steps is None else -(-steps // updates_per_iteration)
     budget = Budget(iterations=iterations, seconds=seconds, patience=patience, clock=clock)
     return fit(problem, solver, budget=budget, progress=progress, resume=resume, keep=keep)
 
@@ -223,7 +223,7 @@ class Minibatch:
         updates_per_iteration: updates between two evaluations of the loss of all videos.
     """
 
-    key: Key = field(compare=False)
+    key: Key | UInt32[np.ndarray, "2"] = field(compare=False)
     optimizer: optax.GradientTransformation
     window: int = 64
     burn_in: int = 64

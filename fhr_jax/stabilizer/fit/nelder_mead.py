@@ -47,12 +47,13 @@ def fit_nelder_mead(
     init_scale: float = 1.5,
     edge: float | None = 1.0,
     seed: int = 0,
-    evaluations: int = 2000,
+    evaluations: int | None = 2000,
     seconds: float = float("inf"),
     patience: int = PATIENCE,
     clock: Callable[[], float] = time.perf_counter,
     share_scales: bool = False,
     freeze_recurrent: bool = False,
+    freeze_outliers: bool = False,
     validation: Videos | None = None,
     covariance: CovarianceKind = "diagonal",
     chunk: int | None = None,
@@ -66,19 +67,20 @@ def fit_nelder_mead(
 
     Args:
         videos: what to fit, tracks (N, T, M, d) from `pad_videos` or `as_videos`.
-        init_params: first parameters; None is the paper's start, `paper_init(videos)`.
+        init_params: first parameters; None is `paper_init(videos)`, the paper's.
         starts: number of simplices. The first one starts at `init_params`.
         init_scale: standard deviation of the other starts around it, in the unconstrained space.
         edge: length of the first edges in the unconstrained space. None takes SciPy's first simplex: 5 % of each
             coordinate, and 0.00025 where it is zero, with which the search stalls.
         seed: draws the other starts.
-        evaluations: of the loss at most, over all simplices together.
+        evaluations: maximum number of evaluations of the loss, over all simplices together; None is no limit.
         seconds: stop after the first iteration that ends later; compiling does not count.
-        patience: with `validation`, stop after so many iterations in a row without an improvement there. An iteration
-            makes 10 evaluations of each simplex.
+        patience: with `validation`, stop after this number of iterations in a row without an improvement there.
+            An iteration makes 10 evaluations of each simplex.
         clock: returns the time in seconds, see `Budget`.
         share_scales: move each row of variances by one shared number, see `make_problem`.
         freeze_recurrent: leave the weights of a recurrent network as they are.
+        freeze_outliers: fit without the outlier detection of `init_params`; the result has it unchanged.
         validation: videos that choose the best parameters and stop the fit; they are not fitted.
         covariance: which covariance of the history to keep, see `run`.
         chunk: of `run`; without a gradient it saves nothing.
@@ -94,8 +96,11 @@ def fit_nelder_mead(
     Raises:
         InputError: an option is out of range, or see `fit` and `make_problem`.
     """
-    if evaluations < 1:
+    if evaluations is not None and evaluations < 1:
         raise InputError(f"evaluations: {evaluations}, expected at least 1")
+    outliers = init_params.outliers if init_params is not None and freeze_outliers else None
+    if init_params is not None and freeze_outliers:
+        init_params = init_params._replace(outliers=None)
     problem = make_problem(
         videos,
         init_params=init_params,
@@ -109,7 +114,8 @@ def fit_nelder_mead(
     )
     solver = NelderMead(starts=starts, init_scale=init_scale, edge=edge, seed=seed)
     budget = Budget(evaluations=evaluations, seconds=seconds, patience=patience, clock=clock)
-    return fit(problem, solver, budget=budget, progress=progress, resume=resume, keep=keep)
+    found = fit(problem, solver, budget=budget, progress=progress, resume=resume, keep=keep)
+    return found._replace(params=found.params._replace(outliers=outliers)) if freeze_outliers else found
 
 
 class Simplex(NamedTuple):

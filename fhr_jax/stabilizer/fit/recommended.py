@@ -64,8 +64,8 @@ def fit_recommended(
 ) -> Fit:
     """Fit velocity, responsibilities by direction, the recurrent network and all variances together.
 
-    The start matters. Where smoothed tracks replace a missing truth there are no blinks in it, and a fit from scratch
-    learns to smooth blinks away. The pretrained parameters keep blinks, and still do so after the fit.
+    The initial parameters matter. Where smoothed tracks replace a missing truth there are no blinks in it, and a fit
+    from scratch learns to smooth blinks away. The pretrained parameters keep blinks, and still do so after the fit.
 
     Args:
         videos: what to fit, pixels of the 256 crop. Tracks without missing points are much faster.
@@ -74,7 +74,7 @@ def fit_recommended(
         learning_rate: of Adam at the first step.
         steps: of Adam; the learning rate falls to 0 over them.
         seconds: stop after the first iteration that ends later; compiling does not count.
-        patience: with `validation`, stop after so many iterations in a row without an improvement there.
+        patience: with `validation`, stop after this number of iterations in a row without an improvement there.
         clock: returns the time in seconds, see `Budget`.
         share_scales: move each row of variances by one shared number, see `make_problem`.
         freeze_recurrent: leave the weights of the recurrent network as they are.

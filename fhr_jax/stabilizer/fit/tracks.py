@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax import sharding
 from fhr_jax.errors import InputError
+from fhr_jax.stabilizer.units import FACE_SIZE, median_distance
 
 
 class Videos(NamedTuple):
@@ -76,7 +77,7 @@ def without_bias(observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, 
     """The observed track (T, M, d) minus the mean error of each point over the video, which no filter can remove.
 
     A detector with a constant error of some pixels would hide the error that a filter can change. In the paper's
-    start, rho would measure the constant error only.
+    initial parameters, rho would measure the constant error only.
 
     Args:
         observed: (T, M, d), NaN where a point is missing.
@@ -86,6 +87,21 @@ def without_bias(observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, 
     known = np.isfinite(error)
     mean = np.where(known, error, 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
     return (observed - mean[None]).astype(observed.dtype)
+
+
+def scale_to_face_size(
+    observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, "t m d"]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Both tracks (T, M, d) of a video, scaled so that `median_distance` of the truth is `FACE_SIZE` pixels.
+
+    The weights of the loss are meant for faces of this size, which faces have in the 256 crop.
+
+    Args:
+        observed: (T, M, d) in any unit, NaN where a point is missing.
+        truth: (T, M, d) in the same unit, NaN where it is unknown.
+    """
+    scale = FACE_SIZE / median_distance(truth)
+    return observed * scale, truth * scale
 
 
 def pad_to_mesh(videos: Videos, mesh: Mesh | None) -> Videos:

@@ -7,7 +7,7 @@ import pytest
 
 from fhr_jax import losses, stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.fit.objective import make_problem
+from fhr_jax.stabilizer.fit.objective import _directions, make_problem
 from tests.stabilizer.fit.pairs import pairs
 
 LENGTHS = (40, 50, 60)
@@ -34,7 +34,7 @@ def test_the_loss_is_that_of_run_over_all_frames(videos, start):
         np.testing.assert_allclose(problem.loss(problem.initial), expected, rtol=1e-4)
 
 
-def test_missing_points_take_the_careful_path(videos, start):
+def test_the_loss_is_finite_where_points_are_missing(videos, start):
     holes = videos._replace(observed=videos.observed.at[0, 20, 1].set(jnp.nan))
     problem, complete = (make_problem(some, init_params=start) for some in (holes, videos))
     loss = problem.loss(problem.initial)
@@ -77,6 +77,12 @@ def test_a_frozen_network_stays_as_it_is(videos, share_scales):
         (moved.responsibilities.temperature, start.responsibilities.temperature),
     ):
         assert all((a != b).all() for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(other), strict=True))
+
+
+def test_shared_scales_move_whole_rows_of_variances(videos):
+    start = stabilizer.extended_init(jax.random.key(0), videos)
+    directions = _directions(stabilizer.unconstrain(start), share_scales=True, freeze_recurrent=True)
+    np.testing.assert_array_equal(directions.sum(axis=0), [1, 1, 1, 1, 4, 4, 4] + [1] * 7)
 
 
 def test_shared_scales_move_a_network_that_is_not_frozen(videos):
