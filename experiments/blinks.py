@@ -58,9 +58,12 @@ def methods(options: Options, seed: int) -> dict[str, Callable[[jax.Array], jax.
     train, _ = options.videos(seed)
     filters: dict[str, Any] = {}
     # The raw track repeats the last observation where a point is missing.
-    for family in (baselines.RAW, *(family for family in baselines.BASELINES if family.name in options.baselines)):
-        settings = baselines.tune(family, train, starts=2, evaluations=100).settings
-        filters[family.name] = partial(baselines.smooth, family, settings)
+    for baseline in (
+        baselines.RAW,
+        *(other for other in baselines.BASELINES if other.name in options.baselines),
+    ):
+        settings = baselines.tune(baseline, train, starts=2, evaluations=100).settings
+        filters[baseline.name] = partial(baselines.smooth, baseline, settings)
     models = fit_models(options, seed, train)
     models["default_params()"] = stabilizer.default_params()
     return filters | {name: partial(stabilizer.run, params) for name, params in models.items()}

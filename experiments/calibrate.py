@@ -4,7 +4,7 @@ Paper:   has no calibration; it mentions the height of the peak only.
 Command: python experiments/calibrate.py --out runs/calibrate
          python experiments/calibrate.py --out runs/own --net runs/own/net.npz
 Cost:    about 3 minutes on one x86 core, a quarter of it compiling.
-Figures: the net that ships, jax 0.10.2. Other faces, by fifths of the predicted size: the 90 % ellipse holds 91.0,
+Figures: the default net, jax 0.10.2. Other faces, by fifths of the predicted size: the 90 % ellipse holds 91.0,
          90.3, 88.5, 87.8 and 89.8 %; log likelihood -2.89 nats, -3.28 under a constant covariance a landmark. On the
          nine photographs (--images) it holds 63 %: on photographs the predicted errors are too small. Clips: with a
          confidence for each landmark the stabilizer has 0.988 of the loss (standard error 0.005) and a stability of
@@ -41,10 +41,10 @@ class Options:
     out: Path
     """Folder for the results."""
     net: Path | None = None
-    """A net that `fhr-jax train` wrote; default: the one that ships."""
+    """A net that `fhr-jax train` wrote; default: the net in the package."""
     faces: int = calibrate.FACES
     """Number of synthetic faces for the fit."""
-    held_out: int = 512
+    holdout: int = 512
     """Number of other synthetic faces for the check."""
     images: Path | None = None
     """A folder of photographs with .pts for another check."""
@@ -53,7 +53,7 @@ class Options:
     frames: int = 80
     """Frames of each clip."""
     dtype: Literal["float32", "float16"] = "float32"
-    """Type of the stored parameters. float16 loses nothing if the net was stored so before, like the net that ships."""
+    """Type of the stored parameters. float16 loses nothing if the net was stored so before, as the default net was."""
     seed: int = 0
     """Random seed of faces and clips."""
 
@@ -126,7 +126,7 @@ def main(options: Options) -> dict[str, Any]:
     data = calibrate.collect(net, calibrate.synthetic_faces(fit_key, size, faces=options.faces))
     fitted = calibrate.fit(data)
     net = net._replace(calibration=fitted)
-    others = calibrate.collect(net, calibrate.synthetic_faces(held_key, size, faces=options.held_out))
+    others = calibrate.collect(net, calibrate.synthetic_faces(held_key, size, faces=options.holdout))
     checked = {"faces of the fit": data, "other faces": others}
     if options.images is not None:
         checked["photographs"] = calibrate.collect(net, [photographed_set(open_dataset(options.images), size)])

@@ -31,7 +31,7 @@ class Options:
     out: Path
     """Folder for summary.json and decoders.png."""
     net: Path | None = None
-    """A net that `fhr-jax train` wrote; default: the one that ships."""
+    """A net that `fhr-jax train` wrote; default: the net in the package."""
     photographs: Path | None = None
     """Folder of photographs with .pts files."""
     faces: int = 512

@@ -37,32 +37,32 @@ class Options:
     """Folder for summary.json and contours.png."""
     step: float = 2.0
     """Distance in pixels between p(t-1) and p(t), and half of that between x(t-1) and x(t+1)."""
-    lambda2: float = 10.0
-    """Weight of the delay term."""
-    lambda3: float = 1.0
-    """Parameter of the smooth loss."""
+    delay: float = 10.0
+    """Weight of the delay term, lambda_2."""
+    even_steps: float = 1.0
+    """Preference for even steps in the smooth term, lambda_3."""
     points: int = 121
     """Grid points along each side of the plane."""
 
 
-def delay_loss(options: Options, lambda2: float) -> Callable[[jax.Array], jax.Array]:
+def delay_loss(options: Options, weight: float) -> Callable[[jax.Array], jax.Array]:
     """L_reg of the second of two frames as a function of the output (2,); the output of the first frame is exact."""
     truth = options.step * jnp.array([[[-1.0, 0.0]], [[0.0, 0.0]]])
 
     def loss(x: jax.Array) -> jax.Array:
         terms = stabilization(jnp.stack([truth[0], x[None]]), truth, weights=LossWeights(smooth=0.0))
-        return 2 * terms.euclidean + lambda2 * terms.delay  # the mean is over two frames
+        return 2 * terms.euclidean + weight * terms.delay  # the mean is over two frames
 
     return loss
 
 
-def smooth_loss(options: Options, lambda3: float) -> Callable[[jax.Array], jax.Array]:
+def smooth_loss(options: Options, even_steps: float) -> Callable[[jax.Array], jax.Array]:
     """L_tm of the middle one of three frames as a function of the output (2,)."""
     ends = options.step * jnp.array([[-1.0, 0.0], [1.0, 0.0]])
 
     def loss(x: jax.Array) -> jax.Array:
         track = jnp.stack([ends[0], x, ends[1]])[:, None]
-        return stabilization(track, track, weights=LossWeights(even_steps=lambda3)).smooth
+        return stabilization(track, track, weights=LossWeights(even_steps=even_steps)).smooth
 
     return loss
 
@@ -72,9 +72,9 @@ def main(options: Options) -> None:
     folder = output_folder(options.out)
     losses = {
         "Euclidean loss": delay_loss(options, 0.0),
-        "with delay term": delay_loss(options, options.lambda2),
+        "with delay term": delay_loss(options, options.delay),
         "distance to the midpoint": smooth_loss(options, float("inf")),
-        "smooth loss": smooth_loss(options, options.lambda3),
+        "smooth loss": smooth_loss(options, options.even_steps),
     }
     side = np.linspace(-1.5 * options.step, 1.5 * options.step, options.points).astype(np.float32)
     plane = jnp.asarray(np.stack(np.meshgrid(side, side), axis=-1))

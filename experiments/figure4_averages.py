@@ -103,22 +103,22 @@ def averages(nets: Sequence[weights.Net], faces: dict[str, np.ndarray], radius: 
 
 
 def shape(mean: np.ndarray, radius: int, sigma: float) -> dict[str, float]:
-    """Height, likeness and spread of a mean map (K, K).
+    """Height, likeness and width of a mean map (K, K).
 
     The height is the value in the middle. The likeness is the cosine similarity to the Gaussian of the target. The
-    spread is the standard deviation along an axis, within two sigma of the middle, divided by that of the Gaussian.
+    width is the standard deviation along an axis, within two sigma of the middle, divided by that of the Gaussian.
     """
     side = np.linspace(-radius, radius, len(mean))
     squared = side[None] ** 2 + side[:, None] ** 2
     target = np.exp(-squared / (2 * sigma**2))
     seen, near = np.nan_to_num(mean), squared <= 4 * sigma**2
     likeness = (seen * target).sum() / np.sqrt((seen**2).sum() * (target**2).sum())
-    spread, expected = ((m * squared)[near].sum() / m[near].sum() for m in (seen, target))
+    variance, expected = ((m * squared)[near].sum() / m[near].sum() for m in (seen, target))
     middle = len(mean) // 2
     return {
         "height": float(seen[middle, middle]),
         "likeness": float(likeness),
-        "spread": float(np.sqrt(spread / expected)),
+        "width": float(np.sqrt(variance / expected)),
     }
 
 

@@ -49,24 +49,24 @@ class Options(BenchmarkOptions):
 
     lambdas: tuple[float, ...] = (0.1, 0.3, 1.0, 3.0, 10.0)
     """Weights of the smooth term, ascending; must include 1."""
-    baselines: tuple[str, ...] = tuple(family.name for family in baselines.BASELINES)
+    baselines: tuple[str, ...] = tuple(baseline.name for baseline in baselines.BASELINES)
     """Names of the baselines to tune."""
 
 
 def settings(
-    family: baselines.BaselineFilter, videos: stabilizer.Videos, lambdas: tuple[float, ...]
+    baseline: baselines.BaselineFilter, videos: stabilizer.Videos, lambdas: tuple[float, ...]
 ) -> list[dict[str, Any]]:
     """The best settings of a baseline on the training videos at each lambda_1."""
-    if family.ranges:
+    if baseline.ranges:
         weights = [LossWeights(smooth=value) for value in lambdas]
-        return [baselines.tune(family, videos, weights=w, starts=2, evaluations=100).settings for w in weights]
+        return [baselines.tune(baseline, videos, weights=w, starts=2, evaluations=100).settings for w in weights]
     # Only windows to choose: the terms of the loss are the same for all lambdas and computed once.
     terms = []
-    for choice in family.choices:
-        output = baselines.smooth(family, choice, videos.observed)
+    for choice in baseline.choices:
+        output = baselines.smooth(baseline, choice, videos.observed)
         terms.append(stabilization(output, videos.truth, mask=videos.mask))
     losses = [[float(t.euclidean + 10 * t.delay + value * t.smooth) for t in terms] for value in lambdas]
-    return [dict(family.choices[int(np.argmin(row))]) for row in losses]
+    return [dict(baseline.choices[int(np.argmin(row))]) for row in losses]
 
 
 def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[str, dict[float, stabilizer.Params]]:
@@ -96,13 +96,13 @@ def one_seed(options: Options, seed: int) -> dict[str, list[Score]]:
             score(stabilizer.run(fitted[value], test.observed), test, weights=LossWeights(smooth=value))
             for value in options.lambdas
         ]
-    for family in baselines.BASELINES:
-        if family.name in options.baselines:
-            scores[family.name] = [
-                score(baselines.smooth(family, chosen, test.observed), test, weights=LossWeights(smooth=value))
-                for value, chosen in zip(options.lambdas, settings(family, train, options.lambdas), strict=True)
+    for baseline in baselines.BASELINES:
+        if baseline.name in options.baselines:
+            scores[baseline.name] = [
+                score(baselines.smooth(baseline, chosen, test.observed), test, weights=LossWeights(smooth=value))
+                for value, chosen in zip(options.lambdas, settings(baseline, train, options.lambdas), strict=True)
             ]
-            print(f"seed {seed}: tuned {family.name}", flush=True)
+            print(f"seed {seed}: tuned {baseline.name}", flush=True)
     return scores
 
 

@@ -56,9 +56,9 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], di
     """Scores by part and method; the output of each method for the first observation of the motion pattern."""
     train, test = options.videos(seed)
     methods: dict[str, Callable[[jax.Array], jax.Array]] = {"raw": lambda observed: observed}
-    for family in (baselines.SECOND_ORDER, baselines.ONE_EURO):
-        methods[family.name] = partial(
-            baselines.smooth, family, baselines.tune(family, train, evaluations=100).settings
+    for baseline in (baselines.SECOND_ORDER, baselines.ONE_EURO):
+        methods[baseline.name] = partial(
+            baselines.smooth, baseline, baselines.tune(baseline, train, evaluations=100).settings
         )
     models = fit_models(options, seed, train)
     methods |= {name: partial(stabilizer.run, params) for name, params in models.items()}

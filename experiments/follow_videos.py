@@ -2,14 +2,14 @@
 
 Each face is followed as `fhr-jax track` does. Every few frames the box of the landmarks is compared with the nearest
 box of OpenCV's cascade, which uses that frame only. The face counts as lost if their IoU is below one half, or if the
-cascade finds a face and there are no landmarks. The cascade makes mistakes too, and it starts the track, so look at the
+cascade finds a face and there are no landmarks. The cascade makes mistakes too, and it starts the track, so check the
 sheets. Steadiness is the mean of |x(t+1) - 2 x(t) + x(t-1)| in percent of the inter-ocular distance, for raw and for
 stabilized landmarks. The delay of the stabilizer is measured against zero-phase smoothing of the raw landmarks.
 
 Paper:    measures videos with ground truth only (`tables456_videos.py`).
 Command:  python experiments/follow_videos.py VIDEO ... --out runs/follow
 Cost:     30 to 50 ms of an x86 core a frame.
-Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. Talking Face, 4800 frames: lost in none of 192, second
+Figures:  the default net, jax 0.10.2: fhr_jax/nets/README.md. Talking Face, 4800 frames: lost in none of 192, second
           difference 0.58 % as found and 0.33 % stabilized, no delay.
 """
 
@@ -45,7 +45,7 @@ class Options:
     out: Path
     """Folder for summary.json, tracks/NAME.npz and NAME.png."""
     net: Path | None = None
-    """A net that `fhr-jax train` wrote; default: the one that ships."""
+    """A net that `fhr-jax train` wrote; default: the net in the package."""
     every: int = 25
     """The cascade is applied to one of so many frames."""
 
@@ -109,12 +109,12 @@ def measure(tracks: dict[str, np.ndarray], every: int) -> dict[str, Any]:
         "cascade_sees_a_face": int(known.sum()),
         "lost": float((ious < OVERLAP).mean()) if known.any() else None,
         "median_iou": float(np.median(ious)) if known.any() else None,
-        "bend_raw": bend(tracks["raw"]),
-        "bend_stabilized": bend(tracks["landmarks"]),
+        "second_difference_raw": second_difference(tracks["raw"]),
+        "second_difference_stabilized": second_difference(tracks["landmarks"]),
     }
     if len(found) >= 13 and (found[2:] & found[1:-1] & found[:-2]).any():
-        judged = steadiness(_filled(tracks["landmarks"]), _filled(tracks["raw"]), valid=found)
-        row |= {"bend_ratio": judged.second_difference, "delay": judged.delay}
+        scores = steadiness(_filled(tracks["landmarks"]), _filled(tracks["raw"]), valid=found)
+        row |= {"second_difference_ratio": scores.second_difference, "delay": scores.delay}
     return row
 
 
@@ -125,7 +125,7 @@ def _filled(track: Float[np.ndarray, "t m 2"]) -> Float[np.ndarray, "t m 2"]:
     return track[last].astype(np.float64)
 
 
-def bend(track: Float[np.ndarray, "t m 2"]) -> float | None:
+def second_difference(track: Float[np.ndarray, "t m 2"]) -> float | None:
     """Mean length of second differences, in percent of the inter-ocular distance; None without three frames."""
     lengths = np.linalg.norm(track[2:] - 2 * track[1:-1] + track[:-2], axis=-1).mean(axis=-1)
     shares = 100 * lengths / np.asarray(metrics.interocular(track[1:-1]))

@@ -76,7 +76,7 @@ def main(options: Options) -> None:
     for name, value in found["real"].items():
         print(f"{name:44} {value:9.3f} {found['synthetic'][name]:9.3f}")
     made = {"real": sources, "synthetic": "tracks"}
-    losses = {name: judged(source, options.seeds) for name, source in made.items()} if options.seeds else {}
+    losses = {name: baseline_losses(source, options.seeds) for name, source in made.items()} if options.seeds else {}
     write_json(folder / "summary.json", {"statistics": found, "losses": losses})
     _draw(parts, folder / "spectrum.png")
 
@@ -103,9 +103,9 @@ def statistics(parts: list[SeparatedVideo]) -> Iterator[tuple[str, float]]:
         yield f"noise, correlation of neighbours, {axis}", middle(lambda c: np.diagonal(c, 1)[:16].mean(), corners)
     for region, (start, stop) in REGIONS.items():
         yield f"noise, {region}", float(np.median([noise[:, start:stop].std() for noise in noises]))
-    tails = [(noise**4).mean() for noise in noises]
+    kurtoses = [(noise**4).mean() for noise in noises]
     for q in (10, 50, 90):
-        yield f"noise, kurtosis: {q} % of the videos", float(np.percentile(tails, q))
+        yield f"noise, kurtosis: {q} % of the videos", float(np.percentile(kurtoses, q))
     for k in (3, 5, 8):
         yield (
             f"noise, points in 10,000 beyond {k} rms",
@@ -139,17 +139,17 @@ def statistics(parts: list[SeparatedVideo]) -> Iterator[tuple[str, float]]:
         yield f"track, power from {low:g} to {high:g} Hz, rms^2 / Hz", float(np.median(power[:, inside].mean(axis=1)))
 
 
-def judged(source: str | list[protocol.TrackSource], seeds: int) -> dict[str, dict[str, list[float]]]:
+def baseline_losses(source: str | list[protocol.TrackSource], seeds: int) -> dict[str, dict[str, list[float]]]:
     """Losses of each filter, tuned on the training videos of each seed, there and on the test videos."""
-    losses: dict[str, dict[str, list[float]]] = {family.name: {"train": [], "test": []} for family in FILTERS}
+    losses: dict[str, dict[str, list[float]]] = {baseline.name: {"train": [], "test": []} for baseline in FILTERS}
     for seed in range(seeds):
         split = protocol.make_split(seed, source=source)
         train, test = protocol.batch(split.train), protocol.batch(split.test)
-        for family in FILTERS:
-            tuned = baselines.tune(family, train)
-            output = baselines.smooth(family, tuned.settings, test.observed)
-            losses[family.name]["train"].append(tuned.loss)
-            losses[family.name]["test"].append(float(stabilization(output, test.truth, mask=test.mask).total))
+        for baseline in FILTERS:
+            tuned = baselines.tune(baseline, train)
+            output = baselines.smooth(baseline, tuned.settings, test.observed)
+            losses[baseline.name]["train"].append(tuned.loss)
+            losses[baseline.name]["test"].append(float(stabilization(output, test.truth, mask=test.mask).total))
     for name, values in losses.items():
         print(name, {part: f"{np.mean(loss):.1f} +- {np.std(loss):.1f}" for part, loss in values.items()})
     return losses
@@ -211,12 +211,12 @@ def _spectra(parts: list[SeparatedVideo]) -> tuple[np.ndarray, np.ndarray]:
 def _draw(parts: dict[str, list[SeparatedVideo]], path: Path) -> None:
     figure = new_figure(7.0, 4.2)
     axes = figure.subplots()
-    for (name, videos), look in zip(parts.items(), series_styles(parts).values(), strict=True):
+    for (name, videos), style in zip(parts.items(), series_styles(parts).values(), strict=True):
         frequency, power = _spectra(videos)
         low, middle, high = np.percentile(power[:, 1:], [20, 50, 80], axis=0)
-        axes.fill_between(frequency[1:], low, high, color=look.colour, alpha=0.2, linewidth=0)
+        axes.fill_between(frequency[1:], low, high, color=style.colour, alpha=0.2, linewidth=0)
         axes.plot(
-            frequency[1:], middle, color=look.colour, linestyle=look.dashes, label=f"{name}, median and 20 to 80 %"
+            frequency[1:], middle, color=style.colour, linestyle=style.dashes, label=f"{name}, median and 20 to 80 %"
         )
     axes.set_yscale("log")
     style_axes(

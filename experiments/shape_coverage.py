@@ -45,18 +45,18 @@ class Comparison(NamedTuple):
         error: mean distance of real landmarks from their reconstruction by K synthetic components.
         own: the same by K components of the real shapes.
         apart: (68,) distance between the two means.
-        spread: (68,) spread of the synthetic shapes over that of the real ones.
+        sd_ratio: (68,) standard deviation of the synthetic shapes over that of the real ones.
         means: (2, 68, 2) synthetic and real mean.
-        spreads: (2, 68) of both.
+        sds: (2, 68) standard deviation of both.
     """
 
     components: tuple[int, ...]
     error: Float[np.ndarray, " k"]
     own: Float[np.ndarray, " k"]
     apart: Float[np.ndarray, "68"]
-    spread: Float[np.ndarray, "68"]
+    sd_ratio: Float[np.ndarray, "68"]
     means: Float[np.ndarray, "2 68 2"]
-    spreads: Float[np.ndarray, "2 68"]
+    sds: Float[np.ndarray, "2 68"]
 
 
 @dataclass(frozen=True)
@@ -108,15 +108,15 @@ def compare(made: Shapes, real: Shapes, components: tuple[int, ...] = (5, 10, 15
     mean = mean_shape(made)
     made, real = align(made, mean), align(real, mean)
     middle = real.mean(axis=0)
-    spreads = np.stack([_spread(made, mean), _spread(real, middle)])
+    sds = np.stack([_spread(made, mean), _spread(real, middle)])
     return Comparison(
         components,
         np.array([_left(real, mean, _directions(made, mean, k)) for k in components]),
         np.array([_left(real, middle, _directions(real, middle, k)) for k in components]),
         np.linalg.norm(mean - middle, axis=1),
-        spreads[0] / spreads[1],
+        sds[0] / sds[1],
         np.stack([mean, middle]),
-        spreads,
+        sds,
     )
 
 
@@ -134,33 +134,35 @@ def run(options: Coverage) -> Comparison:
         "error_percent": dict(zip(map(str, found.components), (100 * found.error).tolist(), strict=True)),
         "own_percent": dict(zip(map(str, found.components), (100 * found.own).tolist(), strict=True)),
         "means_apart_percent": {"max": 100 * float(found.apart.max()), "mean": 100 * float(found.apart.mean())},
-        "spread_ratio": {"min": float(found.spread.min()), "max": float(found.spread.max())},
+        "sd_ratio": {"min": float(found.sd_ratio.min()), "max": float(found.sd_ratio.max())},
     }
     write_json(options.out / "summary.json", summary)
     plot(found, options.out / "coverage.png")
     for k, error, own in zip(found.components, found.error, found.own, strict=True):
         print(f"{k:3d} components: {100 * error:.2f} % left, with those of the real shapes {100 * own:.2f} %")
     print(f"means apart: at most {100 * found.apart.max():.2f} % (landmark {found.apart.argmax() + 1})")
-    low, high = found.spread.argmin(), found.spread.argmax()
-    print(f"spread: {found.spread[low]:.2f} (landmark {low + 1}) to {found.spread[high]:.2f} (landmark {high + 1})")
+    low, high = found.sd_ratio.argmin(), found.sd_ratio.argmax()
+    print(
+        f"ratio of standard deviations: {found.sd_ratio[low]:.2f} (landmark {low + 1}) to {found.sd_ratio[high]:.2f} (landmark {high + 1})"
+    )
     return found
 
 
 def plot(found: Comparison, path: Path) -> None:
-    """Both means with circles of their spread, and what is left against the number of components."""
+    """Both means with circles of one standard deviation, and what is left against the number of components."""
     figure = new_figure(11.0, 5.6)
     left, right = figure.subplots(1, 2)
-    rows = zip(found.means, found.spreads, series_styles(["synthetic", "real"]).items(), strict=True)
-    for mean, spread, (name, look) in rows:
+    rows = zip(found.means, found.sds, series_styles(["synthetic", "real"]).items(), strict=True)
+    for mean, sd, (name, style) in rows:
         for number, edge in enumerate(FACE68.edges):
-            left.plot(*mean[list(edge)].T, color=look.colour, linewidth=1, label=None if number else name)
-        for point, radius in zip(mean, spread, strict=True):
-            left.add_patch(Circle(tuple(point), radius, fill=False, color=look.colour, linewidth=0.7))
+            left.plot(*mean[list(edge)].T, color=style.colour, linewidth=1, label=None if number else name)
+        for point, radius in zip(mean, sd, strict=True):
+            left.add_patch(Circle(tuple(point), radius, fill=False, color=style.colour, linewidth=0.7))
     left.invert_yaxis()
     left.set_aspect("equal")
-    style_axes(left, x="inter-ocular distances", y="inter-ocular distances", title="means, circles of the spread")
-    for values, look in zip((found.error, found.own), series_styles(["synthetic", "real"]).values(), strict=True):
-        right.plot(found.components, 100 * values, color=look.colour, marker=look.marker)
+    style_axes(left, x="inter-ocular distances", y="inter-ocular distances", title="means, circles of one sd")
+    for values, style in zip((found.error, found.own), series_styles(["synthetic", "real"]).values(), strict=True):
+        right.plot(found.components, 100 * values, color=style.colour, marker=style.marker)
     right.set_ylim(bottom=0)
     style_axes(right, x="components", y="% of the inter-ocular distance", title="left of real shapes")
     legend(left, outside=True)

@@ -101,11 +101,11 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, f
         scores[name], losses[name] = score(output, test), loss
         print(f"seed {seed}  {name:42} {loss:7.1f} training {scores[name].loss:7.1f} held out", flush=True)
 
-    for family in (baselines.RAW, *baselines.BASELINES, *baselines.REFERENCES):
-        if options.only and family.name not in options.only:
+    for baseline in (baselines.RAW, *baselines.BASELINES, *baselines.REFERENCES):
+        if options.only and baseline.name not in options.only:
             continue
-        tuned = baselines.tune(family, train)
-        record(family.name, baselines.smooth(family, tuned.settings, test.observed), tuned.loss)
+        tuned = baselines.tune(baseline, train)
+        record(baseline.name, baselines.smooth(baseline, tuned.settings, test.observed), tuned.loss)
     key = jax.random.key(seed)
     for name, start in initial_params(key, train).items():
         if options.only and name not in options.only:
@@ -130,8 +130,8 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, f
 
 def report(options: Options, results: list[tuple[dict[str, Score], dict[str, float]]]) -> None:
     """Print the table of these seeds, and write summary.json and loss.png."""
-    causal = [family.name for family in baselines.BASELINES if family.name in results[0][0]]
-    not_causal = [family.name for family in baselines.REFERENCES if family.name in results[0][0]]
+    causal = [baseline.name for baseline in baselines.BASELINES if baseline.name in results[0][0]]
+    not_causal = [baseline.name for baseline in baselines.REFERENCES if baseline.name in results[0][0]]
     table: dict[str, dict[str, dict[str, Any]]] = {}
     for name in results[0][0]:
         # Over the best baseline of the same seed, because some splits are harder than others.

@@ -6,7 +6,7 @@ inter-ocular distance in the image, so the same error in pixels counts more on a
 Paper:    has no such table.
 Command:  python experiments/weaknesses.py --out runs/weaknesses
 Cost:     two minutes of one x86 core.
-Figures:  the net that ships, jax 0.10.2: fhr_jax/nets/README.md. 2.14 % of all faces, 5.53 % of those turned by 45
+Figures:  the default net, jax 0.10.2: fhr_jax/nets/README.md. 2.14 % of all faces, 5.53 % of those turned by 45
           degrees and more, 3.46 % where a fifth of the landmarks is hidden.
 """
 
@@ -40,7 +40,7 @@ class Options:
     out: Path
     """Folder for summary.json and weaknesses.png."""
     net: Path | None = None
-    """A net that `fhr-jax train` wrote; default: the one that ships."""
+    """A net that `fhr-jax train` wrote; default: the net in the package."""
     number: int = 2048
     """Number of faces."""
     seed: int = 1000
@@ -73,9 +73,9 @@ def predict(options: Options) -> Results:
 def groups(face: faces.SyntheticFace, visible: Bool[np.ndarray, "n 68"]) -> dict[str, Bool[np.ndarray, " n"]]:
     """Which faces (N,) belong to each group."""
     yaw, pitch, roll = (np.degrees(face.pose[:, i]) for i in range(3))
-    looks, turned = face.appearance, np.abs(yaw)
-    glasses = looks.glasses.amount > 0.5
-    tone = looks.skin.colour @ np.array([0.2126, 0.7152, 0.0722])
+    appearance, turned = face.appearance, np.abs(yaw)
+    glasses = appearance.glasses.amount > 0.5
+    tone = appearance.skin.colour @ np.array([0.2126, 0.7152, 0.0722])
     darker, lighter = np.quantile(tone, [1 / 3, 2 / 3])
     made: Mapping[str, Any] = {
         "turned by less than 15 degrees": turned < 15,
@@ -87,14 +87,14 @@ def groups(face: faces.SyntheticFace, visible: Bool[np.ndarray, "n 68"]) -> dict
         "tilted by more than 15": np.abs(roll) > 15,
         "darkest third of skins": tone < darker,
         "lightest third": tone > lighter,
-        "oldest quarter": looks.skin.age > np.quantile(looks.skin.age, 0.75),
-        "beard": (looks.beard.amount > 0.5) & (looks.beard.chin > 0.4),
-        "glasses": glasses & (looks.glasses.tint < 0.6),
-        "dark glasses": glasses & (looks.glasses.tint >= 0.6),
-        "something in front": looks.occluder.amount > 0.5,
+        "oldest quarter": appearance.skin.age > np.quantile(appearance.skin.age, 0.75),
+        "beard": (appearance.beard.amount > 0.5) & (appearance.beard.chin > 0.4),
+        "glasses": glasses & (appearance.glasses.tint < 0.6),
+        "dark glasses": glasses & (appearance.glasses.tint >= 0.6),
+        "something in front": appearance.occluder.amount > 0.5,
         "mouth open": face.expression[:, JAW] > 0.5,
         "eyes closed": np.minimum(face.expression[:, LEFT_LID], face.expression[:, RIGHT_LID]) > 0.7,
-        "light mostly from one side": looks.scene.ambient < np.quantile(looks.scene.ambient, 0.25),
+        "light mostly from one side": appearance.scene.ambient < np.quantile(appearance.scene.ambient, 0.25),
         "a fifth or more hidden": (~visible).mean(axis=1) >= 0.2,
     }
     return {name: np.asarray(chosen) for name, chosen in made.items()}

@@ -22,7 +22,7 @@ from fhr_jax.heatmap import Calibration
 from fhr_jax.hourglass import PRESETS, Config
 
 DEFAULT = Path(__file__).parent / "nets" / "small.npz"
-"""The file of the net that ships with the package."""
+"""The file of the default net."""
 
 LOSSES = ("squared", "cross_entropy")
 _ENTRY = "fhr_jax"
@@ -146,7 +146,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
     """Read a net.
 
     Args:
-        path: an .npz file or an exported folder; None reads the net that ships with the package.
+        path: an .npz file or an exported folder; None reads the default net.
 
     Raises:
         InputError: the file cannot be read, holds no net, or its arrays are not those of its configuration.

@@ -14,7 +14,7 @@
 # %% [markdown]
 # # The stabilizer
 #
-# This notebook shows what the stabilizer does to a track, how its parameters are fitted (by gradient or Nelder-Mead), and
+# This notebook shows what the stabilizer does to a track, how its parameters are fitted (gradient or Nelder-Mead), and
 # how the weights of the loss trade smoothness against accuracy and delay. It takes two or three minutes on two CPU
 # cores and needs no download.
 

@@ -157,7 +157,7 @@ def test_table(tmp_path):
     assert (tmp_path / "t.csv").read_text() == 'image,nrmse,failure\na,3.2500,0\n"b, c",9.5000,1\n'
 
 
-def test_the_shipped_net_works_on_photographs(real_data):
+def test_the_default_net_works_on_photographs(real_data):
     errors = evaluate.errors(evaluate.predict_records(weights.load(), open_dataset(real_data / "images")))
     assert np.median(errors) < 7.5
     assert errors.max() < 20

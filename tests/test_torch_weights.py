@@ -205,7 +205,7 @@ def test_bad_files_name_what_was_expected(tiny, tmp_path, case):
     assert "\n" not in str(caught.value)
 
 
-def test_another_preset_is_told_in_one_line(peer, tmp_path):
+def test_a_wrong_preset_is_reported_in_one_line(peer, tmp_path):
     config = TINY._replace(stacks=3, features=32, units=2, depth=3)
     path = saved(peer(config), tmp_path / "net.safetensors")
     with pytest.raises(InputError) as caught:

@@ -121,7 +121,7 @@ def test_a_calibration_written_before_loads(net, tmp_path):
     assert loaded.log_scale.shape == (68,)
 
 
-def test_the_shipped_net_loads():
+def test_the_default_net_loads():
     net = weights.load()
     assert net.config.landmarks == 68
     assert net.calibration.dof > 2

@@ -8,8 +8,8 @@ Paper:    nothing about memory; 50 us a frame.
 Command:  python experiments/bench/memory.py --out runs/memory
 Cost:     ten minutes (more beside other jobs); --frames 100000 for one.
 Figures:  2 x86 cores with six times as many jobs running beside, Python 3.11.7, jax 0.10.2. Resident memory after
-          1e3, 1e5 and 1e6 frames: paper's model 356.86, 356.87, 356.87 MiB; the shipped one 420.30, 420.35,
-          420.37 MiB. Between the marks a frame took the paper's model 87 to 132 us and the shipped one 234 to
+          1e3, 1e5 and 1e6 frames: paper's model 356.86, 356.87, 356.87 MiB; the default one 420.30, 420.35,
+          420.37 MiB. Between the marks a frame took the paper's model 87 to 132 us and the default one 234 to
           956 us, which says how busy the machine was: see time_per_frame.py for times. With plots loaded, on one core,
           to 1e5 frames: 415.27, 415.27 and 507.91, 507.95 MiB; 52 and 85 us a frame.
 """
@@ -83,10 +83,10 @@ def main(options: Options) -> None:
     marks = [n for n in (1000, 10_000, 100_000, 1_000_000) if n <= options.frames]
     versions = f"jax {jax.__version__}, {jax.devices()[0].platform}, {platform.machine()}, {platform.python_version()}"
     print(versions)
-    shipped = stabilizer.default_params()
-    paper = stabilizer.init_params(1.0, shipped.basis)
+    default = stabilizer.default_params()
+    paper = stabilizer.init_params(1.0, default.basis)
     rows = {}
-    for name, params in {"paper's model": paper, "shipped": shipped}.items():
+    for name, params in {"paper's model": paper, "default": default}.items():
         print(name)
         rows[name] = stream(params, options.frames, marks)
     write_json(folder / "summary.json", {"versions": versions, "marks": rows})

@@ -205,7 +205,10 @@ def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
     compiling = {"inference": between - began, "training step": time.perf_counter() - between}
     first = [float(peer.update(peer.network, theirs, their_target)), our_first]
     apart = float(np.abs(there - here).max())
-    print(f"maps differ by {apart:.1e} at most (their spread is {there.std():.2g}); first losses {first}", flush=True)
+    print(
+        f"maps differ by {apart:.1e} at most (standard deviation {there.std():.2g}); first losses {first}",
+        flush=True,
+    )
     said = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in compiling.items())
     print(f"first calls of JAX, which compile: {said}", flush=True)
 
@@ -216,7 +219,7 @@ def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
     inference |= {name: partial(peer.infer, way, theirs) for name, way in ways.items()}
     training: dict[str, Callable[[], Any]] = {"JAX": partial(ours.update, images, target)}
     training |= {name: partial(peer.update, way, theirs, their_target) for name, way in ways.items()}
-    result: dict[str, Any] = {"maps_differ": apart, "maps_spread": float(there.std()), "first_losses": first}
+    result: dict[str, Any] = {"maps_differ": apart, "maps_sd": float(there.std()), "first_losses": first}
     result["first_calls_s"] = compiling
     for name, calls in (("inference", inference), ("training step", training)):
         seconds = measure(calls, options.rounds, name)

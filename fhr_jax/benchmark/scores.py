@@ -18,7 +18,7 @@ class Score(NamedTuple):
     Attributes:
         loss: of Eq. 11, px^2.
         euclidean: its first term, px^2.
-        late: its delay term, unweighted, in squared steps of the truth.
+        delay_term: its delay term, unweighted, in squared steps of the truth.
         smooth: its smooth term, unweighted, px^2.
         nrmse: percent of the inter-ocular distance, the mean over the scored frames of a video, then over videos.
         stability: NRMSE of the motion, percent, the mean over videos.
@@ -27,7 +27,7 @@ class Score(NamedTuple):
 
     loss: float
     euclidean: float
-    late: float
+    delay_term: float
     smooth: float
     nrmse: float
     stability: float

@@ -64,5 +64,5 @@ def run(options: DemoOptions) -> None:
     print(f"NRMSE on held-out faces: conventional {rows['conventional']['nrmse']:.2f} %, "
           f"fractional {rows['fractional']['nrmse']:.2f} %")  # fmt: skip
     print(f"stability on held-out clips: raw {tracks['fractional, raw']['stability']:.2f} %, "
-          f"stabilized {tracks['stabilizer, as shipped']['stability']:.2f} %")  # fmt: skip
+          f"stabilized {tracks['stabilizer, default parameters']['stability']:.2f} %")  # fmt: skip
     print(f"{folder / 'report.html'}: all figures and pictures ({figures['seconds']:.0f} s)")

@@ -39,7 +39,7 @@ class SmoothOptions:
     output: Annotated[_Positional[Path], tyro.conf.arg(metavar="OUT")]
     """File or folder to write; a folder must be new."""
     params: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
-    """Parameters that `fhr-jax fit` wrote; default: those that ship with the package."""
+    """Parameters that `fhr-jax fit` wrote; default: the default parameters."""
     covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     estimate: Literal["mean", "mode"] = "mean"
     """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""

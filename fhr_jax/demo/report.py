@@ -99,15 +99,15 @@ def regression_text(rows: dict[str, Any], plan: dict[str, Any]) -> str:
 
 def _stabilization_text(result: dict[str, Any]) -> str:
     rows = result["rows"]
-    raw, shipped = rows[stabilization.RAW], rows[stabilization.SHIPPED]
+    raw, default = rows[stabilization.RAW], rows[stabilization.DEFAULT]
     best = min(rows, key=lambda name: rows[name]["loss"])
     return (
         "The pretrained network tracks the clips. The networks above were trained for minutes only; their slowly "
         "varying errors would hide the effect of a filter. Loss and delay are taken without the constant error of each "
         "landmark, because no filter can change it; NRMSE includes it. Stabilizers were fitted and filters tuned on "
         f"{result['training_clips']} clips by the same loss, and scored on {result['held_out_clips']} others. The "
-        f"pretrained stabilizer changes the stability from {raw['stability']:.2f} to {shipped['stability']:.2f} % and "
-        f"the NRMSE from {raw['nrmse']:.2f} to {shipped['nrmse']:.2f} %. Lowest loss: {best}."
+        f"pretrained stabilizer changes the stability from {raw['stability']:.2f} to {default['stability']:.2f} % and "
+        f"the NRMSE from {raw['nrmse']:.2f} to {default['nrmse']:.2f} %. Lowest loss: {best}."
     )
 
 

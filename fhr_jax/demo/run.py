@@ -111,7 +111,7 @@ def _save_pictures(
     by_scale = {name: scores[name].by_scale for name in (CONVENTIONAL, FRACTIONAL)}
     order = np.argsort(scores[FRACTIONAL].nrmse)
     chosen = order[np.linspace(0, len(order) - 1, 8).astype(int)]
-    shown = (stabilization.RAW, stabilization.SHIPPED, stabilization.best_fit(comparison))
+    shown = (stabilization.RAW, stabilization.DEFAULT, stabilization.best_fit(comparison))
     figures = {
         "ced": plots.ced({name: s.nrmse for name, s in scores.items()}),
         "training": plots.training_loss(

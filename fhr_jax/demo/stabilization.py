@@ -33,7 +33,7 @@ FILTERS = (
 )
 """The baselines of Fig. 6, and One Euro."""
 
-ARGMAX, RAW, SHIPPED = "argmax, raw", "fractional, raw", "stabilizer, as shipped"
+ARGMAX, RAW, DEFAULT = "argmax, raw", "fractional, raw", "stabilizer, default parameters"
 """Methods besides the filters and the fitted stabilizers."""
 
 
@@ -102,7 +102,7 @@ def track_clips(
 
 def tune(videos: stabilizer.Videos) -> dict[str, dict[str, float | int]]:
     """For each filter of `FILTERS` the settings with the lowest stabilization loss on these videos (N, T, 68, 2)."""
-    return {family.name: baselines.tune(family, videos, starts=1, evaluations=60).settings for family in FILTERS}
+    return {baseline.name: baselines.tune(baseline, videos, starts=1, evaluations=60).settings for baseline in FILTERS}
 
 
 def compare(
@@ -122,9 +122,9 @@ def compare(
     settings = tune(training)
     observed = jnp.asarray(clips.observed)[train:]
     tracks = {ARGMAX: jnp.asarray(clips.argmax)[train:], RAW: observed}
-    for family in FILTERS:
-        tracks[family.name] = baselines.smooth(family, settings[family.name], observed)
-    params = {SHIPPED: stabilizer.default_params()} | {_fitted(name): fit.params for name, fit in fits.items()}
+    for baseline in FILTERS:
+        tracks[baseline.name] = baselines.smooth(baseline, settings[baseline.name], observed)
+    params = {DEFAULT: stabilizer.default_params()} | {_fitted(name): fit.params for name, fit in fits.items()}
     tracks |= {name: stabilizer.run(one, observed) for name, one in params.items()}
     rows = {name: score_tracks(track, jnp.asarray(clips.truth)[train:]) for name, track in tracks.items()}
     return StabilizerComparison(rows, fits, {name: np.asarray(track) for name, track in tracks.items()}, settings)

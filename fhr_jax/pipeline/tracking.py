@@ -21,7 +21,7 @@ from fhr_jax.weights import Net
 
 Image = UInt8[np.ndarray, "h w 3"]
 MIN_CONFIDENCE = 0.54
-"""Mean confidence below which landmarks do not count as a face. With the small net that ships, nine faces in real
+"""Mean confidence below which landmarks do not count as a face. With the default net, nine faces in real
 photographs have 0.58 and more, and other places of the same pictures without faces 0.51 and less."""
 MAX_GROWTH = 1.6
 """A face that grows or shrinks by more than this factor from one frame to the next counts as lost."""
@@ -124,7 +124,7 @@ def align_video(
         net: the network.
         frames: RGB bytes (H, W, 3), in order.
         box: (x, y, width, height) of the face in the first frame; None asks the detector.
-        params: of the stabilizer; None takes those that ship.
+        params: of the stabilizer; None takes the default ones.
         stabilize: False leaves the landmarks as the net finds them.
         mirror: as for `predict`.
         decoder: as for `predict`.

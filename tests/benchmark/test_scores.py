@@ -32,7 +32,7 @@ def test_errors_are_means_of_videos_over_their_scored_frames(videos):
         expected.append(np.mean(each))
     np.testing.assert_allclose(found.nrmse, np.mean(expected), rtol=1e-5)
     assert abs(found.delay) < 0.5
-    np.testing.assert_allclose(found.loss, found.euclidean + 10 * found.late + found.smooth, rtol=1e-5)
+    np.testing.assert_allclose(found.loss, found.euclidean + 10 * found.delay_term + found.smooth, rtol=1e-5)
     other = score(videos.observed, videos, weights=LossWeights(smooth=3.0, delay=0.0))
     np.testing.assert_allclose(other.loss, found.euclidean + 3 * found.smooth, rtol=1e-5)
 
@@ -44,7 +44,7 @@ def test_what_is_not_scored_changes_nothing(videos):
 
 def test_the_truth_is_without_fault(videos):
     found = score(videos.truth, videos)
-    np.testing.assert_allclose([found.euclidean, found.late, found.nrmse, found.stability], 0, atol=1e-6)
+    np.testing.assert_allclose([found.euclidean, found.delay_term, found.nrmse, found.stability], 0, atol=1e-6)
     assert found.delay == 0
 
 

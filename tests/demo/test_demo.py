@@ -47,7 +47,7 @@ def test_tuning_finds_the_settings_of_lowest_loss():
     truth = jnp.asarray(np.cumsum(rng.normal(0, 0.05, (2, 40, 4, 2)), axis=1) + 100, jnp.float32)
     observed = truth + jnp.asarray(rng.normal(0, 1.0, truth.shape), jnp.float32)
     settings = stabilization.tune(stabilizer.as_videos(observed, truth))
-    assert list(settings) == [family.name for family in stabilization.FILTERS]
+    assert list(settings) == [baseline.name for baseline in stabilization.FILTERS]
     # A truth that hardly moves under strong noise needs the strongest smoothing of the range.
     assert settings["moving average"] == {"n": 5}
     assert settings["first order"]["a"] < 0.3
@@ -73,7 +73,7 @@ def test_the_demo_writes_a_summary_pictures_and_one_report(demo):
     for fit in summary["stabilization"]["fits"].values():
         assert len(fit["seconds"]) == len(fit["evaluations"]) == len(fit["loss"])
         assert fit["loss"][-1] <= fit["loss"][0]
-    assert {"fractional, raw", "stabilizer, as shipped", "One Euro"} <= set(summary["stabilization"]["rows"])
+    assert {"fractional, raw", "stabilizer, default parameters", "One Euro"} <= set(summary["stabilization"]["rows"])
     page = (folder / "report.html").read_text()
     pictures = sorted(path.name for path in folder.glob("*.png"))
     assert len(pictures) == 7

@@ -250,7 +250,7 @@ def test_a_fit_goes_on_from_another(seven):
     assert later.history.loss[-1] < later.history.loss[0]
 
 
-def test_the_recommended_fit_begins_with_what_ships_and_keeps_its_tail(seven):
+def test_the_recommended_fit_starts_from_the_default_and_keeps_its_outliers(seven):
     default = stabilizer.default_params(7)
     fit = stabilizer.fit_recommended(seven, steps=8)
     assert fit.history.loss[-1] < fit.history.loss[0]
@@ -523,10 +523,10 @@ def test_the_shape_of_an_average():
     side = np.linspace(-6, 6, 49)
     squared = side[None] ** 2 + side[:, None] ** 2
     own = module.shape(0.5 * np.exp(-squared / 4.5), 6, 1.5)
-    assert own == pytest.approx({"height": 0.5, "likeness": 1.0, "spread": 1.0})
+    assert own == pytest.approx({"height": 0.5, "likeness": 1.0, "width": 1.0})
     wide = module.shape(np.exp(-squared / 9), 6, 1.5)
     assert wide["likeness"] < 0.97
-    assert wide["spread"] > 1.1
+    assert wide["width"] > 1.1
 
 
 def test_a_gain_is_how_much_lower_the_errors_are():

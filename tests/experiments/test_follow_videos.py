@@ -46,9 +46,9 @@ def test_lost_frames_and_steadiness_are_counted(module):
     assert row["without_a_face"] == pytest.approx(10 / 60)
     assert row["lost"] == pytest.approx(3 / 11)  # one elsewhere, two after frame 50
     eyes = np.linalg.norm(raw[1:-1, 36] - raw[1:-1, 45], axis=-1)
-    bends = np.linalg.norm(raw[2:] - 2 * raw[1:-1] + raw[:-2], axis=-1).mean(axis=-1)
-    assert row["bend_raw"] == pytest.approx((100 * bends / eyes).mean(), rel=1e-5)
-    assert row["bend_stabilized"] < 0.5 * row["bend_raw"]
+    second_differences = np.linalg.norm(raw[2:] - 2 * raw[1:-1] + raw[:-2], axis=-1).mean(axis=-1)
+    assert row["second_difference_raw"] == pytest.approx((100 * second_differences / eyes).mean(), rel=1e-5)
+    assert row["second_difference_stabilized"] < 0.5 * row["second_difference_raw"]
     assert row["delay"] == 0
     nothing = {"raw": np.full((9, 68, 2), np.nan), "landmarks": np.full((9, 68, 2), np.nan), "boxes": boxes[2:3]}
     assert module.measure(nothing, 9)["lost"] is None

@@ -11,11 +11,11 @@ from tests.experiments.test_experiments import load
 coverage = load("shape_coverage")
 
 
-def shapes(number, modes=4, spread=0.03, seed=0):
+def shapes(number, modes=4, sd=0.03, seed=0):
     """A mean head and a few fixed ways to differ from it."""
     ways = np.random.default_rng(42).normal(size=(modes, 68, 2))
     amounts = np.random.default_rng(seed).normal(size=(number, modes))
-    return anatomy.MEAN[None, :68, :2] + spread * np.einsum("nk,kmd->nmd", amounts, ways)
+    return anatomy.MEAN[None, :68, :2] + sd * np.einsum("nk,kmd->nmd", amounts, ways)
 
 
 def moved(points, seed=1):
@@ -32,18 +32,18 @@ def test_the_same_shapes_elsewhere_are_covered_alike():
     made = shapes(400)
     found = coverage.compare(made, moved(made), components=(2, 10))
     np.testing.assert_allclose(found.apart, 0, atol=1e-9)
-    np.testing.assert_allclose(found.spread, 1, atol=1e-9)
+    np.testing.assert_allclose(found.sd_ratio, 1, atol=1e-9)
     np.testing.assert_allclose(found.error, found.own, atol=1e-9)
     assert found.error[0] > 0.005 > 0.001 > found.error[1]
 
 
-def test_twice_the_spread_and_a_mean_that_is_off_are_told():
-    made, real = shapes(2000), shapes(2000, spread=0.015, seed=3)
+def test_twice_the_deviation_and_a_shifted_mean_are_measured():
+    made, real = shapes(2000), shapes(2000, sd=0.015, seed=3)
     real[:, 8] += [0.0, 0.05]
     found = coverage.compare(made, real, components=(10,))
     assert found.apart.argmax() == 8
     assert 0.04 < found.apart[8] < 0.055
-    assert 1.8 < np.median(found.spread) < 2.2
+    assert 1.8 < np.median(found.sd_ratio) < 2.2
 
 
 def test_directions_that_are_missing_are_left():
@@ -61,7 +61,7 @@ def test_a_file_without_shapes_is_named(tmp_path):
 def test_it_measures_and_draws(tmp_path):
     npz.write(tmp_path / "a.npz", {"points": moved(shapes(50))})
     found = coverage.run(coverage.Coverage(out=tmp_path / "out", data=tmp_path / "a.npz", shapes=60))
-    assert np.isfinite(found.spread).all()
+    assert np.isfinite(found.sd_ratio).all()
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"summary.json", "coverage.png"}
 
 
@@ -69,5 +69,5 @@ def test_synthetic_shapes_cover_300w(real_data, tmp_path):
     found = coverage.run(coverage.Coverage(out=tmp_path / "out", data=real_data, shapes=3000))
     assert found.error[found.components.index(20)] < 0.025
     assert found.apart.max() < 0.03
-    assert found.spread.min() > 0.7
-    assert found.spread.max() < 1.4
+    assert found.sd_ratio.min() > 0.7
+    assert found.sd_ratio.max() < 1.4

@@ -43,7 +43,7 @@ def test_the_papers_crops(datasets, module, tmp_path):
     rows = {split: table["rows"] for table in tables.values() for split, table in table.items()}
     assert {split: row["net"]["frames"] for split, row in rows.items()} == FRAMES
     for row in rows.values():
-        # The net that ships knows these faces; one of random numbers does not.
+        # The default net knows these faces; one of random numbers does not.
         assert row["net"]["nrmse"] < 25 < row["conventional, argmax"]["nrmse"]
         assert row["net"]["lost"] == 0
         assert row["net"]["nrmse"] != row["net + stabilizer"]["nrmse"]

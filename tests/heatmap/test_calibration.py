@@ -221,10 +221,10 @@ def test_synthetic_faces_are_new_for_every_key():
 
 
 @pytest.mark.slow
-def test_the_net_that_ships_is_calibrated():
-    shipped = weights.load()
-    data = calibrate.collect(shipped, calibrate.synthetic_faces(jax.random.key(123), shipped.config.crop, faces=256))
-    found = calibrate.reliability(shipped.calibration, data)
+def test_the_default_net_is_calibrated():
+    net = weights.load()
+    data = calibrate.collect(net, calibrate.synthetic_faces(jax.random.key(123), net.config.crop, faces=256))
+    found = calibrate.reliability(net.calibration, data)
     np.testing.assert_allclose(found.coverage[:, 2], 0.9, atol=0.04)  # 0.03 with 512 faces and more
     np.testing.assert_allclose(found.predicted, found.actual, rtol=0.2)
     assert found.log_likelihood > calibrate.constant_log_likelihood(data, data) + 0.2

@@ -121,11 +121,13 @@ def evaluation(x, p, valid):
     return tuple(np.mean(v) for v in (late, error, middle, segment))
 
 
-def delay(x, p, valid, reach, step=0.01):
+def delay(x, p, valid, max_shift, step=0.01):
     """Brute force over shifts; the truth between frames is a straight line."""
-    frames = [t for t in range(reach, len(x) - reach) if valid[t] and all(valid[t - reach : t + reach + 1])]
+    frames = [
+        t for t in range(max_shift, len(x) - max_shift) if valid[t] and all(valid[t - max_shift : t + max_shift + 1])
+    ]
     best = (math.inf, 0.0)
-    for shift in np.arange(-reach, reach + step / 2, step):
+    for shift in np.arange(-max_shift, max_shift + step / 2, step):
         total = 0.0
         for t in frames:
             at = t - shift

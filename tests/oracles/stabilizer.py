@@ -42,11 +42,11 @@ def windowed_history(outputs, gamma, window):
 
 def posterior(z, mean, covariance, params):
     """Weights, means and covariances of the mixture after z, all in the coordinates of the track."""
-    spreads, noise = dense(params)
-    weights, means = mixture(z, mean, covariance, params, spreads, noise)
+    priors, noise = dense(params)
+    weights, means = mixture(z, mean, covariance, params, priors, noise)
     covariances = []
-    for beta, spread in zip(params["beta"], spreads, strict=True):
-        s = beta * spread + (1 - beta) * covariance
+    for beta, prior in zip(params["beta"], priors, strict=True):
+        s = beta * prior + (1 - beta) * covariance
         covariances.append(s - s @ np.linalg.solve(s + noise, s))
     return weights, means, np.stack(covariances)
 
@@ -57,11 +57,11 @@ def dense(params):
     return [(v * prior) @ v.T for prior in params["prior"]], (v * params["noise"]) @ v.T
 
 
-def mixture(z, mean, covariance, params, spreads, noise):
+def mixture(z, mean, covariance, params, priors, noise):
     """Weights and means of the mixture after z."""
     logs, means = [], []
-    for alpha, beta, spread in zip(params["alpha"], params["beta"], spreads, strict=True):
-        a = beta * spread + (1 - beta) * covariance + noise
+    for alpha, beta, prior in zip(params["alpha"], params["beta"], priors, strict=True):
+        a = beta * prior + (1 - beta) * covariance + noise
         r = z - mean
         solved = np.linalg.solve(a, r)
         logs.append(np.log(alpha) - 0.5 * np.linalg.slogdet(a)[1] - 0.5 * r @ solved)
@@ -77,7 +77,7 @@ def run(track, params, covariance="full", window=None):
     """
     params = {name: np.asarray(value, np.float64) for name, value in params.items()}
     v = params["basis"]
-    spreads, noise = dense(params)
+    priors, noise = dense(params)
     outputs = []
     for z in np.asarray(track, np.float64):
         if not outputs:
@@ -89,7 +89,7 @@ def run(track, params, covariance="full", window=None):
             mean, c = history(outputs, params["gamma"])
         if covariance == "diagonal":
             c = (v * np.diag(v.T @ c @ v)) @ v.T
-        weights, means = mixture(z, mean, c, params, spreads, noise)
+        weights, means = mixture(z, mean, c, params, priors, noise)
         outputs.append(weights @ means)
     return np.stack(outputs)
 
@@ -201,8 +201,8 @@ def log_density(x, weights, means, covariances):
 
 def mode(weights, means, covariances, steps=61, rounds=7):
     """The mode in one or two dimensions: the best point of a grid, refined around the best few."""
-    spread = np.sqrt(max(np.linalg.eigvalsh(c).max() for c in covariances))
-    low, high = means.min(0) - 2 * spread, means.max(0) + 2 * spread
+    deviation = np.sqrt(max(np.linalg.eigvalsh(c).max() for c in covariances))
+    low, high = means.min(0) - 2 * deviation, means.max(0) + 2 * deviation
     axes = [np.linspace(a, b, 401) for a, b in zip(low, high, strict=True)]
     grid = np.array(list(itertools.product(*axes)))
     heights = log_density(grid, weights, means, covariances)

@@ -86,6 +86,6 @@ def test_loss_and_geometry():
 
 
 @pytest.mark.parametrize("points", [68, 5])
-def test_the_shipped_stabilizer(points):
+def test_the_default_stabilizer(points):
     p = stabilizer.default_params(points)
     assert_highest(precisions(stabilizer.run, p, jnp.ones((4, points, 2))), least=4)

@@ -64,7 +64,7 @@ def _hair(draws: RandomDraws, tone: Array) -> Hair:
         part=draws.uniform(-0.9, 0.9),
         volume=draws.uniform(0.0, 0.14) + long * 0.06,
         length=long * draws.uniform(0.6, 2.4),
-        spread=draws.uniform(0.85, 1.2),
+        half_width=draws.uniform(0.85, 1.2),
         strands=draws.uniform(3.0, 9.0),
         phase=draws.uniform(),
     )

@@ -55,7 +55,7 @@ class Hair(NamedTuple):
         part: where the fringe parts, -1 to 1.
         volume: thickness of the hair above the skull.
         length: how far down the hair hangs beside the face.
-        spread: half width of the hanging hair.
+        half_width: half width of the hanging hair.
         strands: frequency of strands.
         phase: of strands and waves.
     """
@@ -68,7 +68,7 @@ class Hair(NamedTuple):
     part: Float[Array, "*t"]
     volume: Float[Array, "*t"]
     length: Float[Array, "*t"]
-    spread: Float[Array, "*t"]
+    half_width: Float[Array, "*t"]
     strands: Float[Array, "*t"]
     phase: Float[Array, "*t"]
 

@@ -28,7 +28,7 @@ def _hanging(canvas: Canvas, hair: Hair, seen: Projection) -> Grid:
     middle = seen.helper("throat")[0] * 0.6
     cap = skull_distance(canvas, seen, hair.volume)
     low = hair.length + 0.05 * wave(1.3 * canvas.x + hair.phase)
-    half = hair.spread * (0.86 + 0.10 * jnp.clip(canvas.y, 0, 1.5)) + 0.03 * wave(0.8 * canvas.y + hair.phase)
+    half = hair.half_width * (0.86 + 0.10 * jnp.clip(canvas.y, 0, 1.5)) + 0.03 * wave(0.8 * canvas.y + hair.phase)
     box = jnp.maximum(jnp.abs(canvas.x - middle) - half, jnp.maximum(-0.3 - canvas.y, canvas.y - low))
     return jnp.where(hair.length > 0.01, jnp.minimum(cap, box), cap)
 

@@ -95,7 +95,7 @@ def test_every_result_can_be_traced(built, through, tmp_path):
     assert len(list((tmp_path / "out" / "pictures").rglob("*.jpg"))) == len(records)
 
 
-def test_the_net_that_ships_finds_the_faces_of_every_tree(built, tmp_path):
+def test_the_default_net_finds_the_faces_of_every_tree(built, tmp_path):
     """Images, landmarks, boxes and markups belong together: a net that knows faces is right about them."""
     name, datasets = built
     command = ["evaluate", "--data", name, "--directory", str(datasets), *EVALUATED[name]]

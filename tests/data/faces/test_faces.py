@@ -47,15 +47,15 @@ def people():
 
 def plain(people, **changes):
     """Frontal, upright, not mirrored, nothing before the face."""
-    looks = people.appearance
+    appearance = people.appearance
     people = people._replace(view=people.view._replace(mirror=jnp.ones(BATCH)))
-    looks = looks._replace(
-        hair=looks.hair._replace(amount=0 * looks.hair.amount),
-        glasses=looks.glasses._replace(amount=0 * looks.glasses.amount),
-        occluder=looks.occluder._replace(amount=0 * looks.occluder.amount),
-        beard=looks.beard._replace(amount=0 * looks.beard.amount),
+    appearance = appearance._replace(
+        hair=appearance.hair._replace(amount=0 * appearance.hair.amount),
+        glasses=appearance.glasses._replace(amount=0 * appearance.glasses.amount),
+        occluder=appearance.occluder._replace(amount=0 * appearance.occluder.amount),
+        beard=appearance.beard._replace(amount=0 * appearance.beard.amount),
     )
-    return people._replace(pose=0 * people.pose, appearance=looks._replace(**changes))
+    return people._replace(pose=0 * people.pose, appearance=appearance._replace(**changes))
 
 
 def test_same_key_same_bits(people):
@@ -128,7 +128,7 @@ def test_lips_are_painted_at_their_landmarks(people, size):
     """Paint the lips twice: the difference of the pictures is their coverage; its edges are the landmarks."""
     face = plain(people)._replace(expression=0 * people.expression, identity=0.5 * people.identity)
     face = fill(face)
-    looks = face.appearance
+    appearance = face.appearance
 
     def lips_only(face):
         blank = jnp.zeros((3, size, size))
@@ -136,8 +136,10 @@ def test_lips_are_painted_at_their_landmarks(people, size):
         return jnp.moveaxis(painted, 0, -1)
 
     def with_lips(value):
-        lips = looks.features._replace(lips=0 * looks.features.lips + value, lip_gloss=0 * looks.features.lip_gloss)
-        return face._replace(appearance=looks._replace(features=lips))
+        lips = appearance.features._replace(
+            lips=0 * appearance.features.lips + value, lip_gloss=0 * appearance.features.lip_gloss
+        )
+        return face._replace(appearance=appearance._replace(features=lips))
 
     # The whole picture at one size; at the other, to spare a long compilation, the lips alone.
     draw = (lambda face: render(face).image) if size == SIZE else jax.jit(jax.vmap(lips_only))
@@ -159,12 +161,12 @@ def test_lips_are_painted_at_their_landmarks(people, size):
 
 def test_brows_are_painted_at_their_landmarks(people):
     face = fill(plain(people))
-    looks = face.appearance
+    appearance = face.appearance
     amount = jnp.ones(BATCH)
-    strong = looks.features._replace(brow_colour=0 * looks.features.brow_colour, brow_amount=amount)
+    strong = appearance.features._replace(brow_colour=0 * appearance.features.brow_colour, brow_amount=amount)
     none = strong._replace(brow_amount=0 * amount)
-    with_brows = render(face._replace(appearance=looks._replace(features=strong)))
-    without = render(face._replace(appearance=looks._replace(features=none)))
+    with_brows = render(face._replace(appearance=appearance._replace(features=strong)))
+    without = render(face._replace(appearance=appearance._replace(features=none)))
     cover = np.abs(np.asarray(with_brows.image - without.image)).sum(axis=-1)
     at = np.asarray(with_brows.points)
     for i in range(BATCH):
@@ -291,7 +293,7 @@ def test_jitter_is_a_similarity_of_the_crop(people, mirrored):
 
 
 @pytest.mark.parametrize(
-    ("part", "switch", "least"),
+    ("part", "amount", "least"),
     [
         ("hair", "amount", 0.01),
         ("beard", "amount", 0.002),
@@ -307,10 +309,10 @@ def test_jitter_is_a_similarity_of_the_crop(people, mirrored):
         ("scene", "ambient", 0.01),
     ],
 )
-def test_each_amount_changes_the_image_and_no_landmark(people, part, switch, least):
+def test_each_amount_changes_the_image_and_no_landmark(people, part, amount, least):
     def at(value):
         group = getattr(people.appearance, part)
-        group = group._replace(**{switch: 0 * getattr(group, switch) + value})
+        group = group._replace(**{amount: 0 * getattr(group, amount) + value})
         return render(people._replace(appearance=people.appearance._replace(**{part: group})))
 
     off, on = at(0.0), at(1.0)
@@ -346,17 +348,17 @@ TOUCHED = {
 
 @pytest.mark.parametrize("name", faces.ABLATIONS)
 def test_ablations_change_only_their_fields(people, name):
-    looks, one = people.appearance, jnp.ones(BATCH)
-    looks = looks._replace(
-        hair=looks.hair._replace(amount=one),
-        beard=looks.beard._replace(amount=one),
-        glasses=looks.glasses._replace(amount=one),
-        occluder=looks.occluder._replace(amount=one),
-        features=looks.features._replace(makeup_amount=one),
-        scene=looks.scene._replace(jowl=one, stripes=one, shape_amount=one),
+    appearance, one = people.appearance, jnp.ones(BATCH)
+    appearance = appearance._replace(
+        hair=appearance.hair._replace(amount=one),
+        beard=appearance.beard._replace(amount=one),
+        glasses=appearance.glasses._replace(amount=one),
+        occluder=appearance.occluder._replace(amount=one),
+        features=appearance.features._replace(makeup_amount=one),
+        scene=appearance.scene._replace(jowl=one, stripes=one, shape_amount=one),
     )
     mouth_open = people.expression.at[:, 0].set(0.6)
-    people = people._replace(appearance=looks, expression=mouth_open)
+    people = people._replace(appearance=appearance, expression=mouth_open)
     bare = faces.ABLATIONS[name](people)
     changed = set()
     for (path, leaf), other in zip(jax.tree.leaves_with_path(bare), jax.tree.leaves(people), strict=True):
@@ -376,21 +378,21 @@ def test_what_is_hidden_is_not_visible(people):
     """Sunglasses, a hand, a fringe, the edge of the frame; nothing else is touched by them."""
     bare = fill(plain(people)._replace(expression=0 * people.expression))
     assert np.asarray(render(bare).visible).mean() > 0.99
-    looks, one = bare.appearance, jnp.ones(BATCH)
+    appearance, one = bare.appearance, jnp.ones(BATCH)
 
     def seen(**changes):
-        return np.asarray(render(bare._replace(appearance=looks._replace(**changes))).visible)
+        return np.asarray(render(bare._replace(appearance=appearance._replace(**changes))).visible)
 
-    visible = seen(glasses=looks.glasses._replace(amount=one, tint=one))
+    visible = seen(glasses=appearance.glasses._replace(amount=one, tint=one))
     assert not visible[:, 36:48].any()
     assert visible[:, 48:].all()
     below = jnp.broadcast_to(jnp.array([0.0, 0.6]), (BATCH, 2))  # a bar from below up to the mouth
-    bar = looks.occluder._replace(amount=one, kind=one, centre=below, angle=jnp.pi / 2 * one, width=0.14 * one)
+    bar = appearance.occluder._replace(amount=one, kind=one, centre=below, angle=jnp.pi / 2 * one, width=0.14 * one)
     visible = seen(occluder=bar)
     assert not visible[:, [8, 51, 57, 66]].any()
     assert visible[:, [*range(17, 30), *range(36, 48)]].all()
     assert visible[:, [0, 1, 2, 14, 15, 16]].all()
-    fringe = looks.hair._replace(amount=one, hairline=0.5 * one, fringe=one, part=0 * one, temple=0 * one)
+    fringe = appearance.hair._replace(amount=one, hairline=0.5 * one, fringe=one, part=0 * one, temple=0 * one)
     visible = seen(hair=fringe)
     assert visible[:, 17:27].mean() < 0.5
     assert visible[:, 48:68].all()

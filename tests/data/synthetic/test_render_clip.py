@@ -58,7 +58,7 @@ def _loudness(images):
 
 def test_exposure_varies_slowly(still):
     """Of a face at rest, without any other fault, only the brightness changes, and not by much."""
-    options = augment.OFF._replace(cutout=0.1)  # whose chance is 0: not the film without faults
+    options = augment.OFF._replace(cutout=0.1)  # its chance is 0, but the faults of a clip are on
     made = _loudness(render_clip(jax.random.key(3), still, size=SIZE, options=options).images)
     change = np.abs(np.diff(made)) / made[0]
     assert 1e-5 < change.max() < 0.02

@@ -25,7 +25,7 @@ def videos():
         pytest.param("Adam", True, marks=pytest.mark.slow),
     ],
 )
-def test_fits_improve_on_the_start_and_tell_how(method, share_scales, videos):
+def test_fits_improve_on_the_initial_parameters_and_report_progress(method, share_scales, videos):
     seen = []
     options = {"optimizer": optax.adam(0.1), "steps": 40} if method == "Adam" else {"steps": 15}
     fit = stabilizer.fit_gradient(videos, share_scales=share_scales, progress=seen.append, **options)
