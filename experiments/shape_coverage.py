@@ -142,9 +142,8 @@ def run(options: Coverage) -> Comparison:
         print(f"{k:3d} components: {100 * error:.2f} % left, with those of the real shapes {100 * own:.2f} %")
     print(f"means apart: at most {100 * found.apart.max():.2f} % (landmark {found.apart.argmax() + 1})")
     low, high = found.sd_ratio.argmin(), found.sd_ratio.argmax()
-    print(
-        f"ratio of standard deviations: {found.sd_ratio[low]:.2f} (landmark {low + 1}) to {found.sd_ratio[high]:.2f} (landmark {high + 1})"
-    )
+    extremes = " to ".join(f"{found.sd_ratio[i]:.2f} (landmark {i + 1})" for i in (low, high))
+    print(f"ratio of standard deviations: {extremes}")
     return found
 
 
