@@ -114,7 +114,9 @@ def _main(arguments: list[str]) -> int:
     _set_compilation_cache()
     command = COMMANDS[name]
     module = importlib.import_module(f"fhr_jax.cli.{command.module}")
-    options = _options(getattr(module, command.options), name, arguments[1:])
+    # Several subcommands are a union of classes, which has no docstring: its module has a DESCRIPTION.
+    description = getattr(module, "DESCRIPTION", None)
+    options = _options(getattr(module, command.options), name, arguments[1:], description=description)
     if options is not None:
         module.run(options)
     return 0
@@ -174,14 +176,14 @@ def _missing_device() -> str | None:
     return None
 
 
-def _options(options: Any, name: str, arguments: list[str]) -> Any:
+def _options(options: Any, name: str, arguments: list[str], *, description: str | None) -> Any:
     """Parse with tyro and reduce its error box to one line; None if only help was asked for."""
     import tyro
 
     errors = io.StringIO()
     try:
         with contextlib.redirect_stderr(errors):
-            return tyro.cli(options, prog=f"fhr-jax {name}", args=arguments)
+            return tyro.cli(options, prog=f"fhr-jax {name}", description=description, args=arguments)
     except SystemExit as exit:
         if not exit.code:
             return None

@@ -11,7 +11,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import geometry, overlay
-from fhr_jax.cli.options import DIRECTORY
+from fhr_jax.cli.options import DIRECTORY, SPLIT, optional
 from fhr_jax.cli.source import MAX_LINES, open_readable
 from fhr_jax.data import records
 from fhr_jax.data.skipped import SKIPPED_FILE
@@ -40,9 +40,9 @@ class BuildOptions:
     """The dataset."""
     out: Annotated[Path, tyro.conf.arg(metavar="DIR")] = Path("datasets")
     """Folder of the datasets; created if needed."""
-    source: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    source: Annotated[Path | None, optional("DIR")] = None
     """The folder that you unpacked."""
-    exclusions: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    exclusions: Annotated[Path | None, optional("FILE")] = None
     """List of unreliable frames to exclude: lines `VIDEO FRAME`, `VIDEO FIRST-LAST`, `VIDEO` or `PHOTOGRAPH`."""
     workers: int = 1
     """Processes that read."""
@@ -62,28 +62,23 @@ class ShowOptions:
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The image to write, a .png or .jpg."""
     directory: Annotated[Path | None, DIRECTORY] = None
-    split: str | None = None
-    """Split of the dataset; needed where it has several."""
+    split: Annotated[str | None, SPLIT] = None
     number: int = 24
     """Number of faces, evenly spaced through the dataset."""
 
 
-@dataclass(frozen=True)
-class DataOptions:
-    """Datasets of faces with landmarks: `build` one, or `show` its faces.
+DataOptions = (
+    Annotated[BuildOptions, tyro.conf.subcommand("build")] | Annotated[ShowOptions, tyro.conf.subcommand("show")]
+)
+DESCRIPTION = """Datasets of faces with landmarks: `build` one, or `show` its faces.
 
-    Example:  fhr-jax data build face300w --source downloads/300W --out datasets
-    """
-
-    action: tyro.conf.OmitSubcommandPrefixes[
-        Annotated[BuildOptions, tyro.conf.subcommand("build")] | Annotated[ShowOptions, tyro.conf.subcommand("show")]
-    ]
+Example:  fhr-jax data build face300w --source downloads/300W --out datasets
+"""
 
 
-def run(options: DataOptions) -> None:
+def run(options: BuildOptions | ShowOptions) -> None:
     """Build or show; see `BuildOptions` and `ShowOptions`."""
-    action = options.action
-    _build(action) if isinstance(action, BuildOptions) else _show(action)
+    _build(options) if isinstance(options, BuildOptions) else _show(options)
 
 
 def _build(options: BuildOptions) -> None:

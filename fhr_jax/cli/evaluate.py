@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import tyro
 from tqdm import tqdm
 
 from fhr_jax import evaluate, geometry, npz, overlay, pipeline, plots, weights
-from fhr_jax.cli.options import BOXES, DATA, DECODER, DIRECTORY, MIRROR, NET, OUT, WORKERS
+from fhr_jax.cli.options import BOXES, DATA, DECODER, DIRECTORY, MIRROR, NET, OUT, SPLIT, WORKERS, optional
 from fhr_jax.cli.source import open_source
 from fhr_jax.data.io.images import SUFFIXES
 from fhr_jax.data.records import Records
@@ -45,12 +44,11 @@ class EvaluateOptions:
     """
 
     out: Annotated[Path, OUT]
-    predictions: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    predictions: Annotated[Path | None, optional("FILE")] = None
     """The .npz of predictions and ground truth."""
     data: Annotated[str | None, DATA] = None
     directory: Annotated[Path | None, DIRECTORY] = None
-    split: str | None = None
-    """With a dataset of several splits: the split."""
+    split: Annotated[str | None, SPLIT] = None
     boxes: Annotated[str, BOXES] = "truth"
     workers: Annotated[int, WORKERS] = 0
     net: Annotated[Path | None, NET] = None

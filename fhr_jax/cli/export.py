@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-import tyro
-
-from fhr_jax.cli.options import DECODER, DTYPE, MIRROR, NET
+from fhr_jax.cli.options import DECODER, DTYPE, MIRROR, NET, OUT
 from fhr_jax.heatmap import Decoder
 
 
@@ -22,8 +20,7 @@ class ExportOptions:
     Example:  fhr-jax export --net runs/small/net.npz --out exported
     """
 
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """A new folder."""
+    out: Annotated[Path, OUT]
     net: Annotated[Path | None, NET] = None
     decoder: Annotated[Decoder, DECODER] = "least_squares"
     mirror: Annotated[bool, MIRROR] = True

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import log
-from fhr_jax.cli.options import COVARIANCE, OUT
+from fhr_jax.cli.options import COVARIANCE, OUT, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
@@ -40,7 +40,7 @@ class FitOptions:
     Example:  fhr-jax fit tracks/ --out runs/fit
     """
 
-    tracks: Annotated[_Positional[tuple[Path, ...]], tyro.conf.arg(metavar="TRACKS")] = ()
+    tracks: Annotated[_Positional[tuple[Path, ...]], optional("TRACKS")] = ()
     """Files and folders; default: synthetic tracks of 68 points."""
     out: Annotated[Path, OUT] = Path("runs/fit")
     resume: bool = False
@@ -58,7 +58,7 @@ class FitOptions:
     """Fit one scale per row of variances instead of every variance: robust where there is little data."""
     seconds: float = 60.0
     """Time limit of the fit, without reading and compiling. The time before --resume counts."""
-    holdout: int | None = None
+    holdout: Annotated[int | None, optional("INT")] = None
     """Number of tracks to hold out; 0 holds out none. Default: a fifth of them if there are at least five."""
     patience: int = 50
     """Stop after this number of iterations in a row without an improvement on the held-out tracks."""

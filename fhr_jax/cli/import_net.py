@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
 
 
@@ -25,15 +26,15 @@ class ImportOptions:
     """A .safetensors file, or a folder of `fhr-jax export`."""
     out: Annotated[Path, tyro.conf.arg(metavar="FILE")]
     """The .npz to write, which `track`, `evaluate` and `export` take as --net."""
-    preset: Literal["paper", "medium", "small", "tiny"] | None = None
+    preset: Annotated[Literal["paper", "medium", "small", "tiny"] | None, optional("{paper,medium,small,tiny}")] = None
     """Shape of the PyTorch network."""
-    loss: Literal["squared", "cross_entropy"] | None = None
+    loss: Annotated[Literal["squared", "cross_entropy"] | None, optional("{squared,cross_entropy}")] = None
     """The loss it was trained with: squared if its maps are heatmaps, cross_entropy if they are logits."""
     mean: Annotated[tuple[float, float, float], tyro.conf.arg(metavar="R G B")] = (0.5, 0.5, 0.5)
     """Mean subtracted from its images (values in [0, 1]), before the network or inside it; 0 0 0 if none."""
     std: Annotated[tuple[float, float, float], tyro.conf.arg(metavar="R G B")] = (1.0, 1.0, 1.0)
     """Standard deviation that its images were then divided by."""
-    sigma: float | None = None
+    sigma: Annotated[float | None, optional("FLOAT")] = None
     """Standard deviation of its target heatmaps, in heatmap pixels; default: that of the preset."""
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import stabilizer
-from fhr_jax.cli.options import COVARIANCE
+from fhr_jax.cli.options import COVARIANCE, optional
 from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.landmark_files import LandmarkTrack
 from fhr_jax.errors import InputError
@@ -38,7 +38,7 @@ class SmoothOptions:
     """File or folder to read."""
     output: Annotated[_Positional[Path], tyro.conf.arg(metavar="OUT")]
     """File or folder to write; a folder must be new."""
-    params: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    params: Annotated[Path | None, optional("FILE")] = None
     """Parameters that `fhr-jax fit` wrote; default: the default parameters."""
     covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     estimate: Literal["mean", "mode"] = "mean"

@@ -11,7 +11,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import npz, overlay, pipeline, weights
-from fhr_jax.cli.options import DECODER, MIRROR, NET, OUT
+from fhr_jax.cli.options import DECODER, MIRROR, NET, OUT, optional
 from fhr_jax.data.io import openface, video
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
@@ -35,7 +35,7 @@ class TrackOptions:
     video: Annotated[tyro.conf.Positional[Path], tyro.conf.arg(metavar="VIDEO")]
     """A video file in any format that FFmpeg reads."""
     out: Annotated[Path, OUT]
-    box: Annotated[str | None, tyro.conf.arg(metavar="X,Y,W,H")] = None
+    box: Annotated[str | None, optional("X,Y,W,H")] = None
     """Box of the face in the first frame, from brows to chin, in pixels; default: the face is detected."""
     net: Annotated[Path | None, NET] = None
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER

@@ -9,11 +9,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
-import tyro
-
 from fhr_jax import log
 from fhr_jax.cli import cluster, signals
-from fhr_jax.cli.options import BOXES, DATA, DIRECTORY, WORKERS
+from fhr_jax.cli.options import BOXES, DATA, DIRECTORY, DTYPE_OF_RECIPE, OUT, SPLIT, WORKERS, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
 
@@ -47,15 +45,13 @@ class TrainOptions:
     Example:  fhr-jax train --out runs/small --steps 2000
     """
 
-    out: Annotated[Path, tyro.conf.arg(metavar="DIR")]
-    """Folder of the run; made if it does not exist."""
+    out: Annotated[Path, OUT]
     preset: Literal["paper", "medium", "small", "tiny"] = "small"
     """Size of the network: `small` learns in minutes on a CPU, `paper` needs a GPU."""
     data: Annotated[str | None, DATA] = None
     directory: Annotated[Path | None, DIRECTORY] = None
-    split: str | None = None
-    """With a dataset of several splits: the one to train on."""
-    validate_on: Annotated[str | None, tyro.conf.arg(metavar="SPLIT")] = None
+    split: Annotated[str | None, SPLIT] = None
+    validate_on: Annotated[str | None, optional("SPLIT")] = None
     """The split to validate on; default: faces held out of the training data."""
     boxes: Annotated[str, BOXES] = "truth"
     steps: int = 2000
@@ -63,16 +59,14 @@ class TrainOptions:
     recipe: Literal["quick", "modern", "paper"] = "quick"
     """quick: cross-entropy and Adam. modern: for long runs on GPU or TPU; AdamW, averaged parameters, bfloat16. paper:
     squared error and RMSprop, as the authors trained; learns slowly at first."""
-    batch: int | None = None
+    batch: Annotated[int | None, optional("INT")] = None
     """Images per update, over all devices; default: 16, 64 with the modern recipe, 6 with the paper's."""
-    learning_rate: float | None = None
+    learning_rate: Annotated[float | None, optional("FLOAT")] = None
     """Highest learning rate; default: 2e-3, or 2.5e-4 with the paper's recipe. You may change it when you resume."""
-    ema_decay: float | None = None
+    ema_decay: Annotated[float | None, optional("FLOAT")] = None
     """Decay of the exponential moving average of the parameters, such as 0.999; the averages become the net. Default:
     0.999 with the modern recipe, else 0 (no average)."""
-    dtype: Literal["float32", "bfloat16"] | None = None
-    """Precision of the network's computation; parameters and loss are always float32. bfloat16 is faster on GPU and
-    TPU. Default: bfloat16 with the modern recipe, else float32."""
+    dtype: Annotated[Literal["float32", "bfloat16"] | None, DTYPE_OF_RECIPE] = None
     conventional: bool = False
     """Train on conventional heatmaps, whose centres are rounded to whole pixels, for comparison."""
     holdout: int = 64
@@ -84,15 +78,15 @@ class TrainOptions:
     workers: Annotated[int, WORKERS] = 0
     seed: int = 0
     """Seed of the network, the synthetic faces and their order."""
-    devices: int | None = None
+    devices: Annotated[int | None, optional("INT")] = None
     """Number of devices to use, over all hosts; default: all that JAX sees."""
     distributed: bool = False
     """Train on several hosts that JAX can detect: under Slurm, Open MPI or Kubernetes, or on a TPU pod."""
-    coordinator: Annotated[str | None, tyro.conf.arg(metavar="HOST:PORT")] = None
+    coordinator: Annotated[str | None, optional("HOST:PORT")] = None
     """Train on several hosts elsewhere: the address of host 0. Needs --hosts and --host."""
-    hosts: int | None = None
+    hosts: Annotated[int | None, optional("INT")] = None
     """With --coordinator: number of hosts."""
-    host: int | None = None
+    host: Annotated[int | None, optional("INT")] = None
     """With --coordinator: number of this host, from 0."""
     tensorboard: bool = False
     """Also write TensorBoard event files to OUT/tensorboard; needs tensorboardX."""

@@ -43,18 +43,34 @@ def test_every_command_is_there(capsys):
         assert f"fhr-jax {name}" in text
 
 
-SHARED = ("data", "directory", "boxes", "net", "decoder", "mirror", "covariance")
+def _option_classes():
+    """Classes of options with their module; a union, of subcommands, has several."""
+    for command in cli.COMMANDS.values():
+        options = getattr(importlib.import_module(f"fhr_jax.cli.{command.module}"), command.options)
+        for part in (options,) if isinstance(options, type) else typing.get_args(options):
+            yield command.module, part if isinstance(part, type) else typing.get_args(part)[0]
+
+
+@pytest.mark.parametrize("name", [*cli.COMMANDS, "data build", "data show"])
+def test_help_says_defaults_in_words_and_nothing_twice(capsys, name):
+    assert cli.main([*name.split(), "--help"]) == 0
+    text = capsys.readouterr().out
+    assert "None" not in text
+    assert "(default: )" not in text
+    assert "action options" not in text
+
+
+SHARED = ("data", "directory", "split", "boxes", "net", "decoder", "mirror", "covariance")
 
 
 def test_shared_options_have_one_help_and_one_default():
     seen = {}
-    for command in cli.COMMANDS.values():
-        module = importlib.import_module(f"fhr_jax.cli.{command.module}")
-        hints = typing.get_type_hints(getattr(module, command.options), include_extras=True)
-        for field in dataclasses.fields(getattr(module, command.options)):
+    for module, options in _option_classes():
+        hints = typing.get_type_hints(options, include_extras=True)
+        for field in dataclasses.fields(options):
             if field.name in SHARED:
                 described = (hints[field.name].__metadata__, field.default)
-                assert seen.setdefault(field.name, described) == described, (command.module, field.name)
+                assert seen.setdefault(field.name, described) == described, (module, field.name)
     assert set(seen) == set(SHARED)
 
 
