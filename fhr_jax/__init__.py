@@ -1,7 +1,7 @@
 """Fractional heatmap regression and a learned landmark stabilizer, in JAX.
 
-`import fhr_jax` is enough: the public modules below are imported on first use, for example by
-`fhr_jax.stabilizer.run` or `fhr_jax.heatmap.decode`.
+`import fhr_jax` is enough: the public modules below, and their modules in turn, are imported on first use, for example
+by `fhr_jax.stabilizer.run` or `fhr_jax.data.open_dataset.open_dataset`.
 """
 
 import importlib

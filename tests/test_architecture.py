@@ -8,7 +8,7 @@ from pathlib import Path
 import fhr_jax
 
 LAYERS = (
-    ("types", "markup", "errors", "progress", "files", "memory", "npz", "tensors", "sharding"),
+    ("types", "markup", "errors", "progress", "files", "memory", "npz", "tensors", "sharding", "lazy"),
     ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs"),
     ("crop", "augment", "stabilizer", "exported", "weights"),
     ("data", "pipeline", "torch_weights"),

@@ -8,7 +8,7 @@ from typing import Any
 from tyro.conf import arg
 
 
-def optional(metavar: str, text: str | None = None) -> Any:
+def optional(metavar: str, *, text: str | None = None) -> Any:
     """Show METAVAR for an option whose default is None, and no "(default: None)" behind its help text.
 
     Args:
@@ -21,14 +21,14 @@ def optional(metavar: str, text: str | None = None) -> Any:
 OUT = arg(metavar="DIR", help="Folder for the results; made if it does not exist.")
 DATA = optional(
     "DATA",
-    "A folder of photographs or videos with .pts files, the folder of a built dataset, or the name of a dataset.",
+    text="A folder of photographs or videos with .pts files, the folder of a built dataset, or the name of a dataset.",
 )
 DIRECTORY = optional(
     "DIR",
-    "With the name of a dataset: the folder of built datasets, the --out of `fhr-jax data build`; default: "
+    text="With the name of a dataset: the folder of built datasets, the --out of `fhr-jax data build`; default: "
     "./datasets, then the data folder of TFDS.",
 )
-SPLIT = optional("SPLIT", "Split of the dataset; needed where it has several.")
+SPLIT = optional("SPLIT", text="Split of the dataset; needed where it has several.")
 BOXES = arg(
     metavar="truth|jitter|FILE",
     help="Face boxes to crop by: truth, the bounding boxes of the true landmarks; jitter, the same moved at random; or "
@@ -37,14 +37,16 @@ BOXES = arg(
 WORKERS = arg(help="Number of processes that read; 0 reads in a thread of this process.")
 NET = optional(
     "FILE",
-    "A net.npz of `fhr-jax train` or `fhr-jax import`, or a folder of `fhr-jax export`; default: the net in the "
+    text="A net.npz of `fhr-jax train` or `fhr-jax import`, or a folder of `fhr-jax export`; default: the net in the "
     "package.",
 )
 DECODER = arg(help="How landmarks are decoded from heatmaps; `fractional` is the paper's.")
 MIRROR = arg(help="Average the heatmaps with those of the mirrored crop: more accurate, but twice the time.")
 _DTYPE = "Precision of the network's computation; parameters are always float32. bfloat16 is faster on GPU and TPU."
 DTYPE = arg(help=_DTYPE)
-DTYPE_OF_RECIPE = optional("{float32,bfloat16}", f"{_DTYPE} Default: bfloat16 with the modern recipe, else float32.")
+DTYPE_OF_RECIPE = optional(
+    "{float32,bfloat16}", text=f"{_DTYPE} Default: bfloat16 with the modern recipe, else float32."
+)
 COVARIANCE = arg(
     help="Covariance of the past landmarks that the stabilizer keeps; full is the paper's, and much slower."
 )

@@ -8,3 +8,7 @@
 * `crops`, `loader`, `prefetch` and `examples` turn records into batches of training examples.
 * `skipped` lists the files that could not be used.
 """
+
+from fhr_jax.lazy import submodules
+
+__getattr__, __dir__ = submodules(__name__)

@@ -6,3 +6,7 @@
 - `report`: the sections of the report
 - `html`: writes text, tables and pictures as one HTML file
 """
+
+from fhr_jax.lazy import submodules
+
+__getattr__, __dir__ = submodules(__name__)

@@ -28,6 +28,7 @@ from fhr_jax.filters.moving_average import moving_average
 from fhr_jax.filters.one_euro import one_euro
 from fhr_jax.filters.savgol import savgol
 from fhr_jax.filters.second_order import second_order
+from fhr_jax.lazy import submodules
 
 __all__ = [
     "Filter",
@@ -42,3 +43,5 @@ __all__ = [
     "savgol",
     "second_order",
 ]
+
+__getattr__, __dir__ = submodules(__name__)

@@ -13,6 +13,7 @@ return JAX arrays. A number that is not defined (no image, no valid pair of fram
 all numbers are defined.
 """
 
+from fhr_jax.lazy import submodules
 from fhr_jax.metrics.bootstrap import Interval, bootstrap
 from fhr_jax.metrics.delay import delay
 from fhr_jax.metrics.motion import Evaluation, MotionScore, evaluation, motion, stability
@@ -45,3 +46,5 @@ __all__ = [
     "stability",
     "summarize_videos",
 ]
+
+__getattr__, __dir__ = submodules(__name__)

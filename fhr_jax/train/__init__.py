@@ -10,6 +10,7 @@ A batch is prepared on the device with the random key of its step, so a run that
 an uninterrupted run would do.
 """
 
+from fhr_jax.lazy import submodules
 from fhr_jax.train.flops_and_memory import FlopsAndMemory, network_flops, update_flops_and_memory
 from fhr_jax.train.loop import NonFiniteLoss, StepOutput, train_loop, train_steps
 from fhr_jax.train.recipe import (
@@ -53,3 +54,5 @@ __all__ = [
     "trained_net",
     "update_flops_and_memory",
 ]
+
+__getattr__, __dir__ = submodules(__name__)

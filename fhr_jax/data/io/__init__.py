@@ -3,3 +3,7 @@
 `images` and `video` (with `video_frames` for random access), landmarks as `pts` or `openface` CSV, whole tracks with
 `landmark_files`; `file_tree` lists a folder and matches images with landmarks.
 """
+
+from fhr_jax.lazy import submodules
+
+__getattr__, __dir__ = submodules(__name__)
