@@ -45,7 +45,8 @@ MIRROR = arg(help="Average the heatmaps with those of the mirrored crop: more ac
 _DTYPE = "Precision of the network's computation; parameters are always float32. bfloat16 is faster on GPU and TPU."
 DTYPE = arg(help=_DTYPE)
 DTYPE_OF_RECIPE = optional(
-    "{float32,bfloat16}", text=f"{_DTYPE} Default: bfloat16 with the modern recipe, else float32."
+    "{float32,bfloat16}",
+    text=f"{_DTYPE} Default: bfloat16 with the modern recipe, else float32.",
 )
 COVARIANCE = arg(
     help="Covariance of the past landmarks that the stabilizer keeps; full is the paper's, and much slower."
