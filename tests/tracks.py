@@ -46,7 +46,7 @@ def velocity(components=2, dtype=np.float32):
 def recurrent(components=2, hidden=5, seed=0, dtype=np.float32):
     """A network with a last layer that is not zero."""
     rng = np.random.default_rng(seed)
-    empty = stabilizer.init_recurrent(jax.random.key(0), components, hidden=hidden)
+    empty = jax.eval_shape(lambda: stabilizer.init_recurrent(jax.random.key(0), components, hidden=hidden))
     filled = [0.3 * rng.normal(size=leaf.shape) for leaf in empty]
     return stabilizer.Recurrent(*(jnp.asarray(a, dtype) for a in filled))._replace(
         decay=jnp.asarray([0.6, 0.7, 0.8], dtype)

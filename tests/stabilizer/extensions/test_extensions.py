@@ -56,7 +56,12 @@ def test_agrees_with_the_equations_in_loops(parts, components):
 # Each at its limit is the paper's model
 
 
-NO_MOTION = stabilizer.Velocity(jnp.full(2, 0.6), jnp.zeros(2), jnp.zeros(2))
+def full_velocity(decay, lead, anchor):
+    """The same for both components."""
+    return stabilizer.Velocity(*(jnp.asarray(np.full(2, value, np.float32)) for value in (decay, lead, anchor)))
+
+
+NO_MOTION = full_velocity(0.6, 0.0, 0.0)
 
 
 CASES = [(part, "diagonal") for part in ("velocity", "responsibilities", "recurrent", "outliers")]
@@ -74,7 +79,7 @@ def test_a_neutral_extension_changes_nothing(part, covariance):
     z[30, 1] = np.nan
     if part == "responsibilities" and covariance != "diagonal":
         # By the variances alone: with them the diagonal, whose off-diagonal is dropped in the weights, is not whole.
-        p = p._replace(beta=jnp.ones(2))
+        p = p._replace(beta=np.ones(2, np.float32))
     dt = jnp.asarray(1 + 0.5 * np.sin(np.arange(60)), jnp.float32)
     plain, same = (stabilizer.run(q, jnp.asarray(z), dt=dt, covariance=covariance) for q in (p, p._replace(**nothing)))
     np.testing.assert_allclose(same, plain, rtol=0, atol=1e-3)
@@ -84,22 +89,22 @@ def test_a_neutral_extension_changes_nothing(part, covariance):
 
 
 def ramp(frames=80, speed=2.0):
-    return jnp.asarray(speed * np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 3, 2), np.float32))
+    return speed * np.arange(frames, dtype=np.float32)[:, None, None] * np.ones((1, 3, 2), np.float32)
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
 def test_extrapolating_the_velocity_removes_the_lag_on_a_ramp(covariance):
-    plain = params()._replace(gamma=jnp.float32(0.6), prior=jnp.ones((2, 6)))
-    ahead = plain._replace(velocity=stabilizer.Velocity(jnp.full(2, 0.5), jnp.ones(2), jnp.ones(2)))
-    late, on_time = (ramp() - stabilizer.run(p, ramp(), covariance=covariance) for p in (plain, ahead))
-    assert jnp.abs(late[60:]).min() > 0.1
-    assert jnp.abs(on_time[60:]).max() < 1e-2
+    plain = params()._replace(gamma=np.float32(0.6), prior=np.ones((2, 6), np.float32))
+    ahead = plain._replace(velocity=full_velocity(0.5, 1.0, 1.0))
+    late, on_time = (ramp() - np.asarray(stabilizer.run(p, ramp(), covariance=covariance)) for p in (plain, ahead))
+    assert np.abs(late[60:]).min() > 0.1
+    assert np.abs(on_time[60:]).max() < 1e-2
 
 
 def test_in_a_gap_the_extrapolation_slows_down():
     z = np.array(ramp(80))
     z[60:] = np.nan
-    p = params()._replace(velocity=stabilizer.Velocity(jnp.full(2, 0.8), jnp.ones(2), jnp.ones(2)))
+    p = params()._replace(velocity=full_velocity(0.8, 1.0, 1.0))
     x = np.asarray(stabilizer.run(p, jnp.asarray(z)))
     steps = np.diff(x[58:, 0, 0])
     np.testing.assert_allclose(steps[1:4], 2.0 * 0.8 ** np.arange(3), rtol=2e-2)
@@ -117,8 +122,9 @@ def test_at_a_high_temperature_the_responsibilities_are_alpha():
     soft = params()._replace(responsibilities=single_group(6, temperature=1e9))
     ones = [params()._replace(alpha=jnp.asarray(a)) for a in ([1 - 1e-7, 1e-7], [1e-7, 1 - 1e-7])]
     # The mean, weighted by alpha, of the outputs of each component by itself.
-    x, both = stabilizer.run(soft, z[:2])[1], [stabilizer.run(p, z[:2])[1] for p in ones]
-    np.testing.assert_allclose(x, soft.alpha[0] * both[0] + soft.alpha[1] * both[1], rtol=1e-5)
+    x, *both = (np.asarray(stabilizer.run(p, z))[1] for p in (soft, *ones))
+    alpha = np.asarray(soft.alpha)
+    np.testing.assert_allclose(x, alpha[0] * both[0] + alpha[1] * both[1], rtol=1e-5)
 
 
 def test_by_region_assigns_a_direction_to_the_region_of_its_energy():
@@ -136,16 +142,19 @@ def test_by_region_assigns_a_direction_to_the_region_of_its_energy():
 
 def test_groups_are_independent():
     """With the identity as basis and points as groups, each point is filtered by itself."""
-    p = params()._replace(basis=jnp.eye(6), responsibilities=by_region(jnp.eye(6), np.arange(3)))
-    z = jnp.asarray(walk())
-    x = stabilizer.run(p, z)
+    eye, z = np.eye(6, dtype=np.float32), walk()
+    p = params()._replace(basis=eye, responsibilities=by_region(jnp.asarray(eye), np.arange(3)))
+    x, noise, prior = (np.asarray(a) for a in (stabilizer.run(p, z), p.noise, p.prior))
     for j in range(3):
         one = slice(2 * j, 2 * j + 2)
-        alone = params()._replace(noise=p.noise[one], prior=p.prior[:, one], basis=jnp.eye(2))
+        alone = params()._replace(noise=noise[one], prior=prior[:, one], basis=eye[:2, :2])
         np.testing.assert_allclose(x[:, j], stabilizer.run(alone, z[:, j : j + 1])[:, 0], rtol=0, atol=1e-3)
 
 
 # Recurrent network
+
+
+apply = jax.jit(network.apply)
 
 
 def test_a_mirrored_track_is_filtered_alike():
@@ -159,7 +168,8 @@ def test_a_mirrored_track_is_filtered_alike():
 def test_the_change_of_the_noise_is_limited():
     r = recurrent()._replace(last_bias=jnp.asarray([0.0, 0.0, 1e3, -1e3]))
     like = jnp.float32(0)
-    _, output = network.apply(r, network.init_state(6, like), jnp.linspace(-1e6, 1e6, 6), jnp.ones(6))
+    far = np.linspace(-1e6, 1e6, 6, dtype=np.float32)
+    _, output = apply(r, network.init_state(6, like), far, np.ones(6, np.float32))
     np.testing.assert_allclose(
         output.noise_factor,
         np.exp([[network.MAX_LOG_NOISE_CHANGE], [-network.MAX_LOG_NOISE_CHANGE]]) * np.ones((2, 6)),
@@ -169,23 +179,28 @@ def test_the_change_of_the_noise_is_limited():
 
 def test_the_inputs_of_the_network_are_clipped():
     r, memory = recurrent(), network.init_state(4, jnp.float32(0))
-    near = jnp.asarray([network.MAX_INPUT, -network.MAX_INPUT, 1.0, 0.0])
-    further = jnp.asarray([1e4, -5.0, 1.0, 0.0])
-    seen = (network.apply(r, memory, near, near), network.apply(r, memory, further, further))
+    near = np.asarray([network.MAX_INPUT, -network.MAX_INPUT, 1.0, 0.0], np.float32)
+    further = np.asarray([1e4, -5.0, 1.0, 0.0], np.float32)
+    seen = (apply(r, memory, near, near), apply(r, memory, further, further))
     jax.tree.map(np.testing.assert_array_equal, *seen)
-    assert (seen[0][1].log_odds != network.apply(r, memory, near / 2, near)[1].log_odds).any()
+    assert (np.asarray(seen[0][1].log_odds) != apply(r, memory, near / 2, near)[1].log_odds).any()
 
 
 def test_the_network_sees_each_direction_by_itself_and_the_mean_of_all():
     r, like = recurrent(), jnp.float32(0)
-    base = jnp.asarray([0.3, -1.0, 2.0, 0.1, 0.4, -0.2])
+    base = np.asarray([0.3, -1.0, 2.0, 0.1, 0.4, -0.2], np.float32)
     # The same mean square, two directions exchanged: the output for the others is the same.
-    swapped = base[jnp.asarray([1, 0, 2, 3, 4, 5])]
-    one, two = (network.apply(r, network.init_state(6, like), b, jnp.zeros(6))[1].log_odds for b in (base, swapped))
+    swapped, memory = base[[1, 0, 2, 3, 4, 5]], network.init_state(6, like)
+
+    def log_odds(inputs):
+        return np.asarray(apply(r, memory, inputs, np.zeros(6, np.float32))[1].log_odds)
+
+    one, two = log_odds(base), log_odds(swapped)
     np.testing.assert_allclose(one[:, 2:], two[:, 2:], rtol=1e-5)
     np.testing.assert_allclose(one[:, 0], two[:, 1], rtol=1e-5)
-    other = network.apply(r, network.init_state(6, like), base.at[0].set(5.0), jnp.zeros(6))[1].log_odds
-    assert jnp.abs(other[:, 2:] - one[:, 2:]).max() > 1e-3
+    changed = base.copy()
+    changed[0] = 5.0
+    assert np.abs(log_odds(changed)[:, 2:] - one[:, 2:]).max() > 1e-3
 
 
 def test_face_units_are_the_same_model():
