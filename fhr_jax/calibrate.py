@@ -89,26 +89,36 @@ def fit(data: CalibrationData) -> Calibration:
     peak_covariance, errors = (jnp.asarray(part, jnp.float32) for part in data)
     landmarks = errors.shape[1]
 
-    def unpack(free: Array) -> Calibration:
-        (mean, exponent, saturation, anisotropy, log_dof), deviations = free[:5], free[5:] - free[5:].mean()
-        dof = 2 + jnp.exp(log_dof)
-        return Calibration(mean + deviations, exponent, saturation, anisotropy, dof, jnp.ones(()))
-
-    @jax.jit
-    @jax.value_and_grad
-    def objective(free: Array) -> Array:
-        likelihood = calibration.log_likelihood(unpack(free), peak_covariance, errors).mean()
-        penalty = (free[5:] ** 2).sum() / LOG_SCALE_PRIOR**2 + (free[1:5] ** 2).sum() / 10**2
-        return penalty / 2 / (errors.shape[0] * landmarks) - likelihood
-
     def in_double(free: np.ndarray) -> tuple[float, np.ndarray]:
-        value, gradient = objective(jnp.asarray(free, jnp.float32))
+        value, gradient = _objective(jnp.asarray(free, jnp.float32), peak_covariance, errors)
         return float(value), np.asarray(gradient, np.float64)
 
-    mean_square = float((errors**2).mean())
+    mean_square = float((data.errors**2).mean())
     initial = np.concatenate([[np.log(max(mean_square, 1e-6) / 2), 1.0, 0.1, 1.0, 1.0], np.zeros(landmarks)])
     found = scipy.optimize.minimize(in_double, initial, jac=True, method="L-BFGS-B", options={"maxiter": 500})
-    result = unpack(jnp.asarray(found.x, jnp.float32))
+    return _unpack(jnp.asarray(found.x, jnp.float32), peak_covariance)
+
+
+@jax.jit
+@jax.value_and_grad
+def _objective(free: Array, peak_covariance: Array, errors: Array) -> Array:
+    """Negative mean log-likelihood plus the penalty of the priors."""
+    likelihood = calibration.log_likelihood(_without_typical(free), peak_covariance, errors).mean()
+    penalty = (free[5:] ** 2).sum() / LOG_SCALE_PRIOR**2 + (free[1:5] ** 2).sum() / 10**2
+    return penalty / 2 / errors[..., 0].size - likelihood
+
+
+def _without_typical(free: Array) -> Calibration:
+    """The calibration of the unconstrained numbers (5 + M,); `typical` is 1."""
+    (mean, exponent, saturation, anisotropy, log_dof), deviations = free[:5], free[5:] - free[5:].mean()
+    dof = 2 + jnp.exp(log_dof)
+    return Calibration(mean + deviations, exponent, saturation, anisotropy, dof, jnp.ones(()))
+
+
+@jax.jit
+def _unpack(free: Array, peak_covariance: Array) -> Calibration:
+    """The calibration of the unconstrained numbers (5 + M,), with `typical` from the peaks."""
+    result = _without_typical(free)
     variance = calibration.mean_variance(heatmap.error_covariance(result, peak_covariance))
     return result._replace(typical=jnp.median(variance))
 
@@ -135,9 +145,9 @@ def reliability(
         levels: probabilities of the K confidence ellipses.
     """
     peak_covariance, errors = jnp.asarray(data.peak_covariance), jnp.asarray(data.errors)
-    covariance = heatmap.error_covariance(fitted, peak_covariance)
-    variance = np.asarray(calibration.mean_variance(covariance), np.float64).ravel()
-    distance = np.asarray(calibration.squared_mahalanobis(covariance, errors)).ravel()
+    predicted = _predicted(fitted, peak_covariance, errors)
+    variance = np.asarray(predicted.variance, np.float64).ravel()
+    distance = np.asarray(predicted.distance).ravel()
     mean_square = (np.asarray(errors, np.float64) ** 2).mean(axis=-1).ravel()
     members = np.array_split(np.argsort(variance, kind="stable"), groups)
     limits = [float(calibration.mahalanobis_quantile(fitted.dof, level)) for level in levels]
@@ -146,7 +156,25 @@ def reliability(
         np.sqrt([mean_square[group].mean() for group in members]),
         np.asarray(levels),
         np.array([[(distance[group] <= limit).mean() for limit in limits] for group in members]),
-        float(calibration.log_likelihood(fitted, peak_covariance, errors).mean()),
+        float(predicted.log_likelihood),
+    )
+
+
+class _Predicted(NamedTuple):
+    """Predicted variance and squared Mahalanobis distance of each error (N, M), and the mean log-likelihood."""
+
+    variance: Float[Array, "n m"]
+    distance: Float[Array, "n m"]
+    log_likelihood: Float[Array, ""]
+
+
+@jax.jit
+def _predicted(fitted: Calibration, peak_covariance: Array, errors: Array) -> _Predicted:
+    covariance = heatmap.error_covariance(fitted, peak_covariance)
+    return _Predicted(
+        calibration.mean_variance(covariance),
+        calibration.squared_mahalanobis(covariance, errors),
+        calibration.log_likelihood(fitted, peak_covariance, errors).mean(),
     )
 
 

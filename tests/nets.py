@@ -1,6 +1,8 @@
 """Random networks for tests, and training runs that share compiled programs."""
 
 from contextlib import contextmanager
+from functools import cache
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -13,18 +15,24 @@ from fhr_jax.train import run
 from fhr_jax.weights import Net
 
 
+@cache
+def variable_shapes(config: Config) -> dict[str, Any]:
+    """Shapes of the variables of a network; tracing one takes about a second."""
+    return jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
+
+
+@cache
 def random_net(config: Config = TINY, *, loss: str = "squared") -> Net:
     rng = np.random.default_rng(0)
-    shapes = jax.eval_shape(lambda: hourglass.init(jax.random.key(0), config))
 
     def fill(path, leaf):
         name = path[-1].key
         if name in ("scale", "var"):
-            return jnp.ones(leaf.shape, leaf.dtype)
+            return jnp.asarray(np.ones(leaf.shape, leaf.dtype))
         deviation = 1 / np.sqrt(max(1, np.prod(leaf.shape[:-1])))
         return jnp.asarray(rng.normal(scale=deviation, size=leaf.shape), leaf.dtype)
 
-    return Net(config, jax.tree_util.tree_map_with_path(fill, shapes), loss)
+    return Net(config, jax.tree_util.tree_map_with_path(fill, variable_shapes(config)), loss)
 
 
 @contextmanager

@@ -17,11 +17,21 @@ from tests.oracles import calibration as oracle
 
 LANDMARKS = 4
 
+scale_matrix = jax.jit(calibration.scale_matrix)
+error_covariance = jax.jit(heatmap.error_covariance)
+confidence_weights = jax.jit(heatmap.confidence_weights)
+log_likelihood = jax.jit(calibration.log_likelihood)
+
+
+@jax.jit
+def gradient_of_sum(given, peaks):
+    return jax.grad(lambda c: heatmap.error_covariance(given, c).sum())(peaks)
+
 
 def make_calibration(**changes):
     values = {"exponent": 4.0, "saturation": 0.7, "anisotropy": 2.0, "dof": 8.0, "typical": 1.5} | changes
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
-    return Calibration(log_scale=jnp.linspace(-0.5, 0.7, LANDMARKS), **arrays)
+    return Calibration(log_scale=jnp.asarray(np.linspace(-0.5, 0.7, LANDMARKS), jnp.float32), **arrays)
 
 
 def peak_covariances(count, seed=0):
@@ -35,7 +45,7 @@ def sample_errors(truth, count, seed=0):
     """Errors drawn from the model: t = normal / sqrt(chi^2 / dof)."""
     rng = np.random.default_rng(seed + 1)
     peaks = peak_covariances(count, seed)
-    root = np.linalg.cholesky(np.asarray(calibration.scale_matrix(truth, jnp.asarray(peaks)), np.float64))
+    root = np.linalg.cholesky(np.asarray(scale_matrix(truth, jnp.asarray(peaks)), np.float64))
     normal = rng.normal(size=(count, LANDMARKS, 2, 1)) / np.sqrt(
         rng.chisquare(float(truth.dof), size=(count, LANDMARKS, 1, 1)) / float(truth.dof)
     )
@@ -48,7 +58,7 @@ def sample_errors(truth, count, seed=0):
 @pytest.mark.parametrize("saturation", [0.0, 1e-4, 0.7, -0.4])
 def test_scale_matrix_agrees_with_the_definition(saturation):
     given, peaks = make_calibration(saturation=saturation), peak_covariances(20)
-    ours = calibration.scale_matrix(given, jnp.asarray(peaks))
+    ours = np.asarray(scale_matrix(given, jnp.asarray(peaks)))
     for n in range(len(peaks)):
         for m in range(LANDMARKS):
             limit = 0.0 if abs(saturation) < 1e-3 else saturation
@@ -58,9 +68,9 @@ def test_scale_matrix_agrees_with_the_definition(saturation):
 
 def test_scale_matrix_of_a_round_peak_depends_on_its_size_only():
     given = make_calibration()
-    ours = calibration.scale_matrix(given, jnp.broadcast_to(1.7 * jnp.eye(2), (LANDMARKS, 2, 2)))
+    ours = scale_matrix(given, jnp.asarray(np.broadcast_to(1.7 * np.eye(2), (20, LANDMARKS, 2, 2)), jnp.float32))
     expected = np.exp(np.asarray(given.log_scale) + 4 * (1 - 1.7**-0.7) / 0.7)[:, None, None] * np.eye(2)
-    np.testing.assert_allclose(ours, expected, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(ours, np.broadcast_to(expected, ours.shape), rtol=1e-4, atol=1e-6)
 
 
 def test_error_covariance_is_that_of_errors_drawn_from_the_model():
@@ -68,17 +78,17 @@ def test_error_covariance_is_that_of_errors_drawn_from_the_model():
     one = peak_covariances(1)
     many = sample_errors(truth, 1)._replace(peak_covariance=np.repeat(one, 40_000, axis=0))
     rng = np.random.default_rng(0)
-    root = np.linalg.cholesky(np.asarray(calibration.scale_matrix(truth, jnp.asarray(one)), np.float64))[0]
+    root = np.linalg.cholesky(np.asarray(scale_matrix(truth, jnp.asarray(one)), np.float64))[0]
     shape = (40_000, LANDMARKS, 2, 1)
     errors = (root @ (rng.normal(size=shape) / np.sqrt(rng.chisquare(9, size=(*shape[:2], 1, 1)) / 9)))[..., 0]
     measured = np.einsum("nmi,nmj->mij", errors, errors) / len(errors)
-    ours = np.asarray(heatmap.error_covariance(truth, jnp.asarray(many.peak_covariance[:1])))[0]
+    ours = np.asarray(error_covariance(truth, jnp.asarray(many.peak_covariance[:1])))[0]
     np.testing.assert_allclose(ours, measured, atol=0.04 * np.trace(measured, axis1=-2, axis2=-1).max())
 
 
 def test_log_likelihood_is_that_of_a_student_t_distribution():
     given, data = make_calibration(), sample_errors(make_calibration(), 6)
-    ours = calibration.log_likelihood(given, jnp.asarray(data.peak_covariance), jnp.asarray(data.errors))
+    ours = np.asarray(log_likelihood(given, jnp.asarray(data.peak_covariance), jnp.asarray(data.errors)))
     for n in range(6):
         for m in range(LANDMARKS):
             args = [float(v) for v in (given.log_scale[m], given.exponent, given.saturation, given.anisotropy)]
@@ -103,34 +113,29 @@ def test_mahalanobis_quantile_agrees_with_scipy(level):
 def test_error_covariance_is_positive_definite_for_any_peak(first, second, angle, saturation):
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     peaks = np.broadcast_to(turn @ np.diag([first, second]) @ turn.T, (LANDMARKS, 2, 2))
-    covariance = heatmap.error_covariance(make_calibration(saturation=saturation), jnp.asarray(peaks, jnp.float32))
+    covariance = error_covariance(make_calibration(saturation=saturation), jnp.asarray(peaks, jnp.float32))
     assert np.isfinite(covariance).all()
     assert (np.linalg.eigvalsh(np.asarray(covariance, np.float64)) > 0).all()
-    confidence = np.asarray(heatmap.confidence_weights(make_calibration(), covariance))
+    confidence = np.asarray(confidence_weights(make_calibration(), covariance))
     assert (confidence > 0).all()
     assert (confidence <= 1).all()
 
 
 def test_gradients_are_right_and_finite_where_the_peak_is_round():
     with jax.enable_x64(True):
-        peaks = jnp.asarray(peak_covariances(3), jnp.float64) + jnp.asarray([[0.3, 0.1], [0.1, 0.0]])[None, None]
-        given = jax.tree.map(lambda leaf: jnp.asarray(leaf, jnp.float64), make_calibration())
-        check_grads(
-            lambda c: heatmap.error_covariance(given, jnp.asarray(c)), (peaks,), order=1, modes=("rev",), rtol=1e-4
-        )
+        peaks = jnp.asarray(peak_covariances(3).astype(np.float64) + np.array([[0.3, 0.1], [0.1, 0.0]]))
+        given = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf, np.float64)), make_calibration())
+        check_grads(lambda c: error_covariance(given, c), (peaks,), order=1, modes=("rev",), rtol=1e-4)
     for round_peak in (1.0, 2.5):
-        peaks = jnp.broadcast_to(round_peak * jnp.eye(2), (LANDMARKS, 2, 2))
-        gradient = jax.grad(lambda c: heatmap.error_covariance(make_calibration(), c).sum())(peaks)
-        assert np.isfinite(gradient).all()
+        peaks = jnp.asarray(np.broadcast_to(round_peak * np.eye(2), (LANDMARKS, 2, 2)), jnp.float32)
+        assert np.isfinite(gradient_of_sum(make_calibration(), peaks)).all()
 
 
 def test_confidence_weights_fall_with_the_predicted_deviation():
     one = make_calibration(typical=2.0)
-    covariance = jnp.stack([k * jnp.eye(2) for k in (0.5, 2.0, 8.0, 200.0)])
-    np.testing.assert_allclose(heatmap.confidence_weights(one, covariance), [1, 1, 0.5, 0.1], rtol=1e-5)
-    np.testing.assert_allclose(
-        heatmap.confidence_weights(one, covariance[None])[0], heatmap.confidence_weights(one, covariance)
-    )
+    covariance = jnp.asarray([k * np.eye(2) for k in (0.5, 2.0, 8.0, 200.0)], jnp.float32)
+    np.testing.assert_allclose(confidence_weights(one, covariance), [1, 1, 0.5, 0.1], rtol=1e-5)
+    np.testing.assert_allclose(confidence_weights(one, covariance[None])[0], confidence_weights(one, covariance))
 
 
 # The fit
@@ -196,8 +201,9 @@ def faces(number, seed=0):
 def test_collect_does_not_depend_on_the_old_calibration(net):
     from fhr_jax import pipeline
 
-    part = faces(20)
-    data = calibrate.collect(net, [Examples(part.images[:16], part.points[:16]), Examples(*(a[16:] for a in part))])
+    part = faces(calibrate.MIN_FACES)
+    halves = zip(*(np.split(np.asarray(leaf), 2) for leaf in part), strict=True)
+    data = calibrate.collect(net, [Examples(*(jnp.asarray(a) for a in p)) for p in halves])
     found = pipeline.predict_all(net, part.images)
     np.testing.assert_allclose(data.errors, found.points - part.points, atol=1e-4)
     unit = (net.config.sigma * net.config.crop / net.config.heatmap) ** 2
