@@ -15,6 +15,21 @@ PATH = Path(__file__).parent / "golden" / "faces.png"
 SIZE, NUMBER = 64, 8
 
 
+TRACES = []
+"""Grows whenever `render` is traced."""
+
+
+def _traced(face: faces.SyntheticFace) -> faces.Rendering:
+    TRACES.append(face)
+    return faces.render(face, size=SIZE)
+
+
+# Compiling the renderer takes longest, so all tests that need a few faces share these functions.
+render = jax.jit(jax.vmap(_traced))
+sample = jax.jit(jax.vmap(faces.sample))
+fill = jax.jit(jax.vmap(faces.fill))
+
+
 def people() -> faces.SyntheticFace:
     """The faces."""
     keys = jax.random.split(jax.random.key(0), NUMBER)
@@ -28,6 +43,6 @@ def strip(images: jax.Array) -> np.ndarray:
 
 if __name__ == "__main__":
     PATH.parent.mkdir(exist_ok=True)
-    painted = jax.jit(jax.vmap(lambda face: faces.render(face, size=SIZE)))(people()).image
+    painted = render(people()).image
     Image.fromarray(strip(painted)).save(PATH, optimize=True)
     print(PATH)

@@ -17,6 +17,19 @@ from tests.oracles import degradation as oracle
 SIZE = 64
 run = jax.jit(augment.augment)
 photometric = jax.jit(augment.photometric)
+degradation = jax.jit(augment.degradation, static_argnums=0)
+similarity = jax.jit(
+    augment.similarity, static_argnames=("size", "zoom", "turn", "turn_chance", "shift", "flip_chance")
+)
+cutout = jax.jit(augment.cutout)
+jpeg = jax.jit(augment.jpeg)
+geometric = jax.jit(augment.geometric, static_argnames=("size", "markup"))
+
+
+@jax.jit
+def degraded(key, image, options):
+    """Options may be traced, so one compiled program serves all of them."""
+    return augment.photometric(key, image, options=options)
 
 
 def picture(seed=0, size=SIZE):
@@ -46,8 +59,8 @@ def centroid(image):
 def test_a_dot_lands_on_its_landmark(seed):
     size = 128
     points = np.random.default_rng(seed).uniform(45, 82, (7, 2)).astype(np.float32)
-    affine, flip = augment.similarity(jax.random.key(seed), size=size, turn_chance=0.8, flip_chance=0.5)
-    image, moved = augment.geometric(dots(points, size), jnp.asarray(points), affine=affine, flip=flip, markup=FACE7)
+    affine, flip = similarity(jax.random.key(seed), size=size, turn_chance=0.8, flip_chance=0.5)
+    image, moved = geometric(dots(points, size), jnp.asarray(points), affine=affine, flip=flip, markup=FACE7)
     # Channel i followed pixels; landmark i of a mirrored face takes the name of its partner.
     found = centroid(np.asarray(image, np.float64))
     expected = np.asarray(moved)
@@ -61,7 +74,7 @@ def test_mirror_twice_is_the_identity():
     straight = geometry.similarity(SIZE)
     image = picture()
     for _ in range(2):
-        image, points_back = augment.geometric(image, points, affine=straight, flip=jnp.asarray(True))
+        image, points_back = geometric(image, points, affine=straight, flip=jnp.asarray(True))
         points, previous = points_back, points
     np.testing.assert_allclose(image, picture(), atol=1e-5)
     assert not np.allclose(points, previous)
@@ -69,8 +82,8 @@ def test_mirror_twice_is_the_identity():
 
 
 def test_similarity_has_the_documented_distribution():
-    affines, flips = jax.vmap(lambda key: augment.similarity(key, size=SIZE))(jax.random.split(jax.random.key(0), 4000))
-    affines = np.asarray(affines)
+    draw = jax.jit(jax.vmap(lambda key: augment.similarity(key, size=SIZE)))
+    affines, flips = map(np.asarray, draw(jax.random.split(jax.random.key(0), 4000)))
     scale = np.hypot(affines[:, 0, 0], affines[:, 1, 0])
     angle = np.rad2deg(np.arctan2(affines[:, 1, 0], affines[:, 0, 0]))
     assert 2**-0.2401 <= scale.min() < 0.87
@@ -87,7 +100,7 @@ def test_similarity_has_the_documented_distribution():
 @given(sigma=st.floats(0.3, 6.0), factor=st.floats(1.0, 7.5))
 def test_degradation_matches_the_loops(sigma, factor):
     size = 24
-    matrix = np.asarray(augment.degradation(size, jnp.float32(sigma), jnp.float32(factor)))
+    matrix = np.asarray(degradation(size, jnp.float32(sigma), jnp.float32(factor)))
     np.testing.assert_allclose(matrix.sum(axis=1), 1, atol=1e-4)
     line = np.random.default_rng(3).uniform(size=size)
     expected = oracle.low_resolution(
@@ -97,7 +110,7 @@ def test_degradation_matches_the_loops(sigma, factor):
 
 
 def test_no_degradation_is_the_identity():
-    matrix = augment.degradation(SIZE, jnp.float32(0), jnp.float32(1))
+    matrix = degradation(SIZE, jnp.float32(0), jnp.float32(1))
     np.testing.assert_allclose(matrix, np.eye(SIZE), atol=1e-5)
 
 
@@ -106,7 +119,7 @@ def test_jpeg_matches_the_standard(quality):
     """Coefficients of the result are multiples of the table's steps, and the nearest ones to the input's."""
     grey = np.random.default_rng(0).uniform(0.2, 0.8, (8, 8))
     image = jnp.asarray(np.repeat(grey[..., None], 3, axis=2), jnp.float32)
-    packed = np.asarray(augment.jpeg(image, quality=quality), np.float64)
+    packed = np.asarray(jpeg(image, quality=quality), np.float64)
     np.testing.assert_allclose(packed[..., 0], packed[..., 1], atol=1e-4)
     scale = 50 / quality if quality < 50 else 2 - quality / 50
     before, after = (oracle.block_dct(255 * p - 128) for p in (grey, packed[..., 0]))
@@ -123,7 +136,7 @@ def test_jpeg_looks_like_a_real_one():
         ok, data = cv2.imencode(".jpg", original[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
         assert ok
         real = cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1] / 255
-        ours = np.clip(np.asarray(augment.jpeg(image, quality=float(quality))), 0, 1)
+        ours = np.clip(np.asarray(jpeg(image, quality=float(quality))), 0, 1)
         real_error = np.abs(real - original / 255).mean()
         our_error = np.abs(ours - original / 255).mean()
         # The encoder averages chroma over 2 x 2 pixels, which ours does not.
@@ -132,12 +145,12 @@ def test_jpeg_looks_like_a_real_one():
 
 
 def test_jpeg_of_the_best_quality_keeps_the_picture():
-    np.testing.assert_allclose(augment.jpeg(picture(), quality=100.0), picture(), atol=0.01)
+    np.testing.assert_allclose(jpeg(picture(), quality=100.0), picture(), atol=0.01)
 
 
 def test_jpeg_refuses_a_broken_block():
     with pytest.raises(InputError, match="multiple of 8"):
-        augment.jpeg(jnp.zeros((12, 12, 3)), quality=50.0)
+        jpeg(jnp.zeros((12, 12, 3)), quality=50.0)
 
 
 def test_blur_removes_contrast_and_keeps_the_mean():
@@ -154,9 +167,9 @@ def test_blur_removes_contrast_and_keeps_the_mean():
         jpeg_chance=0.0,
         cutout_chance=0.0,
     )
-    stripes = jnp.tile(jnp.asarray((np.arange(SIZE) % 4 < 2) * 0.6 + 0.2, jnp.float32)[None, :, None], (SIZE, 1, 3))
-    blurred = np.asarray(augment.photometric(jax.random.key(2), stripes, options=options))
-    assert blurred.std() < 0.2 * np.asarray(stripes).std()
+    stripes = np.tile(((np.arange(SIZE) % 4 < 2) * 0.6 + 0.2)[None, :, None], (SIZE, 1, 3))
+    blurred = np.asarray(degraded(jax.random.key(2), jnp.asarray(stripes, jnp.float32), options))
+    assert blurred.std() < 0.2 * stripes.std()
     assert abs(blurred.mean() - 0.5) < 0.02
     np.testing.assert_allclose(blurred[..., 0], blurred[..., 2], atol=1e-5)
 
@@ -178,11 +191,11 @@ INGREDIENTS = {
 
 
 def test_each_ingredient_alone_changes_the_picture_and_none_of_them_nothing():
-    # Options may be traced, so one compiled program serves all of them.
-    changed_by = jax.jit(lambda key, options: augment.photometric(key, picture(), options=options))
+    plain = np.asarray(picture())
     for name, switched_on in INGREDIENTS.items():
         options = augment.OFF._replace(**switched_on)
-        changes = [np.abs(changed_by(jax.random.key(seed), options) - picture()).max() for seed in range(6)]
+        made = (np.asarray(degraded(jax.random.key(seed), picture(), options)) for seed in range(6))
+        changes = [np.abs(image - plain).max() for image in made]
         if name == "nothing":
             assert max(changes) < 2e-3  # gamma needs values above 0
         else:
@@ -192,18 +205,19 @@ def test_each_ingredient_alone_changes_the_picture_and_none_of_them_nothing():
 def test_each_part_of_the_similarity_can_be_off():
     still = {"zoom": 0.0, "turn_chance": 0.0, "shift": 0.0, "flip_chance": 0.0}
     for seed in range(5):
-        affine, flip = augment.similarity(jax.random.key(seed), size=SIZE, **still)
+        affine, flip = similarity(jax.random.key(seed), size=SIZE, **still)
         np.testing.assert_allclose(affine, [[1, 0, 0], [0, 1, 0]], atol=1e-5)
         assert not flip
     for name, moved in (("zoom", 0.2), ("turn_chance", 1.0), ("shift", 0.1)):
-        affine, _ = augment.similarity(jax.random.key(1), size=SIZE, **still | {name: moved})
-        assert np.abs(affine - np.eye(2, 3)).max() > 0.01, name
+        affine, _ = similarity(jax.random.key(1), size=SIZE, **still | {name: moved})
+        assert np.abs(np.asarray(affine) - np.eye(2, 3)).max() > 0.01, name
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0, 0.5])
 def test_flat_pictures_stay_finite_and_in_range(value):
     for seed in range(10):
-        image = np.asarray(photometric(jax.random.key(seed), jnp.full((SIZE, SIZE, 3), value)))
+        flat = jnp.asarray(np.full((SIZE, SIZE, 3), value, np.float32))
+        image = np.asarray(photometric(jax.random.key(seed), flat))
         assert np.isfinite(image).all()
         assert image.min() >= 0
         assert image.max() <= 1
@@ -219,9 +233,9 @@ def test_same_key_same_bits_other_key_other_picture():
 
 def test_vmap_agrees_with_one_by_one():
     keys = jax.random.split(jax.random.key(0), 3)
-    images = jnp.stack([picture(i) for i in range(3)])
+    images = jnp.asarray(np.stack([picture(i) for i in range(3)]))
     points = jnp.asarray(np.random.default_rng(0).uniform(0, SIZE, (3, 68, 2)), jnp.float32)
-    together = jax.jit(jax.vmap(augment.augment))(keys, images, points)
+    together = jax.tree.map(np.asarray, jax.jit(jax.vmap(augment.augment))(keys, images, points))
     for i in range(3):
         image, moved = run(keys[i], images[i], points[i])
         np.testing.assert_allclose(together[1][i], moved, atol=1e-3)
@@ -231,12 +245,14 @@ def test_vmap_agrees_with_one_by_one():
 
 def test_photometric_never_moves_landmarks_and_augment_moves_them_by_the_similarity():
     points = jnp.asarray(np.random.default_rng(0).uniform(0, SIZE, (68, 2)), jnp.float32)
+    apply = jax.jit(geometry.apply)
+    mirror = jax.jit(geometry.mirror, static_argnames=("width", "markup"))
     for seed in range(4):
         key = jax.random.key(seed)
-        affine, flip = augment.similarity(jax.random.split(key)[0], size=SIZE)
-        expected = geometry.apply(affine, points)
+        affine, flip = similarity(jax.random.split(key)[0], size=SIZE)
+        expected = apply(affine, points)
         if bool(flip):
-            expected = geometry.mirror(expected, width=SIZE, markup=FACE68)
+            expected = mirror(expected, width=SIZE, markup=FACE68)
         np.testing.assert_allclose(run(key, picture(), points)[1], expected, atol=1e-4)
 
 
@@ -251,7 +267,7 @@ def test_key_comes_first_and_options_are_keywords(name):
 def test_cutout_covers_some_of_the_picture_and_not_all():
     shares = []
     for seed in range(20):
-        changed = augment.cutout(jax.random.key(seed), picture(), largest=0.45)
-        shares.append((np.abs(np.asarray(changed - picture())).max(axis=-1) > 1e-3).mean())
+        changed = np.asarray(cutout(jax.random.key(seed), picture(), largest=0.45))
+        shares.append((np.abs(changed - np.asarray(picture())).max(axis=-1) > 1e-3).mean())
     assert max(shares) < 0.35
     assert np.mean(shares) > 0.01

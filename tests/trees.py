@@ -13,6 +13,7 @@ from PIL import Image
 
 from fhr_jax.data import faces
 from fhr_jax.markup import SEVEN_OF_68, SEVEN_OF_TALKING_FACE
+from tests import golden_faces
 
 NOSE = 30
 """The landmark at the white dot, exact to the pixel."""
@@ -20,19 +21,20 @@ NOSE = 30
 SIZE = (96, 128)
 
 
-PEOPLE, SIDE = 8, 96
+PEOPLE, SIDE = golden_faces.NUMBER, 96
 
 
 @cache
 def people():
-    """Images of a few synthetic faces in dim light, (N, S, S, 3) in bytes, and their landmarks."""
+    """Images of a few synthetic faces in dim light, (N, S, S, 3) in bytes, and their landmarks.
 
-    @jax.jit
-    def render(keys):
-        return jax.vmap(lambda key: faces.render(faces.fill(_unoccluded(faces.sample(key))), size=SIDE))(keys)
-
-    made = render(jax.random.split(jax.random.key(1), PEOPLE))
-    return np.asarray(110 * made.image).astype(np.uint8), np.asarray(made.points, np.float64)
+    They are enlarged, because the renderer is compiled for one size in all tests.
+    """
+    drawn = golden_faces.sample(jax.random.split(jax.random.key(1), PEOPLE))
+    made = golden_faces.render(golden_faces.fill(_unoccluded(drawn)))
+    dim = (110 * np.asarray(made.image)).astype(np.uint8)
+    images = np.stack([Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in dim])
+    return images, (np.asarray(made.points, np.float64) + 0.5) * SIDE / golden_faces.SIZE - 0.5
 
 
 def _unoccluded(face):

@@ -3,8 +3,10 @@
 An image with the error NaN has no prediction. It is not left out: it counts as an infinite error.
 """
 
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
@@ -78,9 +80,14 @@ def scale_groups(
     images = len(truth)
     if not 1 <= groups <= images:
         raise InputError(f"metrics.scale_groups: {groups} groups need at least as many images, got {images}")
+    return _groups(jnp.asarray(truth), jnp.asarray(groups), markup)
+
+
+@partial(jax.jit, static_argnames="markup")
+def _groups(truth: Float[Array, "n m 2"], groups: Int[Array, ""], markup: Markup) -> Int[Array, " n"]:
     rank = jnp.argsort(jnp.argsort(interocular(truth, markup=markup)))
-    starts = jnp.array([g * images // groups for g in range(groups)])
-    return jnp.searchsorted(starts, rank, side="right") - 1
+    # The largest g with g n / groups < rank + 1.
+    return ((rank + 1) * groups - 1) // len(truth)
 
 
 def scale_table(

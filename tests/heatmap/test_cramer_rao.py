@@ -13,14 +13,15 @@ CASES = [((24, 20), 1.5, (9.3, 12.8)), ((24, 20), 3.0, (1.2, 22.6)), ((9, 9), 0.
 
 
 def model(theta, size, sigma):
-    """The map of centre and logarithm of the height, in float64."""
+    """Maps (..., H, W) of centre and logarithm of the height (..., 3), in float64."""
     y, x = np.mgrid[: size[0], : size[1]]
-    return np.exp(theta[2] - ((x - theta[0]) ** 2 + (y - theta[1]) ** 2) / (2 * sigma**2))
+    u, v, log_height = np.moveaxis(np.asarray(theta)[..., None, None], -3, 0)
+    return np.exp(log_height - ((x - u) ** 2 + (y - v) ** 2) / (2 * sigma**2))
 
 
 def slopes(function, theta, step=1e-5):
-    """Derivatives of a map by central differences: (pixels, parameters)."""
-    sides = [(function(theta + step * e) - function(theta - step * e)).ravel() for e in np.eye(len(theta))]
+    """Derivatives of flat maps (..., pixels) by central differences: (..., pixels, parameters)."""
+    sides = [function(theta + step * e) - function(theta - step * e) for e in np.eye(theta.shape[-1])]
     return np.stack(sides, axis=-1) / (2 * step)
 
 
@@ -28,7 +29,8 @@ def slopes(function, theta, step=1e-5):
 @pytest.mark.parametrize(("size", "sigma", "point"), CASES)
 def test_the_bound_is_the_inverse_of_the_information(size, sigma, point, logits):
     def function(theta):
-        return np.log(model(theta, size, sigma)) if logits else model(theta, size, sigma)
+        flat = model(theta, size, sigma).ravel()
+        return np.log(flat) if logits else flat
 
     jacobian = slopes(function, np.array([*point, 0.0]))
     expected = np.linalg.inv(jacobian.T @ jacobian / 0.03**2)[:2, :2]
@@ -45,15 +47,14 @@ def test_far_from_the_border_it_does_not_depend_on_sigma(sigma):
 @pytest.mark.parametrize(("size", "sigma", "point"), CASES[:2])
 def test_a_maximum_likelihood_fit_reaches_it(size, sigma, point):
     rng, noise, theta = np.random.default_rng(0), 0.01, np.array([*point, 0.0])
-    found = []
-    for _ in range(1500):
-        seen, guess = model(theta, size, sigma) + noise * rng.normal(size=size), theta.copy()
-        for _ in range(3):  # Gauss-Newton: noise is small, so the likelihood is a parabola
-            jacobian = slopes(lambda t: model(t, size, sigma), guess)
-            off = (seen - model(guess, size, sigma)).ravel()
-            guess = guess + np.linalg.lstsq(jacobian, off, rcond=None)[0]
-        found.append(guess[:2] - theta[:2])
-    measured = np.cov(np.array(found).T)
+    seen = model(theta, size, sigma) + noise * rng.normal(size=(1500, *size))
+    guess = np.tile(theta, (1500, 1))
+    for _ in range(3):  # Gauss-Newton: noise is small, so the likelihood is a parabola
+        jacobian = slopes(lambda t: model(t, size, sigma).reshape(1500, -1), guess)
+        off = seen.reshape(1500, -1) - model(guess, size, sigma).reshape(1500, -1)
+        transposed = jacobian.swapaxes(1, 2)
+        guess += np.linalg.solve(transposed @ jacobian, transposed @ off[..., None])[..., 0]
+    measured = np.cov((guess - theta)[:, :2].T)
     bound = np.asarray(heatmap.cramer_rao(jnp.asarray([point]), size=size, sigma=sigma, noise=noise))[0]
     np.testing.assert_allclose(measured, bound, rtol=0.15, atol=0.08 * np.trace(bound))
 

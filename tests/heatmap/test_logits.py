@@ -1,5 +1,7 @@
 """Decoding of logits: the same points as those of exp(logits), also where exp(logits) underflows."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +13,7 @@ from jax.test_util import check_grads
 
 from fhr_jax import heatmap, losses
 from fhr_jax.errors import InputError
-from tests.heatmap.test_decoding import EXACT, SMOOTH, distance_to_peak, points_everywhere
+from tests.heatmap.test_decoding import EXACT, SMOOTH, decode_and_slope, distance_to_peak, points_everywhere
 from tests.oracles import heatmap as oracle
 
 DECODERS = tuple(m for m in heatmap.DECODERS if m != "paper_unclamped")
@@ -49,23 +51,27 @@ def test_logits_decode_like_their_exponentials(decoder):
     np.testing.assert_allclose(ours, theirs, atol=1e-3, rtol=0)
 
 
+def decode_exactly(logits, sigma):
+    return {decoder: heatmap.decode(logits, sigma=sigma, decoder=decoder, logits=True) for decoder in EXACT}
+
+
 @pytest.mark.parametrize("sigma", [3.0, 0.75, 0.08])
 def test_exact_decoders_return_every_point_even_of_very_narrow_gaussians(sigma):
     points = points_everywhere((17, 40))
     logits = jnp.asarray(log_gaussians(points.astype(np.float64), (17, 40), sigma), jnp.float32)
-    for decoder in EXACT:
-        decoded = heatmap.decode(logits, sigma=sigma, decoder=decoder, logits=True)
+    for decoder, decoded in jax.jit(partial(decode_exactly, sigma=sigma))(logits).items():
         np.testing.assert_allclose(decoded, points, atol=1e-3, rtol=0, err_msg=decoder)
 
 
 def test_equation_4_is_linear_in_the_logits():
-    first, second = (jnp.asarray(noisy_logits(noise=noise)) for noise in (0.1, 0.3))
-    peak = 100.0 * (first == first.max(axis=(0, 1), keepdims=True))
+    first, second = (noisy_logits(noise=noise) for noise in (0.1, 0.3))
+    peak = np.float32(100) * (first == first.max(axis=(0, 1), keepdims=True))
     first, second = first + peak, second + peak  # one peak, so that nothing else changes
     for decoder in ("fractional", "two_sided"):
 
         def decode(logits, decoder=decoder):
-            return heatmap.decode(logits, sigma=0.05, decoder=decoder, logits=True)
+            found = heatmap.decode(jnp.asarray(logits, jnp.float32), sigma=0.05, decoder=decoder, logits=True)
+            return np.asarray(found)
 
         middle = decode(0.3 * first + 0.7 * second)
         np.testing.assert_allclose(middle, 0.3 * decode(first) + 0.7 * decode(second), atol=1e-4)
@@ -74,9 +80,9 @@ def test_equation_4_is_linear_in_the_logits():
 @given(shift=st.floats(-1e3, 1e3, width=32))
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_adding_a_constant_changes_nothing(decoder, shift):
-    logits = jnp.asarray(noisy_logits())
-    plain = heatmap.decode(logits, sigma=SIGMA, decoder=decoder, logits=True)
-    moved = heatmap.decode(logits + shift, sigma=SIGMA, decoder=decoder, logits=True)
+    logits = noisy_logits()
+    plain = heatmap.decode(jnp.asarray(logits), sigma=SIGMA, decoder=decoder, logits=True)
+    moved = heatmap.decode(jnp.asarray(logits + np.float32(shift)), sigma=SIGMA, decoder=decoder, logits=True)
     np.testing.assert_allclose(
         moved, plain, atol=5e-3
     )  # a float32 of 1000 has a resolution of 6e-5, times sigma^2 and the radius
@@ -87,7 +93,7 @@ def test_the_point_of_least_cross_entropy_is_the_target():
     points = jnp.array([[5.3, 7.8], [0.2, 15.4]])
     target = heatmap.encode(points, size=(16, 16), sigma=1.0)
     logits = jnp.asarray(log_gaussians(np.asarray(points), (16, 16), 1.0), jnp.float32)
-    slope = jax.grad(lambda h: losses.cross_entropy(h[None, None], target[None]))(logits)
+    slope = jax.jit(jax.grad(lambda h: losses.cross_entropy(h[None, None], target[None])))(logits)
     np.testing.assert_allclose(slope, 0, atol=1e-6)
     np.testing.assert_allclose(heatmap.decode(logits, sigma=1.0, logits=True), points, atol=1e-3)
 
@@ -124,9 +130,8 @@ def hostile_logits():
 @pytest.mark.parametrize(("sigma", "decoder"), [*((3.0, m) for m in DECODERS), (0.3, "fractional"), (40.0, "dark")])
 def test_hostile_logits_stay_within_a_pixel_of_the_peak(sigma, decoder):
     names, maps = hostile_logits()
-    decoded = heatmap.decode(maps, sigma=sigma, decoder=decoder, logits=True)
+    decoded, gradient = map(np.asarray, decode_and_slope(maps, sigma=sigma, decoder=decoder, logits=True))
     far = distance_to_peak(decoded, maps)
-    gradient = jax.grad(lambda h: heatmap.decode(h, sigma=sigma, decoder=decoder, logits=True).sum())(maps)
     for m, name in enumerate(names):
         assert np.isfinite(decoded[m]).all(), name
         assert far[m].max() <= 1, name
@@ -201,7 +206,7 @@ def test_confidence_of_hostile_logits_is_finite_and_its_gradient_too():
         confidence = heatmap.confidence(h, sigma=1.0, logits=True)
         return confidence.covariance.sum() + confidence.peak.sum()
 
-    gradient = jax.grad(total)(maps)
+    gradient = np.asarray(jax.jit(jax.grad(total))(maps))
     for m, name in enumerate(names):
         assert np.isfinite(ours.peak[m]), name
         assert (np.linalg.eigvalsh(np.asarray(ours.covariance[m], np.float64)) > 0).all(), name

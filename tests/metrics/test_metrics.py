@@ -114,7 +114,7 @@ def test_scale_table_groups_by_size():
         assert table.size[g] == pytest.approx(sizes[order[a:b]].mean(), rel=1e-5)
 
 
-@given(images=st.integers(1, 40), groups=st.integers(1, 7), seed=st.integers(0, 99))
+@given(images=st.sampled_from([1, 2, 3, 5, 7, 8, 13, 24, 40]), groups=st.integers(1, 7), seed=st.integers(0, 99))
 def test_groups_of_faces_are_equal_and_ordered(images, groups, seed):
     _, truth = faces(images=images, seed=seed)
     if groups > images:
@@ -319,7 +319,7 @@ def test_metrics_have_the_right_gradients():
         return sum(leaf.sum() for leaf in jax.tree.leaves(values))
 
     with jax.enable_x64(True):
-        check_grads(total, (x,), order=1, modes=("rev",), rtol=1e-4, atol=1e-4)
+        check_grads(jax.jit(total), (x,), order=1, modes=("rev",), rtol=1e-4, atol=1e-4)
 
 
 # Published predictions

@@ -22,18 +22,13 @@ from tests import golden_faces
 from tests.oracles import faces as oracle
 
 SIZE, BATCH = golden_faces.SIZE, golden_faces.NUMBER
-TRACES = []
 
-
-def _traced(face):
-    TRACES.append(face)
-    return faces.render(face, size=SIZE)
-
-
-render = jax.jit(jax.vmap(_traced))
+render, sample, fill = golden_faces.render, golden_faces.sample, golden_faces.fill
 points = jax.jit(jax.vmap(faces.landmarks))
-sample = jax.jit(jax.vmap(faces.sample))
-fill = jax.jit(jax.vmap(faces.fill))
+project = jax.jit(shape.project)
+project_all = jax.jit(jax.vmap(shape.project))
+slide = jax.jit(shape.slide)
+outline = jax.jit(shape.outline)
 
 
 def keys(seed=0, number=BATCH):
@@ -98,10 +93,10 @@ def test_two_hundred_faces_are_finite_in_range_and_inside_the_frame():
 
 
 def test_one_trace_serves_every_face(people):
-    before = len(TRACES)
+    before = len(golden_faces.TRACES)
     render(people)
     render(faces.mirror(people))
-    assert len(TRACES) <= max(before, 1)
+    assert len(golden_faces.TRACES) <= max(before, 1)
 
 
 def test_points_scale_with_the_size(people):
@@ -181,8 +176,8 @@ def test_brows_are_painted_at_their_landmarks(people):
 @pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (-60, 0), (35, 20), (10, -30)])
 def test_landmarks_are_those_of_the_head_before_the_camera(yaw, pitch):
     face = sample(keys(5))
-    pose = jnp.deg2rad(jnp.broadcast_to(jnp.array([yaw, pitch, 0.0]), (BATCH, 3)))
-    found = np.asarray(jax.jit(jax.vmap(shape.project))(face._replace(pose=pose)).points)
+    pose = jnp.asarray(np.deg2rad(np.broadcast_to([yaw, pitch, 0.0], (BATCH, 3))), jnp.float32)
+    found = np.asarray(project_all(face._replace(pose=pose)).points)
     for i in range(BATCH):
         expected = oracle.landmarks(
             *(np.asarray(leaf[i], np.float64) for leaf in (face.identity, face.expression)),
@@ -193,10 +188,12 @@ def test_landmarks_are_those_of_the_head_before_the_camera(yaw, pitch):
 
 
 def test_signs_of_the_pose():
+    face = jax.tree.map(lambda leaf: np.asarray(leaf)[0], sample(keys()))
+
     def nose(*pose):
-        face = jax.tree.map(lambda leaf: leaf[0], sample(keys()))
-        face = face._replace(pose=jnp.deg2rad(jnp.array(pose)), identity=0 * face.identity)
-        return np.asarray(shape.project(face).points)[30] - np.asarray(shape.project(face).points)[27]
+        turned = face._replace(pose=np.deg2rad(np.array(pose, np.float32)), identity=0 * face.identity)
+        at = np.asarray(project(jax.tree.map(jnp.asarray, turned)).points)
+        return at[30] - at[27]
 
     assert nose(30.0, 0.0, 0.0)[0] > 0.1 > abs(nose(0.0, 0.0, 0.0)[0])
     assert nose(0.0, 25.0, 0.0)[1] > nose(0.0, 0.0, 0.0)[1] > nose(0.0, -25.0, 0.0)[1]
@@ -205,10 +202,10 @@ def test_signs_of_the_pose():
 def test_contour_points_are_spread_over_what_is_seen_of_the_jaw():
     """Of a head turned to the right the right cheek hides the jaw: its middle points go up, those of the left down."""
     jaw = jnp.asarray(anatomy.MEAN[:17], jnp.float32)
-    down = np.asarray(shape.slide(jaw, jnp.float32(0.8)))[:, 1] - anatomy.MEAN[:17, 1]
+    down = np.asarray(slide(jaw, jnp.float32(0.8)))[:, 1] - anatomy.MEAN[:17, 1]
     assert (down[10:14] < -0.02).all()
     assert (down[3:7] > 0.02).all()
-    np.testing.assert_allclose(shape.slide(jaw, jnp.float32(0.0)), jaw, atol=1e-7)
+    np.testing.assert_allclose(slide(jaw, jnp.float32(0.0)), jaw, atol=1e-7)
 
 
 @jax.jit
@@ -227,7 +224,7 @@ def depths(faces):
 @pytest.mark.parametrize("yaw", [-60, -45, -20, 0, 10, 30, 60])
 @pytest.mark.parametrize("pitch", [-25, 0, 25])
 def test_all_landmarks_are_on_the_painted_face(people, yaw, pitch):
-    pose = jnp.zeros((BATCH, 3)).at[:, :2].set(jnp.deg2rad(jnp.array([yaw, pitch])))
+    pose = jnp.asarray(np.deg2rad(np.broadcast_to([yaw, pitch, 0.0], (BATCH, 3))), jnp.float32)
     turned = sample(keys(11))._replace(pose=pose)
     edge, away = (np.asarray(x) for x in depths(turned))
     assert away[:, 17:].max() < 0.01
@@ -240,13 +237,13 @@ def test_all_landmarks_are_on_the_painted_face(people, yaw, pitch):
 def test_the_far_side_of_the_jaw_slides_and_the_near_side_stays():
     rim = jnp.array([[-0.8, 0.2, -0.6], [0.8, 0.2, -0.6]])
     front = jnp.array([0.2, 0.2])
-    moved = np.asarray(shape.outline(rim, front, jnp.float32(0.7)))
+    moved = np.asarray(outline(rim, front, jnp.float32(0.7)))
     np.testing.assert_allclose(moved[0], rim[0], atol=1e-5)
     # The tangent point of the ellipse maximizes x cos + z sin.
     t = np.linspace(0, np.pi / 2, 100001)
     seen = 0.8 * np.sin(t) * np.cos(0.7) + (-0.6 + 0.8 * np.cos(t)) * np.sin(0.7)
     assert abs(moved[1, 0] * np.cos(0.7) + moved[1, 2] * np.sin(0.7) - seen.max()) < 1e-5
-    np.testing.assert_allclose(shape.outline(rim, front, jnp.float32(0.0)), rim, atol=1e-5)
+    np.testing.assert_allclose(outline(rim, front, jnp.float32(0.0)), rim, atol=1e-5)
 
 
 def test_mirrored_parameters_render_the_mirrored_picture(people):

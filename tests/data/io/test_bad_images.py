@@ -1,16 +1,15 @@
 """Unusual images: readable ones are read correctly; others raise one line that says what was expected."""
 
 import json
-import subprocess
-import sys
 
 import jax
 import jax.numpy as jnp
+import jaxtyping
 import numpy as np
 import pytest
 from PIL import Image
 
-from fhr_jax import cli, inputs, npz, pipeline, weights
+from fhr_jax import cli, heatmap, inputs, npz, pipeline, weights
 from fhr_jax.data.io import images, pts, video
 from fhr_jax.errors import InputError
 from tests.nets import random_net
@@ -89,47 +88,35 @@ def test_bad_images_raise_one_line(case):
     assert "\n" not in str(caught.value)
 
 
-CALLS = """
-import numpy as np
-from fhr_jax import heatmap, pipeline
-from fhr_jax.errors import InputError
-from tests.nets import random_net
-
-net, image = random_net(), np.zeros((40, 50, 3), np.uint8)
-for call in (
-    lambda: pipeline.predict(net, np.full((1, 32, 32, 3), np.nan, np.float32)),
-    lambda: pipeline.predict_all(net, np.zeros((1, 32, 32), np.uint8)),
-    lambda: pipeline.predict_all(net, np.where(np.arange(40).reshape(-1, 1, 1, 1) == 33, np.nan, np.ones((32, 32, 3)))),
-    lambda: pipeline.align_image(net, image[..., 0], box=(0, 0, 20, 20)),
-    lambda: list(pipeline.align_video(net, [image[..., :1]], box=(0, 0, 20, 20), detector=len)),
-    lambda: pipeline.align_image(net, image, box=(0, 10, 10)),
-    lambda: pipeline.align_image(net, image, box=(5000, 5000, 10, 10)),
-    lambda: heatmap.decode([[[1.0]]]),
-):
-    try:
-        call()
-    except InputError as error:
-        print(error)
-"""
+def _of(net, image):
+    """Calls with unusual arguments, and how their messages begin."""
+    crops = np.where(np.arange(40).reshape(-1, 1, 1, 1) == 33, np.nan, np.ones((32, 32, 3)))
+    box = (0, 0, 20, 20)
+    return [
+        (lambda: pipeline.predict(net, np.full((1, 32, 32, 3), np.nan, np.float32)), "crops: crop 0 holds NaN"),
+        (lambda: pipeline.predict_all(net, np.zeros((1, 32, 32), np.uint8)), "crops of shape (1, 32, 32)"),
+        (lambda: pipeline.predict_all(net, crops), "crops: crop 33 holds NaN"),
+        (lambda: pipeline.align_image(net, image[..., 0], box=box), "image: gray, uint8"),
+        (lambda: list(pipeline.align_video(net, [image[..., :1]], box=box, detector=len)), "frame 0: gray, uint8"),
+        (
+            lambda: pipeline.align_image(net, image, box=(0, 10, 10)),
+            "box: got 3 numbers, expected x,y,width,height",
+        ),
+        (
+            lambda: pipeline.align_image(net, image, box=(5000, 5000, 10, 10)),
+            "box 5000,5000,10,10: lies outside the image of 50 x 40",
+        ),
+        (lambda: heatmap.decode([[[1.0]]]), "heatmap.decode: got list, expected an array of maps"),
+    ]
 
 
-def test_the_functions_check_what_they_are_given():
-    """In a process of its own, where nothing checks the types of arguments first."""
-    result = subprocess.run([sys.executable, "-c", CALLS], capture_output=True, text=True, timeout=120)
-    assert result.returncode == 0, result.stderr
-    lines = result.stdout.splitlines()
-    expected = (
-        "crops: crop 0 holds NaN",
-        "crops of shape (1, 32, 32)",
-        "crops: crop 33 holds NaN",
-        "image: gray, uint8",
-        "frame 0: gray, uint8",
-        "box: got 3 numbers, expected x,y,width,height",
-        "box 5000,5000,10,10: lies outside the image of 50 x 40",
-        "heatmap.decode: got list, expected an array of maps",
-    )
-    for line, message in zip(lines, expected, strict=True):
-        assert line.startswith(message)
+def test_the_functions_check_what_they_are_given(net, monkeypatch):
+    """Without the checks of types that only tests have."""
+    monkeypatch.setattr(jaxtyping.config, "jaxtyping_disable", True)
+    for call, message in _of(net, np.zeros((40, 50, 3), np.uint8)):
+        with pytest.raises(InputError) as caught:
+            call()
+        assert str(caught.value).startswith(message)
 
 
 def test_one_crop_and_none(net):

@@ -24,15 +24,25 @@ def clip():
     return jax.jit(tracks.sample, static_argnums=1)(jax.random.key(3), 400)
 
 
+@jax.jit
+def fine_motion(key, truth, level):
+    return tracks.fine_motion(key, truth, DetectorNoise(level=level))
+
+
 PLAIN = {
     name: value for name, value in DetectorNoise()._asdict().items() if name not in ("common_share", "neighbour_share")
 }
 
 
+def face_at_rest(frames):
+    """The same landmarks in every frame, (T, 68, 2)."""
+    return jnp.asarray(np.broadcast_to(128 + 40 * anatomy.MEAN[:68, :2], (frames, 68, 2)), jnp.float32)
+
+
 def error(frames=3000, **settings):
     """Of a face at rest, (T, 68, 2); no level modulation by default."""
-    truth = jnp.broadcast_to(jnp.asarray(128 + 40 * anatomy.MEAN[:68, :2], jnp.float32), (frames, 68, 2))
-    return np.asarray(see(jax.random.key(1), truth, PLAIN | {"level_modulation": 0.0} | settings) - truth)
+    truth = face_at_rest(frames)
+    return np.asarray(see(jax.random.key(1), truth, PLAIN | {"level_modulation": 0.0} | settings)) - np.asarray(truth)
 
 
 def lagged(e, lag):
@@ -103,17 +113,17 @@ def test_flicker_gives_heavy_tails_at_the_share_that_it_names():
 
 
 def test_bias_follows_the_pose_and_nothing_else(clip):
-    truth, silent = clip.truth, PLAIN | {"level": 0.0, "pose_bias": 0.3}
-    e = np.asarray(see(jax.random.key(1), truth, silent) - truth, np.float64)
+    truth, silent = np.asarray(clip.truth), PLAIN | {"level": 0.0, "pose_bias": 0.3}
+    e = np.asarray(see(jax.random.key(1), clip.truth, silent), np.float64) - truth
     eyes = truth[:, 45] - truth[:, 36]
-    nose = (truth[:, 30] - (truth[:, 45] + truth[:, 36]) / 2) / jnp.linalg.norm(eyes, axis=-1, keepdims=True)
+    nose = (truth[:, 30] - (truth[:, 45] + truth[:, 36]) / 2) / np.linalg.norm(eyes, axis=-1, keepdims=True)
     pose = np.c_[np.ones(400), nose, np.arctan2(eyes[:, 1], eyes[:, 0])]
     left = e.reshape(400, -1) - pose @ np.linalg.lstsq(pose, e.reshape(400, -1))[0]
     assert e.std() > 0.01
     assert np.abs(left).max() < 1e-3
     np.testing.assert_allclose(e.mean(axis=0), 0, atol=1e-4)
     assert e[:, :17].std() > 1.5 * e[:, 17:].std()
-    np.testing.assert_array_equal(see(jax.random.key(1), truth, silent | {"pose_bias": 0.0}), truth)
+    np.testing.assert_array_equal(see(jax.random.key(1), clip.truth, silent | {"pose_bias": 0.0}), truth)
 
 
 def test_outliers_and_dropouts_come_in_runs_at_their_rates():
@@ -143,31 +153,35 @@ def test_short_tracks(frames):
 
 
 def test_videos_differ_as_drawn():
-    drawn = jax.vmap(DetectorNoise.draw)(jax.random.split(jax.random.key(0), 2000))
+    draw = jax.jit(DetectorNoise.draw)
+    drawn = jax.jit(jax.vmap(DetectorNoise.draw))(jax.random.split(jax.random.key(0), 2000))
+    drawn = jax.tree.map(np.asarray, drawn)
     assert 0.25 < (drawn.dropout_rate > 0).mean() < 0.42
     low, middle, high = np.percentile(drawn.level, [10, 50, 90])
     assert 1.3 < middle / low < 2
     assert 1.2 < high / middle < 1.7
-    louder = DetectorNoise.draw(jax.random.key(1), 2.0).level / DetectorNoise.draw(jax.random.key(1), 1.0).level
+    louder = draw(jax.random.key(1), 2.0).level / draw(jax.random.key(1), 1.0).level
     assert 1.4 < louder < 1.8
     assert (drawn.flicker_rate < 0.03).all()
-    assert DetectorNoise().outlier_rate == DetectorNoise.draw(jax.random.key(1)).outlier_rate == 0
+    assert DetectorNoise().outlier_rate == draw(jax.random.key(1), 1.0).outlier_rate == 0
 
 
 def test_without_faults_there_are_no_outliers_or_dropouts():
     noise = DetectorNoise(outlier_rate=0.05, dropout_rate=0.2, pose_bias=0.5)
-    faulty, made = (tracks.sample(jax.random.key(2), 300, noise=noise, faults=faults) for faults in (True, False))
+    faulty, made = (
+        jax.tree.map(np.asarray, tracks.sample(jax.random.key(2), 300, noise=noise, faults=faults))
+        for faults in (True, False)
+    )
     assert np.isnan(faulty.observed).any()
     assert np.nanmax(np.abs(faulty.observed - faulty.truth)) > 60
     assert np.abs(made.observed - made.truth).max() < 10
 
 
 def test_fine_motion_is_slow_and_follows_the_level():
-    truth = jnp.broadcast_to(tracks.sample(jax.random.key(0), 1, faults=False).truth, (2000, 68, 2))
-    move = jax.jit(lambda key, truth: tracks.fine_motion(key, truth, DetectorNoise(level=1.5)))
-    fine = np.asarray(move(jax.random.key(1), truth))[10:-10]
+    truth = face_at_rest(2000)
+    fine = np.asarray(fine_motion(jax.random.key(1), truth, 1.5))[10:-10]
     assert 0.3 * tracks.FINE * 1.5 < fine.std() < tracks.FINE * 1.5
     steps = np.diff(fine, axis=0)
     assert 0.6 < np.corrcoef(steps[1:].ravel(), steps[:-1].ravel())[0, 1] < 0.95
-    still = tracks.fine_motion(jax.random.key(1), truth, DetectorNoise(level=0.0))
+    still = fine_motion(jax.random.key(1), truth, 0.0)
     np.testing.assert_allclose(still, 0, atol=1e-4)
