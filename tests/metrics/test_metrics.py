@@ -70,6 +70,8 @@ def test_a_missing_point_makes_its_image_nan_and_no_other():
 
 # Many images
 
+auc, failure_rate, ced = jax.jit(metrics.auc), jax.jit(metrics.failure_rate), jax.jit(metrics.ced)
+
 
 @given(
     arrays(
@@ -77,9 +79,9 @@ def test_a_missing_point_makes_its_image_nan_and_no_other():
     )
 )
 def test_auc_and_failure_rate_are_those_of_the_step_curve(errors):
-    assert metrics.auc(errors) == pytest.approx(oracle.auc(errors.astype(float), 8.0), abs=1e-3)
-    assert metrics.failure_rate(errors) == pytest.approx(100 * (1 - oracle.share_at_most(errors, 8.0)), abs=1e-4)
-    curve = metrics.ced(errors)
+    assert auc(errors) == pytest.approx(oracle.auc(errors.astype(float), 8.0), abs=1e-3)
+    assert failure_rate(errors) == pytest.approx(100 * (1 - oracle.share_at_most(errors, 8.0)), abs=1e-4)
+    curve = ced(errors)
     for error, share in zip(*map(np.asarray, curve), strict=True):
         assert float(share) == pytest.approx(100 * oracle.share_at_most(errors, float(error)), abs=1e-4)
 
@@ -102,7 +104,7 @@ def test_an_image_without_prediction_is_a_failure():
 def test_scale_table_groups_by_size():
     predictions, truth = faces(images=23)
     order = np.argsort(np.linalg.norm(truth[:, 36] - truth[:, 45], axis=-1))
-    table = metrics.scale_table(predictions, truth)
+    table = jax.jit(metrics.scale_table)(predictions, truth)
     sizes = np.linalg.norm(truth[:, 36] - truth[:, 45], axis=-1)
     distances = np.linalg.norm(predictions - truth, axis=-1).mean(axis=-1)
     starts = [0, 4, 9, 13, 18, 23]

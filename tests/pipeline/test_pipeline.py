@@ -18,14 +18,22 @@ def net():
     return random_net()
 
 
-@pytest.fixture
+BATCH = pipeline.inference.BATCH
+"""One number of crops in all tests, so that each combination of options is compiled only once."""
+
+
+@pytest.fixture(scope="module")
 def crops():
-    return jax.random.uniform(jax.random.key(1), (3, CONFIG.crop, CONFIG.crop, 3))
+    rng = np.random.default_rng(1)
+    return jnp.asarray(rng.uniform(size=(BATCH, CONFIG.crop, CONFIG.crop, 3)), jnp.float32)
+
+
+apply = jax.jit(hourglass.Hourglass(CONFIG).apply)
 
 
 def maps_of(net, crops):
     """The outputs of the net, jitted like the code under test: without jit logits differ by some 1e-5."""
-    return np.asarray(jax.jit(hourglass.Hourglass(CONFIG).apply)(net.variables, crops)[-1], np.float64)
+    return np.asarray(apply(net.variables, jnp.asarray(crops))[-1], np.float64)
 
 
 def log_softmax(logits):
@@ -54,23 +62,24 @@ def test_predict_decodes_the_last_maps(net, crops, loss, mirror):
     np.testing.assert_allclose(result.points, (points + 0.5) * 2 - 0.5, atol=2e-3)
     covariance = np.asarray(heatmap.confidence(maps, sigma=CONFIG.sigma, logits=logits).covariance)
     np.testing.assert_allclose(result.covariance, 4 * covariance, rtol=2e-3, atol=1e-3)
-    ((part, seen),) = pipeline.heatmap_batches(net, crops, mirror=mirror)
+    ((part, seen),) = pipeline.heatmap_batches(net, crops[:3], mirror=mirror)
     assert part == slice(0, 3)
-    expected = np.exp(maps) * 2 * np.pi * CONFIG.sigma**2 if logits else maps
+    expected = np.exp(maps[:3]) * 2 * np.pi * CONFIG.sigma**2 if logits else maps[:3]
     np.testing.assert_allclose(seen, expected, atol=1e-4)
 
 
 def make_calibration(**changes):
     values = {"exponent": 3.0, "saturation": 0.5, "anisotropy": 2.0, "dof": 8.0, "typical": 1.0} | changes
     arrays = {name: jnp.asarray(value, jnp.float32) for name, value in values.items()}
-    return heatmap.Calibration(log_scale=jnp.linspace(-1, 1, 68), **arrays)
+    return heatmap.Calibration(log_scale=jnp.asarray(np.linspace(-1, 1, 68), jnp.float32), **arrays)
 
 
 def test_a_calibrated_net_predicts_the_covariance_of_its_errors(net, crops):
     net = net._replace(loss="cross_entropy")
     of_peaks = pipeline.predict(net, crops).covariance
     prediction = pipeline.predict(net._replace(calibration=make_calibration()), crops)
-    expected = heatmap.error_covariance(make_calibration(), of_peaks / (2 * CONFIG.sigma) ** 2)
+    peaks = jnp.asarray(np.asarray(of_peaks) / (2 * CONFIG.sigma) ** 2)
+    expected = jax.jit(heatmap.error_covariance)(make_calibration(), peaks)
     np.testing.assert_allclose(prediction.covariance, expected, rtol=1e-3, atol=1e-5)
     np.testing.assert_array_equal(prediction.points, pipeline.predict(net, crops).points)
 
@@ -86,7 +95,7 @@ def test_with_other_options_than_in_calibration_the_covariance_is_that_of_the_pe
 def test_results_of_a_bfloat16_computation_are_float32(net, crops):
     exact, fast = pipeline.predict(net, crops), pipeline.predict(net, crops, dtype=jnp.bfloat16)
     assert all(leaf.dtype == jnp.float32 for leaf in fast)
-    apart = np.linalg.norm(exact.points - fast.points, axis=-1)
+    apart = np.linalg.norm(np.asarray(exact.points) - fast.points, axis=-1)
     assert 0 < np.median(apart) < 2
     text = str(jax.make_jaxpr(lambda c: pipeline.predict(net, c, dtype=jnp.bfloat16))(crops))
     assert text.count("bf16") > 10
@@ -95,13 +104,13 @@ def test_results_of_a_bfloat16_computation_are_float32(net, crops):
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
 def test_mirror_averaging_keeps_no_second_copy_of_the_maps(net, loss):
     """Mirror averaging may add the sum of the maps and the mirrored crops to the memory of one view."""
-    crops = jnp.zeros((16, CONFIG.crop, CONFIG.crop, 3))
+    crops = jnp.zeros((BATCH, CONFIG.crop, CONFIG.crop, 3))
 
     def temporary(mirror):
         arguments = (net.variables, None, crops, CONFIG, loss, mirror, "least_squares", jnp.dtype("float32"))
         return pipeline.inference._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
 
-    maps = 4 * 16 * CONFIG.heatmap**2 * 68
+    maps = 4 * BATCH * CONFIG.heatmap**2 * 68
     assert temporary(True) <= temporary(False) + 1.5 * maps + 2 * crops.nbytes
 
 
@@ -112,7 +121,7 @@ def test_mirror_averaging_makes_mirror_images_agree(net, crops, loss):
     mirrored = np.asarray(second.points)[:, list(FACE68.flip)]
     mirrored[..., 0] = CONFIG.crop - 1 - mirrored[..., 0]
     # Where no value is positive, or two pixels are equally high, rounding decides which is the peak.
-    close = np.abs(first.points - mirrored).max(axis=-1) < 1e-2
+    close = np.abs(np.asarray(first.points) - mirrored).max(axis=-1) < 1e-2
     assert close[np.asarray(first.confidence) > 0.05].mean() > 0.97
     np.testing.assert_allclose(first.confidence, np.asarray(second.confidence)[:, list(FACE68.flip)], atol=1e-5)
 
@@ -264,7 +273,7 @@ def test_results_have_a_short_repr(net, crops, reader):
     size = f"crop {CONFIG.crop}, heatmap {CONFIG.heatmap}, 68 landmarks, {parameters:,} parameters"
     assert repr(net) == f"Net(preset tiny, {size}, loss squared, not calibrated)"
     prediction = pipeline.predict(net, crops)
-    text = "Prediction(points (3, 68, 2), confidence (3, 68), covariance (3, 68, 2, 2)"
+    text = f"Prediction(points ({BATCH}, 68, 2), confidence ({BATCH}, 68), covariance ({BATCH}, 68, 2, 2)"
     assert repr(prediction) == f"{text}; mean confidence {np.mean(prediction.confidence):.2f})"
     traced = []
     jax.eval_shape(lambda images: traced.append(repr(pipeline.predict(net, images))), crops)
