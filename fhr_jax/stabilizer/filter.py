@@ -172,12 +172,17 @@ def as_filter(params: Params, *, covariance: CovarianceKind = "diagonal", estima
 
 
 def check_points(params: Params, shape: tuple[int, ...]) -> None:
-    """Refuse points of shape (M, d) that have another number of coordinates than the parameters."""
+    """Refuse points of shape (M, d) that have another number of coordinates than the parameters, or d above 3."""
     points, dims = shape
+    if dims > 3:
+        raise InputError(
+            f"track: {points} points of {dims} coordinates, expected at most 3: order the axes as frames, points, "
+            "coordinates (T, M, d)"
+        )
     if points * dims != params.noise.shape[-1]:
         raise InputError(
             f"track: {points} points of {dims} dimensions, expected {params.noise.shape[-1]} coordinates "
-            "a frame as in the parameters"
+            f"a frame as in the parameters; default_params({points}, {dims}) fits these points"
         )
 
 

@@ -222,6 +222,8 @@ def test_bad_input():
     p, z = params(), jnp.zeros((5, 3, 2))
     with pytest.raises(InputError, match="track: empty"):
         stabilizer.run(p, jnp.zeros((0, 3, 2)))
+    with pytest.raises(InputError, match="2 points of 68 coordinates, expected at most 3: order the axes"):
+        stabilizer.run(stabilizer.default_params(), jnp.zeros((5, 2, 68)))
     with pytest.raises(InputError, match="4 points of 2 dimensions, expected 6 coordinates"):
         stabilizer.run(p, jnp.zeros((5, 4, 2)))
     with pytest.raises(InputError, match="6 directions, expected a multiple of the 4"):
