@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from pathlib import Path
 
 import fhr_jax
@@ -109,3 +109,70 @@ def test_only_plots_draws_with_matplotlib():
     for path in ROOT.rglob("*.py"):
         if path.relative_to(ROOT).parts[0] != "plots":
             assert not re.search(r"^\s*(import|from) matplotlib", path.read_text(), re.MULTILINE), path
+
+
+def test_files_are_small_and_folders_too():
+    """Each folder below the package has at most 20 modules; the package itself holds what has no folder."""
+    for name, path in FILES.items():
+        assert len(path.read_text().splitlines()) <= 350, f"{name} is long: does it hold two ideas?"
+    folders = Counter(path.parent for path in FILES.values() if path.name != "__init__.py")
+    del folders[ROOT]
+    assert max(folders.values()) <= 20, folders.most_common(1)
+
+
+TESTS = Path(__file__).parent
+WITHOUT_MODULE = {
+    "whole packages": (
+        "data/faces/test_faces.py",
+        "demo/test_demo.py",
+        "filters/test_filters.py",
+        "metrics/test_metrics.py",
+        "pipeline/test_pipeline.py",
+        "plots/test_plots.py",
+        "stabilizer/extensions/test_extensions.py",
+        "train/test_train.py",
+    ),
+    "a property of several modules": (
+        "data/datasets/build/test_resume.py",
+        "data/datasets/test_bad_input.py",
+        "data/datasets/test_train.py",
+        "data/io/test_bad_images.py",
+        "heatmap/test_logits.py",
+        "stabilizer/fit/test_functions.py",
+        "stabilizer/fit/test_sharding.py",
+        "stabilizer/test_donation.py",
+        "stabilizer/test_gradients.py",
+        "stabilizer/test_missing.py",
+        "stabilizer/test_precision.py",
+        "stabilizer/test_real_tracks.py",
+        "stabilizer/test_streaming.py",
+    ),
+    "processes that start, end or are killed": (
+        "cli/test_main.py",
+        "cli/test_module.py",
+        "cli/test_processes.py",
+        "data/test_loader_processes.py",
+        "test_staged_folder.py",
+        "train/test_kill.py",
+        "train/test_old_run.py",
+        "train/test_twenty_kills.py",
+    ),
+    "the project": (
+        "test_api.py",
+        "test_architecture.py",
+        "test_docs.py",
+        "test_landing.py",
+        "test_notebooks.py",
+    ),
+}
+"""Test files that are named after no module, and what they test instead. Add none where a module's own file will do."""
+
+
+def test_tests_mirror_the_tree():
+    found = {str(path.relative_to(TESTS)) for path in TESTS.rglob("test_*.py")}
+    without = {
+        name
+        for name in found
+        if not name.startswith("experiments/") and not (ROOT / Path(name).with_name(Path(name).name[5:])).exists()
+    }
+    assert without == {name for names in WITHOUT_MODULE.values() for name in names}
