@@ -30,7 +30,7 @@ def _fit(*arguments):
 
 
 @pytest.mark.parametrize("model", ["recommended", pytest.param("paper", marks=pytest.mark.slow)])
-def test_the_result_improves_on_the_start_and_smooth_takes_it(folder, tmp_path, capsys, model):
+def test_the_result_improves_on_the_initial_parameters_and_smooth_reads_it(folder, tmp_path, capsys, model):
     out = tmp_path / "fit"
     assert _fit(folder, "--out", out, "--seconds", 1, "--steps", 10, "--model", model) == 0
     history = json.loads((out / "history.json").read_text())
@@ -73,7 +73,7 @@ def test_a_constant_error_does_not_change_the_fit_unless_it_is_kept(folder, tmp_
 
 
 @pytest.mark.parametrize(
-    ("arrays", "said"),
+    ("arrays", "message"),
     [
         ({"wrong": np.zeros((5, 4, 2))}, "no array predictions or landmarks"),
         ({"predictions": np.zeros((5, 4))}, "expected numbers of shape (T, M, 2)"),
@@ -82,13 +82,13 @@ def test_a_constant_error_does_not_change_the_fit_unless_it_is_kept(folder, tmp_
         ({"predictions": np.zeros((5, 4, 2)), "truth": np.zeros((6, 4, 2))}, "truth has shape"),
     ],
 )
-def test_bad_tracks_are_named_in_one_line(tmp_path, capsys, arrays, said):
+def test_bad_tracks_are_named_in_one_line(tmp_path, capsys, arrays, message):
     np.savez(tmp_path / "bad.npz", **arrays)
     assert _fit(tmp_path / "bad.npz", "--out", tmp_path / "fit") == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
     assert "bad.npz" in lines[0]
-    assert said in lines[0]
+    assert message in lines[0]
     assert not (tmp_path / "fit").exists()
 
 
@@ -101,7 +101,7 @@ def six(tmp_path):
     return tmp_path / "six"
 
 
-def test_a_fifth_is_held_out_and_a_fit_that_was_stopped_goes_on(six, tmp_path, capsys):
+def test_a_fifth_is_held_out_and_an_interrupted_fit_resumes(six, tmp_path, capsys):
     arguments = (six, "--out", tmp_path / "fit", "--method", "nelder-mead", "--share-scales")
     assert _fit(*arguments, "--seconds", 0.05) == 0
     assert "5 tracks to fit, 1 held out" in capsys.readouterr().out
@@ -116,17 +116,17 @@ def test_a_fifth_is_held_out_and_a_fit_that_was_stopped_goes_on(six, tmp_path, c
         assert resumed[name][:entries] == stopped[name]
 
     capsys.readouterr()
-    for more, said in (
+    for more, message in (
         (("--lambda1", 3), "holds a fit with lambda1 = 1.0, not 3.0"),
         (("--out", tmp_path / "none"), "no config.json there"),
     ):
         assert _fit(*arguments, "--seconds", 2, "--resume", *more) == 2
-        assert said in capsys.readouterr().err
+        assert message in capsys.readouterr().err
     np.savez(six / "6.npz", **dict(zip(("predictions", "truth"), _track(6, points=4), strict=True)))
     assert _fit(six / "6.npz", *arguments[1:], "--seconds", 2, "--resume") == 2
 
 
-def test_a_fit_of_the_recommended_model_goes_on_where_its_time_was_up(six, tmp_path, capsys):
+def test_a_fit_of_the_recommended_model_resumes_after_its_time_limit(six, tmp_path, capsys):
     arguments = (six, "--out", tmp_path / "fit", "--steps", 6)
     assert _fit(*arguments, "--seconds", 0.001) == 0
     assert "of 6 steps in 0.001 s: --resume" in capsys.readouterr().out
@@ -139,7 +139,7 @@ def test_a_fit_of_the_recommended_model_goes_on_where_its_time_was_up(six, tmp_p
     assert "--resume" not in capsys.readouterr().out
 
 
-def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsys):
+def test_an_interrupted_fit_saves_its_state(six, tmp_path, monkeypatch, capsys):
     from tqdm import tqdm
 
     def interrupted(*_):
@@ -154,7 +154,7 @@ def test_an_interrupted_fit_keeps_where_it_was(six, tmp_path, monkeypatch, capsy
     capsys.readouterr()
 
 
-def test_what_a_fit_left_in_the_folder_of_the_tracks_is_no_track(folder, tmp_path):
+def test_results_of_a_fit_among_the_tracks_are_not_read_as_tracks(folder, tmp_path):
     for name in ("one", "two"):
         assert _fit(folder, "--out", folder / name, "--seconds", 0.1, "--method", "nelder-mead", "--share-scales") == 0
 
@@ -163,7 +163,7 @@ def test_what_a_fit_left_in_the_folder_of_the_tracks_is_no_track(folder, tmp_pat
     "option",
     [("--seconds", "nan"), ("--seconds", "inf"), ("--lambda1", "inf"), ("--lambda3", "nan"), ("--steps", "0")],
 )
-def test_numbers_that_are_none_are_refused(folder, tmp_path, capsys, option):
+def test_non_finite_numbers_and_zero_steps_are_refused(folder, tmp_path, capsys, option):
     assert _fit(folder, "--out", tmp_path / "fit", *option) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
@@ -195,7 +195,7 @@ def _apart():
 
 
 @pytest.mark.parametrize("make", [_still, _one_frame, _apart])
-def test_tracks_that_teach_nothing_are_refused_and_leave_nothing(tmp_path, capsys, make):
+def test_tracks_without_information_are_refused_and_nothing_is_written(tmp_path, capsys, make):
     np.savez(tmp_path / "t.npz", **make())
     assert _fit(tmp_path / "t.npz", "--out", tmp_path / "fit") == 2
     assert len(capsys.readouterr().err.strip().splitlines()) == 1

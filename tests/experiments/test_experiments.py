@@ -224,39 +224,41 @@ def test_the_peer_of_the_benchmark_is_one_euro():
 
 
 @pytest.fixture(scope="module")
-def seven():
-    """Seven points on a walk, seen through noise."""
+def seven_points():
+    """Seven points on a random walk, observed with noise."""
     rng = np.random.default_rng(0)
     truth = 100 + rng.normal(size=(3, 40, 7, 2)).cumsum(axis=1)
     return stabilizer.as_videos(*(part.astype(np.float32) for part in (truth + rng.normal(size=truth.shape), truth)))
 
 
-def test_fits_are_kept_and_read(seven, tmp_path):
+def test_fits_are_kept_and_read(seven_points, tmp_path):
     chosen = options.BenchmarkOptions(tmp_path, steps=1, fits=tmp_path)
-    made = options.fit_models(chosen, 3, seven)
+    made = options.fit_models(chosen, 3, seven_points)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["paper_3.npz", "recommended_3.npz"]
     assert made[options.PAPER].velocity is None
     assert made[options.RECOMMENDED].recurrent is not None
-    paper = stabilizer.paper_init(seven)
+    paper = stabilizer.paper_init(seven_points)
     stabilizer.save(tmp_path / "paper_3.npz", paper)
-    again = options.fit_models(chosen, 3, seven)
+    again = options.fit_models(chosen, 3, seven_points)
     np.testing.assert_array_equal(again[options.PAPER].noise, paper.noise)
     np.testing.assert_array_equal(again[options.RECOMMENDED].noise, made[options.RECOMMENDED].noise)
 
 
-def test_a_fit_goes_on_from_another(seven):
-    first = options.fit_model(options.PAPER, seven, steps=3)
-    later = options.fit_model(options.PAPER, seven, init_params=first.params, steps=2, weights=LossWeights(smooth=3.0))
+def test_a_fit_continues_from_the_parameters_of_another(seven_points):
+    first = options.fit_model(options.PAPER, seven_points, steps=3)
+    later = options.fit_model(
+        options.PAPER, seven_points, init_params=first.params, steps=2, weights=LossWeights(smooth=3.0)
+    )
     assert later.history.loss[-1] < later.history.loss[0]
 
 
-def test_the_recommended_fit_starts_from_the_default_and_keeps_its_outliers(seven):
+def test_the_recommended_fit_starts_from_the_default_and_keeps_its_outliers(seven_points):
     default = stabilizer.default_params(7)
-    fit = stabilizer.fit_recommended(seven, steps=8)
+    fit = stabilizer.fit_recommended(seven_points, steps=8)
     assert fit.history.loss[-1] < fit.history.loss[0]
     assert fit.params.outliers == default.outliers
-    np.testing.assert_array_equal(fit.params.basis, stabilizer.motion_basis(seven.truth))
-    begun = stabilizer.fit_recommended(seven, init_params=fit.params, steps=1).history.loss[0]
+    np.testing.assert_array_equal(fit.params.basis, stabilizer.motion_basis(seven_points.truth))
+    begun = stabilizer.fit_recommended(seven_points, init_params=fit.params, steps=1).history.loss[0]
     np.testing.assert_allclose(begun, fit.history.loss[-1], rtol=1e-3)
 
 

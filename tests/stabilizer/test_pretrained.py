@@ -48,7 +48,7 @@ def test_blinks_and_speech_are_kept_and_not_late(clips, outputs, name):
     assert max(shut.delay, talk.delay) <= 1
 
 
-def test_after_frames_on_end_that_were_broken_it_comes_back(clips):
+def test_the_track_recovers_after_broken_frames(clips):
     """Points all over the place for half a second, and a face that goes on at rest: a quarter of a second later."""
     rng = np.random.default_rng(0)
     face = np.asarray(clips.truth[0, :1])

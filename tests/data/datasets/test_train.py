@@ -67,7 +67,7 @@ def test_a_net_learns_from_each_dataset(built, through):
     assert weights.load(through / "net.npz").config.landmarks == (7 if name == "talking_face" else 68)
 
 
-def test_a_run_that_was_stopped_goes_on_exactly(built, through, tmp_path, capsys):
+def test_an_interrupted_run_resumes_exactly(built, through, tmp_path, capsys):
     with stopped_after(3):
         assert cli.main(learn(built, tmp_path / "run")) == 130
     assert cli.main(learn(built, tmp_path / "run", "--seed", "1")) == 2

@@ -55,10 +55,20 @@ def test_a_resumed_fit_ends_where_an_uninterrupted_one_does(name, problem, tmp_p
     jax.tree.map(np.testing.assert_array_equal, finished.params, whole.params)
 
 
-@pytest.mark.parametrize("name", ["L-BFGS, annealed", "Adam", "minibatch"])
+@pytest.mark.parametrize("name", ["L-BFGS, annealed", "Adam", "minibatch", "Nelder-Mead"])
 def test_a_fit_that_an_earlier_version_saved_is_resumed(name, problem):
-    """Its keys on disk and the order of a solver's arrays stay the same, whatever the fields are called."""
-    file = {"L-BFGS, annealed": "lbfgs", "Adam": "adam_annealed", "minibatch": "minibatch"}[name]
+    """Its keys on disk and the order of a solver's arrays stay the same, whatever the fields are called.
+
+    The stored losses are read exactly. Those after it are recomputed in float32, which differs in the last bits between
+    processors and versions of XLA; seven iterations amplify that, hence 1e-3.
+    """
+    files = {
+        "L-BFGS, annealed": "lbfgs",
+        "Adam": "adam_annealed",
+        "minibatch": "minibatch",
+        "Nelder-Mead": "nelder_mead",
+    }
+    file = files[name]
     expected = json.loads((GOLDEN / "losses.json").read_text())[file]
     resumed = fit(problem, SOLVERS[name], budget=Budget(iterations=12), resume=GOLDEN / f"{file}.npz")
     np.testing.assert_allclose(resumed.history.loss[:6], expected["loss"][:6], rtol=1e-12)
