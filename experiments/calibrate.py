@@ -23,7 +23,7 @@ import tyro
 
 from fhr_jax import calibrate, geometry, losses, metrics, pipeline, plots, stabilizer, weights
 from fhr_jax.data import faces
-from fhr_jax.data.examples import photographed_set
+from fhr_jax.data.examples import photograph_batch
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.synthetic.render_clip import render_clip
 from fhr_jax.errors import InputError
@@ -129,7 +129,7 @@ def main(options: Options) -> dict[str, Any]:
     others = calibrate.collect(net, calibrate.synthetic_faces(held_key, size, faces=options.holdout))
     checked = {"faces of the fit": data, "other faces": others}
     if options.images is not None:
-        checked["photographs"] = calibrate.collect(net, [photographed_set(open_dataset(options.images), size)])
+        checked["photographs"] = calibrate.collect(net, [photograph_batch(open_dataset(options.images), size)])
     reliability = {name: calibrate.reliability(fitted, one) for name, one in checked.items()}
     constant = {name: calibrate.constant_log_likelihood(data, one) for name, one in checked.items()}
     summary: dict[str, Any] = {

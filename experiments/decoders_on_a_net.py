@@ -47,7 +47,7 @@ def main(options: Options) -> dict[str, Any]:
     net, folder = weights.load(options.net), output_folder(options.out)
     clean_key, degraded_key = jax.random.split(jax.random.key(options.seed))
     side = net.config.crop
-    clean = examples.rendered_set(clean_key, range(options.faces), side)
+    clean = examples.synthetic_batch(clean_key, range(options.faces), side)
     parts = list(calibrate.synthetic_faces(degraded_key, side, faces=2 * options.faces))
     degraded = examples.Examples(*(jnp.concatenate(leaves) for leaves in zip(*parts, strict=True)))
     photographs = None if options.photographs is None else open_dataset(options.photographs)

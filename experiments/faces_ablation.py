@@ -80,7 +80,7 @@ def make_prepare(key: jax.Array, size: int) -> examples.Prepare:
         def change(face: faces.SyntheticFace) -> faces.SyntheticFace:
             return jax.lax.switch(variant, changes, face)
 
-        return examples.rendered(key, size, change=change, options=options)(step_key, batch)
+        return examples.synthetic_examples(key, size, change=change, options=options)(step_key, batch)
 
     return prepare
 

@@ -181,12 +181,12 @@ def net_path(options: Options, seed: int, target: str) -> Path:
 def training_data(options: Options, config: Config) -> tuple[loader.IndexedSource, examples.Prepare]:
     """Synthetic faces (others for every seed) or photographs; landmarks are rounded for the conventional net."""
 
-    def rendered(key: jax.Array, batch: Any) -> examples.Examples:
+    def prepare_synthetic(key: jax.Array, batch: Any) -> examples.Examples:
         faces_key = jax.random.fold_in(jax.random.key(2), batch[SEED])
-        return examples.rendered(faces_key, config.crop)(key, batch)
+        return examples.synthetic_examples(faces_key, config.crop)(key, batch)
 
     synthetic = options.data == SYNTHETIC
-    prepare_faces = rendered if synthetic else examples.photographed(config.crop)
+    prepare_faces = prepare_synthetic if synthetic else examples.photograph_examples(config.crop)
 
     def prepare(key: jax.Array, batch: Any) -> examples.Examples:
         prepared = prepare_faces(jax.random.fold_in(key, batch[SEED]), batch)

@@ -42,10 +42,12 @@ def data(options: paper.Options, config: Config) -> paper.Data:
     """Photographs or synthetic faces, moved, mirrored and degraded."""
     if options.data is None:
         key = jax.random.key(options.seed)
-        faces = examples.rendered_set(key, range(64), config.crop)
-        return paper.Data(loader.Indices(64, 2**31 - 1), examples.rendered(key, config.crop), faces)
+        faces = examples.synthetic_batch(key, range(64), config.crop)
+        return paper.Data(loader.Indices(64, 2**31 - 1), examples.synthetic_examples(key, config.crop), faces)
     source, validate = paper.photographs(options, config)
-    return paper.Data(source, examples.photographed(config.crop), examples.photographed_set(validate, config.crop))
+    return paper.Data(
+        source, examples.photograph_examples(config.crop), examples.photograph_batch(validate, config.crop)
+    )
 
 
 def main(options: paper.Options, config: Config = CONFIG) -> Path:

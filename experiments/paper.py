@@ -77,11 +77,11 @@ def data(options: Options, config: Config) -> Data:
     """Photographs or synthetic faces, with the paper's geometric augmentation and without degradation."""
     if options.data is None:
         key = jax.random.key(options.seed)
-        prepare = examples.rendered(key, config.crop, options=augment.OFF, **MOVES)
-        return Data(loader.Indices(64, 2**31 - 1), prepare, examples.rendered_set(key, range(64), config.crop))
+        prepare = examples.synthetic_examples(key, config.crop, options=augment.OFF, **MOVES)
+        return Data(loader.Indices(64, 2**31 - 1), prepare, examples.synthetic_batch(key, range(64), config.crop))
     source, validate = photographs(options, config)
-    prepare = examples.photographed(config.crop, options=augment.OFF, flip_chance=FLIP_CHANCE, **MOVES)
-    return Data(source, prepare, examples.photographed_set(validate, config.crop))
+    prepare = examples.photograph_examples(config.crop, options=augment.OFF, flip_chance=FLIP_CHANCE, **MOVES)
+    return Data(source, prepare, examples.photograph_batch(validate, config.crop))
 
 
 def photographs(options: Options, config: Config) -> tuple[crops.Crops, Records]:

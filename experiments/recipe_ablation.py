@@ -92,7 +92,7 @@ def train_net(options: Options, name: str, seed: int, held_out: examples.Example
         recipe=recipe,
         steps=steps,
         source=loader.Indices(held_out.images.shape[0], 2**31 - 1),
-        prepare=examples.rendered(jax.random.key(seed), config.crop),
+        prepare=examples.synthetic_examples(jax.random.key(seed), config.crop),
         validation=held_out,
         seed=seed,
         validate_every=max(1, steps // 8),
@@ -127,7 +127,7 @@ def main(options: Options) -> dict[str, Any]:
     config = PRESETS[options.preset]
     results: dict[str, list[dict[str, float]]] = {name: [] for name in options.rows}
     for seed in options.seeds:
-        held_out = examples.rendered_set(jax.random.key(seed), range(64), config.crop)
+        held_out = examples.synthetic_batch(jax.random.key(seed), range(64), config.crop)
         for name in options.rows:
             folder = train_net(options, name, seed, held_out)
             results[name].append(measure(folder, options.photographs, held_out))

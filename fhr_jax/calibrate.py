@@ -68,7 +68,7 @@ def synthetic_faces(key: PRNGKeyArray, size: int, *, faces: int = FACES) -> Iter
         Batches of B crops (B, size, size, 3) with their landmarks.
     """
     face_key, step_key = jax.random.split(key)
-    prepare, batch = examples.rendered(face_key, size), np.arange(examples.BATCH, dtype=np.uint32)
+    prepare, batch = examples.synthetic_examples(face_key, size), np.arange(examples.BATCH, dtype=np.uint32)
     for step in range(-(-faces // examples.BATCH)):
         yield prepare(jax.random.fold_in(step_key, step), {"index": batch + step * examples.BATCH})
 

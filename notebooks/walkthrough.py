@@ -85,7 +85,9 @@ plots.faces(list(drawn.image[:12]), drawn.points[:12], columns=6)
 # %%
 config = hourglass.TINY
 optimizer = train.quick_optimizer(40)
-update = train.make_update(jax.random.key(5), config, optimizer, examples.rendered(jax.random.key(4), config.crop))
+update = train.make_update(
+    jax.random.key(5), config, optimizer, examples.synthetic_examples(jax.random.key(4), config.crop)
+)
 history = []
 state = train.train_loop(
     update,

@@ -86,7 +86,7 @@ CASES = [*((side, False) for side in SIDES), (98.5, True), (300, True), (915, Tr
 def augmented():
     """A batch of stored crops, similarity and mirror on the device, without the photometric part."""
     moves = {"turn_chance": 0.8, "turn": 15.0, "flip_chance": 0.5}
-    return jax.jit(examples.photographed(SIZE, markup=THREE, options=augment.OFF, **moves))
+    return jax.jit(examples.photograph_examples(SIZE, markup=THREE, options=augment.OFF, **moves))
 
 
 @pytest.mark.parametrize(("side", "jpeg"), CASES)

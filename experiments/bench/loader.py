@@ -137,11 +137,11 @@ class Made:
 
 def device(batch: dict[str, Any], rounds: int) -> dict[str, float]:
     """Milliseconds an image of what the device does, a compiled program for each."""
-    move = jax.jit(examples.photographed(SIZE, options=augment.OFF))
+    move = jax.jit(examples.photograph_examples(SIZE, options=augment.OFF))
     degrade, encode = jax.jit(jax.vmap(augment.photometric)), jax.jit(partial(train.targets, config=PAPER))
     keys = jax.random.split(jax.random.key(0), BATCH)
     made = move(keys[0], batch)
-    whole = jax.jit(examples.photographed(SIZE))
+    whole = jax.jit(examples.photograph_examples(SIZE))
     calls = {
         "copy to the device": lambda _: prefetch.on_device(batch),
         "degrade": lambda _: degrade(keys, made.images),
@@ -164,7 +164,7 @@ def rate(stream: Iterator[Any], seconds: float) -> float:
 
 def through(batches: Iterator[Any]) -> Iterator[Any]:
     """The whole pipeline, augmentation and heatmaps included."""
-    prepare, encode = jax.jit(examples.photographed(SIZE)), jax.jit(partial(train.targets, config=PAPER))
+    prepare, encode = jax.jit(examples.photograph_examples(SIZE)), jax.jit(partial(train.targets, config=PAPER))
     for number, batch in enumerate(batches):
         made = prepare(jax.random.fold_in(jax.random.key(0), number), batch)
         yield made.images, encode(made.points)

@@ -11,7 +11,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import geometry, overlay
-from fhr_jax.cli.options import DIRECTORY, SPLIT, optional
+from fhr_jax.cli.options import DIRECTORY, SPLIT, WORKERS, optional
 from fhr_jax.cli.source import MAX_LINES, open_readable
 from fhr_jax.data import records
 from fhr_jax.data.skipped import SKIPPED_FILE
@@ -44,8 +44,7 @@ class BuildOptions:
     """The folder that you unpacked."""
     exclusions: Annotated[Path | None, optional("FILE")] = None
     """List of unreliable frames to exclude: lines `VIDEO FRAME`, `VIDEO FIRST-LAST`, `VIDEO` or `PHOTOGRAPH`."""
-    workers: int = 1
-    """Processes that read."""
+    workers: Annotated[int, WORKERS] = 0
 
 
 @dataclass(frozen=True)
@@ -82,8 +81,8 @@ def run(options: BuildOptions | ShowOptions) -> None:
 
 
 def _build(options: BuildOptions) -> None:
-    if options.workers < 1:
-        raise InputError(f"--workers is {options.workers}, expected at least 1")
+    if options.workers < 0:
+        raise InputError(f"--workers is {options.workers}, expected 0 or more")
     if options.source is None:
         from fhr_jax.data.datasets.build import registry
 

@@ -34,7 +34,7 @@ BOXES = arg(
     help="Face boxes to crop by: truth, the bounding boxes of the true landmarks; jitter, the same moved at random; or "
     "a file with the boxes of a face detector (format: docs/training.md).",
 )
-WORKERS = arg(help="Number of processes that read; 0 reads in a thread of this process.")
+WORKERS = arg(help="Number of processes that read; 0 reads in this process.")
 NET = optional(
     "FILE",
     text="A net.npz of `fhr-jax train` or `fhr-jax import`, or a folder of `fhr-jax export`; default: the net in the "

@@ -19,7 +19,7 @@ _Positional = tyro.conf.Positional
 MIN_CONFIDENCE = 0.05
 """Lower limit of the confidence of OpenFace: the stabilizer divides the noise by it."""
 
-MAX_COORDINATE = 1e7
+MAX_PIXEL = 1e7
 """In pixels; float32 does not resolve single pixels of larger coordinates."""
 
 
@@ -55,8 +55,8 @@ def run(options: SmoothOptions) -> None:
     if landmarks < 2 and options.params is None:
         raise InputError(f"{options.input}: a single landmark, expected at least 2, so that the face has a size")
     largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
-    if largest > MAX_COORDINATE:
-        raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_COORDINATE:.0e}")
+    if largest > MAX_PIXEL:
+        raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_PIXEL:.0e}")
     params = _params(options, landmarks, dims)
     smoothed = [_smooth(track, params, options) for track in recording.tracks]
     landmark_files.write(options.output, recording, smoothed)

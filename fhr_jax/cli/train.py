@@ -287,12 +287,12 @@ def _data(options: TrainOptions) -> _Data:
     source = loader.Indices(options.holdout, 2**31 - 1)
 
     def validation() -> Any:
-        return examples.rendered_set(key, range(options.holdout), config.crop)
+        return examples.synthetic_batch(key, range(options.holdout), config.crop)
 
     def calibration() -> Any:  # augmented as in training, but faces that training never sees
         return calibrate.synthetic_faces(jax.random.fold_in(key, 1), config.crop)
 
-    return _Data(config, source, examples.rendered(key, config.crop), validation, calibration)
+    return _Data(config, source, examples.synthetic_examples(key, config.crop), validation, calibration)
 
 
 def _real(options: TrainOptions, name: str, config: Any) -> _Data:
@@ -312,6 +312,6 @@ def _real(options: TrainOptions, name: str, config: Any) -> _Data:
         others = open_source(name, split=options.validate_on, **choices).records
         validate = holdout.random_subset(others, options.holdout, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
-    prepare = examples.photographed(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
-    validation = partial(examples.photographed_set, validate, config.crop, landmarks=faces.landmarks)
+    prepare = examples.photograph_examples(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
+    validation = partial(examples.photograph_batch, validate, config.crop, landmarks=faces.landmarks)
     return _Data(config._replace(landmarks=faces.landmarks), source, prepare, validation)

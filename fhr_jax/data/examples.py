@@ -45,7 +45,7 @@ def render_in_batches(face: faces.SyntheticFace, *, size: int) -> faces.Renderin
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:number], *batches)
 
 
-def rendered(
+def synthetic_examples(
     key: PRNGKeyArray,
     size: int,
     *,
@@ -78,7 +78,7 @@ def rendered(
     return prepare
 
 
-def photographed(
+def photograph_examples(
     size: int, *, markup: Markup = FACE68, options: augment.Photometric | None = None, **moves: float
 ) -> Prepare:
     """A function that makes augmented examples from batches of `Crops`.
@@ -106,12 +106,12 @@ def photographed(
     return prepare
 
 
-def rendered_set(key: PRNGKeyArray, indices: Iterable[int], size: int) -> Examples:
+def synthetic_batch(key: PRNGKeyArray, indices: Iterable[int], size: int) -> Examples:
     """Synthetic faces, cropped by their landmarks' boxes, without augmentation.
 
     Args:
         key: random key of the faces, () or (2,).
-        indices: numbers of the N faces, as in `rendered`.
+        indices: numbers of the N faces, as in `synthetic_examples`.
         size: side S of the crops in pixels.
 
     Returns:
@@ -121,7 +121,7 @@ def rendered_set(key: PRNGKeyArray, indices: Iterable[int], size: int) -> Exampl
     return Examples(picture.image, picture.points)
 
 
-def photographed_set(records: Records, size: int, *, landmarks: int = 68) -> Examples:
+def photograph_batch(records: Records, size: int, *, landmarks: int = 68) -> Examples:
     """N records cropped by their boxes, without augmentation: images (N, S, S, 3) and landmarks (N, M, 2)."""
     source = Crops(records, size=size, landmarks=landmarks, margin=1.0)
     crops = [source[i] for i in range(len(source))]

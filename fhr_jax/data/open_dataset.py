@@ -55,12 +55,12 @@ def _open(name: str | os.PathLike[str], directory: str | os.PathLike[str] | None
     folder = Path(name)
     if not folder.is_dir():
         known = ", ".join(names.NAMES)
-        raise InputError(f"{folder}: no such folder, and no dataset: those are {known}")
+        raise InputError(f"{folder}: neither a folder nor a dataset; datasets: {known}")
     if directory is not None:
-        raise InputError(f"{folder}: a folder; directory goes with the name of a dataset")
+        raise InputError(f"{folder}: is a folder; give directory= only with the name of a dataset")
     built = open_built_dataset.find_built(folder)
     if built is not None:
         return open_built_dataset.open_built(built, split)
     if split is not None:
-        raise InputError(f"{folder}: no dataset that was built, so it has no split {split!r}")
+        raise InputError(f"{folder}: split={split!r} needs a built dataset")
     return user_folder.open_folder(folder)

@@ -89,7 +89,7 @@ def train_both(
     """
     network_key, face_key, step_key = jax.random.split(key, 3)
     optimizer = train.paper_optimizer() if loss == "squared" else train.quick_optimizer(steps)
-    render = examples.rendered(face_key, config.crop)
+    render = examples.synthetic_examples(face_key, config.crop)
     # One compiled update for both: the conventional network gets its landmarks rounded beforehand.
     update = train.make_update(step_key, config, optimizer, _unchanged, loss=loss)
     start = train.init_state(network_key, config, optimizer)

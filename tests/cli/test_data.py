@@ -77,11 +77,11 @@ def test_a_sheet_of_clips(tmp_path, capsys):
 def test_wrong_options(tmp_path, capsys):
     trees.write_pair(tmp_path / "photos", "one", 1)
     cases = [
-        (["build", "face300w", "--source", tmp_path, "--workers", 0], "--workers is 0"),
+        (["build", "face300w", "--source", tmp_path, "--workers", -1], "--workers is -1"),
         (["build", "face300w", "--source", tmp_path, "--exclusions", tmp_path / "none"], "none: cannot be read"),
         (["show", tmp_path / "photos", "--out", tmp_path / "a.gif"], "ends in .png or .jpg"),
         (["show", tmp_path / "photos", "--out", tmp_path / "a.png", "--number", 0], "--number is 0"),
-        (["show", tmp_path / "missing", "--out", tmp_path / "a.png"], "no such folder"),
+        (["show", tmp_path / "missing", "--out", tmp_path / "a.png"], "neither a folder nor a dataset"),
         (["show", "face300w", "--directory", tmp_path, "--out", tmp_path / "a.png"], "make it: fhr-jax data build"),
         ([], "build"),
     ]

@@ -85,7 +85,7 @@ def test_bad_input(tmp_path, photographs, net, capsys):
         (["--predictions", f"{tmp_path}/a.npz", "--net", net, *out], "--net goes with --data"),
         (["--predictions", f"{tmp_path}/b.npz", *out], "b.npz: cannot be read"),
         (["--predictions", f"{tmp_path}/a.npz", "--out", f"{tmp_path}/file/out"], "cannot write"),
-        (["--data", f"{tmp_path}/missing", "--net", net, *out], "missing: no such folder, and no dataset"),
+        (["--data", f"{tmp_path}/missing", "--net", net, *out], "missing: neither a folder nor a dataset"),
         (["--data", str(photographs), "--net", net, "--split", "train", *out], "it has no split 'train'"),
         (["--data", str(photographs), "--net", net, "--boxes", f"{tmp_path}/b.csv", *out], "b.csv: cannot be read"),
         (["--predictions", f"{tmp_path}/a.npz", "--split", "train", *out], "--split goes with --data"),

@@ -23,7 +23,7 @@ def _batch(*numbers):
 
 @pytest.fixture(scope="module")
 def prepare():
-    return examples.rendered(KEY, SIZE)
+    return examples.synthetic_examples(KEY, SIZE)
 
 
 def test_a_face_is_the_same_at_every_visit_and_its_jitter_is_not(prepare):
@@ -47,13 +47,13 @@ def _misfit(a, b):
 
 
 def test_a_held_out_set_is_cropped_to_the_landmarks_for_any_number_of_faces():
-    held_out = examples.rendered_set(KEY, range(5), SIZE)
+    held_out = examples.synthetic_batch(KEY, range(5), SIZE)
     assert held_out.images.shape == (5, SIZE, SIZE, 3)
     for points in held_out.points:
         centre, side = geometry.landmark_square(points)
         np.testing.assert_allclose(centre, (SIZE - 1) / 2, atol=0.02)
         np.testing.assert_allclose(side, SIZE, atol=0.05)
-    again = examples.rendered_set(KEY, [3], SIZE)
+    again = examples.synthetic_batch(KEY, [3], SIZE)
     np.testing.assert_allclose(again.points[0], held_out.points[3], atol=1e-4)
 
 
@@ -82,7 +82,7 @@ def test_dots_in_a_photograph_are_at_their_landmarks(folder):
     example = crops.Crops(records, size=round(96 * crops.MARGIN))[2]
     assert example["image"].dtype == np.uint8
     np.testing.assert_allclose(_peaks(jnp.asarray(example["image"]) / 255), example["points"][[0, 67]], atol=0.1)
-    seen = examples.photographed_set(records, 96)
+    seen = examples.photograph_batch(records, 96)
     for image, points in zip(seen.images, seen.points, strict=True):
         np.testing.assert_allclose(_peaks(image), points[jnp.array([0, 67])], atol=0.1)
 
@@ -91,7 +91,7 @@ def test_augmented_photographs_carry_their_landmarks_along(folder):
     example = crops.Crops(open_dataset(folder), size=round(96 * crops.MARGIN))[0]
     batch = {name: np.repeat(example[name][None], 8, axis=0) for name in ("image", "points")}
     # Without the photometric part dots stay dots.
-    augmented = examples.photographed(96, options=augment.OFF)(jax.random.key(5), batch)
+    augmented = examples.photograph_examples(96, options=augment.OFF)(jax.random.key(5), batch)
     flipped = 0
     for image, points in zip(augmented.images, augmented.points, strict=True):
         red, green = _peaks(image)

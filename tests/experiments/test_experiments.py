@@ -348,8 +348,8 @@ def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkey
 
     module = load("recipe_ablation")
     # Rendering, which has tests of its own, takes longest to compile.
-    monkeypatch.setattr(module.examples, "rendered", lambda key, size: _noise)
-    monkeypatch.setattr(module.examples, "rendered_set", lambda key, indices, size: _noise(key, {"index": indices}))
+    monkeypatch.setattr(module.examples, "synthetic_examples", lambda key, size: _noise)
+    monkeypatch.setattr(module.examples, "synthetic_batch", lambda key, indices, size: _noise(key, {"index": indices}))
     made = module.recipes()
     assert made["the paper's"] == module.PAPER
     assert made["+ clipped gradients"] == QUICK

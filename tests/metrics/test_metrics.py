@@ -155,6 +155,16 @@ def test_the_bootstrap_of_many_values_is_the_standard_error():
     assert high == pytest.approx(values.mean() + 1.96 * error, abs=0.1 * error)
 
 
+def test_the_bootstrap_takes_percentiles_of_the_resampled_means():
+    """On a skewed sample the percentile method differs from the reflected ("basic") interval."""
+    values = np.array([0.0] * 16 + [1.0, 2.0, 10.0, 30.0])
+    resampled = np.random.default_rng(0).choice(values, (20_000, len(values))).mean(axis=1)
+    expected = np.percentile(resampled, [2.5, 97.5])
+    basic = 2 * values.mean() - expected[::-1]
+    assert np.abs(expected - basic).min() > 0.5
+    np.testing.assert_allclose(metrics.bootstrap(jax.random.key(2), values, samples=20_000)[1:], expected, atol=0.15)
+
+
 def test_the_bootstrap_of_equal_values_is_their_value_and_the_key_decides():
     assert [float(v) for v in metrics.bootstrap(jax.random.key(0), np.full(4, 2.5))] == [2.5, 2.5, 2.5]
     values = np.random.default_rng(0).normal(size=30)

@@ -225,6 +225,23 @@ def test_align_video_follows_the_face_and_calls_the_detector_once(reader):
         np.testing.assert_array_equal(face.points, face.raw)
 
 
+def test_the_next_crop_surrounds_the_stabilized_landmarks(reader, monkeypatch):
+    regions = []
+    align_region = pipeline.tracking._align_region
+
+    def listen(net, image, region, **options):
+        regions.append(region)
+        return align_region(net, image, region, **options)
+
+    monkeypatch.setattr(pipeline.tracking, "_align_region", listen)
+    images = [pattern((60 + x, 60), 80) for x in (0, 12, 12)]
+    faces = list(pipeline.align_video(reader, images, box=(60, 60, 80, 80)))
+    stabilized, raw = (pipeline.crop_region.region_from_landmarks(points) for points in (faces[1].points, faces[1].raw))
+    assert np.abs(stabilized.centre - raw.centre).max() > 0.5
+    np.testing.assert_allclose(regions[-1].centre, stabilized.centre, atol=1e-3)
+    assert regions[-1].side == pytest.approx(stabilized.side, abs=1e-3)
+
+
 @pytest.mark.parametrize("factor", [2.0, 0.5])
 def test_a_face_that_changes_its_size_too_much_is_lost_and_detected_again(reader, factor):
     first, second = pattern((60, 60), 80), pattern((60, 60), 80 * factor)
@@ -355,13 +372,13 @@ def test_a_slipping_chin_does_not_drag_the_crop(real_data):
     shapes = np.load(real_data / "300w_shapes" / "train_3148.npz")["points"][::40].astype(np.float32)
     off, moved = [], []
     for points in shapes:
-        square = pipeline.region_from_landmarks(points)
+        square = pipeline.crop_region.region_from_landmarks(points)
         low, high = points.min(axis=0), points.max(axis=0)
         side = 1.3 * (high - low).max()
         off.append([square.side / side - 1, *(square.centre - (low + high) / 2) / side])
         slipped = points.copy()
         slipped[4:13] += 0.25 * (points[48:68].mean(axis=0) - points[36:48].mean(axis=0))
-        after = pipeline.region_from_landmarks(slipped)
+        after = pipeline.crop_region.region_from_landmarks(slipped)
         moved.append([after.side / square.side - 1, *(after.centre - square.centre) / side])
     assert np.abs(np.median(off, axis=0)).max() < 0.02
     assert np.percentile(np.abs(off), 90, axis=0).max() < 0.12
@@ -370,7 +387,7 @@ def test_a_slipping_chin_does_not_drag_the_crop(real_data):
 
 def test_crop_squares_move_and_grow_with_the_face():
     points = np.random.default_rng(0).uniform(50, 90, (68, 2)).astype(np.float32)
-    square, other = pipeline.region_from_landmarks(points), pipeline.region_from_landmarks(3 * points + 7)
+    square, other = pipeline.crop_region.region_from_landmarks(points), pipeline.region_from_landmarks(3 * points + 7)
     np.testing.assert_allclose(other.side, 3 * square.side, rtol=1e-5)
     np.testing.assert_allclose(other.centre, 3 * square.centre + 7, rtol=1e-5)
-    assert np.isfinite(pipeline.region_from_landmarks(np.full((68, 2), 5, np.float32)).centre).all()
+    assert np.isfinite(pipeline.crop_region.region_from_landmarks(np.full((68, 2), 5, np.float32)).centre).all()

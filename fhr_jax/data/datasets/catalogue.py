@@ -70,7 +70,9 @@ def open_prepared(name: str, root: Path, split: str | None) -> Records:
     with silence_tfds():
         builder = tfds.builder(name, data_dir=str(root), file_format="array_record")
     if not builder.is_prepared():
-        raise InputError(f"{builder.data_dir}: not there; TFDS makes it: {PREPARE.format(name=name, root=str(root))}")
+        raise InputError(
+            f"{builder.data_dir}: not found; prepare it with TFDS: {PREPARE.format(name=name, root=str(root))}"
+        )
     return adapt(builder, split)
 
 

@@ -26,7 +26,7 @@ def open_named(name: str, directory: str | os.PathLike[str] | None, split: str |
     if name in CATALOGUE:
         return catalogue.open_prepared(name, root, split)
     if base in CATALOGUE:
-        raise InputError(f"{name}: {base} has no variants")
+        raise InputError(f"{name}: {base} has no variants, expected {base} alone")
     folder = root / base / config if config else root / base
     built = find_built(folder) if folder.is_dir() else None
     if built is None:

@@ -59,8 +59,10 @@ def render(face: SyntheticFace, *, size: int) -> Rendering:
     Raises:
         InputError: size is below 1, or the face is a clip (`data.synthetic.render_clip` renders those).
     """
-    if size < 1 or face.pose.ndim != 1:
-        raise InputError(f"{size} pixels, a face of pose {face.pose.shape}; expected at least 1, and (3,)")
+    if size < 1:
+        raise InputError(f"size is {size}, expected at least 1 pixel")
+    if face.pose.ndim != 1:
+        raise InputError(f"face.pose is {face.pose.shape}, expected (3,): a single face")
     seen = barrier(project(face))
     canvas = barrier(pixel_canvas(face, size))
     image = barrier(background.background(face.appearance.scene, size, face.view.mirror))

@@ -54,7 +54,7 @@ def info(path: str | os.PathLike[str]) -> Info:
     Raises:
         InputError: the file cannot be read, is no video or has no frames.
     """
-    with opened(path) as (container, stream):
+    with open_container(path) as (container, stream):
         first = _first(path, container)
         rate = stream.average_rate or stream.guessed_rate or 25
         count = stream.frames
@@ -71,7 +71,7 @@ def count(path: str | os.PathLike[str]) -> int:
         InputError: the file cannot be read or is no video.
     """
     number = 0
-    with opened(path) as (container, stream), contextlib.suppress(_av().FFmpegError):
+    with open_container(path) as (container, stream), contextlib.suppress(_av().FFmpegError):
         for packet in container.demux(stream):
             number += packet.size > 0
     return number
@@ -83,19 +83,19 @@ def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
     Raises:
         InputError: the file cannot be read, is no video, has no frames, or is damaged.
     """
-    with opened(path) as (container, stream):
+    with open_container(path) as (container, stream):
         size, begin, number = None, 0.0, -1
         rate = float(stream.average_rate or stream.guessed_rate or 25)
-        for number, frame in enumerate(decoded(path, container)):
+        for number, frame in enumerate(decode_frames(path, container)):
             size = size or (frame.width, frame.height)
             time = frame.time if frame.time is not None else begin + number / rate
             begin = time if number == 0 else begin
-            yield VideoFrame(shown(frame, size), time - begin, frame.is_corrupt)
+            yield VideoFrame(to_rgb(frame, size), time - begin, frame.is_corrupt)
         if number < 0:
             raise InputError(f"{path}: no frames in this video")
 
 
-def shown(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
+def to_rgb(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
     """A decoded frame as RGB bytes (H, W, 3): scaled to `size` = (width, height), then rotated as the metadata say."""
     image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     return np.ascontiguousarray(_turned(frame, image))
@@ -153,7 +153,7 @@ def _av() -> Any:
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
+def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
     """Open a video: the container of PyAV and its first video stream, closed at the end of the block.
 
     Raises:
@@ -179,7 +179,7 @@ def opened(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
         yield container, stream
 
 
-def decoded(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
+def decode_frames(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
     """The frames of PyAV from the current position of the container on.
 
     Raises:
@@ -200,7 +200,7 @@ def decoded(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
 
 
 def _first(path: str | os.PathLike[str], container: Any) -> Any:
-    frame = next(decoded(path, container), None)
+    frame = next(decode_frames(path, container), None)
     if frame is None:
         raise InputError(f"{path}: no frames in this video")
     return frame

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from fhr_jax.data.io.video import decoded, opened, shown
+from fhr_jax.data.io.video import decode_frames, open_container, to_rgb
 from fhr_jax.errors import InputError
 
 MAX_SKIP = 64
@@ -64,7 +64,7 @@ class VideoFrames:
                 if self._next > index:
                     if frame.is_corrupt:
                         raise InputError(f"{self._path}: frame {self._next} is damaged")
-                    return shown(frame, self._size)
+                    return to_rgb(frame, self._size)
 
     def close(self) -> None:
         """Close the file; the next access opens it again."""
@@ -73,8 +73,8 @@ class VideoFrames:
 
     def _open(self) -> None:
         self.close()
-        self._container, self._stream = self._stack.enter_context(opened(self._path))
-        self._frames = decoded(self._path, self._container)
+        self._container, self._stream = self._stack.enter_context(open_container(self._path))
+        self._frames = decode_frames(self._path, self._container)
 
     def _read_times(self) -> None:
         """Read the times of all frames, up to the first damage."""
@@ -95,7 +95,7 @@ class VideoFrames:
             return
         with contextlib.suppress(OSError):  # if seeking fails, the times below show it
             self._container.seek(times[index], stream=self._stream)
-        frames = decoded(self._path, self._container)
+        frames = decode_frames(self._path, self._container)
         for frame in frames:
             if frame.pts is None or frame.pts > times[index]:
                 self._open()

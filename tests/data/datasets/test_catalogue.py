@@ -83,7 +83,7 @@ def test_features_are_those_of_the_catalogue(tmp_path, name):
 
 
 def test_what_was_not_prepared(tmp_path, capsys):
-    with pytest.raises(InputError, match=r"not there; TFDS makes it: tfds.builder\('the300w_lp'"):
+    with pytest.raises(InputError, match=r"not found; prepare it with TFDS: tfds.builder\('the300w_lp'"):
         open_dataset("the300w_lp", directory=tmp_path)
     assert capsys.readouterr().err == ""
 

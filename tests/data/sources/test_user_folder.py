@@ -250,9 +250,9 @@ def test_only_readable_files_remain(tmp_path):
 
 def test_names_that_cannot_be_opened(root, tmp_path):
     cases = [
-        (("missing",), {}, "no such folder, and no dataset: those are face300w, face300vw"),
-        ((root / "photos",), {"split": "train"}, "no dataset that was built"),
-        ((root / "photos",), {"directory": root}, "directory goes with the name"),
+        (("missing",), {}, "neither a folder nor a dataset; datasets: face300w, face300vw"),
+        ((root / "photos",), {"split": "train"}, "split='train' needs a built dataset"),
+        ((root / "photos",), {"directory": root}, "give directory= only with the name"),
         (("face300w",), {"directory": tmp_path, "split": "train"}, "make it: fhr-jax data build face300w"),
         (("face300vw/clips9",), {"directory": tmp_path}, "make it: fhr-jax data build face300vw/clips9"),
         (("aflw2k3d/x",), {"directory": tmp_path}, "has no variants"),

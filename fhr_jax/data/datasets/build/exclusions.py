@@ -102,7 +102,7 @@ def _entry(path: Path, number: int, line: str) -> tuple[str, frozenset[int] | No
         first = int(match[1])
         end = int(match[2] or first)
         if not 1 <= first <= end <= _MAX_FRAME:
-            raise InputError(f"{path}: line {number}: {last.strip()!r} are no frames; they count from 1")
+            raise InputError(f"{path}: line {number}: {last.strip()!r}, expected frame numbers from 1")
         return name.strip(), frozenset(range(first, end + 1))
     if separator or not (Path(line).suffix or " " not in line):
         raise InputError(f"{path}: line {number}: {line[:60]!r}: expected VIDEO FRAME, VIDEO FIRST-LAST or FILE")

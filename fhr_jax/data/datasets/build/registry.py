@@ -35,6 +35,6 @@ def make_builder(name: str, out: str | os.PathLike[str], *, exclusions: Exclusio
         if options["config"] is None:
             raise InputError(f"{name!r}: expected {first}, {first}/videos or {first}/clips16 (any number of frames)")
     elif variant:
-        raise InputError(f"{name!r}: {first} has no variants")
+        raise InputError(f"{name!r}: {first} has no variants, expected {first} alone")
     with silence_tfds():
         return builder(data_dir=Path(out), exclusions=exclusions, **options)

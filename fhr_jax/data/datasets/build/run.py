@@ -25,7 +25,7 @@ def build(
     source: str | os.PathLike[str],
     out: str | os.PathLike[str],
     *,
-    workers: int = 1,
+    workers: int = 0,
     exclusions: str | os.PathLike[str] | None = None,
     progress: ProgressCallback = silent,
 ) -> Path:
@@ -35,7 +35,7 @@ def build(
         name: "face300w", "face300vw" or "talking_face"; clips of videos with "face300vw/clips16" (any number).
         source: the folder that the user unpacked.
         out: the dataset goes to OUT/NAME/1.0.0.
-        workers: processes that read.
+        workers: processes that read; 0 reads in this process.
         exclusions: the user's list of what is unreliable; see `exclusions.read_exclusions`.
         progress: called with the number of shards done and of all shards. `info["skipped"]` holds the `Skipped` files
             found since the last call.
