@@ -47,7 +47,7 @@ class Options:
     net: Path | None = None
     """A net that `fhr-jax train` wrote; default: the net in the package."""
     every: int = 25
-    """The cascade is applied to one of so many frames."""
+    """The cascade is applied to one frame in this number."""
 
 
 def follow(net: Net, path: Path, every: int) -> dict[str, np.ndarray]:

@@ -1,7 +1,8 @@
-"""Tune the classical filters by the stabilization loss, all in the same way: a grid, then a simplex from the best.
+"""Tune the classical filters by the stabilization loss, all in the same way: a grid, then Nelder-Mead.
 
 The loss is compiled once per filter and window length; the other settings are traced. Positive settings are searched in
-the logarithm, window lengths are tried one by one. The search in one to three settings with bounds is SciPy's.
+the logarithm, window lengths are tried one by one. The search over one to three settings is SciPy's Nelder-Mead and not
+`stabilizer.fit.nelder_mead`, which has no bounds: that one fits unconstrained vectors of a `Problem`.
 """
 
 from collections.abc import Callable, Mapping

@@ -125,7 +125,7 @@ def fit(
 
 
 def init_fit(problem: Problem, solver_state: Any) -> FitState:
-    """The state at the start, whose loss is the first entry of the history."""
+    """The state before the first iteration, whose loss is the first entry of the history."""
     nothing = np.zeros(0)
     state = FitState(
         solver_state=solver_state,

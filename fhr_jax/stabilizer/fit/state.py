@@ -10,7 +10,7 @@ from fhr_jax.stabilizer.params import Params
 
 
 class History(NamedTuple):
-    """How a fit went, one entry per iteration; the first entry is the start.
+    """How a fit went, one entry per iteration; the first entry is that of the initial parameters.
 
     Attributes:
         seconds: since the start, without compiling.
@@ -39,7 +39,7 @@ class Fit(NamedTuple):
     validation_loss: list[float] | None = None
 
     def __repr__(self) -> str:
-        """One line: loss at the start and the end, iterations, evaluations, seconds."""
+        """One line: initial and final loss, iterations, evaluations, seconds."""
         seconds, evaluations, loss = self.history
         validation = self.validation_loss
         text = "" if validation is None else f", validation loss {validation[0]:.2f} -> {validation[-1]:.2f}"
@@ -58,7 +58,7 @@ class FitState(NamedTuple):
         best_loss: the loss that it is the best by.
         stale_steps: iterations since it was found.
         finished: whether the solver has finished.
-        seconds: (i,), one entry per iteration as in `History`; the first is the start.
+        seconds: (i,), one entry per iteration as in `History`; the first is that of the initial parameters.
         evaluations: (i,), likewise.
         loss: (i,), likewise.
         validation_loss: (i,), likewise, see `Fit`; infinite without validation videos.
