@@ -17,18 +17,18 @@ settings.load_profile("fhr_jax")
 
 
 OLD_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
-"""XLA's older way to write loops for a CPU: it compiles twice as fast, programs that run about as fast."""
+"""XLA's older emitters of loops for the CPU: they compile twice as fast, and the programs run about as fast."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Share what is compiled between processes and with the next run; compile in haste, which takes the longest.
+    """Cache compiled programs for other processes and later runs, and compile with few optimizations.
 
-    The slow tests and the notebooks run what users run, fully optimized.
+    Compiling takes most of the time of the tests. Slow tests and notebooks are compiled with all optimizations, as for users.
     """
     cache = getattr(config, "cache", None)  # there is none under -p no:cacheprovider
     programs = str(cache.mkdir("jax_compilations")) if cache else _programs_of_this_run(config)
     jax.config.update("jax_compilation_cache_dir", programs)
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs  # of commands that tests start: else they write into the home
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = programs  # for commands that tests start, which else write into the home
     # By default JAX keeps no program that compiled in under a second, which is nearly all of them here.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
@@ -36,8 +36,8 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     if config.option.markexpr == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
-        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # of processes that tests start
-        if jax.__version_info__ < (0, 12):  # later ones end the process for a flag that they do not know
+        os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for processes that tests start
+        if jax.__version_info__ < (0, 12):  # later versions abort at an unknown flag
             os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {OLD_EMITTERS}".strip()
 
 
@@ -51,28 +51,28 @@ def _programs_of_this_run(config: pytest.Config) -> str:
 
 
 def pytest_collection_finish() -> None:
-    """Collect garbage rarely: JAX makes many objects that live long, and looking through them takes long."""
+    """Collect garbage rarely: JAX keeps many objects, and each collection scans all of them."""
     gc.set_threshold(20_000, 50, 50)
     _keep_what_lives()
 
 
 def _keep_what_lives() -> None:
-    """Take what is alive out of later collections.
+    """Exclude the objects of now from later collections.
 
-    The loader collects garbage whenever an iterator is closed, and each collection would look through all compiled
-    functions of the tests before it, which takes seconds.
+    The loader collects garbage whenever an iterator is closed, and each collection would scan the compiled functions of
+    all earlier tests, which takes seconds.
     """
     gc.collect()
     gc.freeze()
 
 
 MAPPINGS = 30_000
-"""Every compiled program maps memory, of which Linux allows a process 65,530 pieces; beyond, the compiler crashes."""
+"""Each compiled program maps memory. Linux allows a process 65,530 mappings; with more, the compiler crashes."""
 
 
 @pytest.fixture(scope="module", autouse=True)
 def room_for_programs() -> Iterator[None]:
-    """Forget what is compiled once there is much of it; it lies on the disk."""
+    """Drop compiled programs from memory when there are many; the cache on disk keeps them."""
     yield
     mappings = Path("/proc/self/maps")
     if mappings.exists() and mappings.read_bytes().count(b"\n") > MAPPINGS:

@@ -1,6 +1,6 @@
-"""Pictures of a few faces as one platform paints them, to notice when another, or another version, paints others.
+"""Reference images of a few faces, to notice when another platform or version renders them differently.
 
-python -m tests.golden_faces      # write them anew, after a change of the faces that is meant
+python -m tests.golden_faces      # renders them again, after an intended change of the faces
 """
 
 from pathlib import Path

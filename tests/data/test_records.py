@@ -59,7 +59,7 @@ class Stub:
     ],
 )
 def test_descriptions_are_those_of_the_first_version(source, text):
-    """Recorded then; checkpoints hold them, so that another text would refuse to resume a run."""
+    """Checkpoints hold these texts: with another text a run could not be resumed."""
     assert repr(source) == text
 
 

@@ -30,7 +30,7 @@ def load(name):
 
 @pytest.fixture
 def instead_of_fits(monkeypatch):
-    """Fits give back where they began: what a fit finds is tested elsewhere, and compiling one takes long."""
+    """Fits return their initial parameters: other tests check fits, and compiling one is slow."""
 
     asked = []
 

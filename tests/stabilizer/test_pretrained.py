@@ -1,4 +1,4 @@
-"""The parameters that ship do what they ship for, on synthetic clips that they were not fitted on."""
+"""The default parameters on synthetic clips that they were not fitted on: accurate, and blinks are kept."""
 
 import jax
 import numpy as np
@@ -25,14 +25,14 @@ def outputs(clips):
     return {"68 points": stabilizer.run(stabilizer.default_params(), clips.observed), "any points": some}
 
 
-def test_four_fifths_of_the_loss_of_one_euro_tuned_on_these_very_clips(clips, outputs):
+def test_loss_is_below_four_fifths_of_one_euro_tuned_on_the_same_clips(clips, outputs):
     euro = baselines.tune(baselines.ONE_EURO, clips, starts=1, evaluations=40)
     loss = score(outputs["68 points"], clips).loss
     assert loss < 0.8 * euro.loss < 0.8 * score(clips.observed, clips).loss
 
 
 @pytest.mark.parametrize("name", ["68 points", "any points"])
-def test_blinks_and_speech_are_kept_and_not_late(clips, outputs, name):
+def test_blinks_and_speech_are_kept_with_at_most_one_frame_of_delay(clips, outputs, name):
     truth, output = np.asarray(clips.truth), np.asarray(outputs[name])
     if output.shape[2] == 67:  # the first point is one of the jaw
         output = np.concatenate([truth[:, :, :1], output], axis=2)
@@ -49,7 +49,7 @@ def test_blinks_and_speech_are_kept_and_not_late(clips, outputs, name):
 
 
 def test_the_track_recovers_after_broken_frames(clips):
-    """Points all over the place for half a second, and a face that goes on at rest: a quarter of a second later."""
+    """For 15 frames the points are scattered, then the face is at rest again: 7 frames later the error is below 1 px."""
     rng = np.random.default_rng(0)
     face = np.asarray(clips.truth[0, :1])
     track = face + 0.7 * rng.normal(size=(80, 68, 2))
