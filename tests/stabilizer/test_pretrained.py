@@ -49,7 +49,7 @@ def test_blinks_and_speech_are_kept_with_at_most_one_frame_of_delay(clips, outpu
 
 
 def test_the_track_recovers_after_broken_frames(clips):
-    """For 15 frames the points are scattered, then the face is at rest again: 7 frames later the error is below 1 px."""
+    """The points are scattered for 15 frames; 7 frames after them the error is below 1 px again."""
     rng = np.random.default_rng(0)
     face = np.asarray(clips.truth[0, :1])
     track = face + 0.7 * rng.normal(size=(80, 68, 2))

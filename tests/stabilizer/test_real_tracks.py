@@ -1,4 +1,4 @@
-"""The default parameters on all published predictions of 300-VW: steadier output, at most one frame late, few lost points."""
+"""The default parameters on all published predictions of 300-VW: steadier, at most one frame late, few lost points."""
 
 from pathlib import Path
 
