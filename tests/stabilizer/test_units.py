@@ -62,9 +62,9 @@ def test_the_scale_is_the_face_size_of_the_first_frame_with_a_point():
     z[:3] = np.nan
     z[3, 1] = np.nan
     p = extended("none", 4)
-    state = stabilizer.init_state(p)
-    for frame in jnp.asarray(z):
-        state, _ = stabilizer.step(p, state, frame)
+    state, step = stabilizer.init_state(p), jax.jit(stabilizer.step)
+    for frame in z:
+        state, _ = step(p, state, frame)
     seen = z[3, [0, 2, 3]]
     size = np.sqrt(((seen - seen.mean(axis=0)) ** 2).sum(axis=-1).mean())
     np.testing.assert_allclose(state.scale, size, rtol=1e-5)

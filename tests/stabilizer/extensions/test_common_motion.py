@@ -1,5 +1,6 @@
 """The motion that all points share: the similarity that fits them best, weighted."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from hypothesis import given
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
 
+motion = jax.jit(common_motion)
 NUMBER = st.floats(-3, 3)
 
 
@@ -25,7 +27,7 @@ def test_any_similarity_is_found_whatever_points_of_weight_zero_do(shift, growth
     weight[2] = 0
     wrong = moved.copy()
     wrong[2] = 1e4
-    found = common_motion(*(jnp.asarray(a, jnp.float32) for a in (wrong, points, weight)))
+    found = motion(*(jnp.asarray(a, jnp.float32) for a in (wrong, points, weight)))
     np.testing.assert_allclose(found, moved, rtol=0, atol=2e-3)
 
 
@@ -35,7 +37,7 @@ def test_the_common_motion_rotates_and_scales_with_the_track(scale, angle, seed)
     points, moved, weight = 10 * rng.normal(size=(6, 2)), rng.normal(size=(6, 2)), rng.uniform(0, 1, 6)
     turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     one, two = (
-        np.asarray(common_motion(*(jnp.asarray(a, jnp.float32) for a in (moved @ t.T, points @ t.T + b, weight))))
+        np.asarray(motion(*(jnp.asarray(a, jnp.float32) for a in (moved @ t.T, points @ t.T + b, weight))))
         for t, b in ((np.eye(2), 0.0), (turn, 30.0))
     )
     np.testing.assert_allclose(two, one @ turn.T, rtol=0, atol=1e-4 * scale)
@@ -53,12 +55,12 @@ def test_the_common_motion_is_the_least_squares_fit():
     design = np.stack([c.ravel() for c in columns], axis=1)
     root = np.sqrt(np.repeat(weight, 2))
     best = np.linalg.lstsq(design * root[:, None], moved.ravel() * root, rcond=None)[0]
-    found = common_motion(*(jnp.asarray(a, jnp.float32) for a in (moved, points, weight)))
+    found = motion(*(jnp.asarray(a, jnp.float32) for a in (moved, points, weight)))
     np.testing.assert_allclose(np.asarray(found).ravel(), design @ best, atol=1e-5)
 
 
 def test_without_weight_the_common_motion_is_zero_and_of_one_point_a_shift():
     moved, points = jnp.ones((3, 2)), jnp.arange(6.0).reshape(3, 2)
-    np.testing.assert_array_equal(common_motion(moved, points, jnp.zeros(3)), jnp.zeros((3, 2)))
-    np.testing.assert_allclose(common_motion(moved, points, jnp.array([0.0, 1.0, 0.0])), moved)
-    np.testing.assert_allclose(common_motion(moved, jnp.zeros((3, 2)), jnp.ones(3)), moved)
+    np.testing.assert_array_equal(motion(moved, points, jnp.zeros(3)), jnp.zeros((3, 2)))
+    np.testing.assert_allclose(motion(moved, points, jnp.array([0.0, 1.0, 0.0])), moved)
+    np.testing.assert_allclose(motion(moved, jnp.zeros((3, 2)), jnp.ones(3)), moved)
