@@ -14,6 +14,12 @@ from fhr_jax.hourglass import TINY, Config
 from fhr_jax.train import run
 from fhr_jax.weights import Net
 
+SMALLEST = TINY._replace(stacks=1, depth=1)
+"""For training runs in tests of something else: it compiles in less than half of TINY's time."""
+
+RENDERED = SMALLEST._replace(crop=64, heatmap=32)
+"""For tests that render its crops: as large as those of the default net, so that one rendering program serves both."""
+
 
 @cache
 def variable_shapes(config: Config) -> dict[str, Any]:
@@ -39,7 +45,8 @@ def random_net(config: Config = TINY, *, loss: str = "squared") -> Net:
 def shared_programs():
     """Runs of `fhr-jax train` share the programs of nets of one shape, since compiling takes longest.
 
-    Their options must be the same but for the data and how it is read. Yields the shared programs.
+    Their options must be the same but for the data and how it is read, and the preset "tiny" is `SMALLEST` meanwhile.
+    Yields the shared programs.
     """
     make_update, init_state, programs = run.make_update, run.init_state, {}
 
@@ -54,6 +61,7 @@ def shared_programs():
         return programs["start", config]
 
     with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(hourglass.PRESETS, "tiny", SMALLEST)
         patch.setattr(run, "make_update", update)
         patch.setattr(run, "init_state", start)
         yield programs

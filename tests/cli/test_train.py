@@ -13,7 +13,7 @@ from fhr_jax import cli, log, weights
 from fhr_jax.data.io import pts
 from fhr_jax.files import folder_lock
 from fhr_jax.train import run
-from tests.nets import random_net, shared_programs, stopped_after
+from tests.nets import SMALLEST, random_net, shared_programs, stopped_after
 
 pytest.importorskip("cv2")
 
@@ -152,7 +152,7 @@ def test_on_sigterm_it_saves_and_resumes_later(photographs, through, tmp_path, c
 def test_a_dry_run_counts_and_leaves_nothing(photographs, tmp_path, capsys):
     assert cli.main([*_command(photographs, tmp_path / "run"), "--dry-run"]) == 0
     said = capsys.readouterr().out
-    parameters = sum(leaf.size for leaf in jax.tree.leaves(random_net().variables["params"]))
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(random_net(SMALLEST).variables["params"]))
     assert f"tiny: {parameters:,} parameters" in said
     assert "an update of 2 crops" in said
     assert "the run: 4 updates, 8 images of 4 faces" in said
