@@ -6,7 +6,7 @@ regression slope) and its delay. Eyelids are scored within 10 frames of a blink,
 stabilizers fitted on the training videos of the source.
 
 Target:   at least 90 % of the amplitude of both, with at most one frame of delay.
-Command:  python experiments/blinks.py --out runs/blinks --source 300vw --frames 300 --clips 16 --fits FOLDER
+Command:  python experiments/blinks.py --out runs/blinks --data 300vw --frames 300 --clips 16 --fits FOLDER
 Cost:     half a minute per seed on one x86 core with fits of stabilizer_ablation.py, two minutes without.
 Figures:  with the synthetic clips of 083f3dc; the same keys draw other clips today.
           Means of three seeds; fits and tuning on smoothed real tracks, which contain no blinks. Fraction of the

@@ -6,7 +6,7 @@ Command: python experiments/calibrate.py --out runs/calibrate
 Cost:    about 3 minutes on one x86 core, a quarter of it compiling.
 Figures: the default net, jax 0.10.2. Other faces, by fifths of the predicted size: the 90 % ellipse holds 91.0,
          90.3, 88.5, 87.8 and 89.8 %; log likelihood -2.89 nats, -3.28 under a constant covariance a landmark. On the
-         nine photographs (--images) it holds 63 %: on photographs the predicted errors are too small. Clips: with a
+         nine photographs (--data) it holds 63 %: on photographs the predicted errors are too small. Clips: with a
          confidence for each landmark the stabilizer has 0.988 of the loss (standard error 0.005) and a stability of
          0.464 instead of 0.485 %.
 """
@@ -46,7 +46,7 @@ class Options:
     """Number of synthetic faces for the fit."""
     holdout: int = 512
     """Number of other synthetic faces for the check."""
-    images: Path | None = None
+    data: Path | None = None
     """A folder of photographs with .pts for another check."""
     clips: int = 12
     """Number of synthetic clips, tracked with and without confidence weights; 0 skips this."""
@@ -128,8 +128,8 @@ def main(options: Options) -> dict[str, Any]:
     net = net._replace(calibration=fitted)
     others = calibrate.collect(net, calibrate.synthetic_faces(held_key, size, faces=options.holdout))
     checked = {"faces of the fit": data, "other faces": others}
-    if options.images is not None:
-        checked["photographs"] = calibrate.collect(net, [photograph_batch(open_dataset(options.images), size)])
+    if options.data is not None:
+        checked["photographs"] = calibrate.collect(net, [photograph_batch(open_dataset(options.data), size)])
     reliability = {name: calibrate.reliability(fitted, one) for name, one in checked.items()}
     constant = {name: calibrate.constant_log_likelihood(data, one) for name, one in checked.items()}
     summary: dict[str, Any] = {

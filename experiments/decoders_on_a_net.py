@@ -1,7 +1,7 @@
 """Errors of all decoders on the heatmaps of a net: photographs, clean synthetic faces, and degraded ones.
 
 Paper:    decodes its own heatmaps by Eq. 4 (`fractional`), and conventional ones by their maximum.
-Command:  python experiments/decoders_on_a_net.py --out runs/decoders --photographs DIR
+Command:  python experiments/decoders_on_a_net.py --out runs/decoders --data DIR
 Figures:  docs/decoders.md, "On a net".
 """
 
@@ -32,7 +32,7 @@ class Options:
     """Folder for summary.json and decoders.png."""
     net: Path | None = None
     """A net that `fhr-jax train` wrote; default: the net in the package."""
-    photographs: Path | None = None
+    data: Path | None = None
     """Folder of photographs with .pts files."""
     faces: int = 512
     """Number of clean synthetic faces; there are twice as many degraded ones."""
@@ -50,7 +50,7 @@ def main(options: Options) -> dict[str, Any]:
     clean = examples.synthetic_batch(clean_key, range(options.faces), side)
     parts = list(calibrate.synthetic_faces(degraded_key, side, faces=2 * options.faces))
     degraded = examples.Examples(*(jnp.concatenate(leaves) for leaves in zip(*parts, strict=True)))
-    photographs = None if options.photographs is None else open_dataset(options.photographs)
+    photographs = None if options.data is None else open_dataset(options.data)
     rows: dict[str, dict[str, float]] = {}
     # `paper_unclamped` needs heatmaps; nets trained by cross-entropy are decoded from logits.
     decoders = [decoder for decoder in heatmap.DECODERS if net.loss == "squared" or decoder != "paper_unclamped"]

@@ -1,7 +1,7 @@
 """Ablation of the synthetic faces: error on photographs of nets trained without one ingredient each.
 
-    python experiments/faces_ablation.py --photographs DIR --out runs/ablation --steps 600 --seeds 0
-    python experiments/faces_ablation.py --photographs DIR --out runs/recipe --variants full --steps 4000 --seeds 0 1 2
+    python experiments/faces_ablation.py --data DIR --out runs/ablation --steps 600 --seeds 0
+    python experiments/faces_ablation.py --data DIR --out runs/recipe --variants full --steps 4000 --seeds 0 1 2
 
 A `small` net is trained on synthetic faces only, with all ingredients and without one at a time. It is evaluated with
 mirror averaging on photographs with 68 manual landmarks, cropped by the box of these (`geometry.CROP_SCALE`). Figures
@@ -54,7 +54,7 @@ class Options:
 
     out: Path
     """Folder for nets, summary.json and the table."""
-    photographs: Path
+    data: Path
     """Folder of photographs with .pts files."""
     variants: tuple[str, ...] = VARIANTS
     """Ingredients to remove; `full` removes none."""
@@ -117,7 +117,7 @@ def net_path(options: Options, variant: str, seed: int) -> Path:
 def measure(options: Options, path: Path) -> dict[str, Any]:
     """NRMSE of a net on every photograph, and by region."""
     net, images, regions = weights.load(path), {}, {name: [] for name in REGIONS}
-    results = evaluate.predict_records(net, open_dataset(options.photographs))
+    results = evaluate.predict_records(net, open_dataset(options.data))
     for identity, found, truth in zip(results.identities, results.predictions, results.truth, strict=True):
         error = 100 * np.linalg.norm(found - truth, axis=1) / np.linalg.norm(truth[36] - truth[45])
         images[Path(identity.file).stem] = float(error.mean())
@@ -139,7 +139,7 @@ def main(options: Options) -> dict[str, Any]:
     for variant in options.variants:
         if variant not in VARIANTS:
             raise InputError(f"--variants: {variant!r}, expected some of {', '.join(VARIANTS)}")
-    open_dataset(options.photographs)
+    open_dataset(options.data)
     output_folder(options.out)
     fixed = {"preset": options.preset, "steps": options.steps}
     log.same_run(options.out, fixed)

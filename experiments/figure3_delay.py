@@ -6,7 +6,7 @@ of the output per frame, dp that of the truth.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the stabilizer
           reduces (b) and (c) for every landmark. Its output is closer to the truth, and late without the delay term.
-Command:  python experiments/figure3_delay.py --out runs/figure3 --source 300vw --frames 300 --fits FOLDER
+Command:  python experiments/figure3_delay.py --out runs/figure3 --data 300vw --frames 300 --fits FOLDER
 Cost:     20 seconds per seed on one x86 core with fits of stabilizer_ablation.py, one minute without.
 Figures:  means of three seeds. E|dx - dp|^2, mean over landmarks: raw 4.07 px^2, paper's model 1.02, recommended 0.76.
           Angle: 57.9, 46.8, 44.6 degrees. Both are smaller for all 68 landmarks, even at the ends of the jaw, so (b)

@@ -6,7 +6,7 @@ from 1.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): on 300-VW
           the paper's model is better than four baselines in NRMSE and in stability.
-Command:  python experiments/figure6_tradeoff.py --out runs/figure6 --source 300vw --frames 300 --fits FOLDER
+Command:  python experiments/figure6_tradeoff.py --out runs/figure6 --data 300vw --frames 300 --fits FOLDER
 Cost:     4 minutes per seed on one x86 core with fits of stabilizer_ablation.py, 5 minutes without.
 Figures:  means of three seeds, lambda_1 = 0.1, 0.3, 1, 3, 10; NRMSE and stability in %, delay in frames; the
           raw tracks have 1.09, 1.41, 0:

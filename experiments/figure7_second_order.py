@@ -6,7 +6,7 @@ tracks, and on the frames of the test videos in which the face moves fastest.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the paper's
           model is much better than second order on complex motion, and has less delay.
-Command:  python experiments/figure7_second_order.py --out runs/figure7 --source 300vw --frames 300 --fits FOLDER
+Command:  python experiments/figure7_second_order.py --out runs/figure7 --data 300vw --frames 300 --fits FOLDER
 Cost:     half a minute per seed on one x86 core with fits of stabilizer_ablation.py, a minute and a half without.
 Figures:  means of three seeds. NRMSE in % / stability in % / delay in frames of second order, One Euro, paper's model,
           recommended:

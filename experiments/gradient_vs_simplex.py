@@ -70,7 +70,7 @@ class Options:
     """D, some of 2, 14, 136."""
     methods: tuple[str, ...] = tuple(compare_fits.METHODS)
     """Names from `benchmark.compare_fits.METHODS`."""
-    source: str = "tracks"
+    data: str = "tracks"
     """"tracks": synthetic; "300vw": the published predictions, see `fhr_jax.benchmark.protocol`; or a folder."""
     videos: int = 12
     """Number of synthetic clips."""
@@ -104,12 +104,12 @@ def main(options: Options) -> None:
 
 
 def _videos(options: Options) -> stabilizer.Videos:
-    if options.source == "tracks":
+    if options.data == "tracks":
         # Without detector failures: the paper's model cannot repair them, and they would dominate the loss.
         keys = jax.random.split(jax.random.key(options.seed), options.videos)
         made = jax.vmap(lambda key: tracks.sample(key, options.frames, faults=False))(keys)
         return stabilizer.as_videos(made.observed, made.truth)
-    return protocol.batch(protocol.make_split(options.seed, source=options.source, frames=options.frames).train)
+    return protocol.batch(protocol.make_split(options.seed, source=options.data, frames=options.frames).train)
 
 
 def _summary(fits: dict[str, stabilizer.Fit]) -> dict:

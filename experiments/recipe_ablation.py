@@ -1,6 +1,6 @@
 """From the paper's recipe to a modern one, one change at a time, with the same number of training images.
 
-    python experiments/recipe_ablation.py --out runs/recipes --photographs DIR
+    python experiments/recipe_ablation.py --out runs/recipes --data DIR
 
 Each row keeps the changes of the rows above it. The error (NRMSE in percent) is measured on held-out synthetic faces,
 and on photographs if you give a folder of them. Nets are saved, and an interrupted experiment resumes when you repeat
@@ -61,7 +61,7 @@ class Options:
 
     out: Path
     """Folder for nets, summary.json and the plot."""
-    photographs: Path | None = None
+    data: Path | None = None
     """Folder of photographs with .pts files."""
     preset: str = "small"
     """Size of the net."""
@@ -130,7 +130,7 @@ def main(options: Options) -> dict[str, Any]:
         held_out = examples.synthetic_batch(jax.random.key(seed), range(64), config.crop)
         for name in options.rows:
             folder = train_net(options, name, seed, held_out)
-            results[name].append(measure(folder, options.photographs, held_out))
+            results[name].append(measure(folder, options.data, held_out))
     columns = list(next(iter(results.values()))[0])
     print(f"{'':24} " + "  ".join(f"{column:>18}" for column in columns))
     for name, rows in results.items():
@@ -140,7 +140,7 @@ def main(options: Options) -> dict[str, Any]:
         print(f"{name:24} " + "  ".join(values))
     summary = {"images": options.images, "seeds": list(options.seeds), "jax": jax.__version__, "results": results}
     write_json(options.out / "summary.json", summary)
-    column = "photographs" if options.photographs else "synthetic"
+    column = "photographs" if options.data else "synthetic"
     figure = plots.bars(
         {name: _mean_and_sd(results, name, column) for name in results},
         label="NRMSE, % of the inter-ocular distance",

@@ -8,7 +8,7 @@ were fitted on synthetic tracks.
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019); it has no
           ablation of the model, and does not say how its four baselines were tuned.
-Command:  python experiments/stabilizer_ablation.py --out runs/ablation --source 300vw --frames 300
+Command:  python experiments/stabilizer_ablation.py --out runs/ablation --data 300vw --frames 300
 Cost:     4 minutes per seed on one x86 core.
 Figures:  held-out loss over that of the best tuned baseline of the same seed, One Euro (183, 145, 132):
               raw                                     2.42 2.36 2.14 (seeds 0, 1, 2)
@@ -32,7 +32,7 @@ Figures:  held-out loss over that of the best tuned baseline of the same seed, O
           differences are known to a few hundredths only: fitted by the simplex and then L-BFGS, "+ velocity" had 0.89
           for seed 0 instead of 0.93. Starting from the pretrained parameters also preserves blinks, see `blinks.py`.
           The number of steps was chosen by looking at seed 0.
-          On synthetic tracks (no --source, seed 0, tracks of 083f3dc; the same keys draw other tracks today), over
+          On synthetic tracks (no --data, seed 0, tracks of 083f3dc; the same keys draw other tracks today), over
           the better one of two baselines, second order (246): One Euro 1.03, paper's model 0.88, recommended 0.67,
           default_params() 0.68.
 """

@@ -6,7 +6,7 @@ lambda_3 = infinity, and with both. All are scored by NRMSE and stability on the
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): NRMSE/stability
           on 300-VW, scenario 1: raw 5.07/2.79, whole loss 4.42/1.67, lambda_2 = 0 5.55/1.64, lambda_3 = infinity
           4.40/1.78, both 4.49/1.68.
-Command:  python experiments/table3_loss_terms.py --out runs/table3 --source 300vw --frames 300 --fits FOLDER
+Command:  python experiments/table3_loss_terms.py --out runs/table3 --data 300vw --frames 300 --fits FOLDER
 Cost:     a minute and a half per seed on one x86 core with fits of stabilizer_ablation.py, two minutes without.
 Figures:  means of three seeds with 50 steps for each changed loss; longer fits may differ more.
           NRMSE/stability in %, whole loss, lambda_2 = 0, lambda_3 = infinity, both (raw 1.094/1.414):

@@ -41,7 +41,7 @@ class Options:
     """Folder for summary.json and weaknesses.png."""
     net: Path | None = None
     """A net that `fhr-jax train` wrote; default: the net in the package."""
-    number: int = 2048
+    faces: int = 2048
     """Number of faces."""
     seed: int = 1000
     """Random seed of the faces; training with the same seed draws other faces."""
@@ -62,12 +62,12 @@ def predict(options: Options) -> Results:
     drawn = jax.jit(jax.vmap(lambda key: faces.fill(faces.sample(key))))
     parts = []
     key = jax.random.key(options.seed)
-    for start in tqdm(range(0, options.number, examples.BATCH), desc="faces", unit="batch"):
+    for start in tqdm(range(0, options.faces, examples.BATCH), desc="faces", unit="batch"):
         people = drawn(jax.random.split(jax.random.fold_in(key, start), examples.BATCH))
         rendering = examples.render(people, size=net.config.crop)
         predicted = pipeline.predict(net, rendering.image).points
         parts.append((people, rendering.points, predicted, rendering.visible))
-    return Results(*jax.tree.map(lambda *leaves: np.concatenate(leaves)[: options.number], *parts))
+    return Results(*jax.tree.map(lambda *leaves: np.concatenate(leaves)[: options.faces], *parts))
 
 
 def groups(face: faces.SyntheticFace, visible: Bool[np.ndarray, "n 68"]) -> dict[str, Bool[np.ndarray, " n"]]:
@@ -102,8 +102,8 @@ def groups(face: faces.SyntheticFace, visible: Bool[np.ndarray, "n 68"]) -> dict
 
 def main(options: Options) -> dict[str, Any]:
     """Measure, print, write."""
-    if options.number < 2:
-        raise InputError(f"--number is {options.number}, expected at least 2")
+    if options.faces < 2:
+        raise InputError(f"--faces is {options.faces}, expected at least 2")
     folder = output_folder(options.out)
     results = predict(options)
     errors = np.asarray(metrics.nrmse(jnp.asarray(results.predicted), jnp.asarray(results.truth)))

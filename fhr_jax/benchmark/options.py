@@ -25,7 +25,7 @@ class BenchmarkOptions:
 
     out: Path
     """Folder for summary.json and the pictures."""
-    source: str = "tracks"
+    data: str = "tracks"
     """tracks (synthetic), 300vw (needs FHR_JAX_DATA), or a folder of tracks."""
     seeds: tuple[int, ...] = protocol.SEEDS
     """Each draws a split and the noise."""
@@ -34,12 +34,12 @@ class BenchmarkOptions:
     steps: int = STEPS
     """Steps of each fit, L-BFGS for the paper's model and Adam for the recommended one; a third to continue a fit."""
     fits: Path | None = None
-    """Folder of fits on the same source, such as --out of stabilizer_ablation.py. Fits in it are read instead of
+    """Folder of fits on the same data, such as --out of stabilizer_ablation.py. Fits in it are read instead of
     repeated, new ones are saved there. Nothing checks that they were made with the same --frames."""
 
     def videos(self, seed: int) -> tuple[Videos, Videos]:
         """Training and test videos."""
-        split = protocol.make_split(seed, source=self.source, frames=self.frames)
+        split = protocol.make_split(seed, source=self.data, frames=self.frames)
         return protocol.batch(split.train), protocol.batch(split.test)
 
     def config(self) -> dict[str, Any]:

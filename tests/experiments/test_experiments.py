@@ -83,7 +83,7 @@ def fits(tmp_path_factory, source):
 @pytest.mark.slow
 def test_ablation(tmp_path, source, instead_of_fits):
     only = ("raw", "first order", "RTS smoother", "paper's model", "recommended")
-    summary, pictures = run("stabilizer_ablation", tmp_path, source=source, only=only, **TINY)
+    summary, pictures = run("stabilizer_ablation", tmp_path, data=source, only=only, **TINY)
     table = summary["table"]
     assert summary["best_baseline"] == "first order"
     assert table["first order"]["ratio"]["mean"] == 1.0
@@ -105,7 +105,7 @@ def test_figure2(tmp_path):
 
 
 def test_figure3(tmp_path, source, fits, instead_of_fits):
-    summary, pictures = run("figure3_delay", tmp_path, source=source, fits=fits, window=30, **TINY)
+    summary, pictures = run("figure3_delay", tmp_path, data=source, fits=fits, window=30, **TINY)
     methods = summary["methods"]
     assert methods["raw"]["landmarks_with_smaller_angle"] == 0
     # The motion of two independent observations: 2 coordinates, twice the variance of 1 px^2.
@@ -118,7 +118,7 @@ def test_figure6(tmp_path, source, fits, instead_of_fits):
     summary, _ = run(
         "figure6_tradeoff",
         tmp_path,
-        source=source,
+        data=source,
         fits=fits,
         lambdas=(1.0, 10.0),
         baselines=("moving average",),
@@ -142,7 +142,7 @@ def test_where_a_model_is_dominated():
 
 @pytest.mark.slow
 def test_figure7(tmp_path, source, fits):
-    summary, pictures = run("figure7_second_order", tmp_path, source=source, fits=fits, draws=2, **TINY)
+    summary, pictures = run("figure7_second_order", tmp_path, data=source, fits=fits, draws=2, **TINY)
     parts = summary["parts"]
     assert len(pictures) == 5
     assert set(parts) > {"step", "ramp", "turn back", "oscillation"}
@@ -152,7 +152,7 @@ def test_figure7(tmp_path, source, fits):
 
 
 def test_table3(tmp_path, source, fits, instead_of_fits):
-    summary, _ = run("table3_loss_terms", tmp_path, source=source, fits=fits, **TINY)
+    summary, _ = run("table3_loss_terms", tmp_path, data=source, fits=fits, **TINY)
     assert len(summary["table"]) == 9
     # The whole loss was fitted before; each other one by both models.
     inf, weights = float("inf"), [asked["weights"] for asked in instead_of_fits]
@@ -165,7 +165,7 @@ def test_table3(tmp_path, source, fits, instead_of_fits):
 @pytest.mark.slow
 def test_blinks(tmp_path, source, fits):
     options = TINY | {"frames": 150, "baselines": ("first order",)}
-    summary, pictures = run("blinks", tmp_path, source=source, fits=fits, clips=3, **options)
+    summary, pictures = run("blinks", tmp_path, data=source, fits=fits, clips=3, **options)
     raw = summary["table"]["raw"]
     np.testing.assert_allclose([raw["lids"]["mean"], raw["lips"]["mean"]], 1, atol=0.15)
     assert abs(raw["lids_delay"]["mean"]) <= 0.2
@@ -269,7 +269,7 @@ def test_faces_ablation(tmp_path, capsys):
     contact_photographs(photographs)
     options = module.Options(
         out=tmp_path / "out",
-        photographs=photographs,
+        data=photographs,
         variants=("full", "degradation", "glasses"),
         chosen_on=("0", "1"),
         preset="tiny",
@@ -354,7 +354,7 @@ def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkey
     assert made["the paper's"] == module.PAPER
     assert made["+ clipped gradients"] == QUICK
     rows = ("the paper's", "+ averaged parameters")
-    options = {"photographs": contact_faces, "preset": "tiny", "images": 32, "rows": rows}
+    options = {"data": contact_faces, "preset": "tiny", "images": 32, "rows": rows}
     summary, pictures = run("recipe_ablation", tmp_path / "out", **options)
     assert tuple(summary["results"]) == rows
     assert set(summary["results"][rows[0]][0]) >= {"synthetic", "photographs", "images_per_second"}
@@ -397,7 +397,7 @@ def test_weaknesses(tmp_path):
     from tests.nets import random_net
 
     weights.save(tmp_path / "net.npz", random_net(loss="cross_entropy"))
-    summary, pictures = run("weaknesses", tmp_path / "out", net=tmp_path / "net.npz", number=48)
+    summary, pictures = run("weaknesses", tmp_path / "out", net=tmp_path / "net.npz", faces=48)
     rows = summary["groups"]
     assert pictures == ["weaknesses.png"]
     assert rows["all"]["mean"] > 20  # that net knows nothing
@@ -407,8 +407,8 @@ def test_weaknesses(tmp_path):
     told = load("weaknesses").row(np.array([2.0, 4.0, 9.0]))
     assert (told["mean"], told["median"], told["missed"]) == (5, 4, pytest.approx(100 / 3))
     assert told["error"] == pytest.approx(np.sqrt(13 / 3))
-    with pytest.raises(InputError, match="--number is 1"):
-        run("weaknesses", tmp_path / "out", number=1)
+    with pytest.raises(InputError, match="--faces is 1"):
+        run("weaknesses", tmp_path / "out", faces=1)
 
 
 def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
@@ -420,7 +420,7 @@ def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
     weights.save(tmp_path / "net.npz", net)
     module = load("decoders_on_a_net")
     monkeypatch.setattr(module.heatmap, "DECODERS", ("argmax", "least_squares"))
-    options = {"net": tmp_path / "net.npz", "photographs": contact_faces, "faces": 8}
+    options = {"net": tmp_path / "net.npz", "data": contact_faces, "faces": 8}
     summary, pictures = run("decoders_on_a_net", tmp_path / "out", **options)
     rows = summary["nrmse"]
     expected = evaluate.errors(evaluate.predict_records(net, open_dataset(contact_faces), decoder="argmax")).mean()
