@@ -127,7 +127,7 @@ def _filled(track: Float[np.ndarray, "t m 2"]) -> Float[np.ndarray, "t m 2"]:
 
 def second_difference(track: Float[np.ndarray, "t m 2"]) -> float | None:
     """Mean length of second differences, in percent of the inter-ocular distance; None without three frames."""
-    lengths = np.linalg.norm(track[2:] - 2 * track[1:-1] + track[:-2], axis=-1).mean(axis=-1)
+    lengths = metrics.second_difference(track).mean(axis=-1)
     shares = 100 * lengths / np.asarray(metrics.interocular(track[1:-1]))
     return float(np.nanmean(shares)) if np.isfinite(shares).any() else None
 

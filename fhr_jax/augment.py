@@ -151,6 +151,7 @@ def degradation(size: int, sigma: Float[Array, ""], factor: Float[Array, ""]) ->
     total = box.sum(axis=1, keepdims=True)
     box = box / jnp.maximum(total, 1e-6)
     last = jnp.ceil(size / factor - 1e-3) - 1
+    # The half-pixel rule, as in `geometry.resize_points`; a product with 1 / factor would round otherwise.
     where = jnp.clip((at + 0.5) / factor - 0.5, 0, last)
     up = jnp.clip(1 - jnp.abs(where[:, None] - at[None]), 0, 1)
     return up @ (box @ gauss)

@@ -83,9 +83,9 @@ def crop256_to_image(
     Their crop has 256 pixels for a square of side L = 1.3 max(width, height) about the box of the truth, and
     image = prediction * (floor(L) + 1) / 256 + (centre - L / 2).
     """
-    low, high = truth.min(axis=1, keepdims=True), truth.max(axis=1, keepdims=True)
-    side = geometry.CROP_SCALE * (high - low).max(axis=2, keepdims=True)
-    return predictions * (np.floor(side) + 1) / 256 + ((low + high) / 2 - side / 2)
+    centre, side = geometry.square_of_box(geometry.box_of(truth, dtype=truth.dtype))
+    centre, side = centre[:, None], side[:, None, None]
+    return predictions * (np.floor(side) + 1) / 256 + (centre - side / 2)
 
 
 def predict_records(

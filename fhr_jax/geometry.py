@@ -4,8 +4,8 @@ Pixel centres lie at integers, so a grid of width W covers [-1/2, W - 1/2]. A ma
 area therefore shifts by half pixels: u' = (u + 1/2) W'/W - 1/2. This module owns that rule, and `CROP_SCALE`.
 
 Matrix products run at HIGHEST precision: the default on accelerators is TF32 or bfloat16, whose errors are whole pixels
-at image scale. `square_crop_on_host`, `resize_points`, `resize_shift`, the fractions and `box_of` are plain arithmetic
-that works on NumPy arrays, for code that runs on the host.
+at image scale. `square_crop_on_host`, `resize_points`, `resize_shift`, `square_of_box` and the fractions are plain
+arithmetic that works on NumPy arrays, for code that runs on the host.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 from jax.lax import Precision
-from jaxtyping import Array, Float, Float32, Float64
+from jaxtyping import Array, Float, Float64
 
 from fhr_jax.markup import Markup
 from fhr_jax.types import Affine, Points, Size
@@ -142,6 +142,19 @@ def similarity(
     return jnp.concatenate([linear, offset[:, None]], axis=1)
 
 
+def square_of_box(box: Coordinates, *, scale: Any = CROP_SCALE) -> tuple[Coordinates, Coordinates]:
+    """The square crop of a box, in plain arithmetic, so that it takes NumPy and JAX arrays.
+
+    Args:
+        box: x, y, width, height (..., 4), in pixels or any unit.
+        scale: side of the square over the longer side of the box; a number or an array (...).
+
+    Returns:
+        Its centre (..., 2), that of the box, order (x, y); and its side (...), both in the unit of the box.
+    """
+    return box[..., :2] + box[..., 2:] / 2, scale * box[..., 2:].max(axis=-1)
+
+
 def landmark_square(
     points: Float[Array, "m 2"], *, scale: Float[Array, ""] | float = CROP_SCALE
 ) -> tuple[Float[Array, "2"], Float[Array, ""]]:
@@ -150,14 +163,16 @@ def landmark_square(
     Returns:
         Its centre (2,), that of the box of the landmarks; and its side (), `scale` times the longer side of the box.
     """
+    # Not `square_of_box`: its centre rounds otherwise, and pictures and fits made before would change.
     low, high = points.min(axis=0), points.max(axis=0)
     return (low + high) / 2, scale * (high - low).max()
 
 
-def box_of(points: Float[np.ndarray, "*t m 2"]) -> Float32[np.ndarray, "*t 4"]:
-    """The box of landmarks (..., M, 2): x, y, width, height in pixels, float32 (..., 4)."""
+def box_of(points: Float[Array | np.ndarray, "*t m 2"], *, dtype: Any = np.float32) -> Float[Any, "*t 4"]:
+    """The box of landmarks (..., M, 2), pixels: x, y, width, height (..., 4) of `dtype`; of NumPy for NumPy arrays."""
     low, high = points.min(axis=-2), points.max(axis=-2)
-    return np.concatenate([low, high - low], axis=-1).astype(np.float32)
+    concatenate = np.concatenate if isinstance(points, np.ndarray) else jnp.concatenate
+    return concatenate([low, high - low], axis=-1).astype(dtype)
 
 
 def mirror(points: Points, *, width: int, markup: Markup) -> Points:

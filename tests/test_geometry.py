@@ -179,6 +179,17 @@ def test_boxes():
     assert boxes.shape == (5, 4)
     np.testing.assert_allclose(boxes[2], [*cloud[2].min(axis=0), *np.ptp(cloud[2], axis=0)], rtol=1e-6)
     np.testing.assert_array_equal(geometry.box_of(cloud[2]), boxes[2])
+    exact = jax.jit(lambda p: geometry.box_of(p, dtype=p.dtype))(jnp.asarray(cloud))
+    np.testing.assert_allclose(exact, boxes, rtol=1e-6)
+
+
+def test_the_square_of_a_box_is_that_of_its_landmarks():
+    cloud = points(shape=(68, 2))
+    expected = geometry.landmark_square(cloud)
+    for kind in (cloud, np.asarray(cloud)):
+        centre, side = geometry.square_of_box(geometry.box_of(kind))
+        np.testing.assert_allclose(centre, expected[0], rtol=1e-5)
+        np.testing.assert_allclose(side, expected[1], rtol=1e-5)
 
 
 HALF_PIXELS = re.compile(r"\(\w+ - 1\) / 2|\+ 0\.5\) ?[*/][^#\n]*- ?0\.5|\(0\.5 - [^#\n]*\) ?\*[^#\n]*- ?0\.5")
@@ -198,4 +209,5 @@ def test_half_pixels_and_the_crop_factor_have_one_owner():
             continue
         text = path.read_text()
         assert len(HALF_PIXELS.findall(text)) <= ELSEWHERE.get(name, 0), f"{name}: use fhr_jax.geometry"
+        assert not re.search(r"CROP_SCALE \*[^\n]*(max|width|height)", text), f"{name}: use geometry.square_of_box"
         assert not re.search(r"^(\w*SCALE|MARGIN) = 1\.3$", text, re.MULTILINE), f"{name}: use geometry.CROP_SCALE"

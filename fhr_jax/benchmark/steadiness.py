@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import median_filter
 
+from fhr_jax import metrics
 from fhr_jax.errors import InputError
 from fhr_jax.filters import smoothers
 from fhr_jax.filters.smoothers import interpolate
@@ -89,7 +90,7 @@ def steadiness(
     clean, reference = interpolate(track, find_outliers(track)), zero_phase(track)
 
     def second_difference(x: np.ndarray) -> float:
-        return float(np.linalg.norm(x[2:] - 2 * x[1:-1] + x[:-2], axis=-1)[three].mean())
+        return float(metrics.second_difference(x)[three].mean())
 
     def distance(x: np.ndarray) -> np.ndarray:
         return np.linalg.norm(x - reference, axis=-1)

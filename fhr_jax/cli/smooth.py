@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from fhr_jax import stabilizer
+from fhr_jax import metrics, stabilizer
 from fhr_jax.cli.options import COVARIANCE, optional
 from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.landmark_files import LandmarkTrack
@@ -104,7 +104,7 @@ def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.nda
     faces = f"{len(before)} face{'s' if len(before) > 1 else ''}"
     lines = [f"{output}: {frames} frames, {faces}, {100 * missing / points:.2f} % of the points were missing"]
     pairs = [(track.points, steady) for track, steady in zip(before, after, strict=True)]
-    raw, steady = (np.concatenate([_second_difference(p[i], p[0]) for p in pairs]) for i in (0, 1))
+    raw, steady = (np.concatenate([_jitter(p[i], p[0]) for p in pairs]) for i in (0, 1))
     if raw.size:
         lines.append(
             f"jitter (median second difference of a point over time): {np.median(raw):.3f} before, "
@@ -113,8 +113,7 @@ def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.nda
     return "\n".join(lines)
 
 
-def _second_difference(points: np.ndarray, observed: np.ndarray) -> np.ndarray:
-    """|x(t-1) - 2 x(t) + x(t+1)| wherever all three were observed."""
+def _jitter(points: np.ndarray, observed: np.ndarray) -> np.ndarray:
+    """Jitter wherever all three points were observed."""
     known = np.isfinite(observed[..., 0])
-    length = np.linalg.norm(points[:-2] - 2 * points[1:-1] + points[2:], axis=-1)
-    return length[known[:-2] & known[1:-1] & known[2:]]
+    return metrics.second_difference(points)[known[:-2] & known[1:-1] & known[2:]]

@@ -46,7 +46,7 @@ class Crops:
         points, name = record["points"], record["file"]
         if points.shape != (self._landmarks, 2):
             raise InputError(f"{name}: landmarks of shape {points.shape}, expected {(self._landmarks, 2)}")
-        centre, side = _crop_square(record["box"], self._margin * geometry.CROP_SCALE, name)
+        centre, side = _crop_square(record["box"], self._margin, name)
         scale = self._size / side
         part = _decode(record["image"], centre, side, int(scale**-1), name)
         affine = geometry.square_crop_on_host(centre, side, self._size)
@@ -64,13 +64,13 @@ class Crops:
         return f"Crops({self._records!r}, size={self._size}, landmarks={self._landmarks}, margin={self._margin})"
 
 
-def _crop_square(box: np.ndarray, scale: float, name: str) -> tuple[Float[np.ndarray, "2"], float]:
+def _crop_square(box: np.ndarray, margin: float, name: str) -> tuple[Float[np.ndarray, "2"], float]:
     """Centre (x, y) and side of the square that the crop shows, in image pixels."""
-    x, y, width, height = box.tolist()
-    side = scale * max(width, height)
-    if not (0 < side < np.inf and np.isfinite([x, y]).all()):
+    centre, side = geometry.square_of_box(box.astype(np.float64), scale=margin * geometry.CROP_SCALE)
+    if not (0 < side < np.inf and np.isfinite(box[:2]).all()):
+        x, y, width, height = box.tolist()
         raise InputError(f"{name}: box {x:g},{y:g},{width:g},{height:g}: expected a positive size")
-    return np.array([x + width / 2, y + height / 2]), side
+    return centre, float(side)
 
 
 def _decode(image: Any, centre: np.ndarray, side: float, reduction: int, name: str) -> ImagePart:

@@ -8,15 +8,15 @@
 * `videos`: tables over many videos.
 * `eyelid_lip_opening`: the openings of eyelids and lips.
 
-Functions take JAX or NumPy arrays in any pixel unit. All but those of `bootstrap`, `videos` and `eyelid_lip_opening`
-return JAX arrays. A number that is not defined (no image, no valid pair of frames) is NaN; for a face that stands still
-all numbers are defined.
+Functions take JAX or NumPy arrays in any pixel unit. All return JAX arrays, except `second_difference` and those of
+`bootstrap`, `videos` and `eyelid_lip_opening`. A number that is not defined (no image, no valid pair of frames) is NaN;
+for a face that stands still all numbers are defined.
 """
 
 from fhr_jax.lazy import submodules
 from fhr_jax.metrics.bootstrap import Interval, bootstrap
 from fhr_jax.metrics.delay import delay
-from fhr_jax.metrics.motion import Evaluation, MotionScore, evaluation, motion, stability
+from fhr_jax.metrics.motion import Evaluation, MotionScore, evaluation, motion, second_difference, stability
 from fhr_jax.metrics.points import interocular, nrmse, point_errors, select_seven
 from fhr_jax.metrics.summary import Ced, ScaleTable, auc, ced, failure_rate, scale_groups, scale_table
 from fhr_jax.metrics.videos import VideoScore, VideosSummary, score_video, summarize_videos
@@ -42,6 +42,7 @@ __all__ = [
     "scale_groups",
     "scale_table",
     "score_video",
+    "second_difference",
     "select_seven",
     "stability",
     "summarize_videos",

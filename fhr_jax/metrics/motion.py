@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from fhr_jax.geometry import box_of
 from fhr_jax.markup import FACE68, Markup
 from fhr_jax.metrics.points import interocular, length
 
@@ -103,7 +104,7 @@ def evaluation(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None =
     x, p, valid = mask_tracks(predictions, truth, mask)
     pairs = valid[..., 1:] & valid[..., :-1]
     triples = pairs[..., 1:] & pairs[..., :-1]
-    width = (p.max(axis=-2) - p.min(axis=-2)).max(axis=-1) / 100
+    width = box_of(p, dtype=p.dtype)[..., 2:].max(axis=-1) / 100
     width = jnp.where(valid & (width > 0), width, 1)
 
     lag = _projection((x - p)[..., 1:, :, :], -_step(p))
@@ -116,6 +117,11 @@ def evaluation(predictions: AnyTrack, truth: AnyTrack, *, mask: AnyMask | None =
         midpoint=_mean(_rms(now - (before + after) / 2) / width[..., 1:-1], triples),
         segment=_mean(_rms(now - nearest) / width[..., 1:-1], triples),
     )
+
+
+def second_difference(track: Float[np.ndarray, "t m d"]) -> Float[np.ndarray, "t-2 m"]:
+    """Jitter of a track (T, M, d): |x(t-1) - 2 x(t) + x(t+1)|, (T - 2, M), in its unit; NaN beside a missing point."""
+    return np.linalg.norm(track[2:] - 2 * track[1:-1] + track[:-2], axis=-1)
 
 
 def mask_tracks(predictions: AnyTrack, truth: AnyTrack, mask: AnyMask | None) -> tuple[Array, Array, Array]:

@@ -11,7 +11,6 @@ from jaxtyping import Array, Float, UInt8
 
 from fhr_jax import crop, geometry, heatmap, inputs, stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.geometry import CROP_SCALE
 from fhr_jax.heatmap import Decoder
 from fhr_jax.pipeline import inference
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
@@ -184,8 +183,8 @@ def _align_box(align: _Align, image: Image, box: Box, passes: int) -> Face:
         raise InputError(
             f"box {x:g},{y:g},{width:g},{height:g}: lies outside the image of {image.shape[1]} x {image.shape[0]}"
         )
-    centre = np.array([x + width / 2, y + height / 2])
-    face = align(image, CropRegion(centre, CROP_SCALE * max(width, height)))
+    centre, side = geometry.square_of_box(np.array([x, y, width, height]))
+    face = align(image, CropRegion(centre, float(side)))
     for _ in range(passes - 1):
         face = align(image, region_from_landmarks(face.points))
     return face

@@ -46,7 +46,10 @@ def first_face_size(track: Float[Array, "t m d"]) -> Float[Array, ""]:
 
 
 def median_face_size(track: Float[np.ndarray, "t m d"]) -> float:
-    """Median over the complete frames of a track (T, M, d) of the face size; `FACE_SIZE` where it is unknown."""
+    """Median over the complete frames of a track (T, M, d) of the face size, in its unit; `FACE_SIZE` if unknown.
+
+    The benchmark measures outliers and deviations in this unit. `fhr-jax fit` scales tracks by `median_distance`.
+    """
     complete = track[np.isfinite(track).all(axis=(1, 2))]
     if not len(complete):
         return FACE_SIZE
@@ -58,8 +61,8 @@ def median_face_size(track: Float[np.ndarray, "t m d"]) -> float:
 def median_distance(track: Float[np.ndarray, "t m d"]) -> float:
     """Median over points and complete frames of a track (T, M, d) of the distance to the centroid.
 
-    `fhr-jax fit` scales tracks by it, so that fits can be resumed. For a face of 68 points it is about 0.9 times the
-    face size. `FACE_SIZE` where it is unknown.
+    Only `fhr-jax fit` uses it, to scale its tracks: fits written before have parameters in this unit, and resume. For a
+    face of 68 points it is about 0.9 times the face size. `FACE_SIZE` where it is unknown.
     """
     complete = track[np.isfinite(track).all(axis=(1, 2))]
     if not len(complete):

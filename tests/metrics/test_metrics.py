@@ -133,6 +133,13 @@ def test_more_groups_than_images_is_an_error():
         metrics.scale_table(predictions, truth)
 
 
+def test_second_difference_of_a_line_is_zero_and_of_a_zigzag_four_steps():
+    line = np.arange(6.0)[:, None, None] * np.array([3.0, 4.0])
+    np.testing.assert_allclose(metrics.second_difference(line), np.zeros((4, 1)), atol=1e-12)
+    zigzag = (np.arange(6) % 2 * 2 - 1)[:, None, None] * np.array([3.0, 4.0])
+    np.testing.assert_allclose(metrics.second_difference(zigzag), np.full((4, 1), 20.0))
+
+
 # Confidence intervals
 
 

@@ -15,7 +15,7 @@ from fhr_jax.data.faces import anatomy, shape
 from fhr_jax.data.faces.motion import HeadMotion, move
 from fhr_jax.data.faces.random_draws import RandomDraws, random_block
 from fhr_jax.data.synthetic.detector_noise import DetectorNoise, observe
-from fhr_jax.geometry import CROP_SCALE, points_in_crop
+from fhr_jax.geometry import landmark_square, points_in_crop
 
 Key = PRNGKeyArray | UInt32[Array, "2"]
 
@@ -155,8 +155,7 @@ def head_points(key: Key, frames: int, *, liveliness: float | Float[Array, ""] =
 
 def crop(points: Float[Array, "t 68 2"], *, follow: float | Float[Array, ""]) -> Float[Array, "t 68 2"]:
     """Landmarks (T, 68, 2) in pixels of the 256 crop of each frame's own box (`follow` 1) or of the first one's (0)."""
-    low, high = points.min(axis=1), points.max(axis=1)
-    centre, side = (low + high) / 2, CROP_SCALE * (high - low).max(axis=1)
+    centre, side = jax.vmap(landmark_square)(points)
     centre = follow * centre + (1 - follow) * centre[:1]
     side = follow * side + (1 - follow) * side[:1]
     return points_in_crop(points, centre=centre, side=side, size=CROP)
