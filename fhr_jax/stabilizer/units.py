@@ -61,8 +61,8 @@ def median_face_size(track: Float[np.ndarray, "t m d"]) -> float:
 def median_distance(track: Float[np.ndarray, "t m d"]) -> float:
     """Median over points and complete frames of a track (T, M, d) of the distance to the centroid.
 
-    `fit.tracks` and `fhr-jax fit` scale tracks by it: fits written before have parameters in this unit, and resume. For a
-    face of 68 points it is about 0.9 times the face size. `FACE_SIZE` where it is unknown.
+    `fit.tracks` and `fhr-jax fit` scale tracks by it: fits written before have parameters in this unit.
+    For a face of 68 points it is about 0.9 times the face size. `FACE_SIZE` where it is unknown.
     """
     complete = track[np.isfinite(track).all(axis=(1, 2))]
     if not len(complete):
