@@ -9,8 +9,12 @@ import pytest
 
 import fhr_jax
 
-SHAPE = re.compile(r"\((?:\.\.\.|\*?[A-Z]\w*|\d+)(?:, ?(?:\.\.\.|[A-Za-z0-9*+/ -]+))*,?\)|\(\)|scalar", re.ASCII)
-"""A shape in prose: (..., M, 2), (T,), (), or the word scalar."""
+SHAPE = re.compile(
+    r"(?<!\w)\((?:\.\.\.|\*?[A-Z]\w*|\d+)(?:, ?(?:\.\.\.|[A-Za-z0-9*+/ -]+))*,?\)"
+    r"|(?<!\w)\(\)|scalar",
+    re.ASCII,
+)
+"""A shape in prose: (..., M, 2), (T,), (), or the word scalar; but not a call such as name(T)."""
 
 POSITIONAL = {
     "fhr_jax.weights.load": "path",
@@ -20,7 +24,7 @@ POSITIONAL = {
 }
 """Functions whose arguments with a default may be given by position: there is nothing else to give."""
 
-PATHS = ("path", "folder")
+PATHS = ("path", "folder")  # not `out` of `datasets.build`: it takes first what it opens, the name of the dataset
 CALLBACKS = ("callback", "report", "on_progress", "progress")
 
 
