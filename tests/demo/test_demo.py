@@ -11,6 +11,7 @@ from fhr_jax import heatmap, stabilizer, train
 from fhr_jax.demo import regression, report, stabilization
 from fhr_jax.demo.run import DemoPlan, run_demo
 from fhr_jax.hourglass import TINY
+from tests.nets import RENDERED
 
 pytest.importorskip("cv2")
 pytest.importorskip("matplotlib")
@@ -56,10 +57,12 @@ def test_tuning_finds_the_settings_of_lowest_loss():
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    plan = DemoPlan(config=TINY, steps=2, held_out=10, clips=3, frames=16, fit_seconds=0.3)
+    plan = DemoPlan(config=RENDERED, steps=2, held_out=10, clips=3, frames=16, fit_seconds=0.3)
     reports = []
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(regression, "SIDE", 60)
+        # Images as large as the crops of both nets: one rendering program for all.
+        patch.setattr(regression, "SIDE", 64)
+        patch.setattr(regression, "REDUCTIONS", (1, 2, 4, 8))
         run_demo(folder, plan=plan, progress=reports.append)
     return folder, reports
 

@@ -313,17 +313,18 @@ def test_contact_sheets(tmp_path):
 
 def test_the_papers_configuration(tmp_path, contact_faces):
     from fhr_jax import weights
-    from fhr_jax.hourglass import PAPER, TINY
+    from fhr_jax.hourglass import PAPER
     from fhr_jax.train import recipe
+    from tests.nets import SMALLEST
 
     module = load("paper")
     assert module.CONFIG == PAPER
     assert module.RECIPE == recipe.PAPER
     options = module.Options(out=tmp_path / "run", data=str(contact_faces), epochs=1, workers=0)
-    net = weights.load(module.main(options, TINY))
-    assert (net.config, net.loss) == (TINY, "squared")
+    net = weights.load(module.main(options, SMALLEST))
+    assert (net.config, net.loss) == (SMALLEST, "squared")
     with pytest.raises(InputError, match="holds a run with epochs = 1, not 2"):
-        module.main(dataclasses.replace(options, epochs=2), TINY)
+        module.main(dataclasses.replace(options, epochs=2), SMALLEST)
 
 
 def test_the_modern_configuration(contact_faces, monkeypatch):
@@ -345,16 +346,18 @@ def test_the_modern_configuration(contact_faces, monkeypatch):
 
 def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkeypatch):
     from fhr_jax.train import QUICK
+    from tests.nets import SMALLEST
 
     module = load("recipe_ablation")
     # Rendering, which has tests of its own, takes longest to compile.
     monkeypatch.setattr(module.examples, "synthetic_examples", lambda key, size: _noise)
     monkeypatch.setattr(module.examples, "synthetic_batch", lambda key, indices, size: _noise(key, {"index": indices}))
+    monkeypatch.setitem(module.PRESETS, "tiny", SMALLEST)
     made = module.recipes()
     assert made["the paper's"] == module.PAPER
     assert made["+ clipped gradients"] == QUICK
     rows = ("the paper's", "+ averaged parameters")
-    options = {"data": contact_faces, "preset": "tiny", "images": 32, "rows": rows}
+    options = {"data": contact_faces, "preset": "tiny", "images": 18, "rows": rows}
     summary, pictures = run("recipe_ablation", tmp_path / "out", **options)
     assert tuple(summary["results"]) == rows
     assert set(summary["results"][rows[0]][0]) >= {"synthetic", "photographs", "images_per_second"}
@@ -365,7 +368,7 @@ def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkey
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/net.npz")} == nets
     with pytest.raises(InputError, match="--rows"):
         module.main(module.Options(out=tmp_path, rows=("+ magic",)))
-    with pytest.raises(InputError, match="holds a run with images = 32, not 48"):
+    with pytest.raises(InputError, match="holds a run with images = 18, not 48"):
         run("recipe_ablation", tmp_path / "out", **options | {"images": 48})
 
 
@@ -394,9 +397,9 @@ def contact_faces(tmp_path_factory):
 
 def test_weaknesses(tmp_path):
     from fhr_jax import weights
-    from tests.nets import random_net
+    from tests.nets import RENDERED, random_net
 
-    weights.save(tmp_path / "net.npz", random_net(loss="cross_entropy"))
+    weights.save(tmp_path / "net.npz", random_net(RENDERED, loss="cross_entropy"))
     summary, pictures = run("weaknesses", tmp_path / "out", net=tmp_path / "net.npz", faces=48)
     rows = summary["groups"]
     assert pictures == ["weaknesses.png"]
@@ -414,9 +417,9 @@ def test_weaknesses(tmp_path):
 def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
     from fhr_jax import evaluate, weights
     from fhr_jax.data.open_dataset import open_dataset
-    from tests.nets import random_net
+    from tests.nets import RENDERED, random_net
 
-    net = random_net(loss="cross_entropy")
+    net = random_net(RENDERED, loss="cross_entropy")
     weights.save(tmp_path / "net.npz", net)
     module = load("decoders_on_a_net")
     monkeypatch.setattr(module.heatmap, "DECODERS", ("argmax", "least_squares"))
