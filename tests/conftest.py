@@ -66,7 +66,7 @@ def _keep_what_lives() -> None:
     gc.freeze()
 
 
-MAPPINGS = 30_000
+MAPPINGS = 15_000
 """Each compiled program maps memory. Linux allows a process 65,530 mappings; with more, the compiler crashes."""
 
 
