@@ -1,6 +1,7 @@
 """A training run on several devices, for `test_sharding`: python -m tests.shared_batch OUT [ADDRESS NUMBER]
 
-With ADDRESS it is process NUMBER of two. OUT gets the losses of all updates and the final parameters.
+OUT gets the losses of all updates and the final parameters, of a run on all devices and of one on one device. With
+ADDRESS this is process NUMBER of two, and there is no run on one device.
 
 It computes in float64. In float32 the order of a sum sometimes decides which of two nearly equal pixels a max pooling
 takes, or the sign before a ReLU, and from then on two equally correct runs differ.
@@ -46,7 +47,14 @@ def main(out, address=None, number=0):
     if address is not None:
         jax.distributed.initialize(address, 2, int(number))
     jax.config.update("jax_enable_x64", True)
-    mesh = device_mesh(batch=BATCH) if len(jax.devices()) > 1 else None
+    if len(jax.devices()) > 1:
+        _train(f"{out}{number}.npz", device_mesh(batch=BATCH))
+    if address is None:
+        _train(f"{out}_alone.npz", None)
+
+
+def _train(path, mesh):
+    """On all devices of a mesh; without one on one device."""
     sharding = None if mesh is None else spread_sharding(mesh)
     batches = loader.batches(loader.Indices(0, 50), batch=BATCH, seed=3, sharding=sharding)
     method = optax.sgd(0.005, momentum=0.9)
@@ -59,7 +67,8 @@ def main(out, address=None, number=0):
     batches.close()
     net = train.trained_net(state, CONFIG, loss="cross_entropy")
     arrays = {name: np.asarray(leaf) for name, leaf in traverse_util.flatten_dict(net.variables, sep="/").items()}
-    np.savez(f"{out}{number}.npz", losses=np.asarray(jnp.stack(losses)), devices=len(jax.devices()), **arrays)
+    devices = len(losses[0].sharding.device_set)
+    np.savez(path, losses=np.asarray(jnp.stack(losses)), devices=devices, **arrays)
 
 
 if __name__ == "__main__":

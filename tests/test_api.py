@@ -94,6 +94,19 @@ def test_docstrings_give_shapes():
     _require(name for name in FUNCTIONS if _takes_arrays(name) and not SHAPE.search(docs[name]))
 
 
+UNIT = re.compile(
+    r"px|pixel|frame|percent|%|\bunits?\b|\bshares?\b|face size|degree|radian|second|varianc|weight|probabilit|logit"
+    r"|\blog\b|logarithm|odds|confidence|\bRGB\b|\[0, 1\]|\(0, 1\)|True|number|count|orthonormal|basis|dimensionless"
+    r"|loss",
+)
+"""What the numbers of an array are, in prose: a unit, a range, or that they have none."""
+
+
+def test_docstrings_give_units():
+    docs = {name: inspect.getdoc(function) or "" for name, function in FUNCTIONS.items()}
+    _require(name for name in FUNCTIONS if _takes_arrays(name) and not UNIT.search(docs[name]))
+
+
 def test_long_signatures_are_explained():
     """From four parameters on, every one has a line in the docstring."""
 

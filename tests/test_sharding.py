@@ -19,10 +19,16 @@ def _start(out, *more, devices=1):
 
 
 @pytest.fixture(scope="module")
-def one_device(tmp_path_factory):
-    out = tmp_path_factory.mktemp("one_device") / "run"
-    assert _start(out).wait(timeout=300) == 0
-    return np.load(f"{out}0.npz")
+def one_process(tmp_path_factory):
+    """Runs on four devices and on one, by the same process."""
+    out = tmp_path_factory.mktemp("one_process") / "run"
+    assert _start(out, devices=4).wait(timeout=300) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def one_device(one_process):
+    return np.load(f"{one_process}_alone.npz")
 
 
 def _same(one_device, path, devices):
@@ -33,9 +39,9 @@ def _same(one_device, path, devices):
     assert one_device["losses"][-1] < one_device["losses"][0] - 0.1
 
 
-def test_four_devices_train_like_one(one_device, tmp_path):
-    assert _start(tmp_path / "run", devices=4).wait(timeout=300) == 0
-    _same(one_device, tmp_path / "run0.npz", 4)
+def test_four_devices_train_like_one(one_process, one_device):
+    assert one_device["devices"] == 1
+    _same(one_device, f"{one_process}0.npz", 4)
 
 
 def test_two_processes_train_like_one(one_device, tmp_path):

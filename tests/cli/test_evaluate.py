@@ -60,7 +60,7 @@ def test_images(tmp_path, photographs, net, capsys):
     assert figures(out)["images"] == 3
     assert figures(out)["nrmse"] < 6
     assert sorted(p.name for p in (out / "pictures").iterdir()) == ["a.jpg", "b c.jpg", "d.jpg"]
-    assert f"{photographs}: left out: without.png: no .pts of its name\n" in capsys.readouterr().out
+    assert f"{photographs}: skipped: without.png: no .pts of its name\n" in capsys.readouterr().out
     rows = [line.split(",") for line in (out / "images.csv").read_text().splitlines()]
     assert rows[0] == ["dataset", "file", "frame", "nrmse", "failure"]
     assert [row[:3] for row in rows[1:]] == [["photos", f"{name}.png", "0"] for name in ("a", "b c", "d")]
@@ -86,7 +86,7 @@ def test_bad_input(tmp_path, photographs, net, capsys):
         (["--predictions", f"{tmp_path}/b.npz", *out], "b.npz: cannot be read"),
         (["--predictions", f"{tmp_path}/a.npz", "--out", f"{tmp_path}/file/out"], "cannot write"),
         (["--data", f"{tmp_path}/missing", "--net", net, *out], "missing: neither a folder nor a dataset"),
-        (["--data", str(photographs), "--net", net, "--split", "train", *out], "it has no split 'train'"),
+        (["--data", str(photographs), "--net", net, "--split", "train", *out], "split='train' needs a built dataset"),
         (["--data", str(photographs), "--net", net, "--boxes", f"{tmp_path}/b.csv", *out], "b.csv: cannot be read"),
         (["--predictions", f"{tmp_path}/a.npz", "--split", "train", *out], "--split goes with --data"),
         (["--data", f"{tmp_path}/none", "--net", net, *out], "no landmarks: expected images"),
@@ -113,8 +113,8 @@ def test_a_bad_photograph_is_skipped_and_reported(tmp_path, photographs, net, ca
     spoil(photographs)
     out = tmp_path / "out"
     assert cli.main(["evaluate", "--data", str(photographs), "--out", str(out), "--net", net]) == 0
-    assert f"left out: d.png: {message}" in capsys.readouterr().out
-    assert message in dict(skipped.read(out))["d.png"]
+    assert f"skipped: d.png: {message}" in capsys.readouterr().out
+    assert message in dict(skipped.read_skipped(out))["d.png"]
     assert json.loads((out / "summary.json").read_text())["images"] == number - 1
 
 

@@ -123,7 +123,7 @@ def fake_command(monkeypatch, error):
 
     monkeypatch.setattr(cli.importlib, "import_module", lambda name: Module)
     monkeypatch.setattr(cli, "COMMANDS", {"do": cli.Command("do", "Options", "")})
-    monkeypatch.setattr(cli, "_options", lambda *_: 1)
+    monkeypatch.setattr(cli, "_options", lambda *_, **__: 1)
 
 
 @pytest.mark.parametrize(
@@ -197,7 +197,7 @@ def run(options):
 for name, command in cli.COMMANDS.items():  # whatever its options are, it computes something
     stand_in = SimpleNamespace(run=run, **{command.options: None})
     cli.importlib = SimpleNamespace(import_module=lambda name: stand_in)
-    cli._options = lambda *_: 1
+    cli._options = lambda *_, **__: 1
     assert cli.main([name]) == 2, name
 """
 

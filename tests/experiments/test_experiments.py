@@ -196,7 +196,7 @@ def test_network(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(FOLDER / "bench")
     summary, pictures = run("bench/network", tmp_path, preset="tiny", batch=2, rounds=1, only="network")
     network = summary["network"]
-    assert network["maps_differ"] < 1e-4 < network["maps_spread"]
+    assert network["maps_differ"] < 1e-4 < network["maps_sd"]
     here, there = network["first_losses"]  # in training, where normalizations take the statistics of the batch
     np.testing.assert_allclose(here, there, rtol=1e-5)
     assert set(network["training step"]["ms_a_crop"]) == {"JAX", "PyTorch"}
