@@ -188,7 +188,7 @@ def jpeg(image: Image, *, quality: Float[Array, ""] | float) -> Image:
 
 
 def cutout(key: Key, image: Image, *, largest: Float[Array, ""] | float) -> Image:
-    """Paint a rotated rectangle or ellipse with a random colour gradient, at a random place of an image (S, S, 3)."""
+    """Paint a rotated rectangle or ellipse with a random colour gradient on an image (S, S, 3) in [0, 1]."""
     size = image.shape[0]
     draws = jax.random.uniform(key, (14,), image.dtype)
     at = geometry.to_fractions(jnp.arange(size, dtype=image.dtype), size)
@@ -204,7 +204,7 @@ def cutout(key: Key, image: Image, *, largest: Float[Array, ""] | float) -> Imag
 
 
 def colour(key: Key, image: Image, *, options: Photometric) -> Image:
-    """Change saturation, colour cast, contrast, brightness and gamma of an image (S, S, 3)."""
+    """Change saturation, colour cast, contrast, brightness and gamma of an RGB image (S, S, 3) in [0, 1]."""
     normal_key, uniform_key = jax.random.split(key)
     n = jnp.clip(jax.random.normal(normal_key, (5,), image.dtype), -2, 2)
     u = jax.random.uniform(uniform_key, (3,), image.dtype)

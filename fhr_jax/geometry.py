@@ -38,7 +38,7 @@ def compose(second: Affine, first: Affine) -> Affine:
 
 
 def invert(affine: Affine) -> Affine:
-    """The inverse (2, 3) of an affine map; not finite if the map is singular."""
+    """The inverse (2, 3) of an affine map between pixel grids; not finite if the map is singular."""
     (a, b), (c, d) = affine[:, :2]
     linear = jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)
     return jnp.concatenate([linear, -jnp.matmul(linear, affine[:, 2:], precision=Precision.HIGHEST)], axis=1)
@@ -158,7 +158,7 @@ def square_of_box(box: Coordinates, *, scale: Any = CROP_SCALE) -> tuple[Coordin
 def landmark_square(
     points: Float[Array, "m 2"], *, scale: Float[Array, ""] | float = CROP_SCALE
 ) -> tuple[Float[Array, "2"], Float[Array, ""]]:
-    """The square crop of a face, from its landmarks (M, 2).
+    """The square crop of a face, from its landmarks (M, 2); all in pixels.
 
     Returns:
         Its centre (2,), that of the box of the landmarks; and its side (), `scale` times the longer side of the box.

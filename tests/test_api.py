@@ -97,7 +97,7 @@ def test_docstrings_give_shapes():
 UNIT = re.compile(
     r"px|pixel|frame|percent|%|\bunits?\b|\bshares?\b|face size|degree|radian|second|varianc|weight|probabilit|logit"
     r"|\blog\b|logarithm|odds|confidence|\bRGB\b|\[0, 1\]|\(0, 1\)|True|number|count|orthonormal|basis|dimensionless"
-    r"|loss",
+    r"|loss|nats|no unit",
 )
 """What the numbers of an array are, in prose: a unit, a range, or that they have none."""
 

@@ -126,7 +126,7 @@ def smooth(
     Args:
         baseline: the filter.
         settings: by name.
-        observed: tracks (N, T, M, d), NaN where a point is missing.
+        observed: tracks (N, T, M, d) in any unit of length, NaN where a point is missing.
     """
     one = baseline.build(**settings)
     if baseline.compiled:

@@ -131,7 +131,7 @@ def compare(
 
 
 def score_tracks(tracks: Float[Array, "n t 68 2"], truth: Float[Array, "n t 68 2"]) -> Score:
-    """Scores of tracks (N, T, 68, 2) without their constant error, except for the NRMSE, which includes it."""
+    """Scores of tracks (N, T, 68, 2), crop pixels, without their constant error; only the NRMSE includes it."""
     videos = _without_bias(tracks, truth)
     return score(videos.observed, videos)._replace(nrmse=float(metrics.nrmse(tracks, truth).mean()))
 

@@ -47,7 +47,7 @@ def correct(
     """One correction step for all coordinates: gain z + (1 - gain) prediction.
 
     Args:
-        z: (M, d) observation; NaN where missing, where the prediction is the output.
+        z: (M, d) observation, in any unit of length; NaN where missing, where the prediction is the output.
         prediction: (M, d).
         seen: (M, d) whether a coordinate was observed before; where not, z is the output.
         gain: () or (M, d).
@@ -62,5 +62,5 @@ def correct(
 
 
 def nan_unless_seen(x: Float[Array, "*point"], seen: Bool[Array, "*point"]) -> Float[Array, "*point"]:
-    """The output x (M, d), with NaN for coordinates that were never observed, where `seen` (M, d) is False."""
+    """The output x (M, d), any unit, with NaN for coordinates never observed, where `seen` (M, d) is False."""
     return jnp.where(seen, x, jnp.nan)

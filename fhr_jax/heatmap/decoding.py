@@ -88,7 +88,7 @@ def check_heatmaps(heatmaps: Array, sigma: float, function: str) -> None:
 
 
 def as_batch(heatmaps: Heatmaps) -> Float[Array, "b h w m"]:
-    """Reshape (..., H, W, M) to (B, H, W, M), in float32 or better."""
+    """Reshape heatmaps (..., H, W, M), of any unit, to (B, H, W, M), in float32 or better."""
     dtype = jnp.promote_types(heatmaps.dtype, jnp.float32)
     return heatmaps.astype(dtype).reshape(-1, *heatmaps.shape[-3:])
 

@@ -36,7 +36,7 @@ class MovementResponse(NamedTuple):
 
 
 def eyelid_opening(track: Float[np.ndarray, "*batch t 68 2"]) -> Float[np.ndarray, "*batch t"]:
-    """Distance (..., T) of upper and lower eyelid of a track (..., T, 68, 2), mean of both eyes.
+    """Distance (..., T) of upper and lower eyelid, mean of both eyes, in the unit of the track (..., T, 68, 2).
 
     It is measured perpendicular to the line through the eye corners.
     """
@@ -44,7 +44,7 @@ def eyelid_opening(track: Float[np.ndarray, "*batch t 68 2"]) -> Float[np.ndarra
 
 
 def lip_opening(track: Float[np.ndarray, "*batch t 68 2"]) -> Float[np.ndarray, "*batch t"]:
-    """Distance (..., T) of the inner lips of a track (..., T, 68, 2), perpendicular to the line through the corners."""
+    """Distance (..., T) of the inner lips, across the line of the corners, in the unit of the track (..., T, 68, 2)."""
     return _opening(track, *_LIPS)
 
 

@@ -14,7 +14,7 @@ AnyPoints = Float[Array | np.ndarray, "*batch m 2"]
 
 
 def length(vectors: Float[Array, "*batch d"]) -> Float[Array, "*batch"]:
-    """Euclidean length along the last axis, (..., D) to (...); its gradient at zero is zero."""
+    """Euclidean length along the last axis, (..., D) to (...), in the same unit; its gradient at zero is zero."""
     squared = (vectors**2).sum(axis=-1)
     positive = squared > 0
     # 0 * squared, because NaN must stay NaN.
@@ -51,5 +51,5 @@ def nrmse(predictions: AnyPoints, truth: AnyPoints, *, markup: Markup = FACE68) 
 
 
 def select_seven(points: Float[Array | np.ndarray, "*batch 68 2"]) -> Float[Array, "*batch 7 2"]:
-    """The landmarks of the 7-point setting, (..., 68, 2) to (..., 7, 2), in the order of `markup.FACE7`."""
+    """The 7-point setting, (..., 68, 2) to (..., 7, 2) in the same unit, in the order of `markup.FACE7`."""
     return jnp.asarray(points)[..., jnp.array(SEVEN_OF_68), :]

@@ -27,7 +27,7 @@ def auc(errors: Errors, *, limit: float = 8.0) -> Float[Array, ""]:
 
 
 def failure_rate(errors: Errors, *, limit: float = 8.0) -> Float[Array, ""]:
-    """Percentage of the images with an error above `limit`, from errors (N,)."""
+    """Percentage of the images with an error above `limit`, from errors (N,) in percent."""
     return 100 * (_worst_if_missing(errors) > limit).mean()
 
 
@@ -44,7 +44,7 @@ class Ced(NamedTuple):
 
 
 def ced(errors: Errors) -> Ced:
-    """The cumulative error curve of errors (N,), exact at every image."""
+    """The cumulative error curve of errors (N,), in percent, exact at every image."""
     ordered = jnp.sort(_worst_if_missing(errors))
     rank = jnp.searchsorted(ordered, ordered, side="right")
     return Ced(error=ordered, share=100 * rank / max(ordered.shape[0], 1))

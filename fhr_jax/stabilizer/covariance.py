@@ -126,7 +126,7 @@ def dense(covariance: Covariance) -> Float[Array, "D D"]:
 def floor_diagonal(
     covariance: Covariance, diagonal: Float[Array, "k D"], share: Float[Array, " k"]
 ) -> Float[Array, "k D"]:
-    """The diagonal (K, D), raised where rounding could make diag(diagonal_k) + share_k C lose positive definiteness."""
+    """Variances (K, D), raised where rounding could make diag(diagonal_k) + share_k C lose positive definiteness."""
     least = MIN_VARIANCE_ROUNDINGS * jnp.finfo(diagonal.dtype).eps * share * variances(covariance).sum()
     return jnp.maximum(diagonal, least[:, None])
 

@@ -17,7 +17,7 @@ MAX_COORDINATE = 1e15
 
 
 def is_observed(z: Float[Array, "*batch m d"]) -> Bool[Array, "*batch m"]:
-    """Which points (..., M, d) are observed: finite, and not so far out that their square overflows."""
+    """Which points (..., M, d), in any unit, are observed: finite, and not so far out that their squares overflow."""
     return (jnp.abs(z) <= MAX_COORDINATE).all(axis=-1)  # False for NaN
 
 

@@ -10,7 +10,7 @@ from fhr_jax.data.faces.shape import Projection, perspective, rotate
 
 
 def skull_distance(canvas: Canvas, seen: Projection, extra: Float[Array, ""] | float) -> Grid:
-    """Approximate signed distance (H, W) to the silhouette of the skull, an ellipsoid that is `extra` () thicker."""
+    """Approximate signed distance (H, W), head units, to the outline of the skull, an ellipsoid `extra` () thicker."""
     matrix = seen.rotation
     radii = jnp.asarray(anatomy.SKULL_RADII, matrix.dtype) + extra
     centre = rotate(jnp.asarray(anatomy.SKULL_CENTRE, matrix.dtype)[None], matrix)

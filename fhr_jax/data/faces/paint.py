@@ -29,28 +29,28 @@ class Canvas(NamedTuple):
 
 
 def coverage(distance: Grid, soft: Scalar) -> Grid:
-    """Coverage (H, W) of a shape: 1 inside (negative distance), 0 outside, a linear ramp of width `soft` () between."""
+    """Coverage (H, W) in [0, 1] of a shape with signed distances (H, W): a ramp of width `soft` (), head units."""
     return jnp.clip(0.5 - distance / soft, 0, 1)
 
 
 def layer(image: Planes, colour: Float[Array, "3"] | Planes, alpha: Grid) -> Planes:
-    """Paint a colour (3,) or planes (3, H, W) over an image (3, H, W), with opacity `alpha` (H, W)."""
+    """Paint a colour (3,) or planes (3, H, W) over an image (3, H, W), all in [0, 1], with opacity `alpha` (H, W)."""
     colour = colour[:, None, None] if colour.ndim == 1 else colour
     return image + alpha[None] * (colour - image)
 
 
 def blend(before: Planes, after: Planes, amount: Scalar) -> Planes:
-    """Interpolate between two images (3, H, W): `amount` 0 gives `before`, 1 gives `after`."""
+    """Interpolate between two images (3, H, W) in [0, 1]: `amount` 0 gives `before`, 1 gives `after`."""
     return before + amount * (after - before)
 
 
 def darken(image: Planes, factor: Float[Array, "3"], alpha: Grid) -> Planes:
-    """Multiply an image (3, H, W) by a colour `factor` (3,) where `alpha` (H, W) is 1."""
+    """Multiply an image (3, H, W) in [0, 1] by a colour `factor` (3,) where `alpha` (H, W) is 1."""
     return image * (1 - alpha[None] * (1 - factor[:, None, None]))
 
 
 def smooth(points: Float[Array, "n 2"], parts: int) -> Float[Array, "m 2"]:
-    """Catmull-Rom curve through points (N, 2), with `parts` segments between two: ((N - 1) * parts + 1, 2)."""
+    """Catmull-Rom curve through points (N, 2), head units, `parts` segments between two: ((N - 1) * parts + 1, 2)."""
     padded = jnp.concatenate([2 * points[:1] - points[1:2], points, 2 * points[-1:] - points[-2:-1]])
     before, start, end, after = padded[:-3], padded[1:-2], padded[2:-1], padded[3:]
     t = (jnp.arange(parts, dtype=points.dtype) / parts)[None, :, None]
@@ -60,13 +60,13 @@ def smooth(points: Float[Array, "n 2"], parts: int) -> Float[Array, "m 2"]:
 
 
 def increasing(u: Float[Array, "n"], *, gap: float = 1e-3) -> Float[Array, "n"]:
-    """The smallest sequence (N,) that is nowhere below u (N,) and grows by at least `gap` at each step."""
+    """The smallest sequence (N,) nowhere below u (N,) that grows by at least `gap`, in units of u, at each step."""
     steps = gap * jnp.arange(u.shape[0], dtype=u.dtype)
     return jnp.maximum.accumulate(u - steps) + steps
 
 
 def piecewise_linear(x: Float[Array, "*grid"], u: Float[Array, "n"], v: Float[Array, "n"]) -> Float[Array, "*grid"]:
-    """The piecewise linear function through knots (u, v), each (N,), at x (...,); linear outside. u must increase."""
+    """Piecewise linear function through knots (u, v), each (N,), at x (...,), the unit of u; linear outside."""
     slope = (v[1:] - v[:-1]) / (u[1:] - u[:-1])
     value = v[0] + slope[0] * (x - u[0])
     for i in range(1, u.shape[0] - 1):
@@ -95,7 +95,7 @@ class LocalFrame(NamedTuple):
 
 
 def local_frame(start: Float[Array, "2"], end: Float[Array, "2"]) -> LocalFrame:
-    """The axes of the line from `start` (2,) to `end` (2,); along x where they coincide or `end` lies to the left."""
+    """Axes of the line from `start` (2,) to `end` (2,), head units; along x where they coincide or `end` lies left."""
     delta = end - start
     delta = jnp.stack([jnp.maximum(delta[0], 0.02), delta[1]])
     delta = jnp.stack([delta[0], jnp.clip(delta[1], -2 * delta[0], 2 * delta[0])])
@@ -120,7 +120,7 @@ def curve(frame: LocalFrame, points: Float[Array, "n 2"], u: Grid, *, parts: int
 
 
 def pick(left: Bool[Array, "h w"], one: Array, other: Array) -> Array:
-    """Values `one` where `left` (H, W) holds, and `other` elsewhere: (..., H, W).
+    """Values `one` where `left` (H, W) is True, and `other` elsewhere: (..., H, W).
 
     Paired features (eyes, brows, creases) lie on either side of the nose, so each pair is painted once with values that
     depend on the side, at half the cost.
@@ -131,12 +131,12 @@ def pick(left: Bool[Array, "h w"], one: Array, other: Array) -> Array:
 
 
 def stroke(canvas: Canvas, points: Float[Array, "n 2 *grid"]) -> Grid:
-    """Distance (H, W) to a polyline (N, 2) of few segments; points may vary over the grid: (N, 2, H, W), see `pick`."""
+    """Distance (H, W), head units, to a polyline (N, 2); points may vary over the grid: (N, 2, H, W), see `pick`."""
     return tube(canvas, points, jnp.zeros(points.shape[0], points.dtype))
 
 
 def tube(canvas: Canvas, points: Float[Array, "n 2 *grid"], radii: Float[Array, "n"]) -> Grid:
-    """Signed distance (H, W) to a chain of round cones through points (N, 2) with radii (N,)."""
+    """Signed distance (H, W) to a chain of round cones through points (N, 2) with radii (N,), all in head units."""
     parts = []
     for i in range(points.shape[0] - 1):
         a, d = points[i], points[i + 1] - points[i]
@@ -174,13 +174,13 @@ def ellipse(canvas: Canvas, centre: Float[Array, "2"], rx: Scalar, ry: Scalar) -
 
 
 def wave(t: Grid) -> Grid:
-    """A cheap substitute for a sine of period 1, made of parabolas; t and result (H, W)."""
+    """A cheap substitute for a sine of period 1, made of parabolas; t (H, W) counts periods, the result (H, W) has no unit."""
     f = t - jnp.round(t)
     return 16 * f * (0.5 - jnp.abs(f))
 
 
 def interpolate(grid: Float[Array, "c n n"], x: Float[Array, "w"], y: Float[Array, "h"]) -> Float[Array, "c h w"]:
-    """Quadratic B-spline interpolation (C, H, W) of a coarse grid (C, N, N) over [-1/2, 1/2]^2 at columns x, rows y."""
+    """Quadratic B-spline (C, H, W) through a coarse grid (C, N, N) over [-1/2, 1/2]^2 at columns x, rows y; in its unit."""
     n = grid.shape[-1]
 
     def weights(at: Array) -> Array:

@@ -53,13 +53,13 @@ def rotation(yaw: Float[Array, ""], pitch: Float[Array, ""]) -> Float[Array, "3 
 
 
 def rotate(points: Float[Array, "n 3"], matrix: Float[Array, "3 3"]) -> Float[Array, "n 3"]:
-    """Rotate points (N, 3) about the middle of the head by a matrix (3, 3)."""
+    """Rotate points (N, 3), head units, about the middle of the head by a matrix (3, 3)."""
     centre = jnp.asarray(anatomy.TURN_CENTRE, points.dtype)[None]
     return jnp.matmul(points - centre, matrix.T, precision=Precision.HIGHEST) + centre
 
 
 def perspective(points: Float[Array, "n 3"], distance: Float[Array, ""]) -> Float[Array, "n 2"]:
-    """Central projection (N, 2) of points (N, 3) to a camera at `distance` (); points at z = 0 keep x and y."""
+    """Central projection (N, 2) of points (N, 3) to a camera at `distance` (), in head units; z = 0 keeps x and y."""
     return points[:, :2] * (distance / (distance - points[:, 2]))[:, None]
 
 
@@ -85,7 +85,7 @@ def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 
     """Move contour points (17, 3) along the contour as annotators do, who spread them over its visible part.
 
     On the far side, where the cheek hides the jaw, the middle points move up; on the near side they move down. The
-    amount is `anatomy.CONTOUR_SLIDE` times the sine of `yaw` ().
+    amount is `anatomy.CONTOUR_SLIDE` times the sine of `yaw` (), radians.
     """
     step = jnp.asarray(anatomy.CONTOUR_SLIDE, jaw.dtype)
 
@@ -100,7 +100,7 @@ def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 
 
 
 def contour(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
-    """Jaw points (17, 3) under `yaw` (): moved along the contour, then around the head to the visible outline."""
+    """Jaw points (17, 3), head units, moved along the contour and around the head by `yaw` (), radians."""
     front = jnp.asarray(anatomy.CONTOUR_FRONT, jaw.dtype)
     return outline(slide(jaw, yaw), jnp.concatenate([front, front[-2::-1]]), yaw)
 

@@ -102,7 +102,7 @@ def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[F
     Args:
         path: with the same suffix as the input, or a new folder for .pts files.
         recording: from `read`.
-        points: for each track, landmarks (T, M, 2) of its shape.
+        points: for each track, landmarks (T, M, 2) of its shape, in its pixels.
 
     Raises:
         InputError: `path` has another suffix, or cannot be written to.

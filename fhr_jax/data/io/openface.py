@@ -77,7 +77,7 @@ def read(path: str | os.PathLike[str]) -> OpenFaceTable:
 
 
 def write(path: str | os.PathLike[str], table: OpenFaceTable, points: Float[np.ndarray, "r m 2"]) -> None:
-    """Write a table with other landmarks (R, M, 2) and all other cells unchanged, atomically."""
+    """Write a table with other landmarks (R, M, 2), in image pixels, and all other cells unchanged, atomically."""
     rows = [list(row) for row in table.rows]
     # Some versions of OpenFace put a space before each cell, also in the header.
     space = " " if table.header[table.x[0]].startswith(" ") else ""

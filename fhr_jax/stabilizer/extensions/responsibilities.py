@@ -72,7 +72,7 @@ def constrain(unconstrained: Responsibilities, constant: Responsibilities) -> Re
 def group_log_likelihood(
     responsibilities: Responsibilities, log_likelihood: Float[Array, "k D"]
 ) -> Float[Array, "k D"]:
-    """Log likelihood of the group of each direction, over the temperature: (K, D) -> (K, D)."""
+    """Log likelihood (nats) of the group of each direction, over the temperature (no unit): (K, D) -> (K, D)."""
     if responsibilities.groups is not None:
         total = jnp.matmul(log_likelihood, responsibilities.groups, precision=Precision.HIGHEST)
         log_likelihood = jnp.matmul(total, responsibilities.groups.T, precision=Precision.HIGHEST)

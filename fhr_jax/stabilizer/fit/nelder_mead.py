@@ -236,7 +236,7 @@ def initial_vertices(start: Float[Array, " n"], *, edge: float | None) -> Float[
 
 
 def init_simplex(vertices: Float[Array, "v n"]) -> Simplex:
-    """The state before the first evaluation, from vertices (V, N) with V = N + 1.
+    """The state before the first evaluation, from vertices (V, N) with V = N + 1; numbers without a unit.
 
     Raises:
         InputError: there are not n + 1 vertices.
