@@ -174,13 +174,13 @@ def ellipse(canvas: Canvas, centre: Float[Array, "2"], rx: Scalar, ry: Scalar) -
 
 
 def wave(t: Grid) -> Grid:
-    """A cheap substitute for a sine of period 1, made of parabolas; t (H, W) counts periods, the result (H, W) has no unit."""
+    """A sine of period 1 made of parabolas, cheap; t (H, W) counts periods, the result (H, W) has no unit."""
     f = t - jnp.round(t)
     return 16 * f * (0.5 - jnp.abs(f))
 
 
 def interpolate(grid: Float[Array, "c n n"], x: Float[Array, "w"], y: Float[Array, "h"]) -> Float[Array, "c h w"]:
-    """Quadratic B-spline (C, H, W) through a coarse grid (C, N, N) over [-1/2, 1/2]^2 at columns x, rows y; in its unit."""
+    """Quadratic B-spline (C, H, W) of a coarse grid (C, N, N) over [-1/2, 1/2]^2, at x and y, in units of the grid."""
     n = grid.shape[-1]
 
     def weights(at: Array) -> Array:
