@@ -98,6 +98,7 @@ UNIT = re.compile(
     r"px|pixel|frame|percent|%|\bunits?\b|\bshares?\b|face size|degree|radian|second|varianc|weight|probabilit|logit"
     r"|\blog\b|logarithm|odds|confidence|\bRGB\b|\[0, 1\]|\(0, 1\)|True|number|count|orthonormal|basis|dimensionless"
     r"|loss|nats|no unit",
+    re.IGNORECASE,
 )
 """What the numbers of an array are, in prose: a unit, a range, or that they have none."""
 
