@@ -463,7 +463,7 @@ def test_calibrate(tmp_path):
     from tests.nets import random_net
 
     weights.save(tmp_path / "net.npz", random_net(loss="cross_entropy"))
-    options = {"net": tmp_path / "net.npz", "faces": 32, "held_out": 16, "clips": 1, "frames": 4}
+    options = {"net": tmp_path / "net.npz", "faces": 32, "holdout": 16, "clips": 1, "frames": 4}
     summary, pictures = run("calibrate", tmp_path / "out", **options)
     assert pictures == ["reliability.png"]
     assert set(summary["reliability"]) == {"faces of the fit", "other faces"}
