@@ -3,6 +3,7 @@
 import gc
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,10 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 settings.register_profile("fhr_jax", derandomize=True, deadline=None, max_examples=25)
 settings.load_profile("fhr_jax")
 
+
+# The tests start many processes, and where PYTHONDONTWRITEBYTECODE is set each of them would compile the package anew.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 OLD_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 """XLA's older emitters of loops for the CPU: they compile twice as fast, and the programs run about as fast."""
@@ -32,13 +37,16 @@ def pytest_configure(config: pytest.Config) -> None:
     # By default JAX keeps no program that compiled in under a second, which is nearly all of them here.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
+    jax.config.update("jax_traceback_in_locations_limit", 0)  # lines of source in programs, which no test reads
     os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
     os.environ["JAX_PERSISTENT_CACHE_MIN_ENTRY_SIZE_BYTES"] = "-1"
     if config.option.markexpr == "not slow":
         jax.config.update("jax_disable_most_optimizations", True)
         os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = "1"  # for processes that tests start
         if jax.__version_info__ < (0, 12):  # later versions abort at an unknown flag
-            os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {OLD_EMITTERS}".strip()
+            flags = os.environ.get("XLA_FLAGS", "")
+            if OLD_EMITTERS not in flags:  # a worker has them from the first process; twice is another key of the cache
+                os.environ["XLA_FLAGS"] = f"{flags} {OLD_EMITTERS}".strip()
 
 
 def _programs_of_this_run(config: pytest.Config) -> str:
