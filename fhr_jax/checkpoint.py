@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import Any, NamedTuple, Protocol, TypeVar, runtime_checkable
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import orbax.checkpoint as ocp
 from absl import logging
+from jax.sharding import Sharding
 
 from fhr_jax.errors import InputError
 
@@ -43,7 +45,10 @@ def manager(folder: Path, *, keep: int = 2) -> ocp.CheckpointManager:
 
 
 def save(checkpoints: ocp.CheckpointManager, step: int, state: Any, data: Resumable) -> None:
-    """Save a training state and the position in the data; arrays are written in the background.
+    """Save a training state and the position in the data; they are written in the background.
+
+    The state is stored as the bytes of all its arrays, one array after the other, because Orbax takes about a
+    millisecond for each array, and a state has hundreds.
 
     Args:
         checkpoints: from `manager`.
@@ -51,13 +56,14 @@ def save(checkpoints: ocp.CheckpointManager, step: int, state: Any, data: Resuma
         state: any pytree of arrays.
         data: its position is saved.
     """
-    # Leaves are stored by position, since Orbax would restore tuples inside optimizer states as lists.
-    leaves = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
+    # Leaves are named by position, since Orbax would restore tuples inside optimizer states as lists.
+    leaves = {str(i): _on_host(leaf) for i, leaf in enumerate(jax.tree.leaves(state))}
     position = data.get_state()
+    joined = np.concatenate([leaf.ravel().view(np.uint8) for leaf in leaves.values()])
     content = ocp.args.Composite(
-        state=ocp.args.StandardSave(leaves),
+        state=ocp.args.StandardSave({"bytes": joined}),
         data=ocp.args.JsonSave(position),
-        sums=ocp.args.JsonSave(_checksums(leaves, position)),
+        sums=ocp.args.JsonSave(_checksums(leaves, position) | {"leaves": _descriptions(leaves)}),
     )
     checkpoints.save(step, args=content)
 
@@ -150,22 +156,53 @@ def _unused(path: Path) -> Path:
 
 def _read(checkpoints: ocp.CheckpointManager, step: int, template: dict[str, Any]) -> _Restored:
     sums = checkpoints.restore(step, args=ocp.args.Composite(sums=ocp.args.JsonRestore()))["sums"]
+    joined = "leaves" in sums  # earlier, every array was stored by itself
+    stored = _from_json(sums["leaves"]) if joined else _stored(checkpoints.directory / str(step) / "state")
     # Compared first, because a restore that Orbax refuses half-way leaves threads behind.
-    if (stored := _stored(checkpoints.directory / str(step) / "state")) != _descriptions(template):
+    if stored != _descriptions(template):
         if _description_sum(stored) != sums["arrays"]:
             raise ValueError("the shapes differ from those saved")
         raise InputError(f"{checkpoints.directory}: checkpoint {step} was made with another preset or optimizer")
-    content = ocp.args.Composite(state=ocp.args.StandardRestore(template), data=ocp.args.JsonRestore())
+    wanted = {"bytes": np.empty(sum(map(_size, template.values())), np.uint8)} if joined else template
+    content = ocp.args.Composite(state=ocp.args.StandardRestore(wanted), data=ocp.args.JsonRestore())
     restored = checkpoints.restore(step, args=content)
-    read = _Restored(restored["state"], restored["data"])
+    leaves = _split(restored["state"]["bytes"], template) if joined else restored["state"]
+    read = _Restored(leaves, restored["data"])
     if sums["values"] != _checksums(*read)["values"]:
         raise ValueError("the checksums differ from those saved")
-    return read
+    return read._replace(state=_placed(leaves, template)) if joined else read
+
+
+def _size(leaf: jax.ShapeDtypeStruct) -> int:
+    """Number of bytes of an array."""
+    return leaf.size * leaf.dtype.itemsize
+
+
+def _split(joined: np.ndarray, template: dict[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays whose bytes `joined` holds, one after the other."""
+    ends = np.cumsum([_size(leaf) for leaf in template.values()])
+    parts = np.split(joined, ends[:-1])
+    return {
+        name: part.view(leaf.dtype).reshape(leaf.shape)
+        for (name, leaf), part in zip(template.items(), parts, strict=True)
+    }
+
+
+def _placed(leaves: dict[str, np.ndarray], template: dict[str, Any]) -> dict[str, jax.Array]:
+    """The arrays with the shardings of `template`, or on the default device."""
+
+    def place(leaf: np.ndarray, sharding: Sharding | None) -> jax.Array:
+        if sharding is None:
+            return jnp.asarray(leaf)
+        # Several processes each place their own copy. `jax.device_put` would compare the copies.
+        return jax.make_array_from_callback(leaf.shape, sharding, leaf.__getitem__)
+
+    return {name: place(leaf, template[name].sharding) for name, leaf in leaves.items()}
 
 
 def _checksums(leaves: dict[str, Any], data: Any) -> dict[str, Any]:
     """CRC-32 of every array and of the position: TensorStore does not notice a wrong byte in an array."""
-    sums = {name: zlib.crc32(_bytes(leaf)) for name, leaf in leaves.items()}
+    sums = {name: zlib.crc32(_on_host(leaf).tobytes()) for name, leaf in leaves.items()}
     position = zlib.crc32(json.dumps(data, sort_keys=True).encode())
     return {"arrays": _description_sum(_descriptions(leaves)), "values": sums | {"data": position}}
 
@@ -174,10 +211,10 @@ def _description_sum(arrays: "_Descriptions") -> int:
     return zlib.crc32(json.dumps(arrays, sort_keys=True).encode())
 
 
-def _bytes(leaf: Any) -> bytes:
+def _on_host(leaf: Any) -> np.ndarray:
     # Every device holds the whole array; copies of other processes cannot be read here.
     here = leaf if getattr(leaf, "is_fully_addressable", True) else leaf.addressable_data(0)
-    return np.asarray(here).tobytes()
+    return np.asarray(here)
 
 
 _Descriptions = dict[str, tuple[tuple[int, ...], str]]
@@ -185,9 +222,13 @@ _Descriptions = dict[str, tuple[tuple[int, ...], str]]
 
 
 def _stored(folder: Any) -> _Descriptions:
-    """Shapes and dtypes of the arrays in a checkpoint, without reading these; `folder` is a path object of Orbax."""
+    """Shapes and dtypes of arrays that are stored one by one, without reading these; `folder` is a path of Orbax."""
     return _descriptions(ocp.StandardCheckpointHandler().metadata(folder).tree)
 
 
 def _descriptions(tree: dict[str, Any]) -> _Descriptions:
     return {name: (tuple(leaf.shape), str(leaf.dtype)) for name, leaf in tree.items()}
+
+
+def _from_json(described: dict[str, Any]) -> _Descriptions:
+    return {name: (tuple(shape), dtype) for name, (shape, dtype) in described.items()}

@@ -8,6 +8,7 @@ import shutil
 import jax
 import jax.numpy as jnp
 import numpy as np
+import orbax.checkpoint as ocp
 import pytest
 
 from fhr_jax import checkpoint
@@ -70,7 +71,6 @@ def test_other_data_are_refused(tmp_path, state):
 
 def test_a_checkpoint_of_version_0_1_is_refused(tmp_path, state):
     import grain
-    import orbax.checkpoint as ocp
 
     leaves = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}
     data = iter(grain.MapDataset.range(9).to_iter_dataset())
@@ -149,20 +149,40 @@ def test_a_wrong_byte_anywhere_is_detected(tmp_path, capsys):
     gc.collect()
 
 
+def _save_one_by_one(checkpoints, step, state, data):
+    """Save as earlier versions did, every array by itself."""
+    leaves, position = {str(i): leaf for i, leaf in enumerate(jax.tree.leaves(state))}, data.get_state()
+    content = ocp.args.Composite(
+        state=ocp.args.StandardSave(leaves),
+        data=ocp.args.JsonSave(position),
+        sums=ocp.args.JsonSave(checkpoint._checksums(leaves, position)),
+    )
+    checkpoints.save(step, args=content)
+
+
+DESCRIPTIONS = [
+    (checkpoint.save, "sums/metadata", b'[[3], "float32"]', b'[[2], "float32"]'),
+    (_save_one_by_one, "state/_METADATA", b'"key": "0"', b'"key": "8"'),
+]
+
+
+@pytest.mark.parametrize(("save", "file", "right", "wrong"), DESCRIPTIONS, ids=["joined", "one by one"])
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
-def test_other_shapes_than_were_saved_are_a_broken_checkpoint_and_names_are_not_taken_twice(tmp_path, state, capsys):
-    """One bit of Orbax's description of the arrays, which then is that of another net; the same step breaks twice."""
+def test_other_shapes_than_were_saved_are_a_broken_checkpoint_and_names_are_not_taken_twice(
+    tmp_path, state, capsys, save, file, right, wrong
+):
+    """One bit of the description of the arrays, which then is that of another net; the same step breaks twice."""
     with checkpoint.manager(tmp_path) as checkpoints:
-        checkpoint.save(checkpoints, 1, state, _iterator())
+        save(checkpoints, 1, state, _iterator())
         checkpoints.wait_until_finished()
     for again in ("2.broken", "2.broken2"):
         with checkpoint.manager(tmp_path) as checkpoints:
-            checkpoint.save(checkpoints, 2, state, _iterator())
+            save(checkpoints, 2, state, _iterator())
             checkpoints.wait_until_finished()
-        described = tmp_path / "2" / "state" / "_METADATA"
+        described = tmp_path / "2" / file
         content = described.read_bytes()
-        assert content.count(b'"key": "0"') == 1
-        described.write_bytes(content.replace(b'"key": "0"', b'"key": "8"'))
+        assert content.count(right) == 1
+        described.write_bytes(content.replace(right, wrong))
         with checkpoint.manager(tmp_path) as checkpoints:
             found = checkpoint.restore(checkpoints, jax.tree.map(jnp.zeros_like, state), _iterator())
         jax.tree.map(np.testing.assert_array_equal, found, state)
