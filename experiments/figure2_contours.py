@@ -82,8 +82,8 @@ def main(options: Options) -> None:
     marks += [{"x(t-1)": (-options.step, 0.0), "x(t+1)": (options.step, 0.0)}] * 2
     ratios, values = {}, {}
     for name, loss in losses.items():
-        values[name] = np.asarray(jax.vmap(jax.vmap(loss))(plane))
-        hessian = np.asarray(jax.hessian(loss)(jnp.zeros(2)))
+        values[name] = np.asarray(jax.jit(jax.vmap(jax.vmap(loss)))(plane))
+        hessian = np.asarray(jax.jit(jax.hessian(loss))(np.zeros(2, np.float32)))
         ratios[name] = float(np.sqrt(hessian[1, 1] / hessian[0, 0]))
         print(f"{name:26} axis along the motion over the one across: {ratios[name]:.3f}")
     config = asdict(options) | {"out": str(options.out)}

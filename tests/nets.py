@@ -17,9 +17,6 @@ from fhr_jax.weights import Net
 SMALLEST = TINY._replace(stacks=1, depth=1)
 """For training runs in tests of something else: it compiles in less than half of TINY's time."""
 
-RENDERED = SMALLEST._replace(crop=64, heatmap=32)
-"""For tests that render its crops: as large as those of the default net, so that one rendering program serves both."""
-
 
 @cache
 def variable_shapes(config: Config) -> dict[str, Any]:

@@ -14,13 +14,13 @@ kept = memory.tune_malloc() if sys.argv[1] == "yes" else False
 import jax, jax.numpy as jnp
 numbers = jnp.ones((2048, 2048))
 update = jax.jit(lambda x: (jnp.sin(x) @ x @ jnp.cos(x)).sum())
-def faults():
+def faults(calls):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(4):
+    for _ in range(calls):
         update(numbers).block_until_ready()
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-faults()
-print(kept, faults())
+faults(1)
+print(kept, faults(2))
 """
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt32
+from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
 
 from fhr_jax import augment, geometry
 from fhr_jax.data import faces
@@ -41,8 +41,13 @@ def render_in_batches(face: faces.SyntheticFace, *, size: int) -> faces.Renderin
     """`render` for any number of faces, `BATCH` at a time."""
     number = jax.tree.leaves(face)[0].shape[0]
     order = np.arange(-(-number // BATCH) * BATCH) % number
-    batches = [render(jax.tree.map(lambda leaf, i=i: leaf[i], face), size=size) for i in order.reshape(-1, BATCH)]
+    batches = [render(_rows(face, rows), size=size) for rows in order.reshape(-1, BATCH)]
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves)[:number], *batches)
+
+
+@jax.jit
+def _rows(face: faces.SyntheticFace, rows: Int[Array, " b"]) -> faces.SyntheticFace:
+    return jax.tree.map(lambda leaf: leaf[rows], face)
 
 
 def synthetic_examples(

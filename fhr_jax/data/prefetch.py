@@ -1,5 +1,7 @@
 """Make batches ahead of time in a thread and put them on the device, while the previous one is used."""
 
+import atexit
+import functools
 import gc
 import weakref
 from collections import deque
@@ -41,7 +43,7 @@ class Prefetcher:
     def __next__(self) -> Batch:
         if self._thread is None:
             self._thread = _Thread(self._start(self._returned), self._place, self._depth)
-            self._finalizer = weakref.finalize(self, self._thread.close)
+            self._finalizer = weakref.finalize(self, _close_and_collect, self._thread)
         try:
             batch = self._thread.next()
         except StopIteration:
@@ -70,7 +72,8 @@ class Prefetcher:
     def close(self) -> None:
         """End the thread and the workers; the next batch starts them again."""
         if self._thread is not None:
-            self._finalizer()
+            self._finalizer.detach()
+            self._thread.close()
             self._thread = None
 
 
@@ -78,6 +81,7 @@ class _Thread:
     """A running thread and the batches that it has made."""
 
     def __init__(self, stream: Iterator[Batch], place: Callable[[Batch], Batch], depth: int):
+        _collect_at_exit()
         self._stream, self._place = stream, place
         self._executor = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
         self._ready: deque[Future[Batch | None]] = deque(self._executor.submit(self._make) for _ in range(depth))
@@ -101,13 +105,23 @@ class _Thread:
         close = getattr(self._stream, "close", None)
         if close is not None:
             close()
-        # At exit, the objects of Grain (with reference cycles) must be freed while its modules still exist.
         self._stream = iter(())
-        gc.collect()
 
     def _make(self) -> Batch | None:
         batch = next(self._stream, None)
         return None if batch is None else self._place(batch)
+
+
+@functools.cache
+def _collect_at_exit() -> None:
+    """At exit, free what closed iterators left: objects of Grain have reference cycles and need its modules."""
+    atexit.register(gc.collect)
+
+
+def _close_and_collect(thread: _Thread) -> None:
+    """Close an iterator that is no longer used, perhaps at exit, after the collection above."""
+    thread.close()
+    gc.collect()
 
 
 def on_device(batch: Batch, *, sharding: jax.sharding.Sharding | None = None) -> Batch:

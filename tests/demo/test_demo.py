@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import heatmap, stabilizer, train
+from fhr_jax import heatmap, stabilizer, train, weights
 from fhr_jax.demo import regression, report, stabilization
 from fhr_jax.demo.run import DemoPlan, run_demo
 from fhr_jax.hourglass import TINY
-from tests.nets import RENDERED
+from tests.nets import SMALLEST, random_net
 
 pytest.importorskip("cv2")
 pytest.importorskip("matplotlib")
@@ -57,13 +57,20 @@ def test_tuning_finds_the_settings_of_lowest_loss():
 @pytest.fixture(scope="module")
 def demo(tmp_path_factory):
     folder = tmp_path_factory.mktemp("demo")
-    plan = DemoPlan(config=RENDERED, steps=2, held_out=10, clips=3, frames=16, fit_seconds=0.3)
-    reports = []
+    plan = DemoPlan(config=SMALLEST, steps=2, held_out=10, clips=3, frames=16, fit_seconds=0.05)
+    reports, loaded = [], []
+
+    def load(*path):
+        loaded.append(path)
+        return random_net(SMALLEST, loss="cross_entropy")
+
     with pytest.MonkeyPatch.context() as patch:
-        # Images as large as the crops of both nets: one rendering program for all.
-        patch.setattr(regression, "SIDE", 64)
+        # Images and the net that tracks are as large as the crops of the trained nets: all share their programs.
+        patch.setattr(regression, "SIDE", SMALLEST.crop)
         patch.setattr(regression, "REDUCTIONS", (1, 2, 4, 8))
+        patch.setattr(weights, "load", load)
         run_demo(folder, plan=plan, progress=reports.append)
+    assert loaded == [()]  # the clips are tracked by the net in the package
     return folder, reports
 
 

@@ -397,9 +397,9 @@ def contact_faces(tmp_path_factory):
 
 def test_weaknesses(tmp_path):
     from fhr_jax import weights
-    from tests.nets import RENDERED, random_net
+    from tests.nets import SMALLEST, random_net
 
-    weights.save(tmp_path / "net.npz", random_net(RENDERED, loss="cross_entropy"))
+    weights.save(tmp_path / "net.npz", random_net(SMALLEST, loss="cross_entropy"))
     summary, pictures = run("weaknesses", tmp_path / "out", net=tmp_path / "net.npz", faces=48)
     rows = summary["groups"]
     assert pictures == ["weaknesses.png"]
@@ -417,9 +417,9 @@ def test_weaknesses(tmp_path):
 def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
     from fhr_jax import evaluate, weights
     from fhr_jax.data.open_dataset import open_dataset
-    from tests.nets import RENDERED, random_net
+    from tests.nets import SMALLEST, random_net
 
-    net = random_net(RENDERED, loss="cross_entropy")
+    net = random_net(SMALLEST, loss="cross_entropy")
     weights.save(tmp_path / "net.npz", net)
     module = load("decoders_on_a_net")
     monkeypatch.setattr(module.heatmap, "DECODERS", ("argmax", "least_squares"))
