@@ -344,20 +344,23 @@ def test_the_modern_configuration(contact_faces, monkeypatch):
     assert faces.validation.images.shape == (64, 32, 32, 3)
 
 
-def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkeypatch):
+def test_recipes_from_the_papers_to_a_modern_one(tmp_path, few_faces, monkeypatch):
+    import jax
+
     from fhr_jax.train import QUICK
     from tests.nets import SMALLEST
 
     module = load("recipe_ablation")
     # Rendering, which has tests of its own, takes longest to compile.
     monkeypatch.setattr(module.examples, "synthetic_examples", lambda key, size: _noise)
-    monkeypatch.setattr(module.examples, "synthetic_batch", lambda key, indices, size: _noise(key, {"index": indices}))
+    held_out = _noise(jax.random.key(0), {"index": range(16)})
+    monkeypatch.setattr(module.examples, "synthetic_batch", lambda key, indices, size: held_out)
     monkeypatch.setitem(module.PRESETS, "tiny", SMALLEST)
     made = module.recipes()
     assert made["the paper's"] == module.PAPER
     assert made["+ clipped gradients"] == QUICK
     rows = ("the paper's", "+ averaged parameters")
-    options = {"data": contact_faces, "preset": "tiny", "images": 18, "rows": rows}
+    options = {"data": few_faces, "preset": "tiny", "images": 12, "rows": rows}
     summary, pictures = run("recipe_ablation", tmp_path / "out", **options)
     assert tuple(summary["results"]) == rows
     assert set(summary["results"][rows[0]][0]) >= {"synthetic", "photographs", "images_per_second"}
@@ -368,7 +371,7 @@ def test_recipes_from_the_papers_to_a_modern_one(tmp_path, contact_faces, monkey
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("*/net.npz")} == nets
     with pytest.raises(InputError, match="--rows"):
         module.main(module.Options(out=tmp_path, rows=("+ magic",)))
-    with pytest.raises(InputError, match="holds a run with images = 18, not 48"):
+    with pytest.raises(InputError, match="holds a run with images = 12, not 48"):
         run("recipe_ablation", tmp_path / "out", **options | {"images": 48})
 
 
@@ -383,13 +386,23 @@ def _noise(key, batch):
 
 @pytest.fixture(scope="module")
 def contact_faces(tmp_path_factory):
-    """A folder of some photographs with landmarks."""
+    """A folder of photographs with landmarks: 64 to validate on, and a few more."""
+    return _contact_faces(tmp_path_factory.mktemp("photographs"), 72)
+
+
+@pytest.fixture(scope="module")
+def few_faces(tmp_path_factory):
+    """A folder of a few photographs with landmarks."""
+    return _contact_faces(tmp_path_factory.mktemp("few_photographs"), 8)
+
+
+def _contact_faces(folder, number):
     from PIL import Image
 
     from fhr_jax.data.io import pts
 
-    folder, rng = tmp_path_factory.mktemp("photographs"), np.random.default_rng(0)
-    for i in range(72):
+    rng = np.random.default_rng(0)
+    for i in range(number):
         Image.fromarray(rng.integers(0, 255, (60, 60, 3), np.uint8)).save(folder / f"{i}.png")
         pts.write(folder / f"{i}.pts", rng.uniform(10, 50, (68, 2)))
     return folder
@@ -414,7 +427,7 @@ def test_weaknesses(tmp_path):
         run("weaknesses", tmp_path / "out", faces=1)
 
 
-def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
+def test_decoders_on_a_net(tmp_path, few_faces, monkeypatch):
     from fhr_jax import evaluate, weights
     from fhr_jax.data.open_dataset import open_dataset
     from tests.nets import SMALLEST, random_net
@@ -423,10 +436,10 @@ def test_decoders_on_a_net(tmp_path, contact_faces, monkeypatch):
     weights.save(tmp_path / "net.npz", net)
     module = load("decoders_on_a_net")
     monkeypatch.setattr(module.heatmap, "DECODERS", ("argmax", "least_squares"))
-    options = {"net": tmp_path / "net.npz", "data": contact_faces, "faces": 8}
+    options = {"net": tmp_path / "net.npz", "data": few_faces, "faces": 8}
     summary, pictures = run("decoders_on_a_net", tmp_path / "out", **options)
     rows = summary["nrmse"]
-    expected = evaluate.errors(evaluate.predict_records(net, open_dataset(contact_faces), decoder="argmax")).mean()
+    expected = evaluate.errors(evaluate.predict_records(net, open_dataset(few_faces), decoder="argmax")).mean()
     assert rows["argmax"]["photographs"] == pytest.approx(expected, rel=1e-5)
     assert rows["argmax"]["clean"] != rows["least_squares"]["clean"]
     assert pictures == ["decoders_clean.png", "decoders_degraded.png", "decoders_photographs.png"]

@@ -23,7 +23,7 @@ def summary(tmp_path_factory):
     sys.modules[spec.name] = experiment
     spec.loader.exec_module(experiment)
     out = tmp_path_factory.mktemp("compared")
-    options = experiment.Options(out, seconds=1.0, dims=(2,), methods=METHODS, videos=2, frames=40)
+    options = experiment.Options(out, seconds=0.2, dims=(2,), methods=METHODS, videos=2, frames=40)
     experiment.main(options)
     return json.loads((out / "summary.json").read_text()), out
 
