@@ -7,6 +7,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Event
 from typing import Any
 
 import jax
@@ -43,7 +44,7 @@ class Prefetcher:
     def __next__(self) -> Batch:
         if self._thread is None:
             self._thread = _Thread(self._start(self._returned), self._place, self._depth)
-            self._finalizer = weakref.finalize(self, _close_and_collect, self._thread)
+            self._finalizer = weakref.finalize(self, _close, self._thread)
         try:
             batch = self._thread.next()
         except StopIteration:
@@ -72,8 +73,7 @@ class Prefetcher:
     def close(self) -> None:
         """End the thread and the workers; the next batch starts them again."""
         if self._thread is not None:
-            self._finalizer.detach()
-            self._thread.close()
+            self._finalizer()
             self._thread = None
 
 
@@ -112,16 +112,26 @@ class _Thread:
         return None if batch is None else self._place(batch)
 
 
+_EXITING = Event()
+"""Set while the process ends."""
+
+
 @functools.cache
 def _collect_at_exit() -> None:
-    """At exit, free what closed iterators left: objects of Grain have reference cycles and need its modules."""
-    atexit.register(gc.collect)
+    """At exit, free the objects of Grain, which have reference cycles, while its modules still exist."""
+
+    def collect() -> None:
+        _EXITING.set()
+        gc.collect()
+
+    atexit.register(collect)
 
 
-def _close_and_collect(thread: _Thread) -> None:
-    """Close an iterator that is no longer used, perhaps at exit, after the collection above."""
+def _close(thread: _Thread) -> None:
+    """Close an iterator that nobody uses any more, perhaps at exit and after the collection above."""
     thread.close()
-    gc.collect()
+    if _EXITING.is_set():
+        gc.collect()
 
 
 def on_device(batch: Batch, *, sharding: jax.sharding.Sharding | None = None) -> Batch:

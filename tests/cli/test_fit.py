@@ -32,7 +32,7 @@ def _fit(*arguments):
 @pytest.mark.parametrize("model", ["recommended", pytest.param("paper", marks=pytest.mark.slow)])
 def test_the_result_improves_on_the_initial_parameters_and_smooth_reads_it(folder, tmp_path, capsys, model):
     out = tmp_path / "fit"
-    assert _fit(folder, "--out", out, "--seconds", 1, "--steps", 10, "--model", model) == 0
+    assert _fit(folder, "--out", out, "--seconds", 30, "--steps", 6, "--model", model) == 0
     history = json.loads((out / "history.json").read_text())
     assert history["loss"][-1] < history["loss"][0]
     assert len(history["seconds"]) == len(history["evaluations"]) == len(history["loss"])
@@ -50,7 +50,7 @@ def test_the_result_improves_on_the_initial_parameters_and_smooth_reads_it(folde
 def test_smoothed_tracks_replace_a_missing_truth_and_it_says_so(tmp_path, capsys):
     observed, _ = _track(0)
     np.savez(tmp_path / "track.npz", landmarks=observed)
-    assert _fit(tmp_path / "track.npz", "--out", tmp_path / "fit", "--seconds", 0.3) == 0
+    assert _fit(tmp_path / "track.npz", "--out", tmp_path / "fit", "--seconds", 0.05) == 0
     assert "zero-phase smoothing" in capsys.readouterr().out
 
 
@@ -66,7 +66,7 @@ def test_a_constant_error_does_not_change_the_fit_unless_it_is_kept(folder, tmp_
         ("kept", tmp_path / "biased", ["--keep-bias"]),
     ):
         source = [source / f"{i}.npz" for i in range(3)]
-        assert _fit(*source, "--out", tmp_path / name, "--seconds", 0.1, "--method", "nelder-mead", *more) == 0
+        assert _fit(*source, "--out", tmp_path / name, "--seconds", 0.01, "--method", "nelder-mead", *more) == 0
         starts[name] = json.loads((tmp_path / name / "history.json").read_text())["loss"][0]
     assert starts["biased"] == pytest.approx(starts["plain"], rel=1e-3)
     assert starts["kept"] > 2 * starts["plain"]
@@ -108,7 +108,7 @@ def test_a_fifth_is_held_out_and_an_interrupted_fit_resumes(six, tmp_path, capsy
     stopped = json.loads((tmp_path / "fit" / "history.json").read_text())
     assert len(stopped["held_out"]) == len(stopped["loss"])
 
-    assert _fit(*arguments, "--seconds", 1, "--resume") == 0
+    assert _fit(*arguments, "--seconds", stopped["seconds"][-1] + 0.1, "--resume") == 0
     resumed = json.loads((tmp_path / "fit" / "history.json").read_text())
     entries = len(stopped["loss"])
     assert len(resumed["loss"]) > entries
@@ -150,13 +150,13 @@ def test_an_interrupted_fit_saves_its_state(six, tmp_path, monkeypatch, capsys):
     assert _fit(*arguments, "--seconds", 1) == cli.INTERRUPTED
     monkeypatch.undo()
     assert not (tmp_path / "fit" / "params.npz").exists()
-    assert _fit(*arguments, "--seconds", 0.5, "--resume") == 0
+    assert _fit(*arguments, "--seconds", 0.05, "--resume") == 0
     capsys.readouterr()
 
 
 def test_results_of_a_fit_among_the_tracks_are_not_read_as_tracks(folder, tmp_path):
     for name in ("one", "two"):
-        assert _fit(folder, "--out", folder / name, "--seconds", 0.1, "--method", "nelder-mead", "--share-scales") == 0
+        assert _fit(folder, "--out", folder / name, "--seconds", 0.02, "--method", "nelder-mead", "--share-scales") == 0
 
 
 @pytest.mark.parametrize(
@@ -216,7 +216,7 @@ def test_a_run_of_an_earlier_version_is_resumed(six, tmp_path, monkeypatch, caps
     arguments = ("tracks", "--out", name, *options)
     assert _fit(*arguments, "--seconds", 60, "--resume", "--holdout", 2) == 2
     assert "holds a fit with holdout = 1, not 2" in capsys.readouterr().err
-    seconds = 1 if name == "simplex" else 60
+    seconds = 0.4 if name == "simplex" else 60
     assert _fit(*arguments, "--seconds", seconds, "--resume") == 0
     resumed = json.loads((tmp_path / name / "history.json").read_text())
     whole = json.loads((GOLDEN / name / "whole.json").read_text())
@@ -248,5 +248,5 @@ def test_the_number_of_tracks_held_out_may_be_given(folder, tmp_path, capsys):
 
 
 def test_without_tracks_it_fits_synthetic_ones(tmp_path):
-    assert _fit("--out", tmp_path, "--seconds", 0.2, "--videos", 2, "--frames", 40, "--method", "nelder-mead") == 0
+    assert _fit("--out", tmp_path, "--seconds", 0.05, "--videos", 2, "--frames", 40, "--method", "nelder-mead") == 0
     assert stabilizer.load(tmp_path / "params.npz").noise.shape == (136,)
