@@ -24,23 +24,25 @@ SIZE = (96, 128)
 PEOPLE, SIDE = golden_faces.NUMBER, 96
 
 
+PATH = Path(__file__).parent / "golden" / "tree_faces.npz"
+"""Made by `python -m tests.trees`: tracing the renderer takes several seconds."""
+
+
 @cache
 def people():
-    """Images of a few synthetic faces in dim light, (N, S, S, 3) in bytes, and their landmarks.
-
-    They are enlarged, because the renderer is compiled for one size in all tests.
-    """
-    drawn = golden_faces.sample(jax.random.split(jax.random.key(1), PEOPLE))
-    made = golden_faces.render(golden_faces.fill(_unoccluded(drawn)))
-    dim = (110 * np.asarray(made.image)).astype(np.uint8)
-    images = np.stack([Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in dim])
-    return images, (np.asarray(made.points, np.float64) + 0.5) * SIDE / golden_faces.SIZE - 0.5
+    """Images of a few synthetic faces in dim light, (N, S, S, 3) in bytes, and their landmarks."""
+    with np.load(PATH, allow_pickle=False) as stored:
+        images, points = stored["images"], stored["points"]
+    images = np.stack([Image.fromarray(image).resize((SIDE, SIDE), Image.Resampling.BICUBIC) for image in images])
+    return images, (points.astype(np.float64) + 0.5) * SIDE / golden_faces.SIZE - 0.5
 
 
-def _unoccluded(face):
-    """Without occluders and with little rotation."""
+def _render():
+    """The faces of `people`, without occluders and with little rotation."""
+    face = golden_faces.sample(jax.random.split(jax.random.key(1), PEOPLE))
     face = faces.ABLATIONS["pose"](faces.ABLATIONS["occluder"](faces.ABLATIONS["glasses"](face)))
-    return face._replace(identity=0.5 * face.identity)
+    made = golden_faces.render(golden_faces.fill(face._replace(identity=0.5 * face.identity)))
+    np.savez_compressed(PATH, images=(110 * np.asarray(made.image)).astype(np.uint8), points=np.asarray(made.points))
 
 
 def face(seed, size=SIZE):
@@ -159,3 +161,7 @@ def tree_talking_face(root, frames=7):
         (root / "images" / f"franck_{k - 1:05d}.pts").unlink()
         write_pts(root / "points" / f"franck_{k - 1:05d}.pts", talking_face(face(k)[1]))
     return root
+
+
+if __name__ == "__main__":
+    _render()
