@@ -1,5 +1,7 @@
 """Tracks and parameters for the tests of the stabilizer."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,7 @@ def walk(frames=60, points=3, dims=2, seed=0, noise=1.0):
     return (100 + shape + drift + noise * rng.normal(size=drift.shape)).astype(np.float32)
 
 
+@cache
 def params(points=3, dims=2, components=2, seed=3, dtype=np.float32):
     """The paper's model with values all of which matter, in pixels."""
     rng = np.random.default_rng(seed)
@@ -43,6 +46,7 @@ def velocity(components=2, dtype=np.float32):
     return stabilizer.Velocity(*(jnp.asarray(v[:components], dtype) for v in (decay, lead, anchor)))
 
 
+@cache
 def recurrent(components=2, hidden=5, seed=0, dtype=np.float32):
     """A network with a last layer that is not zero."""
     rng = np.random.default_rng(seed)
@@ -63,6 +67,7 @@ def outliers(inlier_log_odds=4.5, scale=0.2):
     return stabilizer.Outliers(jnp.float32(inlier_log_odds), jnp.float32(scale))
 
 
+@cache
 def extended(name, points=3, dims=2, components=2):
     """The model in face units with one extension, or with all."""
     p = in_faces(params(points, dims, components))

@@ -168,10 +168,12 @@ def test_videos_differ_as_drawn():
 
 def test_without_faults_there_are_no_outliers_or_dropouts():
     noise = DetectorNoise(outlier_rate=0.05, dropout_rate=0.2, pose_bias=0.5)
-    faulty, made = (
-        jax.tree.map(np.asarray, tracks.sample(jax.random.key(2), 300, noise=noise, faults=faults))
-        for faults in (True, False)
-    )
+
+    @jax.jit
+    def draw(key):
+        return [tracks.sample(key, 300, noise=noise, faults=faults) for faults in (True, False)]
+
+    faulty, made = jax.tree.map(np.asarray, draw(jax.random.key(2)))
     assert np.isnan(faulty.observed).any()
     assert np.nanmax(np.abs(faulty.observed - faulty.truth)) > 60
     assert np.abs(made.observed - made.truth).max() < 10
