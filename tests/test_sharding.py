@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from fhr_jax import sharding
+from fhr_jax import npz, sharding
 from fhr_jax.errors import InputError
 from tests.devices import environment
 
@@ -28,11 +28,11 @@ def one_process(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def one_device(one_process):
-    return np.load(f"{one_process}_alone.npz")
+    return npz.read(f"{one_process}_alone.npz")
 
 
 def _same(one_device, path, devices):
-    shared = np.load(path)
+    shared = npz.read(path)
     assert shared["devices"] == devices
     for name in set(one_device) - {"devices"}:
         np.testing.assert_allclose(shared[name], one_device[name], rtol=0, atol=1e-5, err_msg=name)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fhr_jax import cli, stabilizer
+from fhr_jax import cli, npz, stabilizer
 
 
 def _track(seed, frames=60, points=5, bias=0.0):
@@ -42,7 +42,7 @@ def test_the_result_improves_on_the_initial_parameters_and_smooth_reads_it(folde
         assert (part is not None) == (model == "recommended")
     steady = tmp_path / "steady.npz"
     assert cli.main(["smooth", str(folder / "0.npz"), str(steady), "--params", str(out / "params.npz")]) == 0
-    raw, smooth = (np.load(path)["predictions"] for path in (folder / "0.npz", steady))
+    raw, smooth = (npz.read(path)["predictions"] for path in (folder / "0.npz", steady))
     assert np.abs(np.diff(smooth, 2, axis=0)).mean() < np.abs(np.diff(raw, 2, axis=0)).mean()
     capsys.readouterr()
 

@@ -142,7 +142,7 @@ def test_points_in_3d(tmp_path):
     track = 50 * rng.normal(size=(1, 9, 3)) + rng.normal(size=(40, 9, 3))
     np.savez(tmp_path / "in.npz", landmarks=track)
     assert cli.main(["smooth", str(tmp_path / "in.npz"), str(tmp_path / "out.npz")]) == 0
-    steady = np.load(tmp_path / "out.npz")["landmarks"]
+    steady = npz.read(tmp_path / "out.npz")["landmarks"]
     assert steady.shape == track.shape
     assert np.abs(np.diff(steady, 2, axis=0)).mean() < 0.7 * np.abs(np.diff(track, 2, axis=0)).mean()
 

@@ -9,7 +9,7 @@ import jax
 import numpy as np
 import pytest
 
-from fhr_jax import cli, log, weights
+from fhr_jax import cli, log, npz, weights
 from fhr_jax.data.io import pts
 from fhr_jax.files import folder_lock
 from fhr_jax.train import run
@@ -63,8 +63,8 @@ def test_a_run_that_was_stopped_resumes_exactly(photographs, through, tmp_path, 
         assert cli.main(_command(photographs, tmp_path / "run")) == 130
     assert not (tmp_path / "run" / "net.npz").exists()
     assert cli.main(_command(photographs, tmp_path / "run")) == 0
-    for name, array in np.load(through / "net.npz", allow_pickle=False).items():
-        np.testing.assert_array_equal(np.load(tmp_path / "run" / "net.npz")[name], array)
+    for name, array in npz.read(through / "net.npz").items():
+        np.testing.assert_array_equal(npz.read(tmp_path / "run" / "net.npz")[name], array)
     updates = [program for (what, _), program in compiled_once.items() if what == "update"]
     assert [update._cache_size() for update in updates] == [1]  # a restored state is no other program
 
@@ -145,8 +145,8 @@ def test_on_sigterm_it_saves_and_resumes_later(photographs, through, tmp_path, c
         assert cli.main(_command(photographs, tmp_path / "run")) == 128 + signal.SIGTERM
     assert "stopped and saved at step 3; repeat the command to resume" in capsys.readouterr().err
     assert cli.main(_command(photographs, tmp_path / "run")) == 0
-    for name, array in np.load(through / "net.npz", allow_pickle=False).items():
-        np.testing.assert_array_equal(np.load(tmp_path / "run" / "net.npz")[name], array)
+    for name, array in npz.read(through / "net.npz").items():
+        np.testing.assert_array_equal(npz.read(tmp_path / "run" / "net.npz")[name], array)
 
 
 def test_a_dry_run_counts_and_leaves_nothing(photographs, tmp_path, capsys):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import heatmap, hourglass, pipeline
+from fhr_jax import heatmap, hourglass, npz, pipeline
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
 from tests.nets import random_net
@@ -369,7 +369,7 @@ def test_no_frames_give_no_results(reader):
 
 
 def test_a_slipping_chin_does_not_drag_the_crop(real_data):
-    shapes = np.load(real_data / "300w_shapes" / "train_3148.npz")["points"][::40].astype(np.float32)
+    shapes = npz.read(real_data / "300w_shapes" / "train_3148.npz")["points"][::40].astype(np.float32)
     off, moved = [], []
     for points in shapes:
         square = pipeline.crop_region.region_from_landmarks(points)

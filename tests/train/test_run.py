@@ -8,7 +8,7 @@ import numpy as np
 import optax
 import pytest
 
-from fhr_jax import heatmap, log, weights
+from fhr_jax import heatmap, log, npz, weights
 from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples
 from fhr_jax.errors import InputError
@@ -150,7 +150,7 @@ def test_a_loss_that_is_not_finite_saves_the_batch(plan, through, tmp_path, monk
             run(tmp_path, plan)
     assert "--learning-rate" in str(raised.value)
     assert log.read_metrics(tmp_path) == [] or log.read_metrics(tmp_path)[-1]["step"] <= 4
-    kept = np.load(tmp_path / "failed_00000005.npz", allow_pickle=False)
+    kept = npz.read(tmp_path / "failed_00000005.npz")
     _, step_key = jax.random.split(jax.random.key(plan.seed))
     again = plan.prepare(jax.random.fold_in(step_key, 4), {"index": kept["batch_index"]})
     np.testing.assert_array_equal(kept["images"], again.images)

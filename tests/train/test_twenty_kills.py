@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from fhr_jax import log
+from fhr_jax import log, npz
 from fhr_jax.data.io import pts
 
 KILLS, STEPS = 20, 400
@@ -90,7 +90,7 @@ def test_twenty_kills(command, tmp_path):
 
 def _same(through, folder):
     for name in ("net.npz", "best.npz"):
-        expected, found = (np.load(path / name, allow_pickle=False) for path in (through, folder))
+        expected, found = (npz.read(path / name) for path in (through, folder))
         assert set(expected) == set(found)
         for key in expected:
             np.testing.assert_array_equal(found[key], expected[key], err_msg=f"{name} {key}")
