@@ -108,7 +108,7 @@ def test_a_fifth_is_held_out_and_an_interrupted_fit_resumes(six, tmp_path, capsy
     stopped = json.loads((tmp_path / "fit" / "history.json").read_text())
     assert len(stopped["held_out"]) == len(stopped["loss"])
 
-    assert _fit(*arguments, "--seconds", stopped["seconds"][-1] + 0.1, "--resume") == 0
+    assert _fit(*arguments, "--seconds", stopped["seconds"][-1] + 0.5, "--resume") == 0
     resumed = json.loads((tmp_path / "fit" / "history.json").read_text())
     entries = len(stopped["loss"])
     assert len(resumed["loss"]) > entries
