@@ -58,8 +58,12 @@ def _programs_of_this_run(config: pytest.Config) -> str:
     return folder
 
 
+gc.disable()  # nearly all that is made during collection lives on
+
+
 def pytest_collection_finish() -> None:
     """Collect garbage rarely: JAX keeps many objects, and each collection scans all of them."""
+    gc.enable()
     gc.set_threshold(20_000, 50, 50)
     _keep_what_lives()
 
