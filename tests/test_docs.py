@@ -101,7 +101,10 @@ def _module(script):
 
 def _experiment_options(script):
     """The class that the last line of an experiment gives to tyro."""
-    parsed = re.findall(r"tyro\.cli\(([\w.]+)\)", script.read_text())
+    text = script.read_text()
+    if re.search(r"^import torch\b", text, re.MULTILINE):
+        pytest.importorskip("torch", reason='PyTorch is not installed: pip install -e ".[torch]"')
+    parsed = re.findall(r"tyro\.cli\(([\w.]+)\)", text)
     assert parsed, f"{script} parses no options"
     options = _module(script)
     for part in parsed[-1].split("."):
