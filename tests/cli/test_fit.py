@@ -224,7 +224,7 @@ def test_a_run_of_an_earlier_version_is_resumed(six, tmp_path, monkeypatch, caps
     for key in ("loss", "held_out"):
         common = min(len(resumed[key]), len(whole[key]))
         assert common > len(json.loads((GOLDEN / name / "history.json").read_text())[key])
-        # Recorded with JAX 0.10; the losses that 0.12 finds on the way differ by 2 %.
+        # These tracks do not move in most directions, so their basis is arbitrary: JAX 0.12 finds another than 0.10.
         rtol = 1e-3 if jax.__version_info__ < (0, 12) else 0.03
         np.testing.assert_allclose(resumed[key][:common], whole[key][:common], rtol=rtol)
     assert json.loads((tmp_path / name / "config.json").read_text())["holdout"] == 1
