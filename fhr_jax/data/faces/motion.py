@@ -35,10 +35,40 @@ class HeadMotion(NamedTuple):
     place: Float[Array, "t 3"]
 
 
+class Clock(NamedTuple):
+    """When the frames are. The same draws give one motion, whatever the times at which it is seen.
+
+    Attributes:
+        time: of each frame in seconds, (T,).
+        seconds: length of the motion that is drawn. Events fall into [0, seconds); later there are none.
+    """
+
+    time: Float[Array, "t"]
+    seconds: float
+
+
+def even_clock(frames: int) -> Clock:
+    """The clock of `frames` frames T at `RATE`; its `time` has the shape (T,)."""
+    return Clock(jnp.arange(frames) / RATE, frames / RATE)
+
+
 def move(draws: RandomDraws, frames: int, liveliness: Float[Array, ""]) -> HeadMotion:
     """Random motion of `frames` frames; `liveliness` () scales its amount and speed, 1 is typical."""
+    clock = even_clock(frames)
+    return move_at(draws, clock, clock, liveliness)
+
+
+def move_at(draws: RandomDraws, head: Clock, face: Clock, liveliness: Float[Array, ""]) -> HeadMotion:
+    """Random motion at any times.
+
+    Args:
+        draws: random draws; their number depends on the length of the clocks and not on the number of frames.
+        head: clock of pose and place, T frames.
+        face: clock of the expression, T frames.
+        liveliness: amount and speed of the motion, (); 1 is typical.
+    """
     return HeadMotion(
-        _pose(draws, frames, liveliness), _expression(draws, frames, liveliness), _place(draws, frames, liveliness)
+        _pose(draws, head, liveliness), _expression(draws, face, liveliness), _place(draws, head, liveliness)
     )
 
 
@@ -90,21 +120,36 @@ def smooth_noise(draws: RandomDraws, frames: int, seconds: float, *, size: int =
     Returns:
         The noise (T, size).
     """
-    waves = 24
-    frequency = jnp.abs(draws.normal(shape=(waves, size), limit=jnp.inf)) / (2 * jnp.pi * seconds)
-    phase = draws.uniform(0.0, 2 * jnp.pi, (waves, size))
-    weight = draws.normal(shape=(waves, size), limit=jnp.inf) / jnp.sqrt(waves / 2)
-    time = jnp.arange(frames)[:, None, None] / RATE
+    return waves(draws, even_clock(frames), seconds, size=size)
+
+
+def waves(draws: RandomDraws, clock: Clock, seconds: float, *, size: int = 1) -> Float[Array, "t size"]:
+    """`smooth_noise` at any times.
+
+    Args:
+        draws: random draws.
+        clock: of T frames.
+        seconds: time scale, see `smooth_noise`.
+        size: number of independent signals.
+
+    Returns:
+        The noise (T, size).
+    """
+    number = 24
+    frequency = jnp.abs(draws.normal(shape=(number, size), limit=jnp.inf)) / (2 * jnp.pi * seconds)
+    phase = draws.uniform(0.0, 2 * jnp.pi, (number, size))
+    weight = draws.normal(shape=(number, size), limit=jnp.inf) / jnp.sqrt(number / 2)
+    time = clock.time[:, None, None]
     return (weight[None] * jnp.sin(2 * jnp.pi * frequency[None] * time + phase[None])).sum(axis=1)
 
 
-def blinks(draws: RandomDraws, frames: int, *, every: float = 3.5) -> Float[Array, "t"]:
+def blinks(draws: RandomDraws, clock: Clock, *, every: float = 3.5) -> Float[Array, "t"]:
     """Closure of the lids (T,) in [0, 1]: closing takes about 0.1 s, opening 0.2 s; one blink in `every` seconds."""
-    number = max(1, round(frames / RATE / every))
-    start = draws.uniform(0.0, frames / RATE, (number,))
+    number = max(1, round(clock.seconds / every))
+    start = draws.uniform(0.0, clock.seconds, (number,))
     pace = draws.uniform(0.8, 1.4, (number,))
     depth = draws.uniform(0.6, 1.0, (number,))
-    t = (jnp.arange(frames)[:, None] / RATE - start[None]) / pace[None]
+    t = (clock.time[:, None] - start[None]) / pace[None]
 
     def ease(u: Array) -> Array:
         u = jnp.clip(u, 0, 1)
@@ -113,51 +158,51 @@ def blinks(draws: RandomDraws, frames: int, *, every: float = 3.5) -> Float[Arra
     return (depth[None] * (ease(t / 0.11) - ease((t - 0.14) / 0.2))).max(axis=1)
 
 
-def _moves(draws: RandomDraws, frames: int, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
+def _moves(draws: RandomDraws, clock: Clock, *, every: float, lasting: tuple[float, float]) -> Float[Array, "t"]:
     """Smooth (minimum-jerk) moves between random positions of variance 1, at random times."""
-    steps = max(1, round(frames / RATE / every))
-    start = draws.uniform(0.0, frames / RATE, (steps,))
+    steps = max(1, round(clock.seconds / every))
+    start = draws.uniform(0.0, clock.seconds, (steps,))
     length = draws.uniform(*lasting, (steps,))
     rests = draws.normal(shape=(steps + 1,), limit=jnp.inf)
-    time = jnp.arange(frames)[:, None] / RATE
+    time = clock.time[:, None]
     u = jnp.clip((time - jnp.sort(start)[None]) / length[None], 0, 1)
     return rests[0] + (u**3 * (10 - 15 * u + 6 * u**2) * (rests[1:] - rests[:-1])[None]).sum(axis=1)
 
 
-def _pose(draws: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+def _pose(draws: RandomDraws, clock: Clock, liveliness: Array) -> Float[Array, "t 3"]:
     """Yaw, pitch and roll in radians: drift, turns and nods."""
-    drift = smooth_noise(draws, frames, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
-    sway = smooth_noise(draws, frames, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
-    tremor = smooth_noise(draws, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
-    turn = 0.28 * _moves(draws, frames, every=3.0, lasting=(0.45, 1.3))
-    bow = 0.10 * _moves(draws, frames, every=3.0, lasting=(0.3, 1.0))
-    tilt = 0.07 * _moves(draws, frames, every=4.0, lasting=(0.4, 1.2))
-    nodding = jax.nn.sigmoid(4 * (_moves(draws, frames, every=2.5, lasting=(0.3, 0.6)) - 1))
-    nod = 0.05 * nodding * smooth_noise(draws, frames, 0.22)[:, 0]
+    drift = waves(draws, clock, 0.6, size=3) * jnp.array([[0.08, 0.03, 0.03]])
+    sway = waves(draws, clock, 0.22, size=3) * jnp.array([[0.03, 0.025, 0.015]])
+    tremor = waves(draws, clock, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.003]])
+    turn = 0.28 * _moves(draws, clock, every=3.0, lasting=(0.45, 1.3))
+    bow = 0.10 * _moves(draws, clock, every=3.0, lasting=(0.3, 1.0))
+    tilt = 0.07 * _moves(draws, clock, every=4.0, lasting=(0.4, 1.2))
+    nodding = jax.nn.sigmoid(4 * (_moves(draws, clock, every=2.5, lasting=(0.3, 0.6)) - 1))
+    nod = 0.05 * nodding * waves(draws, clock, 0.22)[:, 0]
     limited = jnp.stack([0.7 * jnp.tanh(turn / 0.7), bow + nod, tilt], axis=1)
     return liveliness * (sway + tremor) + liveliness**0.75 * (drift + limited)
 
 
-def _expression(draws: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t e"]:
+def _expression(draws: RandomDraws, clock: Clock, liveliness: Array) -> Float[Array, "t e"]:
     """Coefficients of `anatomy.EXPRESSION`; the modes "corners down" and "lips apart" stay 0."""
-    talking = jax.nn.sigmoid(5 * _moves(draws, frames, every=2.5, lasting=(0.2, 0.5)))
-    syllables = smooth_noise(draws, frames, 0.08, size=3) * talking[:, None]
+    talking = jax.nn.sigmoid(5 * _moves(draws, clock, every=2.5, lasting=(0.2, 0.5)))
+    syllables = waves(draws, clock, 0.08, size=3) * talking[:, None]
     jaw = 0.25 * jax.nn.softplus(2 * syllables[:, 0] - 0.6) * jnp.sqrt(liveliness)
     pucker, press = 0.35 * jax.nn.relu(syllables[:, 1]), 0.3 * jax.nn.relu(syllables[:, 2])
-    smile = jax.nn.sigmoid(2 * _moves(draws, frames, every=4.0, lasting=(0.3, 1.0)) - 1)
-    up = 0.8 * jax.nn.sigmoid(2.5 * _moves(draws, frames, every=3.0, lasting=(0.2, 0.6)) - 2)
-    together = 0.6 * jax.nn.sigmoid(2 * _moves(draws, frames, every=4.0, lasting=(0.3, 0.8)) - 2)
-    squint = 0.4 * jax.nn.sigmoid(2 * _moves(draws, frames, every=4.0, lasting=(0.3, 0.8)) - 1)
-    nose = 0.3 * jax.nn.relu(smooth_noise(draws, frames, 0.5)[:, 0])
-    lid = blinks(draws, frames)
+    smile = jax.nn.sigmoid(2 * _moves(draws, clock, every=4.0, lasting=(0.3, 1.0)) - 1)
+    up = 0.8 * jax.nn.sigmoid(2.5 * _moves(draws, clock, every=3.0, lasting=(0.2, 0.6)) - 2)
+    together = 0.6 * jax.nn.sigmoid(2 * _moves(draws, clock, every=4.0, lasting=(0.3, 0.8)) - 2)
+    squint = 0.4 * jax.nn.sigmoid(2 * _moves(draws, clock, every=4.0, lasting=(0.3, 0.8)) - 1)
+    nose = 0.3 * jax.nn.relu(waves(draws, clock, 0.5)[:, 0])
+    lid = blinks(draws, clock)
     known = jnp.stack([jaw, smile, pucker, press, lid, lid, squint, up, together, nose], axis=1)
     return jnp.pad(known, ((0, 0), (0, len(anatomy.EXPRESSION) - known.shape[1])))
 
 
-def _place(draws: RandomDraws, frames: int, liveliness: Array) -> Float[Array, "t 3"]:
+def _place(draws: RandomDraws, clock: Clock, liveliness: Array) -> Float[Array, "t 3"]:
     """Shift (x, y) in head units and log size, of a person who sways in front of the camera."""
-    drift = smooth_noise(draws, frames, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
-    tremor = smooth_noise(draws, frames, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
+    drift = waves(draws, clock, 0.7, size=3) * jnp.array([[0.08, 0.05, 0.03]])
+    tremor = waves(draws, clock, 0.12, size=3) * jnp.array([[0.004, 0.004, 0.001]])
     return liveliness * (drift + tremor)
 
 

@@ -63,11 +63,11 @@ class RandomDraws:
         """1.0 with this probability, else 0.0."""
         return (self._take("uniform", ()) < probability).astype(jnp.float32)
 
-    def choice(self, shares: tuple[float, ...]) -> Int[Array, ""]:
-        """A random index, its probabilities proportional to `shares`."""
+    def choice(self, shares: tuple[float, ...], shape: tuple[int, ...] = ()) -> Int[Array, "..."]:
+        """Random indices, their probabilities proportional to `shares`."""
         total = sum(shares)
         bounds = jnp.asarray([sum(shares[: i + 1]) / total for i in range(len(shares) - 1)])
-        return (self._take("uniform", ()) > bounds).sum()
+        return (self._take("uniform", shape)[..., None] > bounds.reshape(*[1] * len(shape), -1)).sum(axis=-1)
 
 
 class _Counter(RandomDraws):

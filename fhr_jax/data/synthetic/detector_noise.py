@@ -24,6 +24,7 @@ from scipy.signal import savgol_coeffs
 
 from fhr_jax.data.faces import anatomy
 from fhr_jax.data.faces.random_draws import Key, RandomDraws, random_block
+from fhr_jax.data.synthetic.random_processes import autoregression, runs
 
 Number = float | Float[Array, ""]
 
@@ -128,17 +129,17 @@ def _observe(draws: RandomDraws, truth: Float[Array, "t 68 2"], noise: DetectorN
     pattern = _pattern(draws, frames, noise.autocorrelation, noise.slow_share)
     mixing = jnp.stack([_mixing(noise.common_share[i], noise.neighbour_share[i]) for i in range(2)])
     error = jnp.einsum("cmn,tnc->tmc", mixing, pattern, precision=Precision.HIGHEST)
-    log_level = _autoregression(draws, frames, (1, 1), _LEVEL_AUTOCORRELATION)
+    log_level = autoregression(draws, frames, (1, 1), _LEVEL_AUTOCORRELATION)
     modulation = jnp.exp(noise.level_modulation * log_level - noise.level_modulation**2)
     gain = jnp.where(_flickering(draws, frames, noise.flicker_rate), _FLICKER_GAIN, 1.0)[..., None]
     size = noise.level * _regions()[None, :, None] * jnp.array(_AXES)[None, None]
     observed = truth + size * modulation * gain * error + noise.pose_bias * _bias(draws, truth)
 
-    outlier = _runs(draws, frames, 68, noise.outlier_rate, _OUTLIER_FRAMES)[..., None]
+    outlier = runs(draws, frames, 68, noise.outlier_rate, _OUTLIER_FRAMES)[..., None]
     # The length of a standard normal vector in the plane has mean sqrt(pi / 2).
     far = _OUTLIER_DISTANCE / jnp.sqrt(jnp.pi / 2) * draws.normal(shape=truth.shape, limit=jnp.inf)
     observed = jnp.where(outlier, observed + far, observed)
-    missing = _runs(draws, frames, 1, noise.dropout_rate, _DROPOUT_FRAMES)[..., None]
+    missing = runs(draws, frames, 1, noise.dropout_rate, _DROPOUT_FRAMES)[..., None]
     return jnp.where(missing, jnp.nan, observed)
 
 
@@ -146,44 +147,17 @@ def _pattern(draws: RandomDraws, frames: int, autocorrelation: Number, slow_shar
     """Autocorrelated noise of variance 1, without `1 - slow_share` of its slow part."""
     taps = jnp.asarray(-savgol_coeffs(13, 2), jnp.float32) * (1 - slow_share)
     taps = taps.at[6].add(1.0)
-    noise = _autoregression(draws, frames + 12, (68, 2), autocorrelation)
+    noise = autoregression(draws, frames + 12, (68, 2), autocorrelation)
     fast = sum(taps[k] * noise[k : k + frames] for k in range(13))
     apart = jnp.abs(jnp.arange(13)[:, None] - jnp.arange(13)[None])
     variance = (taps[:, None] * taps[None] * jnp.asarray(autocorrelation, jnp.float32) ** apart).sum()
     return fast / jnp.sqrt(variance)
 
 
-def _autoregression(
-    draws: RandomDraws, frames: int, shape: tuple[int, ...], autocorrelation: Number
-) -> Float[Array, "t *shape"]:
-    """First-order autoregression of variance 1."""
-    start, fresh = draws.normal(shape=shape, limit=jnp.inf), draws.normal(shape=(frames, *shape), limit=jnp.inf)
-    innovations = jnp.sqrt(1 - jnp.asarray(autocorrelation, jnp.float32) ** 2) * fresh
-
-    def step(last: Array, new: Array) -> tuple[Array, Array]:
-        now = autocorrelation * last + new
-        return now, now
-
-    return jax.lax.scan(step, start, innovations)[1]
-
-
-def _runs(draws: RandomDraws, frames: int, size: int, share: Number, length: float) -> Bool[Array, "t size"]:
-    """True for `share` of the frames, `length` frames in a row on average: independent two-state Markov chains."""
-    share = jnp.asarray(share, jnp.float32)
-    begin, end = share / (length * jnp.maximum(1 - share, 1e-6)), 1 / length
-
-    def step(on: Array, draw: Array) -> tuple[Array, Array]:
-        now = jnp.where(on, draw >= end, draw < begin)
-        return now, now
-
-    start, fresh = draws.uniform(shape=(size,)) < share, draws.uniform(shape=(frames, size))
-    return jax.lax.scan(step, start, fresh)[1]
-
-
 def _flickering(draws: RandomDraws, frames: int, share: Number) -> Bool[Array, "t 68"]:
     """True for `share` of the points: where a random field, smooth over points and time, is extreme."""
     field = jnp.matmul(
-        _autoregression(draws, frames, (68,), _FLICKER_AUTOCORRELATION),
+        autoregression(draws, frames, (68,), _FLICKER_AUTOCORRELATION),
         _mixing(0.0, 0.97).T,
         precision=Precision.HIGHEST,
     )

@@ -139,10 +139,27 @@ def head_points(key: Key, frames: int, *, liveliness: float | Float[Array, ""] =
     def person(draws: RandomDraws) -> tuple[Array, HeadMotion]:
         return draws.normal(0.8, shape=(len(anatomy.IDENTITY),)), move(draws, frames, lively)
 
-    identity, motion = random_block(key, person)
+    return project(*random_block(key, person))
 
-    def frame(pose: Array, expression: Array, place: Array) -> Array:
+
+def project(
+    identity: Float[Array, "k"], motion: HeadMotion, *, local: Float[Array, "t 68 3"] | None = None
+) -> Float[Array, "t 68 2"]:
+    """Landmarks of one person who moves.
+
+    Args:
+        identity: coefficients of `anatomy.IDENTITY`, (K,).
+        motion: of T frames.
+        local: displacements of the landmarks of the frontal head, (T, 68, 3) in inter-ocular distances.
+
+    Returns:
+        Landmarks (T, 68, 2) in inter-ocular distances, x right, y down.
+    """
+
+    def frame(pose: Array, expression: Array, place: Array, moved: Array | None) -> Array:
         head = shape.head(identity, expression)
+        if moved is not None:
+            head = head[:68] + moved
         jaw = shape.contour(head[:17], pose[0])
         rotated = shape.rotate(jnp.concatenate([jaw, head[17:68]]), shape.rotation(pose[0], pose[1]))
         flat = shape.perspective(rotated, jnp.asarray(7.0, head.dtype))
@@ -150,7 +167,7 @@ def head_points(key: Key, frames: int, *, liveliness: float | Float[Array, ""] =
         x, y = flat[:, 0], flat[:, 1]
         return jnp.exp(place[2]) * jnp.stack([cos * x - sin * y + place[0], sin * x + cos * y + place[1]], axis=1)
 
-    return jax.vmap(frame)(*motion)
+    return jax.vmap(frame)(*motion, local)
 
 
 def crop(points: Float[Array, "t 68 2"], *, follow: float | Float[Array, ""]) -> Float[Array, "t 68 2"]:

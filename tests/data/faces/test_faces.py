@@ -13,7 +13,7 @@ from PIL import Image
 from fhr_jax import geometry
 from fhr_jax.data import faces
 from fhr_jax.data.faces import anatomy, features, shape, silhouette
-from fhr_jax.data.faces.motion import blinks, smooth_noise
+from fhr_jax.data.faces.motion import blinks, even_clock, smooth_noise
 from fhr_jax.data.faces.paint import Canvas
 from fhr_jax.data.faces.random_draws import RandomDraws, random_block
 from fhr_jax.data.faces.render import pixel_canvas
@@ -493,7 +493,9 @@ def test_smooth_noise_has_unit_variance():
 
 
 def test_blinks_close_and_open():
-    lids = np.asarray(jax.jit(lambda key: random_block(key, lambda draws: blinks(draws, 600)))(jax.random.key(2)))
+    lids = np.asarray(
+        jax.jit(lambda key: random_block(key, lambda draws: blinks(draws, even_clock(600))))(jax.random.key(2))
+    )
     assert lids.max() > 0.55
     assert lids.min() == 0
     assert np.median(lids) == 0
