@@ -25,12 +25,6 @@ Figures:  one x86 core, another job on the next one, Python 3.11.7, jax 0.10.2, 
 """
 
 import os
-
-from fhr_jax.stabilizer.covariance import CovarianceKind
-
-# One core: XLA reads this when jax is first imported.
-os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
-
 import platform
 import time
 from collections.abc import Callable, Mapping
@@ -48,6 +42,7 @@ from fhr_jax import plots, stabilizer
 from fhr_jax.data.synthetic import tracks
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.losses import stabilization
+from fhr_jax.stabilizer.covariance import CovarianceKind
 from fhr_jax.stabilizer.run_tracks import run_in_basis
 
 BATCH = (16, 300)
@@ -256,4 +251,6 @@ def main(options: Options) -> None:
 
 
 if __name__ == "__main__":
+    # One core: XLA reads this when JAX first asks for its devices. Tests that import this file keep their flags.
+    os.environ.setdefault("XLA_FLAGS", "--xla_cpu_multi_thread_eigen=false intra_op_parallelism_threads=1")
     main(tyro.cli(Options))

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -24,8 +25,14 @@ def load(name):
     spec = importlib.util.spec_from_file_location(f"experiment_{name.replace('/', '_')}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
+    before = _jax_environment()
     spec.loader.exec_module(module)
+    assert _jax_environment() == before, "processes that later tests start would get these variables"
     return module
+
+
+def _jax_environment():
+    return {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_"))}
 
 
 @pytest.fixture
@@ -175,8 +182,7 @@ def test_blinks(tmp_path, source, fits):
 
 
 @pytest.mark.slow
-def test_time_per_frame(tmp_path, monkeypatch):
-    monkeypatch.setenv("XLA_FLAGS", "")  # the script sets it for itself, not for the tests after this one
+def test_time_per_frame(tmp_path):
     summary, _ = run("bench/time_per_frame", tmp_path, frames=40, rounds=2, small=True)
     assert all(low <= median <= high for low, median, high in summary["us_a_frame"].values())
     assert set(summary["targets"]) < set(summary["us_a_frame"])
