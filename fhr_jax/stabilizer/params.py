@@ -124,7 +124,7 @@ def motion_basis(
     """V of Eq. 10: eigenvectors of the covariance of p(t) - p(t-1) over all videos.
 
     Eigenvectors of repeated or zero eigenvalues (few frames, few points) are not unique; any orthonormal choice is
-    valid. Signs are fixed so that the largest entry of a column is positive.
+    valid, and versions of JAX differ in it. Signs are fixed so that the largest entry of a column is positive.
 
     Args:
         truth: (..., T, M, d) true landmarks; frames with a NaN are left out.

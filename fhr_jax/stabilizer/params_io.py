@@ -69,10 +69,9 @@ def load(path: str | os.PathLike[str]) -> Params:
     for name, array in arrays.items():
         if array.dtype.kind != "f":
             raise InputError(f"{path}: {name} holds {array.dtype}, expected floating point numbers")
-    arrays = {name: array.astype(np.float32) for name, array in arrays.items()}
-    _check_shapes(str(path), arrays)
+    params = from_arrays({name: array.astype(np.float32) for name, array in arrays.items()}, source=str(path))
     _check_values(str(path), arrays)
-    return _build(str(path), arrays)
+    return params
 
 
 def as_arrays(params: Params) -> dict[str, np.ndarray]:
@@ -86,6 +85,20 @@ def as_arrays(params: Params) -> dict[str, np.ndarray]:
             parts = value._asdict().items()
             arrays |= {extension.key(name): np.asarray(array) for name, array in parts if array is not None}
     return arrays
+
+
+def from_arrays(arrays: dict[str, np.ndarray], *, source: str) -> Params:
+    """Parameters from the arrays that `as_arrays` gave, by key.
+
+    Args:
+        arrays: of one set of parameters.
+        source: where they come from, for messages.
+
+    Raises:
+        InputError: an array is missing, unknown, has the wrong shape or is not finite.
+    """
+    _check_shapes(source, arrays)
+    return _build(source, arrays)
 
 
 def _check_shapes(path: str, arrays: dict[str, np.ndarray]) -> None:

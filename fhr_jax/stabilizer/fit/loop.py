@@ -20,6 +20,7 @@ from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.stabilizer.fit.checkpoint import load_fit
 from fhr_jax.stabilizer.fit.objective import Problem
 from fhr_jax.stabilizer.fit.state import Fit, FitState, History
+from fhr_jax.stabilizer.params import Params
 
 PATIENCE = 50
 """Iterations without an improvement on the validation videos after which a fit stops."""
@@ -95,7 +96,9 @@ def fit(
         progress: called after each iteration. `done` and `total` count iterations; `info` has `seconds`, `evaluations`
             and the lowest `loss`.
         resume: an earlier fit of the same problem by the same solver to continue: its state, from `keep`, or the file
-            that `save_fit` wrote.
+            that `save_fit` wrote. Its initial parameters replace those of the problem: where the tracks do not move,
+            their basis is arbitrary, and another version of JAX may find another one. Files of earlier versions do not
+            hold them.
         keep: called with the state after each iteration, before `progress`.
 
     Raises:
@@ -107,6 +110,7 @@ def fit(
     initial = solver.init(problem)
     if isinstance(resume, str | os.PathLike):
         resume = load_fit(resume, initial)
+    problem = problem if resume is None else _as_begun(problem, resume.init_params)
     _warm_up(problem, solver, initial if resume is None else resume.solver_state)
     compile_seconds = time.perf_counter() - began
 
@@ -115,7 +119,7 @@ def fit(
         state = init_fit(problem, initial)
         _report(state, budget, progress, keep)
     else:
-        state = resume
+        state = resume._replace(init_params=problem.init_params)
         began -= float(state.seconds[-1])
     while not _spent(state, budget, validated=problem.validation_loss is not None):
         solver_state, result = solver.step(problem, state.solver_state)
@@ -137,6 +141,7 @@ def init_fit(problem: Problem, solver_state: Any) -> FitState:
         evaluations=nothing,
         loss=nothing,
         validation_loss=nothing,
+        init_params=problem.init_params,
     )
     return record(state, problem, StepResult(problem.initial, float(problem.loss(problem.initial)), 1), 0.0)
 
@@ -165,6 +170,17 @@ def record(state: FitState, problem: Problem, result: StepResult, seconds: float
         loss=np.append(state.loss, min(_last(state.loss), loss)),
         validation_loss=np.append(state.validation_loss, min(_last(state.validation_loss), validation_loss)),
     )
+
+
+def _as_begun(problem: Problem, init_params: Params | None) -> Problem:
+    """The problem with the initial parameters of an earlier fit; as it is if they are the same, or unknown."""
+    if init_params is None:
+        return problem
+    begun, given = (jax.tree.flatten(params) for params in (init_params, problem.init_params))
+    pairs = list(zip(begun[0], given[0], strict=False))
+    if begun[1] != given[1] or any(a.shape != b.shape for a, b in pairs):
+        raise InputError("resume: holds another fit, expected one with the same solver, options and tracks")
+    return problem if all(np.array_equal(a, b) for a, b in pairs) else problem.begin_at(init_params)
 
 
 def _warm_up(problem: Problem, solver: Solver, solver_state: Any) -> None:

@@ -29,6 +29,8 @@ class Problem:
 
     Attributes:
         initial: (n,), where a fit begins.
+        init_params: the same as parameters; what a fit does not move stays as it is there.
+        begin_at: Params -> this problem with other initial parameters.
         videos: the videos to fit, on the devices of the mesh.
         loss: (n,) -> loss () of `videos`, compiled.
         validation_loss: (n,) -> loss () of the validation videos, compiled; None without any.
@@ -42,6 +44,8 @@ class Problem:
     """
 
     initial: Float[Array, " n"]
+    init_params: Params
+    begin_at: Callable[[Params], "Problem"]
     videos: Videos
     loss: Callable[[Float[Array, " n"]], Float[Array, ""]]
     validation_loss: Callable[[Float[Array, " n"]], Float[Array, ""]] | None
@@ -100,6 +104,20 @@ def make_problem(
         InputError: no number is left to fit.
     """
     init_params = paper_init(videos) if init_params is None else init_params
+
+    def begin_at(params: Params) -> Problem:
+        return make_problem(
+            videos,
+            init_params=params,
+            share_scales=share_scales,
+            freeze_recurrent=freeze_recurrent,
+            validation=validation,
+            covariance=covariance,
+            chunk=chunk,
+            weights=weights,
+            mesh=mesh,
+        )
+
     free = unconstrain(init_params)
     origin, unravel = ravel_pytree(free)
     directions = _directions(free, share_scales=share_scales, freeze_recurrent=freeze_recurrent)
@@ -125,6 +143,8 @@ def make_problem(
     initial = origin if directions is None else jnp.zeros(directions.shape[1], origin.dtype)
     return Problem(
         initial=sharding.everywhere(initial, mesh),
+        init_params=init_params,
+        begin_at=begin_at,
         videos=placed,
         loss=lambda vector: program(vector, placed),
         validation_loss=None if placed_validation is None else lambda vector: program(vector, placed_validation),

@@ -62,6 +62,8 @@ class FitState(NamedTuple):
         evaluations: (i,), likewise.
         loss: (i,), likewise.
         validation_loss: (i,), likewise, see `Fit`; infinite without validation videos.
+        init_params: the parameters that it began with, of which the basis, for example, is not fitted. None where an
+            earlier version saved the fit.
     """
 
     solver_state: Any
@@ -73,6 +75,7 @@ class FitState(NamedTuple):
     evaluations: Float[np.ndarray, " i"]
     loss: Float[np.ndarray, " i"]
     validation_loss: Float[np.ndarray, " i"]
+    init_params: Params | None = None
 
 
 def join_histories(parts: Sequence[History]) -> History:

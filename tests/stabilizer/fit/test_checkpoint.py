@@ -55,6 +55,24 @@ def test_a_resumed_fit_ends_where_an_uninterrupted_one_does(name, problem, tmp_p
     jax.tree.map(np.testing.assert_array_equal, finished.params, whole.params)
 
 
+@pytest.mark.parametrize("share_scales", [False, True])
+def test_a_resumed_fit_keeps_the_initial_parameters_that_it_began_with(share_scales, problem, tmp_path):
+    """Even if others are found for its videos now; with shared scales its vector is a difference from them."""
+    solver = SOLVERS["Adam"]
+    problem = problem if not share_scales else make_problem(problem.videos, share_scales=True)
+    whole = fit(problem, solver, budget=Budget(iterations=8))
+    fit(problem, solver, budget=Budget(iterations=3), keep=lambda state: save_fit(tmp_path / "fit.npz", state))
+    start = problem.init_params
+    other = problem.begin_at(start._replace(noise=2 * start.noise, basis=start.basis[:, ::-1]))
+    assert abs(other.loss(other.initial) - problem.loss(problem.initial)) > 1e-3
+    kept = []
+    resumed = fit(other, solver, budget=Budget(iterations=8), resume=tmp_path / "fit.npz", keep=kept.append)
+    np.testing.assert_allclose(resumed.history.loss, whole.history.loss, rtol=1e-6)
+    np.testing.assert_array_equal(resumed.params.basis, start.basis)
+    np.testing.assert_allclose(resumed.params.noise, whole.params.noise, rtol=1e-5)
+    jax.tree.map(np.testing.assert_array_equal, kept[-1].init_params, start)
+
+
 @pytest.mark.parametrize("name", ["L-BFGS, annealed", "Adam", "minibatch", "Nelder-Mead"])
 def test_a_fit_that_an_earlier_version_saved_is_resumed(name, problem):
     """Its keys on disk and the order of a solver's arrays stay the same, whatever the fields are called.

@@ -125,6 +125,26 @@ def test_a_fit_resumes_from_its_state_and_from_its_file(problem, tmp_path):
         fit(problem, Losses(), budget=Budget(), resume=tmp_path / "none.npz")
 
 
+def test_a_state_without_initial_parameters_takes_those_of_the_problem(problem):
+    """Earlier versions saved none."""
+    kept = []
+    fit(problem, Losses(), budget=Budget(iterations=2), keep=kept.append)
+    lacking = kept[-1]._replace(init_params=None)
+    resumed = fit(problem, Losses(), budget=Budget(iterations=3), resume=lacking, keep=kept.append)
+    assert len(resumed.history.loss) == 4
+    assert kept[-1].init_params is problem.init_params
+
+
+def test_a_state_of_another_model_is_refused(problem):
+    kept = []
+    fit(problem, Losses(), budget=Budget(iterations=2), keep=kept.append)
+    start = problem.init_params
+    larger = stabilizer.paper_init(stabilizer.pad_videos(pairs((20,), points=3)))
+    for other in (start._replace(face_size=jnp.ones(())), larger):
+        with pytest.raises(InputError, match="holds another fit"):
+            fit(problem, Losses(), budget=Budget(), resume=kept[-1]._replace(init_params=other))
+
+
 def test_a_negative_budget_is_refused(problem):
     for budget in (Budget(iterations=-1), Budget(evaluations=-1), Budget(seconds=-1.0), Budget(patience=-1)):
         with pytest.raises(InputError, match="budget"):
