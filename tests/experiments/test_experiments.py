@@ -25,14 +25,11 @@ def load(name):
     spec = importlib.util.spec_from_file_location(f"experiment_{name.replace('/', '_')}", FOLDER / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
-    before = _jax_environment()
-    spec.loader.exec_module(module)
-    assert _jax_environment() == before, "processes that later tests start would get these variables"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("XLA_FLAGS", raising=False)
+        spec.loader.exec_module(module)
+        assert "XLA_FLAGS" not in os.environ, "processes that later tests start would get these flags"
     return module
-
-
-def _jax_environment():
-    return {name: value for name, value in os.environ.items() if name.startswith(("JAX_", "XLA_"))}
 
 
 @pytest.fixture
