@@ -74,7 +74,7 @@ class RandomNoise(NamedTuple):
 
 
 def draw_noise(draws: RandomDraws, liveliness: Float[Array, ""]) -> RandomNoise:
-    """Random settings; in a third of the draws a livelier head has more noise, else nothing depends on it.
+    """Random settings; in half of the draws a livelier head has more noise, else nothing depends on it.
 
     Args:
         draws: random draws.
@@ -91,12 +91,12 @@ def draw_noise(draws: RandomDraws, liveliness: Float[Array, ""]) -> RandomNoise:
         return draws.chance(probability) * value
 
     coupled = jnp.clip(0.88 * liveliness**0.65 * jnp.exp(draws.normal(0.35, limit=2.0)), 0.2, 3.0)
-    level = jnp.where(draws.chance(1 / 3) > 0, coupled, log_between(0.2, 3.0))
+    level = jnp.where(draws.chance(0.5) > 0, coupled, log_between(0.2, 3.0))
     own = sometimes(0.85, between(0.0, 0.9))
     common = jnp.where(draws.chance(0.5) > 0, own, between(0.0, 0.9))
-    shared = between(0.0, 0.8)
+    shared = jnp.where(draws.chance(0.7) > 0, between(0.3, 0.8), between(0.0, 0.5))
     scaled = shared * between(0.0, 0.5)
-    regional = (1 - shared) * between(0.0, 0.95)
+    regional = (1 - shared) * draws.chance(0.9) * (1 - 0.003 * (0.6 / 0.003) ** draws.uniform())
     wide = regional * between(0.0, 0.7)
     return RandomNoise(
         level=level,
@@ -106,10 +106,10 @@ def draw_noise(draws: RandomDraws, liveliness: Float[Array, ""]) -> RandomNoise:
         shares=(shared - scaled, scaled, wide, regional - wide),
         distance=log_between(0.15, 0.6),
         spread=(between(0.0, 0.5), between(0.0, 0.4)),
-        anisotropy=draws.normal(0.15),
-        modulation=between(0.0, 0.5),
+        anisotropy=draws.normal(0.25),
+        modulation=between(0.0, 0.6) + sometimes(0.25, between(0.0, 0.4)),
         modulation_autocorrelation=between(0.5, 0.95),
-        motion_gain=sometimes(0.3, between(0.0, 0.15)),
+        motion_gain=sometimes(0.4, between(0.0, 0.2)),
         flicker_rate=sometimes(0.7, log_between(0.0003, 0.02)),
         pose_bias=sometimes(0.5, between(0.0, 0.2)),
         step=sometimes(0.2, log_between(0.3, 2.0)),

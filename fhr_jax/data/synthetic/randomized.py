@@ -27,7 +27,7 @@ RATES = (12.0, 15.0, 24.0, 25.0, 30.0, 50.0, 60.0, 120.0)
 
 _RATE_SHARES = (0.08, 0.08, 0.08, 0.16, 0.36, 0.08, 0.1, 0.06)
 
-STYLES = {"still": 0.06, "calm": 0.37, "talking": 0.37, "violent": 0.20}
+STYLES = {"still": 0.05, "calm": 0.25, "talking": 0.48, "violent": 0.22}
 """Shares of the tracks: nothing moves but at most parts of the face; little or typical motion; with gestures."""
 
 _SECONDS_PER_FRAME = 1 / min(RATES)
@@ -120,7 +120,7 @@ def _motion(
     style = draws.choice(tuple(STYLES.values()))
     calm, typical, any_of_both = (low * (high / low) ** draws.uniform() for low, high in _LIVELINESS)
     liveliness = jnp.stack([jnp.zeros(()), calm, typical, any_of_both])[style]
-    expressive = jnp.where(style == 0, 0.0, 0.1 * (1.3 / 0.1) ** draws.uniform())
+    expressive = jnp.where(style == 0, 0.0, 0.2 * (1.7 / 0.2) ** draws.uniform())
     motion = move_at(draws, _with_rests(draws, clock), clock, liveliness)
     quick = draws.chance(0.75) * draws.uniform(0.02, 1.0)
     local = local_motion(draws, clock, share=quick)
@@ -141,11 +141,13 @@ def _motion(
     return truth + size * _fine_motion(draws, clock, reference), motion.pose, liveliness
 
 
-_LIVELINESS = ((0.04, 0.45), (0.4, 1.3), (0.1, 2.0))
+_LIVELINESS = ((0.05, 0.5), (0.4, 1.5), (0.1, 2.0))
+"""Range of the calm, the typical and the violent, in which 1 is what `tracks` has on average."""
 
 
 def _with_rests(draws: RandomDraws, clock: Clock) -> Clock:
-    """A clock that runs at varying pace, so that heads rest and set off; in a third of the draws an even one."""
+    """A clock that runs at a pace of its own, and mostly at a varying one, so that heads rest and set off."""
+    tempo = 0.6 * (2.5 / 0.6) ** draws.uniform()
     number = max(2, round(clock.seconds / 1.5))
     pace = 0.3 * (1.8 / 0.3) ** draws.uniform(shape=(number + 1,))
     pace = jnp.where(draws.uniform(shape=(number + 1,)) < draws.uniform(0.0, 0.8), 0.03, pace)
@@ -154,7 +156,8 @@ def _with_rests(draws: RandomDraws, clock: Clock) -> Clock:
     inside = jnp.clip(u, 0, 1)
     passed = inside**3 - inside**4 / 2 + jnp.maximum(u - 1, 0)  # the integral of 3 u^2 - 2 u^3
     uneven = pace[0] * clock.time + (passed * (length * (pace[1:] - pace[:-1]))[None]).sum(axis=1)
-    return clock._replace(time=jnp.where(draws.chance(1 / 3) > 0, clock.time, uneven))
+    time = tempo * jnp.where(draws.chance(1 / 3) > 0, clock.time, uneven)
+    return Clock(time, 1.5 * clock.seconds)
 
 
 def _fine_motion(draws: RandomDraws, clock: Clock, reference: Float[Array, "m 2"]) -> Float[Array, "t m 2"]:

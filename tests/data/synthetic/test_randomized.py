@@ -43,7 +43,7 @@ def test_batches_are_seeded_and_finite():
     # From a face at rest to one that moves by its own size in a frame.
     speed = np.linalg.norm(np.diff(made.truth, axis=1), axis=-1) * made.fps[:, None, None] / 30
     assert 0.01 < (speed.max(axis=(1, 2)) < 0.01).mean() < 0.1
-    assert np.percentile(speed.mean(axis=(1, 2)), 20) < 0.2
+    assert np.percentile(speed.mean(axis=(1, 2)), 20) < 0.35
     assert speed.max() > 30
 
 
