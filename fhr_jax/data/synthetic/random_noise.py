@@ -73,12 +73,13 @@ class RandomNoise(NamedTuple):
     dropout_rate: Number = 0.0
 
 
-def draw_noise(draws: RandomDraws, liveliness: Float[Array, ""]) -> RandomNoise:
+def draw_noise(draws: RandomDraws, *, liveliness: Number = 1.0, fps: Number = 30.0) -> RandomNoise:
     """Random settings; in half of the draws a livelier head has more noise, else nothing depends on it.
 
     Args:
         draws: random draws.
         liveliness: amount of motion of the head, (); 1 is typical, and it has no unit.
+        fps: frames a second, (). In half of the draws the correlation is one over 1 / 30 s and not over a frame.
     """
 
     def between(low: float, high: float) -> Float[Array, ""]:
@@ -94,13 +95,15 @@ def draw_noise(draws: RandomDraws, liveliness: Float[Array, ""]) -> RandomNoise:
     level = jnp.where(draws.chance(0.5) > 0, coupled, log_between(0.2, 3.0))
     own = sometimes(0.85, between(0.0, 0.9))
     common = jnp.where(draws.chance(0.5) > 0, own, between(0.0, 0.9))
-    shared = jnp.where(draws.chance(0.7) > 0, between(0.3, 0.8), between(0.0, 0.5))
+    frames = jnp.where(draws.chance(0.5) > 0, 30.0 / fps, 1.0)
+    alone = draws.chance(0.1)
+    shared = (1 - alone) * jnp.where(draws.chance(0.7) > 0, between(0.3, 0.8), between(0.0, 0.5))
     scaled = shared * between(0.0, 0.5)
-    regional = (1 - shared) * draws.chance(0.9) * (1 - 0.003 * (0.6 / 0.003) ** draws.uniform())
+    regional = (1 - alone) * (1 - shared) * draws.chance(0.95) * (1 - 0.003 * (0.6 / 0.003) ** draws.uniform())
     wide = regional * between(0.0, 0.7)
     return RandomNoise(
         level=level,
-        autocorrelation=(common, own),
+        autocorrelation=(common**frames, own**frames),
         smoothing=sometimes(0.3, between(0.2, 0.8)),
         slow_share=jnp.where(draws.chance(0.4) > 0, 0.0, between(0.0, 1.0)),
         shares=(shared - scaled, scaled, wide, regional - wide),

@@ -80,7 +80,7 @@ def sample(
     truth, pose, liveliness = random_block(motion_key, lambda draws: _motion(draws, clock, markup, reference))
 
     def report(draws: RandomDraws) -> Float[Array, "t m 2"]:
-        noise = draw_noise(draws, liveliness)
+        noise = draw_noise(draws, liveliness=liveliness, fps=fps)
         noise = noise if faults else without_faults(noise)
         return observe_randomly(draws, truth, noise, reference=reference, pose=pose)
 
