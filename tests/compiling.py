@@ -5,6 +5,9 @@ from contextlib import contextmanager
 
 import jax
 
+OPTIMIZED = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
+"""For `jax.jit(compiler_options=)` of one long program; programs that another jitted function calls take none."""
+
 
 @contextmanager
 def fully_optimized() -> Iterator[None]:
