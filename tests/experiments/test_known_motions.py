@@ -7,13 +7,14 @@ from functools import partial
 import pytest
 
 from fhr_jax import stabilizer
+from fhr_jax.benchmark.known_motions.cases import CASES
 from fhr_jax.errors import InputError
 from tests.experiments.test_experiments import load
 
 
 def test_known_motions(tmp_path, monkeypatch):
     module = load("known_motions")
-    cases = module.compare.__kwdefaults__["cases"][:3]
+    cases = CASES[:3]
     monkeypatch.setattr(module, "compare", partial(module.compare, cases=cases))
     monkeypatch.setattr(module, "stabilizer_filter", lambda params, *, rate: lambda tracks: tracks)
     rows = module.main(module.Options(out=tmp_path, points=(68, 98), fps=15.0, seeds=1))

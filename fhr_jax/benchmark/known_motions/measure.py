@@ -183,7 +183,7 @@ def table(rows: Sequence[MotionRow]) -> str:
 
 
 def _sampled(case: MotionCase, points: int, size: float, rate: float) -> SampledMotion:
-    return sample(case, mean_face(size), rate=rate, weights=None if points == 68 else markup_weights(points))
+    return sample(case, mean_face(size=size), rate=rate, weights=None if points == 68 else markup_weights(points))
 
 
 REGIONS: Mapping[str, tuple[int, ...]] = {

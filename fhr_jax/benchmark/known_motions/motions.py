@@ -19,7 +19,7 @@ Weights = Float[Array | np.ndarray, "68 2"]
 Track = Float[Array, "t 68 2"]
 
 
-def mean_face(size: float = 72.0, *, centre: tuple[float, float] = (128.0, 128.0)) -> Float[np.ndarray, "68 2"]:
+def mean_face(*, size: float = 72.0, centre: tuple[float, float] = (128.0, 128.0)) -> Float[np.ndarray, "68 2"]:
     """The mean face of `data.faces`, frontal and at rest, (68, 2) in pixels.
 
     Args:

@@ -7,7 +7,7 @@ import pytest
 from fhr_jax.benchmark.known_motions import motions
 
 SIZE, AMPLITUDE, ONSET = 75.0, 0.3, 0.5
-FACE = motions.mean_face(SIZE)
+FACE = motions.mean_face(size=SIZE)
 CHIN, LID, CORNER = 8, 37, 48
 
 
