@@ -45,7 +45,8 @@ class RandomNoise(NamedTuple):
         anisotropy: logarithm of the level in x over that in y.
         modulation: standard deviation of the logarithm of the level over time.
         modulation_autocorrelation: of that logarithm from one frame to the next.
-        motion_gain: additional level in pixels for each pixel a frame of mean speed.
+        motion_gain: additional level in pixels for each pixel a frame of mean speed, for the first two of `shares`; a
+            third of that for the others.
         flicker_rate: share of the points that are several times as noisy for a few frames, together with neighbours.
         pose_bias: rms error in pixels for each tenth of a radian of yaw, pitch and roll relative to their means.
         step: of rounded coordinates, in pixels; 0 rounds nothing.
@@ -99,7 +100,9 @@ def draw_noise(draws: RandomDraws, *, liveliness: Number = 1.0, fps: Number = 30
     alone = draws.chance(0.1)
     shared = (1 - alone) * jnp.where(draws.chance(0.7) > 0, between(0.3, 0.8), between(0.0, 0.5))
     scaled = shared * between(0.0, 0.5)
-    regional = (1 - alone) * (1 - shared) * draws.chance(0.95) * (1 - 0.003 * (0.6 / 0.003) ** draws.uniform())
+    fitted = (1 - alone) * draws.chance(0.25)  # a detector that fits a model of the face: no point errs by itself
+    single = jnp.where(fitted > 0, 0.0, log_between(0.003, 0.6))
+    regional = (1 - alone) * (1 - shared) * (1 - single)
     wide = regional * between(0.0, 0.7)
     return RandomNoise(
         level=level,
@@ -107,12 +110,12 @@ def draw_noise(draws: RandomDraws, *, liveliness: Number = 1.0, fps: Number = 30
         smoothing=sometimes(0.3, between(0.2, 0.8)),
         slow_share=jnp.where(draws.chance(0.4) > 0, 0.0, between(0.0, 1.0)),
         shares=(shared - scaled, scaled, wide, regional - wide),
-        distance=log_between(0.15, 0.6),
-        spread=(between(0.0, 0.5), between(0.0, 0.4)),
+        distance=jnp.where(fitted > 0, log_between(0.3, 0.9), log_between(0.15, 0.6)),
+        spread=(between(0.0, 0.5), (1 - fitted) * between(0.0, 0.4)),
         anisotropy=draws.normal(0.25),
-        modulation=between(0.0, 0.6) + sometimes(0.25, between(0.0, 0.4)),
-        modulation_autocorrelation=between(0.5, 0.95),
-        motion_gain=sometimes(0.4, between(0.0, 0.2)),
+        modulation=between(0.0, 0.6) + sometimes(0.35, between(0.0, 0.5)),
+        modulation_autocorrelation=1 - log_between(0.01, 0.5),
+        motion_gain=sometimes(0.5, between(0.0, 0.3)),
         flicker_rate=sometimes(0.7, log_between(0.0003, 0.02)),
         pose_bias=sometimes(0.5, between(0.0, 0.2)),
         step=sometimes(0.2, log_between(0.3, 2.0)),
@@ -158,12 +161,14 @@ def observe_randomly(
     level = jnp.exp(log_level.T + axes[None])
     level = level / jnp.sqrt((level**2).mean())
 
-    error = _error(draws, frames, noise, reference, narrow, wide)
+    common, own = _error(draws, frames, noise, reference, narrow, wide)
     modulation = process(draws, frames, (1,), noise.modulation_autocorrelation)
     modulation = jnp.exp(noise.modulation * modulation - noise.modulation**2)
     speed = jnp.linalg.norm(truth[1:] - truth[:-1], axis=-1).mean(axis=1)
     speed = jnp.minimum(jnp.pad(speed, (1, 0)), 20.0)
-    size = (noise.level * modulation + noise.motion_gain * speed[:, None])[..., None]
+    size = noise.level * modulation
+    fast = noise.motion_gain * speed[:, None]
+    error = (size + fast)[..., None] * common + (size + fast / 3)[..., None] * own
 
     flicker = _times(process(draws, frames, (narrow.shape[1],), FLICKER_AUTOCORRELATION), narrow)
     bound = -jax.scipy.special.ndtri(jnp.clip(jnp.asarray(noise.flicker_rate, jnp.float32), 1e-12, 0.5))
@@ -172,7 +177,7 @@ def observe_randomly(
     bias = _times(draws.normal(shape=(6, wide.shape[1]), limit=jnp.inf), wide).reshape(3, 2, points)
     turned = 10 * (pose - pose.mean(axis=0, keepdims=True))
     biased = jnp.einsum("tp,pcm->tmc", turned, bias, precision=Precision.HIGHEST) / jnp.sqrt(3.0)
-    observed = truth + size * gain * level[None] * error + noise.pose_bias * biased
+    observed = truth + gain * level[None] * error + noise.pose_bias * biased
 
     step = jnp.asarray(noise.step, jnp.float32)
     grid = jnp.where(step > 0, step, 1.0)
@@ -229,8 +234,8 @@ def _error(
     reference: Float[Array, "m 2"],
     narrow: Float[Array, "m f"],
     wide: Float[Array, "m w"],
-) -> Float[Array, "t m 2"]:
-    """The error of variance 1 on average over points and axes."""
+) -> tuple[Float[Array, "t m 2"], Float[Array, "t m 2"]]:
+    """What the points have in common, and the rest of the error; the sum has variance 1 over points and axes."""
     points, f, w = len(reference), narrow.shape[1], wide.shape[1]
     own = _kernel(noise.autocorrelation[1], noise.smoothing, noise.slow_share)
     shared = _kernel(noise.autocorrelation[0], noise.smoothing, noise.slow_share)
@@ -243,7 +248,7 @@ def _error(
     similar = common[:, 2, None, None] * centred[None] + common[:, 3, None, None] * turned[None]
     by_axis = size[3] * _times(rest[..., :f], narrow) + size[2] * _times(rest[..., f : f + w], wide)
     by_axis = by_axis + size[4] * rest[..., f + w :]
-    return size[0] * common[:, None, :2] + size[1] * similar + jnp.moveaxis(by_axis, 1, 2)
+    return size[0] * common[:, None, :2] + size[1] * similar, jnp.moveaxis(by_axis, 1, 2)
 
 
 def _times(weights: Float[Array, "*n f"], features: Float[Array, "m f"]) -> Float[Array, "*n m"]:

@@ -168,7 +168,7 @@ def _fine_motion(draws: RandomDraws, clock: Clock, reference: Float[Array, "m 2"
     phase = clock.time[:, None] * frequency
     time = jnp.concatenate([jnp.cos(phase), jnp.sin(phase)], axis=1) / jnp.sqrt(float(waves))
     smooth = field(draws, reference, 0.3, features // 2)
-    alone = draws.uniform(0.05, 0.6)
+    alone = 0.005 * (0.6 / 0.005) ** draws.uniform()
     weight = jnp.sqrt(1 - alone) * jnp.matmul(
         draws.normal(shape=(2, 2 * waves, features), limit=jnp.inf), smooth.T, precision=Precision.HIGHEST
     )
