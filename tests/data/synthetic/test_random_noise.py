@@ -78,7 +78,7 @@ def test_draws_cover_a_factor_of_ten():
     made = jax.tree.map(np.asarray, draw(jax.random.split(jax.random.key(0), 1000)))
     assert made.level.min() < 0.22
     assert made.level.max() > 2.7
-    assert (sum(made.shares) < 1).all()
+    assert sum(made.shares).max() < 1 + 1e-5
     assert made.autocorrelation[1].min() == 0
     assert made.autocorrelation[1].max() > 0.85
     assert made.slow_share.min() == 0

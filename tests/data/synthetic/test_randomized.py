@@ -36,9 +36,10 @@ def test_batches_are_seeded_and_finite():
     np.testing.assert_array_equal(missing.any(axis=(2, 3)), missing.all(axis=(2, 3)))
     assert 0 < missing.mean() < 0.03
 
+    # The median error of a noise that comes in bursts lies below its rms.
     level = np.sqrt(np.nanmedian((made.observed - made.truth) ** 2, axis=(1, 2, 3))) / 0.67
     assert np.percentile(level, 90) > 6 * np.percentile(level, 10)
-    assert level.min() > 0.1
+    assert level.min() > 0.03
     assert level.max() < 6
     # From a face at rest to one that moves by its own size in a frame.
     speed = np.linalg.norm(np.diff(made.truth, axis=1), axis=-1) * made.fps[:, None, None] / 30
