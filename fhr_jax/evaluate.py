@@ -14,6 +14,8 @@ from jaxtyping import Float
 from fhr_jax import crop, geometry, metrics, npz, pipeline
 from fhr_jax.data.crops import Crops
 from fhr_jax.data.examples import Examples
+from fhr_jax.data.io import landmark_arrays
+from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.records import Identity, Records, encoded, identity
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
@@ -42,24 +44,36 @@ class Predictions(NamedTuple):
     identities: tuple[Identity, ...] = ()
 
 
-def read_predictions(path: str | os.PathLike[str]) -> Predictions:
+def read_predictions(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays.DEFAULT) -> Predictions:
     """Read an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and `coordinates`.
 
-    Without `coordinates` the predictions are in the pixels of the ground truth. `coordinates` = "fhr_crop256" is the
-    convention of the results that the paper's authors published; see `crop256_to_image`.
+    `truth` and `landmarks` are names for the same. Without `coordinates` the predictions are in the pixels of the
+    ground truth. `coordinates` = "fhr_crop256" is the convention of the results that the paper's authors published; see
+    `crop256_to_image`.
+
+    Args:
+        path: the file.
+        options: how its numbers are read.
 
     Raises:
-        InputError: the file cannot be read, an array is missing, has another shape or is not finite, or the value of
-            `coordinates` is unknown.
+        InputError: the file cannot be read, an array is missing, has another shape or is not finite, a point is
+            missing, or the value of `coordinates` is unknown.
     """
+    path = Path(path)
     arrays = npz.read(path)
-    for name in ("ground_truth", "predictions"):
-        if name not in arrays:
-            raise InputError(f"{path}: no array {name}, only {', '.join(arrays) or 'nothing'}")
+    both = []
+    for names in (("ground_truth", "truth"), landmark_arrays.OBSERVED):
+        name = landmark_arrays.first_name(arrays, names)
+        if name is None:
+            raise InputError(f"{path}: no array {names[0]}, only {', '.join(arrays) or 'nothing'}")
         array = arrays[name]
         if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiu" or not len(array):
             raise InputError(f"{path}: {name} is {array.dtype} {array.shape}, expected numbers of shape (N, M, 2)")
-    truth, predictions = (arrays[name].astype(np.float64) for name in ("ground_truth", "predictions"))
+        _, notes = landmark_arrays.points_as_nan(array, options)
+        if notes:
+            raise InputError(f"{path}: {name}: {notes[0]}, expected every point of every image")
+        both.append(array.astype(np.float64))
+    truth, predictions = both
     if truth.shape != predictions.shape:
         raise InputError(f"{path}: predictions is {predictions.shape}, but ground_truth {truth.shape}")
     names = arrays.get("names", np.arange(1, len(truth) + 1).astype(str))

@@ -6,6 +6,7 @@ import pytest
 
 from fhr_jax import evaluate, npz, pipeline, weights
 from fhr_jax.data.examples import Examples
+from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
 from tests.nets import random_net
@@ -78,6 +79,24 @@ def test_published_results(real_data):
     assert summary["nrmse"] == pytest.approx(3.879, abs=0.005)
     assert summary["auc"] == pytest.approx(53.0, abs=0.05)
     assert summary["failure_rate"] == pytest.approx(1.67, abs=0.005)
+
+
+def test_zeros_are_missing_points_unless_they_are_kept(tmp_path):
+    lost = faces()
+    lost[1, :3], lost[4] = 0, 0
+    write(tmp_path / "a.npz", predictions=lost)
+    with pytest.raises(InputError, match=r"predictions: 71 points at \(0, 0\) read as missing; --keep-zeros keeps"):
+        evaluate.read_predictions(tmp_path / "a.npz")
+    kept = evaluate.read_predictions(tmp_path / "a.npz", options=ReadOptions(keep_zeros=True))
+    np.testing.assert_array_equal(kept.predictions, lost)
+
+
+def test_the_names_of_the_other_commands_are_read_too(tmp_path):
+    arrays = write(tmp_path / "a.npz")
+    npz.write(tmp_path / "b.npz", {"truth": arrays["ground_truth"], "landmarks": arrays["predictions"]})
+    both = [evaluate.read_predictions(tmp_path / f"{name}.npz") for name in "ab"]
+    np.testing.assert_array_equal(both[0].predictions, both[1].predictions)
+    np.testing.assert_array_equal(both[0].truth, both[1].truth)
 
 
 def with_nan(points):

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import log
-from fhr_jax.cli.options import COVARIANCE, OUT, optional
+from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, OUT, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
@@ -28,9 +28,10 @@ _Positional = tyro.conf.Positional
 class FitOptions:
     """Fit the stabilizer to your landmarks; `fhr-jax smooth --params` then uses the result.
 
-    TRACKS are .npz files, or folders of them, with `predictions` (T, M, 2) and, if you have it, `truth` (or
-    `ground_truth`) of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay,
-    13 frames) replaces it, which removes blinks; the command says so. Without TRACKS it fits synthetic ones.
+    TRACKS are files and folders that `fhr-jax smooth` reads, or folders of them. An .npz has `predictions` or
+    `landmarks` (T, M, 2) and, if you have it, `truth` (or `ground_truth`) of the same shape. If a file has no truth,
+    the zero-phase smoothing of the track (Savitzky-Golay, 13 frames) replaces it, which removes blinks; the command
+    says so. Without TRACKS it fits synthetic ones.
 
     If there are at least five tracks, a fifth of them is held out: they are not fitted, and the parameters with the
     lowest loss on them are the result. This prevents overfitting.
@@ -80,15 +81,18 @@ class FitOptions:
     """Number of synthetic tracks."""
     seed: int = 0
     """Draws the synthetic tracks and the tracks to hold out."""
+    keep_zeros: Annotated[bool, KEEP_ZEROS] = False
 
 
 def run(options: FitOptions) -> None:
     """Read or make tracks, fit with a progress bar, write the parameters and the history."""
     _check(options)
     from fhr_jax import stabilizer
-    from fhr_jax.cli import fit_tracks
+    from fhr_jax.cli import fit_tracks, notes
+    from fhr_jax.data.io.landmark_arrays import ReadOptions
 
-    pairs, smoothed = fit_tracks.read_pairs(options.tracks)
+    pairs, smoothed, assumed = fit_tracks.read_pairs(options.tracks, options=ReadOptions(options.keep_zeros))
+    notes.say(assumed)
     if smoothed:
         print(f"{smoothed} of {len(pairs)} tracks have no truth: their zero-phase smoothing replaces it")
     pairs = pairs or _synthetic(options)
@@ -190,7 +194,7 @@ def _progress_bar(seconds: float) -> "Generator[ProgressCallback]":
     from tqdm import tqdm
 
     form = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}"
-    with tqdm(total=round(seconds, 1), unit="s", bar_format=form) as bar:
+    with tqdm(total=seconds, unit="s", bar_format=form) as bar:
 
         def report(progress: "Progress") -> None:
             bar.set_postfix_str(
@@ -238,7 +242,7 @@ def _with_new_names(config: dict[str, Any], tracks: int) -> dict[str, Any]:
     """A config.json of any version, with today's options: `tied`, `held_out` (a share) and `simplex` were renamed."""
     from fhr_jax.cli.fit_tracks import ENOUGH
 
-    config = dict(config)
+    config = {"keep_zeros": False} | config
     if config.get("method") == "simplex":
         config["method"] = "nelder-mead"
     if "tied" in config:

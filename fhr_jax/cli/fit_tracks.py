@@ -1,59 +1,98 @@
 """Read pairs of an observed and a true track from a user's files, to fit the stabilizer."""
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from fhr_jax import npz
 from fhr_jax.benchmark.steadiness import zero_phase
+from fhr_jax.data.io import landmark_arrays, landmark_files
+from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
 Pair = tuple[np.ndarray, np.ndarray]
 """Observed and true track, each (T, M, d)."""
 
-TRUTH = ("truth", "ground_truth")
-OBSERVED = ("predictions", "landmarks")
-"""Names of the arrays in a file, the first that is there counts."""
+
+class UserTracks(NamedTuple):
+    """Tracks from a user's files.
+
+    Attributes:
+        pairs: observed and true tracks.
+        smoothed: number of tracks without a truth, which their zero-phase smoothing replaces.
+        notes: files, and what was assumed about them.
+    """
+
+    pairs: list[Pair]
+    smoothed: int
+    notes: list[tuple[Path, str]]
+
 
 ENOUGH = 5
 """Minimum number of tracks of which some are held out by default."""
 
 
-def read_pairs(paths: tuple[Path, ...]) -> tuple[list[Pair], int]:
-    """Read (observed, truth) of every .npz file; also returns how many of them had no truth.
-
-    The zero-phase smoothing of the observed track replaces a missing truth.
+def read_pairs(paths: tuple[Path, ...], *, options: ReadOptions = landmark_arrays.DEFAULT) -> UserTracks:
+    """Read (observed, truth) of every file that `fhr-jax smooth` reads too; only .npz files may have a truth.
 
     Args:
-        paths: files, or folders that are searched for files.
+        paths: files, folders of .pts files, or folders that are searched for .npz files, and for .csv files where they
+            hold none.
+        options: how the numbers of the files are read.
 
     Raises:
-        InputError: a folder has no .npz file, a file lacks the arrays, or its number of points differs from the first.
+        InputError: a folder has no tracks, a file lacks the arrays, or its number of points differs from the first.
     """
     files = [file for path in paths for file in (_tracks(path) if path.is_dir() else [path])]
     if paths and not files:
         raise InputError(f"{paths[0]}: no .npz file in it, expected tracks")
-    pairs, smoothed = [], 0
+    pairs, smoothed, notes = [], 0, []
     for file in files:
-        arrays = npz.read(file)
-        observed = _array(file, arrays, OBSERVED)
-        if any(name in arrays for name in TRUTH):
-            truth = _array(file, arrays, TRUTH)
-        else:
-            truth, smoothed = zero_phase(observed), smoothed + 1
-        if truth.shape != observed.shape:
-            raise InputError(
-                f"{file}: truth has shape {truth.shape}, expected that of the predictions, {observed.shape}"
-            )
-        if pairs and observed.shape[1:] != pairs[0][0].shape[1:]:
-            raise InputError(f"{file}: points {observed.shape[1:]}, expected {pairs[0][0].shape[1:]} as in {files[0]}")
-        pairs.append((observed, truth.astype(np.float32)))
-    return pairs, smoothed
+        recording = landmark_files.read(file, options=options)
+        notes += [(file, note) for note in recording.notes]
+        for track in recording.tracks:
+            observed = _present(file, track.points)
+            truth = _truth(recording, options, notes)
+            if truth is None:
+                truth, smoothed = zero_phase(observed), smoothed + 1
+            if truth.shape != observed.shape:
+                raise InputError(
+                    f"{file}: truth has shape {truth.shape}, expected that of the predictions, {observed.shape}"
+                )
+            if pairs and observed.shape[1:] != pairs[0][0].shape[1:]:
+                expected = f"{pairs[0][0].shape[1:]} as in {files[0]}"
+                raise InputError(f"{file}: points {observed.shape[1:]}, expected {expected}")
+            pairs.append((observed, truth.astype(np.float32)))
+    return UserTracks(pairs, smoothed, notes)
 
 
 def _tracks(folder: Path) -> list[Path]:
-    """All .npz files below the folder, except the results of fits."""
-    return [file for file in sorted(folder.rglob("*.npz")) if not (file.parent / "fit.npz").exists()]
+    """The folder itself if it holds .pts files, else the files below it that hold tracks; no results of fits."""
+    if any(file.suffix.lower() == ".pts" for file in folder.iterdir()):
+        return [folder]
+    found = [file for file in sorted(folder.rglob("*.npz")) if not (file.parent / "fit.npz").exists()]
+    return found or sorted(folder.rglob("*.csv"))
+
+
+def _truth(
+    recording: landmark_files.Recording, options: ReadOptions, notes: list[tuple[Path, str]]
+) -> np.ndarray | None:
+    """The true track (T, M, d) of an .npz, if it has one."""
+    if recording.kind != "npz":
+        return None
+    arrays, _ = recording.content
+    if landmark_arrays.first_name(arrays, landmark_arrays.TRUTH) is None:
+        return None
+    key, stored = landmark_arrays.landmarks(recording.path, arrays, landmark_arrays.TRUTH)
+    truth, more = landmark_arrays.points_as_nan(stored, options)
+    notes += [(recording.path, f"{key}: {note}") for note in more]
+    return _present(recording.path, truth)
+
+
+def _present(file: Path, points: np.ndarray) -> np.ndarray:
+    if not np.isfinite(points).any():
+        raise InputError(f"{file}: no landmark in any frame, every point is missing; expected some")
+    return points.astype(np.float32)
 
 
 def holdout_count(asked: int | None, tracks: int) -> int:
@@ -98,14 +137,3 @@ def check_motion(truth: np.ndarray, mask: np.ndarray) -> None:
     motion = np.abs(truth[:, 2:] - truth[:, :-2]).max(axis=(2, 3))
     if not (three & (motion > 1e-6)).any():
         raise InputError("tracks: the truth does not move in any three frames in a row, expected tracks to learn from")
-
-
-def _array(file: Path, arrays: dict[str, np.ndarray], names: tuple[str, ...]) -> np.ndarray:
-    found = next((arrays[name] for name in names if name in arrays), None)
-    if found is None:
-        raise InputError(f"{file}: no array {' or '.join(names)}, expected one of shape (T, M, 2)")
-    if found.ndim != 3 or found.shape[-1] not in (2, 3) or 0 in found.shape or found.dtype.kind not in "fiu":
-        raise InputError(f"{file}: {found.dtype} of shape {found.shape}, expected numbers of shape (T, M, 2)")
-    if not np.isfinite(found).any():
-        raise InputError(f"{file}: no landmark in any frame, every point is missing; expected some")
-    return found.astype(np.float32)

@@ -48,6 +48,9 @@ DTYPE_OF_RECIPE = optional(
     "{float32,bfloat16}",
     text=f"{_DTYPE} Default: bfloat16 with the modern recipe, else float32.",
 )
+KEEP_ZEROS = arg(
+    help="Points at (0, 0) or (-1, -1) count as they stand. By default they are missing where the face is elsewhere."
+)
 COVARIANCE = arg(
     help="Covariance of the past landmarks that the stabilizer keeps; full is the paper's, and much slower."
 )

@@ -9,15 +9,17 @@ import numpy as np
 import tyro
 
 from fhr_jax import metrics, stabilizer
-from fhr_jax.cli.options import COVARIANCE, optional
+from fhr_jax.cli import notes
+from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, optional
 from fhr_jax.data.io import landmark_files
+from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.landmark_files import LandmarkTrack
 from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
 
 MIN_CONFIDENCE = 0.05
-"""Lower limit of the confidence of OpenFace: the stabilizer divides the noise by it."""
+"""Lower limit of the confidence of a whole frame, as OpenFace gives it: the stabilizer divides the noise by it."""
 
 MAX_PIXEL = 1e7
 """In pixels; float32 does not resolve single pixels of larger coordinates."""
@@ -29,7 +31,8 @@ class SmoothOptions:
 
     IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or (T, M, 3), a .csv of OpenFace, or a
     folder with one .pts per frame. OUT is of the same kind; everything in IN that is not a landmark is copied. Missing
-    points (NaN, or `success` 0) are predicted. Frames of OpenFace are weighted by their `confidence`.
+    points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are predicted. A `confidence` or
+    `score` in [0, 1] or percent, (T,) or (T, M) in an .npz and a column in a .csv, weights frames or points.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
@@ -43,11 +46,13 @@ class SmoothOptions:
     covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     estimate: Literal["mean", "mode"] = "mean"
     """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""
+    keep_zeros: Annotated[bool, KEEP_ZEROS] = False
 
 
 def run(options: SmoothOptions) -> None:
     """Read, stabilize and write the landmarks, and print the jitter before and after."""
-    recording = landmark_files.read(options.input)
+    recording = landmark_files.read(options.input, options=ReadOptions(options.keep_zeros))
+    notes.say((options.input, note) for note in recording.notes)
     landmark_files.check_output(options.output, recording)
     landmarks, dims = recording.tracks[0].points.shape[1:]
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
@@ -90,7 +95,8 @@ def _smooth(track: LandmarkTrack, params: stabilizer.Params, options: SmoothOpti
     padded[:frames] = track.points
     confidence = None
     if track.confidence is not None and track.confidence.max() > 0:
-        confidence = jnp.ones(len(padded)).at[:frames].set(np.clip(track.confidence, MIN_CONFIDENCE, 1))
+        weight = track.confidence if track.confidence.ndim == 2 else track.confidence.clip(MIN_CONFIDENCE)
+        confidence = jnp.ones((len(padded), *weight.shape[1:])).at[:frames].set(weight)
     steady = stabilizer.run(
         params, jnp.asarray(padded), confidence=confidence, covariance=options.covariance, estimate=options.estimate
     )

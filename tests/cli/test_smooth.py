@@ -152,3 +152,29 @@ def test_the_mode_needs_parameters_of_the_papers_model(tmp_path, capsys):
     assert cli.main(["smooth", str(tmp_path / "in.npz"), str(tmp_path / "out.npz"), "--estimate", "mode"]) == 2
     assert "--estimate mode" in capsys.readouterr().err
     assert not (tmp_path / "out.npz").exists()
+
+
+def test_zeros_are_missing_points_and_it_says_so_once(tmp_path, params, capsys):
+    clean = noisy(60)
+    track = clean.copy()
+    track[0], track[20:40, 1] = 0, 0
+    npz.write(tmp_path / "in.npz", {"landmarks": track})
+    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]
+    assert cli.main(arguments) == 0
+    said = capsys.readouterr().out
+    assert said.count("24 points at (0, 0) read as missing; --keep-zeros keeps them") == 1
+    steady = npz.read(tmp_path / "out.npz")["landmarks"]
+    assert np.abs(steady - clean)[1:].max() < 10
+    assert cli.main([*arguments, "--keep-zeros"]) == 0
+    assert "read as missing" not in capsys.readouterr().out
+    assert np.abs(npz.read(tmp_path / "out.npz")["landmarks"] - clean)[1:].max() > 50
+
+
+def test_scores_of_points_are_weights(tmp_path, params):
+    track = noisy(30)
+    score = np.ones(track.shape[:2])
+    track[10:13, 2], score[10:13, 2] = 5, 0
+    npz.write(tmp_path / "in.npz", {"landmarks": track, "score": score})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    steady = npz.read(tmp_path / "out.npz")["landmarks"]
+    assert np.abs(steady[10:13, 2] - noisy(30)[10:13, 2]).max() < 10

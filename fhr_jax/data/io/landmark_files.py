@@ -13,11 +13,12 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax import npz
-from fhr_jax.data.io import openface, pts
+from fhr_jax.data.io import landmark_arrays, openface, pts
+from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_folder
 
-KEYS = ("predictions", "landmarks")
+KEYS = landmark_arrays.OBSERVED
 """Names that the track may have in an .npz; the first one that exists is used."""
 
 MAX_FRAMES = 10_000_000
@@ -30,14 +31,16 @@ class LandmarkTrack(NamedTuple):
         points: (T, M, 2) float64, pixels (x, y), NaN where a point is missing. T counts all frames from the first to
             the last one of the face, including those for which the file has no row.
         present: (T,) true for the frames that the file has.
-        confidence: (T,) in [0, 1], or None.
+        confidence: (T,) or (T, M) in [0, 1], or None.
         face: number of the face in the file.
+        stored: (T, M, 2) the points as the file has them, where some are markers of missing points; else None.
     """
 
     points: Float[np.ndarray, "t m d"]
     present: np.ndarray
     confidence: np.ndarray | None = None
     face: int = 0
+    stored: Float[np.ndarray, "t m d"] | None = None
 
 
 class Recording(NamedTuple):
@@ -48,29 +51,37 @@ class Recording(NamedTuple):
         kind: "npz", "csv" or "pts".
         tracks: one for each face.
         content: what `write` needs: the arrays by name, the table, or the file names.
+        notes: what was assumed about the file, one sentence each.
     """
 
     path: Path
     kind: str
     tracks: tuple[LandmarkTrack, ...]
     content: Any
+    notes: tuple[str, ...] = ()
 
 
-def read(path: str | os.PathLike[str]) -> Recording:
+def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays.DEFAULT) -> Recording:
     """Read a file of tracks; the suffix of its name decides its kind, and a folder holds .pts files.
+
+    Missing points are NaN, whether the file writes NaN, `success` 0, or (0, 0) or (-1, -1) far from the face.
+
+    Args:
+        path: the file or folder.
+        options: how its numbers are read.
 
     Raises:
         InputError: the file cannot be read, has an unknown suffix, no frames, or arrays of another shape.
     """
     path = Path(path)
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(path, options)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() == ".npz":
-        return _read_npz(path)
+        return _read_npz(path, options)
     if path.suffix.lower() == ".csv":
-        return _read_csv(path)
+        return _read_csv(path, options)
     raise InputError(f"{path}: expected an .npz, a .csv of OpenFace, or a folder of .pts")
 
 
@@ -99,6 +110,8 @@ def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
 def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[Float[np.ndarray, "_ m d"]]) -> None:
     """Write a file of tracks with other landmarks and everything else unchanged, atomically.
 
+    A missing point that the file writes as (0, 0) or (-1, -1) and that is NaN in `points` stays as the file has it.
+
     Args:
         path: with the same suffix as the input, or a new folder for .pts files.
         recording: from `read`.
@@ -111,6 +124,7 @@ def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[F
     for track, new in zip(recording.tracks, points, strict=True):
         if new.shape != track.points.shape:
             raise InputError(f"points of shape {new.shape}, expected {track.points.shape}")
+    points = [_with_markers(track, new) for track, new in zip(recording.tracks, points, strict=True)]
     if recording.kind == "npz":
         arrays, key = recording.content
         npz.write(path, arrays | {key: points[0].astype(arrays[key].dtype)})
@@ -126,28 +140,38 @@ def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[F
                 pts.write(folder / name, frame)
 
 
-def _read_npz(path: Path) -> Recording:
+def _with_markers(track: LandmarkTrack, new: np.ndarray) -> np.ndarray:
+    return new if track.stored is None else np.where(np.isfinite(new), new, track.stored)
+
+
+def _track(
+    stored: np.ndarray, options: ReadOptions, *, offset: float = 0.0, **fields: Any
+) -> tuple[LandmarkTrack, list[str]]:
+    """A track from points (T, M, d) as the file has them, and what to tell the user."""
+    points, notes = landmark_arrays.points_as_nan(stored, options, offset=offset)
+    fields.setdefault("present", np.ones(len(points), bool))
+    return LandmarkTrack(points, stored=np.asarray(stored, np.float64) if notes else None, **fields), notes
+
+
+def _read_npz(path: Path, options: ReadOptions) -> Recording:
     arrays = npz.read(path)
-    key = next((key for key in KEYS if key in arrays), None)
-    if key is None:
-        raise InputError(f"{path}: no array {' or '.join(KEYS)} in it, only {', '.join(arrays) or 'nothing'}")
-    array = arrays[key]
-    if array.ndim != 3 or array.shape[2] not in (2, 3) or array.dtype.kind not in "fiu" or not array.shape[1]:
-        raise InputError(f"{path}: {key} is {array.dtype} {array.shape}, expected numbers of shape (T, M, 2)")
-    if not len(array):
-        raise InputError(f"{path}: the track is empty: {key} has no frames")
+    key, array = landmark_arrays.landmarks(path, arrays, KEYS)
     if array.dtype.kind != "f":
         arrays = arrays | {key: array.astype(np.float32)}
-    points = _missing_as_nan(array.astype(np.float64))
-    return Recording(path, "npz", (LandmarkTrack(points, np.ones(len(points), bool)),), (arrays, key))
+    confidence, more = landmark_arrays.confidence(arrays, array.shape[:2])
+    track, notes = _track(array, options, confidence=confidence)
+    return Recording(path, "npz", (track,), (arrays, key), (*notes, *more))
 
 
-def _read_csv(path: Path) -> Recording:
+def _read_csv(path: Path, options: ReadOptions) -> Recording:
     table = openface.read(path)
     if not len(table.rows):
         raise InputError(f"{path}: the track is empty: no rows below the header")
-    tracks, places = [], []
-    for face in np.unique(table.face):
+    trust, notes = None, []
+    if table.confidence is not None:
+        trust, notes = landmark_arrays.scaled_confidence("confidence", table.confidence)
+    tracks, places, faces = [], [], np.unique(table.face)
+    for face in faces:
         place = np.flatnonzero(table.face == face)
         frame = table.frame[place]
         if (np.diff(frame) <= 0).any():
@@ -160,29 +184,27 @@ def _read_csv(path: Path) -> Recording:
         points = np.full((length, *table.points.shape[1:]), np.nan)
         points[present] = table.points[place]
         confidence = None
-        if table.confidence is not None:
+        if trust is not None:
             confidence = np.zeros(length)
-            confidence[present] = np.nan_to_num(table.confidence[place])
-        tracks.append(LandmarkTrack(points, present, confidence, int(face)))
+            confidence[present] = trust[place]
+        track, more = _track(points, options, present=present, confidence=confidence, face=int(face))
+        tracks.append(track)
+        notes += more if len(faces) == 1 else [f"face {face}: {note}" for note in more]
         places.append(place)
-    return Recording(path, "csv", tuple(tracks), (table, places))
+    return Recording(path, "csv", tuple(tracks), (table, places), tuple(notes))
 
 
-def _read_folder(path: Path) -> Recording:
+def _read_folder(path: Path, options: ReadOptions) -> Recording:
     names = sorted((p.name for p in path.iterdir() if p.suffix.lower() == ".pts"), key=natural)
     if not names:
         raise InputError(f"{path}: no .pts files in this folder")
     first = pts.read(path / names[0])
     points = np.stack([first, *(pts.read(path / name, landmarks=len(first)) for name in names[1:])])
-    return Recording(path, "pts", (LandmarkTrack(points, np.ones(len(points), bool)),), names)
+    track, notes = _track(points, options, offset=-1.0)
+    return Recording(path, "pts", (track,), names, tuple(notes))
 
 
 def natural(name: str) -> list[tuple[int, int | str]]:
     """A sort key that compares numbers in names by value: frame2 before frame10."""
     parts = re.split(r"([0-9]+)", name.lower())
     return [(0, int(part)) if part.isdecimal() and part.isascii() else (1, part) for part in parts]
-
-
-def _missing_as_nan(points: np.ndarray) -> np.ndarray:
-    """Replace infinities by NaN, and both coordinates of a point where one is missing."""
-    return np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)

@@ -3,6 +3,7 @@ import pytest
 
 from fhr_jax import npz
 from fhr_jax.data.io import landmark_files, openface, pts
+from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
 
@@ -196,3 +197,74 @@ def test_read_track_wants_one_face(tmp_path):
     (tmp_path / "in.csv").write_text(csv_text(rows))
     with pytest.raises(InputError, match="2 faces, expected one"):
         landmark_files.read_track(tmp_path / "in.csv")
+
+
+def test_missing_points_written_as_zeros_are_missing_and_stay_so_in_the_file(tmp_path):
+    points = random_points(6) + 500
+    points[0], points[3, 1], points[4, 2] = 0, 0, -1
+    npz.write(tmp_path / "in.npz", {"landmarks": points})
+    recording = landmark_files.read(tmp_path / "in.npz")
+    lost = np.isnan(recording.tracks[0].points).all(axis=-1)
+    assert lost[0].all()
+    assert np.argwhere(lost[1:]).tolist() == [[2, 1], [3, 2]]
+    assert recording.notes == (
+        "5 points at (0, 0) read as missing; --keep-zeros keeps them",
+        "1 point at (-1, -1) read as missing; --keep-zeros keeps it",
+    )
+    steady = np.where(np.arange(6)[:, None, None] == 0, np.nan, random_points(6))
+    landmark_files.write(tmp_path / "out.npz", recording, [steady])
+    written = npz.read(tmp_path / "out.npz")["landmarks"]
+    assert (written[0] == 0).all()
+    np.testing.assert_array_equal(written[1:], steady[1:])
+    kept = landmark_files.read(tmp_path / "in.npz", options=ReadOptions(keep_zeros=True))
+    np.testing.assert_array_equal(kept.tracks[0].points, points)
+    assert kept.notes == ()
+
+
+def test_zeros_in_pts_and_csv_files_too(tmp_path):
+    points = random_points(5) + 500
+    (tmp_path / "in").mkdir()
+    for t, frame in enumerate(points):
+        pts.write(tmp_path / "in" / f"{t}.pts", frame if t else np.full((4, 2), -1.0))
+    folder = landmark_files.read(tmp_path / "in")
+    assert np.isnan(folder.tracks[0].points[0]).all()
+    assert folder.notes == ("4 points at (0, 0) read as missing; --keep-zeros keeps them",)
+    landmark_files.write(tmp_path / "out", folder, [folder.tracks[0].points])
+    np.testing.assert_allclose(landmark_files.read_track(tmp_path / "out"), folder.tracks[0].points, atol=1e-6)
+    rows = [(t + 1, 0, 1, frame if t != 2 else 0 * frame) for t, frame in enumerate(points)]
+    (tmp_path / "in.csv").write_text(csv_text(rows))
+    table = landmark_files.read(tmp_path / "in.csv")
+    assert np.isnan(table.tracks[0].points).all(axis=(1, 2)).tolist() == [False, False, True, False, False]
+    assert table.notes == ("4 points at (0, 0) read as missing; --keep-zeros keeps them",)
+
+
+@pytest.mark.parametrize("key", ["confidence", "score"])
+@pytest.mark.parametrize("per_point", [False, True])
+def test_confidence_of_an_npz(tmp_path, key, per_point):
+    trust = np.random.default_rng(0).uniform(size=(5, 4) if per_point else 5)
+    npz.write(tmp_path / "a.npz", {"landmarks": random_points(5), key: trust})
+    npz.write(tmp_path / "b.npz", {"landmarks": random_points(5), key: 100 * trust})
+    plain, percent = (landmark_files.read(tmp_path / f"{name}.npz") for name in "ab")
+    for recording in (plain, percent):
+        np.testing.assert_allclose(recording.tracks[0].confidence, trust)
+    assert plain.notes == ()
+    assert len(percent.notes) == 1
+    assert "percent" in percent.notes[0]
+
+
+@pytest.mark.parametrize("bad", [np.zeros(3), np.full(5, -1.0), np.full(5, 300.0), np.full(5, "a")])
+def test_a_confidence_that_is_none_is_not_used_and_it_says_so(tmp_path, bad):
+    npz.write(tmp_path / "a.npz", {"landmarks": random_points(5), "score": bad})
+    recording = landmark_files.read(tmp_path / "a.npz")
+    assert recording.tracks[0].confidence is None
+    assert len(recording.notes) == 1
+    assert "not used" in recording.notes[0]
+
+
+def test_percent_and_single_coordinates_in_a_csv(tmp_path):
+    text = "frame,confidence,x_0,x_1,y_0,y_1\n1,98,10,20,30,40\n2,5,10,20,,40\n"
+    (tmp_path / "a.csv").write_text(text)
+    recording = landmark_files.read(tmp_path / "a.csv")
+    np.testing.assert_allclose(recording.tracks[0].confidence, [0.98, 0.05])
+    assert "percent" in recording.notes[0]
+    assert np.isnan(recording.tracks[0].points[1, 0]).all()

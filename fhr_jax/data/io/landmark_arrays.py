@@ -1,0 +1,132 @@
+"""The step that all commands share between the arrays of a file and a track: what is missing, how far it is trusted.
+
+`smooth`, `fit` and `evaluate` read landmarks through it, whatever kind of file holds them, and print its notes.
+"""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from fhr_jax.data.io.missing_points import find_markers
+from fhr_jax.errors import InputError
+
+OBSERVED = ("predictions", "landmarks")
+"""Names that the track may have in an .npz; the first one that exists is used."""
+
+TRUTH = ("truth", "ground_truth")
+"""Names of the true track."""
+
+CONFIDENCE = ("confidence", "score")
+"""Names of the confidence, (T,) or (T, M)."""
+
+TIME = ("time", "timestamp")
+"""Names of the times, (T,) in seconds."""
+
+
+class ReadOptions(NamedTuple):
+    """How the numbers of a file are read.
+
+    Attributes:
+        keep_zeros: points at (0, 0) or (-1, -1) count as they stand, and not as missing.
+    """
+
+    keep_zeros: bool = False
+
+
+DEFAULT = ReadOptions()
+
+
+def first_name(arrays: Mapping[str, np.ndarray], names: Iterable[str]) -> str | None:
+    """The first of the names that the arrays have, or None."""
+    return next((name for name in names if name in arrays), None)
+
+
+def landmarks(
+    path: Path, arrays: Mapping[str, np.ndarray], names: tuple[str, ...], *, shape: str = "(T, M, 2)"
+) -> tuple[str, np.ndarray]:
+    """The name and the array of the landmarks, (T, M, 2) or (T, M, 3), as the file holds them.
+
+    Args:
+        path: the file, for error messages.
+        arrays: of the file.
+        names: that the landmarks may have.
+        shape: how error messages name the shape.
+
+    Raises:
+        InputError: there is no such array, it has another shape or type, or no frame.
+    """
+    key = first_name(arrays, names)
+    if key is None:
+        raise InputError(f"{path}: no array {' or '.join(names)} in it, only {', '.join(arrays) or 'nothing'}")
+    array = arrays[key]
+    if array.ndim != 3 or array.shape[2] not in (2, 3) or array.dtype.kind not in "fiu" or not array.shape[1]:
+        raise InputError(f"{path}: {key} is {array.dtype} {array.shape}, expected numbers of shape {shape}")
+    if not len(array):
+        raise InputError(f"{path}: the track is empty: {key} has no frames, expected numbers of shape {shape}")
+    return key, array
+
+
+def points_as_nan(
+    points: Float[np.ndarray, "t m d"], options: ReadOptions, *, offset: float = 0.0
+) -> tuple[Float[np.ndarray, "t m d"], list[str]]:
+    """Points in float64 with NaN in both coordinates where they are missing, and what to tell the user.
+
+    Args:
+        points: (T, M, d) in the unit of the file.
+        options: how they are read.
+        offset: what reading the file added to its coordinates.
+    """
+    points = np.asarray(points, np.float64)
+    points = np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
+    if options.keep_zeros:
+        return points, []
+    notes = []
+    for marker, missing in find_markers(points, offset=offset).items():
+        points[missing] = np.nan
+        number = int(missing.sum())
+        what = f"1 point at ({marker:g}, {marker:g})" if number == 1 else f"{number} points at ({marker:g}, {marker:g})"
+        notes.append(f"{what} read as missing; --keep-zeros keeps {'it' if number == 1 else 'them'}")
+    return points, notes
+
+
+def confidence(
+    arrays: Mapping[str, np.ndarray], shape: tuple[int, int]
+) -> tuple[Float[np.ndarray, "t *m"] | None, list[str]]:
+    """The confidence (T,) or (T, M) in [0, 1] of a file, and what to tell the user.
+
+    Args:
+        arrays: of the file.
+        shape: T frames, M points.
+    """
+    key = first_name(arrays, CONFIDENCE)
+    if key is None:
+        return None, []
+    array = arrays[key]
+    if array.shape not in (shape, shape[:1]) or array.dtype.kind not in "fiub":
+        return None, [f"{key} is {array.dtype} {array.shape}, not numbers of shape (T,) or (T, M): not used"]
+    return scaled_confidence(key, array)
+
+
+def scaled_confidence(
+    name: str, values: Float[np.ndarray, "t *m"]
+) -> tuple[Float[np.ndarray, "t *m"] | None, list[str]]:
+    """Confidences (T,) or (T, M) as numbers in [0, 1], 0 where they are missing; percent are divided by 100.
+
+    Args:
+        name: of the array or column, for the notes.
+        values: as the file holds them.
+
+    Returns:
+        None where the values are neither in [0, 1] nor percent; and what to tell the user.
+    """
+    values = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    low, high = float(values.min(initial=0)), float(values.max(initial=0))
+    if low < 0 or high > 100:
+        return None, [f"{name} goes from {low:g} to {high:g}, neither within 0 and 1 nor percent: not used"]
+    # Rounding may exceed 1 a little.
+    if high <= 1.5:
+        return values.clip(0, 1), []
+    return values / 100, [f"{name} goes up to {high:g}: read as percent"]
