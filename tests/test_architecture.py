@@ -32,8 +32,8 @@ def _name(path: Path) -> str:
 FILES = {_name(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
-def _imports(path: Path) -> set[str]:
-    """Modules of the package that a file imports, at any depth of its code."""
+def _imports(path: Path, *, tests: bool = False) -> set[str]:
+    """Modules of the package that a file imports, at any depth of its code; only `tests` may import each other."""
     found = set()
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -46,7 +46,8 @@ def _imports(path: Path) -> set[str]:
             ]
         else:
             continue
-        assert not any(str(name).split(".")[0] in ("experiments", "tests") for name in names), f"{path} imports {names}"
+        others = any(str(name).split(".")[0] in ("experiments", "tests") for name in names)
+        assert tests or not others, f"{path} imports {names}"
         found |= {str(name) for name in names if str(name).split(".")[0] == "fhr_jax"}
     return found
 
@@ -176,3 +177,68 @@ def test_tests_mirror_the_tree():
         if not name.startswith("experiments/") and not (ROOT / Path(name).with_name(Path(name).name[5:])).exists()
     }
     assert without == {name for names in WITHOUT_MODULE.values() for name in names}
+
+
+DEFINITIONS = "definitions only"
+TESTED_IN = {
+    "benchmark/known_motions/test_measure.py": ("benchmark.known_motions.cases", "benchmark.known_motions.markups"),
+    "cli/test_main.py": ("cli.demo", "cli.options"),
+    "cli/test_module.py": ("cli.__main__",),
+    "data/datasets/build/test_run.py": ("data.datasets.build",),
+    "data/datasets/test_bad_input.py": ("data.open_dataset",),
+    "data/datasets/test_catalogue.py": ("data.datasets",),
+    "data/faces/test_faces.py": ("data.faces",),
+    "data/io/test_landmark_files.py": ("data.io.openface",),
+    "data/sources/test_boxes.py": ("cli.source",),
+    "data/sources/test_user_folder.py": ("data.skipped",),
+    "data/synthetic/test_tracks.py": ("data.synthetic.detector_noise",),
+    "data/test_crops.py": ("data.io.file_tree",),
+    "data/test_records.py": ("data.sources",),
+    "demo/test_demo.py": ("demo",),
+    "experiments/test_experiments.py": ("benchmark.options",),
+    "filters/test_filters.py": ("filters",),
+    "heatmap/test_decoding.py": ("heatmap",),
+    "metrics/test_metrics.py": ("metrics",),
+    "pipeline/test_pipeline.py": ("pipeline",),
+    "stabilizer/extensions/test_extensions.py": ("stabilizer.extensions",),
+    "stabilizer/fit/test_functions.py": ("stabilizer.fit",),
+    "stabilizer/test_filter.py": ("stabilizer.bijectors", "stabilizer.covariance", "stabilizer.mixture"),
+    "stabilizer/test_params.py": ("stabilizer.params_io",),
+    "test_export.py": ("exported",),
+    "train/test_run.py": ("log",),
+    "train/test_train.py": ("train",),
+    DEFINITIONS: ("errors", "progress", "types"),
+}
+"""Modules that have no test file of their own, or their packages, by the file that tests them."""
+
+
+def _place(name: str) -> tuple[str, str]:
+    """The test file of a module, and the module or the package that it tests: by its name, or from `TESTED_IN`."""
+    own = FILES[name].relative_to(ROOT).with_name(f"test_{FILES[name].name}")
+    if (TESTS / own).exists():
+        return str(own), name
+    listed = {f"fhr_jax.{part}": file for file, parts in TESTED_IN.items() for part in parts}
+    for n in range(name.count(".")):
+        if (part := name.rsplit(".", n)[0]) in listed:
+            return listed[part], part
+    return "", name
+
+
+def test_every_module_is_imported_by_the_file_that_tests_it():
+    """By itself, through a package above it such as `cli`, or in a process; of a listed package any module will do."""
+    modules = [name for name, path in FILES.items() if path.name != "__init__.py"]
+    missing = []
+    for name in modules:
+        file, tested = _place(name)
+        if not file:
+            missing.append(f"{name}: add {FILES[name].relative_to(ROOT).with_name(f'test_{FILES[name].name}')}")
+        elif file != DEFINITIONS:
+            used = _imports(TESTS / file, tests=True) | set(
+                re.findall(r"fhr_jax\.[\w.]*\w", (TESTS / file).read_text())
+            )
+            above = {tested.rsplit(".", n)[0] for n in range(tested.count("."))}
+            if not above & used and not any(other.startswith(f"{tested}.") for other in used):
+                missing.append(f"{name}: {file} does not import {tested}")
+    assert not missing, "\n".join(["", *missing])
+    needed = {_place(name)[1].removeprefix("fhr_jax.") for name in modules}
+    assert {part for parts in TESTED_IN.values() for part in parts} <= needed, "TESTED_IN lists what has its own file"

@@ -3,7 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
 import fhr_jax
+from fhr_jax import lazy
 
 WALK = """
 import pkgutil
@@ -39,3 +42,20 @@ def test_unknown_names_are_refused_and_modules_are_listed():
 
 def test_names_of_a_package_are_listed_beside_its_modules():
     assert {"bootstrap", "nrmse", "eyelid_lip_opening"} <= set(dir(fhr_jax.metrics))
+
+
+def test_submodules_are_imported_on_first_use(tmp_path, monkeypatch):
+    (tmp_path / "package_of_the_test").mkdir()
+    for name in ("__init__", "first", "_private"):
+        (tmp_path / "package_of_the_test" / f"{name}.py").write_text("VALUE = 3\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    package = __import__("package_of_the_test")
+    getattribute, directory = lazy.submodules("package_of_the_test")
+    assert {"first", "VALUE"} <= set(directory())
+    assert "_private" not in directory()
+    assert "package_of_the_test.first" not in sys.modules
+    assert getattribute("first").VALUE == 3
+    assert package.first is sys.modules["package_of_the_test.first"]
+    for name in ("_private", "missing"):
+        with pytest.raises(AttributeError, match=f"'package_of_the_test' has no attribute '{name}'"):
+            getattribute(name)

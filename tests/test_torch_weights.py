@@ -1,6 +1,5 @@
 """Weights of PyTorch: the same outputs as a network of PyTorch with random weights and random running statistics."""
 
-import importlib.util
 from pathlib import Path
 
 import flax.linen as nn
@@ -9,45 +8,21 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import cli, hourglass, pipeline, tensors, torch_weights, weights
+from fhr_jax import hourglass, pipeline, torch_weights, weights
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import PAPER, SMALL, TINY, Hourglass
+from tests import torch_nets
+from tests.torch_nets import offset, randomized, saved
 
-torch = pytest.importorskip("torch", reason='PyTorch is not installed: pip install -e ".[torch]"')
+torch = torch_nets.torch
 
-PEER = Path(__file__).parents[1] / "experiments" / "bench" / "torch_hourglass.py"
 PAPER_LIKE = PAPER._replace(crop=64, heatmap=32, stacks=2)
 """The paper's stem, features, units and depth on a crop that takes less time."""
 
 
 @pytest.fixture(scope="module")
 def peer():
-    spec = importlib.util.spec_from_file_location("torch_hourglass", PEER)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    torch.set_num_threads(1)
-    return module.TorchHourglass
-
-
-def randomized(network):
-    """Every number random, those of the normalizations too; in eval mode, where they are used as they are."""
-    generator = torch.Generator().manual_seed(0)
-    state = network.state_dict()
-    for name, value in state.items():
-        if name.endswith("num_batches_tracked"):
-            continue
-        noise = torch.randn(value.shape, generator=generator)
-        if name.endswith("running_var") or (value.ndim == 1 and name.endswith("weight")):
-            state[name] = torch.exp(0.3 * noise)
-        else:
-            state[name] = noise * (0.7 / np.sqrt(max(1, value[0].numel())) if value.ndim == 4 else 0.2)
-    network.load_state_dict(state)
-    return network.eval().requires_grad_(False)
-
-
-def saved(network, path, change=lambda arrays: arrays):
-    tensors.write(path, change({name: value.numpy() for name, value in network.state_dict().items()}))
-    return path
+    return torch_nets.peer()
 
 
 def images_of(config, number=2):
@@ -153,12 +128,6 @@ def test_normalizing_the_crops_instead_is_exact(tiny, tmp_path):
     np.testing.assert_allclose(found, np.maximum(expected, 0), atol=1e-4)
 
 
-def offset(net):
-    """What the stem adds before its first normalization: its bias, if it has one, minus the running mean."""
-    bias = net.variables["params"]["Conv_0"].get("bias", 0.0)
-    return np.asarray(bias - net.variables["batch_stats"]["BatchNorm_0"]["mean"])
-
-
 def test_biases_before_normalizations_may_be_missing(peer, tmp_path):
     network = randomized(peer(TINY, biases=False))
     assert "conv1.bias" not in network.state_dict()
@@ -224,38 +193,6 @@ def test_bad_colours(tiny, tmp_path, mean, std):
     mean, std = (tuple(float(v) for v in colour) for colour in (mean, std))
     with pytest.raises(InputError, match="expected finite numbers, and std above 0"):
         torch_weights.load(path, TINY, loss="squared", mean=mean, std=std)
-
-
-def test_command(tiny, tmp_path, capsys):
-    path = saved(tiny, tmp_path / "net.safetensors")
-    arguments = ["import", str(path), "--preset", "tiny", "--loss", "squared", "--out", f"{tmp_path}/net.npz"]
-    assert cli.main([*arguments, "--mean", "0", "0", "0", "--std", "1", "1", "0.5", "--sigma", "1.5"]) == 0
-    assert "2 stacks of 16 features, 68 landmarks" in capsys.readouterr().out
-    net = weights.load(tmp_path / "net.npz")
-    assert net.config == TINY._replace(sigma=1.5)
-    stem = tiny.conv1.weight.numpy().transpose(2, 3, 1, 0) / np.array([1, 1, 0.5])[:, None]
-    np.testing.assert_allclose(net.variables["params"]["Conv_0"]["kernel"], stem, rtol=1e-6)
-    bias = tiny.conv1.bias.numpy() - tiny.bn1.running_mean.numpy() + 0.5 * stem.sum(axis=(0, 1, 2))
-    np.testing.assert_allclose(offset(net), bias, rtol=1e-5, atol=1e-6)
-
-
-def test_bad_commands(tiny, tmp_path, capsys):
-    path = str(saved(tiny, tmp_path / "net.safetensors"))
-    full = ["--preset", "tiny", "--loss", "squared"]
-    cases = [
-        ([path, "--out", f"{tmp_path}/net.npz"], "needs --preset and --loss"),
-        ([path, *full, "--out", f"{tmp_path}/net.pth"], "expected a name that ends in .npz"),
-        ([path, *full, "--sigma", "0", "--out", f"{tmp_path}/net.npz"], "--sigma is 0.0"),
-        ([path, "--preset", "small", "--loss", "squared", "--out", f"{tmp_path}/net.npz"], "preset 'small' has"),
-        ([f"{tmp_path}/none.safetensors", *full, "--out", f"{tmp_path}/net.npz"], "none.safetensors: cannot be read"),
-        ([str(tmp_path), "--out", f"{tmp_path}/net.npz"], "net.json: cannot be read"),
-    ]
-    for arguments, message in cases:
-        assert cli.main(["import", *arguments]) == 2
-        error = capsys.readouterr().err
-        assert message in error
-        assert error.count("\n") == 1
-    assert [p.name for p in tmp_path.iterdir()] == ["net.safetensors"]
 
 
 def test_the_package_never_imports_pytorch():

@@ -1,11 +1,12 @@
-"""How sources of records describe themselves: a run compares that text when it resumes."""
+"""Records, runs of frames, and how sources describe themselves: a run compares that text when it resumes."""
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from fhr_jax.data import crops, loader
+from fhr_jax.data import crops, loader, records
 from fhr_jax.data.datasets.read import StoredRecords, StoredVideos
 from fhr_jax.data.io.file_tree import ImagePair
 from fhr_jax.data.sources import boxes
@@ -72,3 +73,36 @@ def test_boxes_of_a_file_are_described_as_in_the_first_version(tmp_path):
 def test_the_state_of_an_iterator_is_that_of_the_first_version():
     state = loader.batches(loader.Indices(0, 4), batch=2, seed=0).get_state()
     assert state == {"batches": 0, "data": "Indices(0, 4), batch 2, seed 0"}
+
+
+def test_a_record_has_the_box_of_its_landmarks_and_an_identity():
+    points = np.array([[3, 8], [7, 2], [5, 5]], float)
+    photograph = records.record(b"bytes", points, dataset="d", file="a/b.jpg")
+    assert photograph["points"].dtype == np.float32
+    assert photograph["frame"].dtype == np.int32
+    np.testing.assert_array_equal(photograph["box"], [3, 2, 4, 6])
+    assert records.identity(photograph) == ("d", "a/b.jpg", 0)
+    clip = records.record(Path("a"), np.stack([points, points + 1]), dataset="d", file="v.avi", frame=[4, 5])
+    np.testing.assert_array_equal(clip["box"], [[3, 2, 4, 6], [4, 3, 4, 6]])
+    assert records.identity(clip) == ("d", "v.avi", 4)
+
+
+def test_images_stay_encoded_where_the_source_supports_it():
+    assert records.encoded([{"image": 1}, {"image": 2}], 1) == {"image": 2}
+    source = type("Encoded", (list,), {"encoded": lambda self, index: {"image": index}})()
+    assert records.encoded(source, 7) == {"image": 7}
+
+
+def test_runs_are_the_longest_pieces_of_one_file_with_consecutive_frames():
+    rng = np.random.default_rng(0)
+    for length in (0, 1, 2, 30):
+        files = [str(name) for name in np.sort(rng.integers(0, 3, length))]
+        frames = np.cumsum(rng.choice([1, 1, 1, 2], length)).astype(np.int32)
+        runs = records.frame_runs(files, frames)
+        inside = [(run.start, run.stop) for run in runs]
+        assert [i for start, stop in inside for i in range(start, stop)] == list(range(length))
+        for run in runs:
+            assert set(files[run.start : run.stop]) == {run.file}
+            np.testing.assert_array_equal(np.diff(frames[run.start : run.stop]), 1)
+        for before, after in pairwise(runs):
+            assert before.file != after.file or frames[after.start] != frames[before.stop - 1] + 1

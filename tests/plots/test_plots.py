@@ -10,9 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from fhr_jax import plots
-from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE7
-from fhr_jax.plots import style
 
 
 def rng():
@@ -160,92 +158,7 @@ def test_a_figure_is_drawn_into_given_axes(draw):
     assert not figure.legends
 
 
-def test_a_wrong_number_of_axes_is_refused():
-    with pytest.raises(InputError, match=r"axes: expected 2 \(1 x 2\), found 3"):
-        draw_sweeps(Figure().subplots(1, 3))
-
-
-def test_a_notebook_displays_the_figure_of_a_cell():
-    assert draw_ced()._repr_png_().startswith(b"\x89PNG")
-
-
 def test_every_public_function_is_drawn_here():
     source = Path(__file__).read_text()
     for name in plots.__all__:
         assert f"plots.{name}(" in source
-
-
-def test_the_cumulative_curve_gives_the_percentage_of_images():
-    errors = np.array([3.0, 1.0, np.nan, 5.0])
-    figure = plots.ced({"net": errors})
-    line = figure.axes[0].get_lines()[0]
-    x, y = line.get_data()
-    assert line.get_drawstyle() == "steps-post"
-    for at, share in ((0.5, 0), (1.0, 25), (4.0, 50), (7.9, 75)):
-        assert y[np.searchsorted(x, at, side="right") - 1] == share
-    # (7 + 5 + 3 + 0) / 8 / 4
-    assert "46.9 %" in line.get_label()
-
-
-def test_the_axis_extends_where_most_errors_exceed_the_limit():
-    assert plots.ced({"bad": np.linspace(6, 30, 50)}).axes[0].get_xlim()[1] > 25
-    assert plots.ced({"good": np.linspace(1, 7, 50)}).axes[0].get_xlim()[1] == 8
-
-
-def test_trajectories_choose_the_landmark_and_axis_that_move_most():
-    track = np.zeros((20, 68, 2))
-    track[:, 31, 1] = np.arange(20)
-    figure = plots.trajectories(track, {"late": np.roll(track, 1, axis=0)})
-    above, below = figure.axes
-    assert "landmark 31" in above.get_title(loc="left")
-    assert above.get_ylabel() == "y, px"
-    np.testing.assert_array_equal(above.get_lines()[0].get_ydata(), np.arange(20))
-    np.testing.assert_array_equal(below.get_lines()[1].get_ydata()[1:], -1)
-
-
-def test_a_start_at_zero_seconds_is_visible_on_the_logarithmic_axis():
-    figure = plots.loss_history({"fit": (np.array([0.0, 0.5, 2.0]), np.array([9.0, 8.0, 7.0]))})
-    axes = figure.axes[0]
-    assert axes.get_xscale() == "log"
-    assert (axes.get_lines()[0].get_xdata() > 0).all()
-    assert axes.get_lines()[0].get_label() == "fit: 7 after 2 s"
-
-
-def test_the_enlarged_part_shows_the_peak_in_the_right_place():
-    heatmap = np.zeros((12, 20))
-    heatmap[4, 15] = 1
-    figure = plots.decoding(heatmap, {"argmax": [15, 4]}, radius=2)
-    part = figure.axes[1]
-    assert part.get_xlim() == (12.5, 17.5)
-    assert part.get_ylim() == (6.5, 1.5)
-
-
-def test_mean_heatmaps_lie_where_they_were_averaged():
-    figure = plots.mean_heatmaps(averaged(), radius=4.0, sigma=1.5)
-    easy, hard, profiles = figure.axes[:3]
-    np.testing.assert_allclose(hard.images[0].get_array()[3:], averaged()["fractional"]["hard"][3:])
-    np.testing.assert_allclose(hard.images[0].get_extent(), (-4.125, 4.125, 4.125, -4.125))
-    assert easy.images[0].get_clim() == hard.images[0].get_clim() == (0, 1)
-    x, y = profiles.get_lines()[1].get_data()
-    np.testing.assert_allclose(y, 0.6 * np.exp(-(x**2 + 1) / 9))
-    assert [easy.get_title(), hard.get_title()] == ["easy", "hard"]
-    assert [line.get_label() for line in profiles.get_lines()] == ["easy", "hard", "target"]
-
-
-def test_twenty_series_have_different_styles():
-    assert len(set(style.series_styles(str(i) for i in range(20)).values())) == 20
-
-
-def test_saving_names_a_missing_folder_and_writes_nothing(tmp_path):
-    with pytest.raises(InputError, match="nowhere"):
-        plots.save(tmp_path / "nowhere" / "figure.png", Figure())
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_bar_is_as_long_as_its_value_and_the_first_is_on_top():
-    figure = plots.bars({"good": (0.5, 0.1), "bad": (2.0, 0.0)}, label="loss", reference=(0.8, "target"))
-    axes = figure.axes[0]
-    assert [bar.get_width() for bar in axes.patches] == [0.5, 2.0]
-    assert [text.get_text() for text in axes.get_yticklabels()] == ["good", "bad"]
-    assert axes.get_ylim()[0] > axes.get_ylim()[1]
-    assert [text.get_text() for text in axes.texts] == ["0.500", "2.00"]

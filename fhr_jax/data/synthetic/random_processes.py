@@ -40,7 +40,8 @@ def runs(draws: RandomDraws, frames: int, size: int, share: Number, length: floa
         draws: random draws.
         frames: number of frames T.
         size: number of chains.
-        share: of the frames in which a chain is True, ().
+        share: of the frames in which a chain is True, (); at most length / (length + 1), because a chain is False for
+            at least one frame between two runs.
         length: mean number of frames in a row.
 
     Returns:

@@ -23,69 +23,11 @@ def net():
     return random_net()
 
 
-GOOD = np.full((3, SIDE, SIDE, 3), 0.5, np.float32)
-
-
-def with_nan(crop, value):
-    crops = GOOD.copy()
-    crops[crop, 3, 4, 1] = value
-    return crops
-
-
-CROPS = {
-    "nan": (with_nan(2, np.nan), "crop 2 holds NaN or infinity, expected values in [0, 1]"),
-    "infinite": (with_nan(0, -np.inf), "crop 0 holds NaN or infinity"),
-    "nan on the device": (jnp.asarray(with_nan(1, np.nan)), "crop 1 holds NaN or infinity"),
-    "one crop alone": (GOOD[0], "crops of shape (32, 32, 3), expected (B, 32, 32, 3) for this net"),
-    "too small": (GOOD[:, :16, :16], "crops of shape (3, 16, 16, 3), expected (B, 32, 32, 3)"),
-    "not square": (GOOD[:, :, :16], "crops of shape (3, 32, 16, 3)"),
-    "gray": (GOOD[..., 0], "crops of shape (3, 32, 32)"),
-    "one channel": (GOOD[..., :1], "crops of shape (3, 32, 32, 1)"),
-    "alpha": (np.concatenate([GOOD, GOOD[..., :1]], axis=-1), "crops of shape (3, 32, 32, 4)"),
-    "bytes": ((255 * GOOD).astype(np.uint8), "crops of uint8, expected floating-point numbers in [0, 1]"),
-    "16 bits": ((65535 * GOOD).astype(np.uint16), "crops of uint16, expected floating-point numbers"),
-    "bytes as numbers": (255 * GOOD, "values as far from 0 as 127.5, expected [0, 1]: divide bytes by 255"),
-    "far below zero, there": (jnp.asarray(GOOD - 9), "values as far from 0 as 8.5"),
-    "a list": (GOOD.tolist(), "crops: a list, expected an array (B, 32, 32, 3)"),
-}
-
-
-@pytest.mark.parametrize("case", CROPS)
-def test_bad_crops_raise_one_line(case):
-    crops, message = CROPS[case]
-    with pytest.raises(InputError) as caught:
-        inputs.check_crops(crops, SIDE)
-    assert message in str(caught.value)
-    assert "\n" not in str(caught.value)
-
-
 def test_values_of_crops_are_not_checked_inside_a_transformation(net):
-    found = jax.jit(lambda crops: pipeline.predict(net, crops))(jnp.asarray(with_nan(0, np.nan)))
+    crops = np.full((3, SIDE, SIDE, 3), 0.5, np.float32)
+    crops[0, 3, 4, 1] = np.nan
+    found = jax.jit(lambda crops: pipeline.predict(net, crops))(jnp.asarray(crops))
     assert np.isfinite(found.points[1:]).all()
-
-
-IMAGE = np.zeros((40, 50, 3), np.uint8)
-
-IMAGES = {
-    "gray": (IMAGE[..., 0], "gray, uint8 (40, 50), expected RGB bytes, uint8 (H, W, 3)"),
-    "one channel": (IMAGE[..., :1], "gray, uint8 (40, 50, 1), expected RGB bytes"),
-    "alpha": (np.zeros((40, 50, 4), np.uint8), "with alpha, uint8 (40, 50, 4), expected RGB bytes"),
-    "16 bits": (IMAGE.astype(np.uint16), "uint16 (40, 50, 3), expected RGB bytes"),
-    "numbers": (IMAGE.astype(np.float32), "float32 (40, 50, 3), expected RGB bytes"),
-    "nan": (np.full((40, 50, 3), np.nan), "float64 (40, 50, 3), expected RGB bytes"),
-    "empty": (IMAGE[:0], "empty, uint8 (0, 50, 3), expected RGB bytes"),
-    "several": (IMAGE[None], "uint8 (1, 40, 50, 3), expected RGB bytes"),
-    "a name": ("face.jpg", "a str, expected a NumPy array of RGB bytes"),
-}
-
-
-@pytest.mark.parametrize("case", IMAGES)
-def test_bad_images_raise_one_line(case):
-    image, message = IMAGES[case]
-    with pytest.raises(InputError) as caught:
-        inputs.check_image(image, name="frame 7")
-    assert str(caught.value).startswith(f"frame 7: {message}")
-    assert "\n" not in str(caught.value)
 
 
 def _of(net, image):
