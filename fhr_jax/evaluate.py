@@ -47,9 +47,9 @@ class Predictions(NamedTuple):
 def read_predictions(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays.DEFAULT) -> Predictions:
     """Read an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and `coordinates`.
 
-    `truth` and `landmarks` are names for the same. Without `coordinates` the predictions are in the pixels of the
-    ground truth. `coordinates` = "fhr_crop256" is the convention of the results that the paper's authors published; see
-    `crop256_to_image`.
+    `truth` and `landmarks` are names for the same. A third column of scores is left out. Without `coordinates` the
+    predictions are in the pixels of the ground truth. `coordinates` = "fhr_crop256" is the convention of the results
+    that the paper's authors published; see `crop256_to_image`.
 
     Args:
         path: the file.
@@ -67,6 +67,8 @@ def read_predictions(path: str | os.PathLike[str], *, options: ReadOptions = lan
         if name is None:
             raise InputError(f"{path}: no array {names[0]}, only {', '.join(arrays) or 'nothing'}")
         array = arrays[name]
+        if array.ndim == 3 and array.dtype.kind in "fiu" and len(array):
+            array, _, _ = landmark_arrays.split_third(array, options)
         if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiu" or not len(array):
             raise InputError(f"{path}: {name} is {array.dtype} {array.shape}, expected numbers of shape (N, M, 2)")
         _, notes = landmark_arrays.points_as_nan(array, options)

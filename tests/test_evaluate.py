@@ -99,6 +99,14 @@ def test_the_names_of_the_other_commands_are_read_too(tmp_path):
     np.testing.assert_array_equal(both[0].truth, both[1].truth)
 
 
+def test_a_third_column_of_scores_is_left_out(tmp_path):
+    arrays = write(tmp_path / "a.npz")
+    scored = np.concatenate([arrays["predictions"], np.full((6, 68, 1), 0.9)], axis=-1)
+    write(tmp_path / "b.npz", predictions=scored)
+    results = evaluate.read_predictions(tmp_path / "b.npz")
+    np.testing.assert_array_equal(results.predictions, arrays["predictions"])
+
+
 def with_nan(points):
     points = points.copy()
     points[2, 5, 0] = np.nan

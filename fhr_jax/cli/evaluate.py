@@ -3,13 +3,26 @@
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from tqdm import tqdm
 
 from fhr_jax import evaluate, geometry, npz, overlay, pipeline, plots, weights
-from fhr_jax.cli.options import BOXES, DATA, DECODER, DIRECTORY, KEEP_ZEROS, MIRROR, NET, OUT, SPLIT, WORKERS, optional
+from fhr_jax.cli.options import (
+    BOXES,
+    DATA,
+    DECODER,
+    DIRECTORY,
+    KEEP_ZEROS,
+    MIRROR,
+    NET,
+    OUT,
+    SPLIT,
+    THIRD,
+    WORKERS,
+    optional,
+)
 from fhr_jax.cli.source import open_source
 from fhr_jax.data.io.images import SUFFIXES
 from fhr_jax.data.io.landmark_arrays import ReadOptions
@@ -34,8 +47,8 @@ class EvaluateOptions:
     `landmarks`), both (N, M, 2), and optionally `names` and `coordinates` ("fhr_crop256" for the published results of
     the paper's authors; else image pixels). Every point must be there: points at (0, 0) while the face is elsewhere are
     missing, and refused. --data names faces with true landmarks, on which the net is run; all other options but --out
-    and --keep-zeros belong to it. Talking Face has another markup; of its landmarks, the seven that 300W has too are
-    compared.
+    and those that read the file belong to it. Talking Face has another markup; of its landmarks, the seven that 300W
+    has too are compared.
 
     The folder of --out gets summary.json (mean and median NRMSE, area under the cumulative error curve up to 8 %,
     percentage of failures above 8 %), images.csv (one row per image) and ced.png (the cumulative error curve). With
@@ -58,13 +71,14 @@ class EvaluateOptions:
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
     mirror: Annotated[bool, MIRROR] = True
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
+    third: Annotated[Literal["z", "score"] | None, THIRD] = None
 
 
 def run(options: EvaluateOptions) -> None:
     """Measure, write the results and print the summary."""
     if options.predictions is not None and options.data is None:
         _check(options)
-        results = evaluate.read_predictions(options.predictions, options=ReadOptions(options.keep_zeros))
+        results = evaluate.read_predictions(options.predictions, options=ReadOptions(options.keep_zeros, options.third))
         with staged_folder(options.out) as folder:
             summary = _write(folder, results)
     elif options.data is not None and options.predictions is None:
@@ -99,7 +113,10 @@ def run(options: EvaluateOptions) -> None:
 
 def _check(options: EvaluateOptions) -> None:
     for field in dataclasses.fields(options):
-        if field.name not in ("out", "predictions", "keep_zeros") and getattr(options, field.name) != field.default:
+        if (
+            field.name not in ("out", "predictions", "keep_zeros", "third")
+            and getattr(options, field.name) != field.default
+        ):
             raise InputError(f"--{field.name} goes with --data, not with --predictions")
 
 

@@ -11,7 +11,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import log
-from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, OUT, optional
+from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, OUT, THIRD, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
@@ -82,6 +82,7 @@ class FitOptions:
     seed: int = 0
     """Draws the synthetic tracks and the tracks to hold out."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
+    third: Annotated[Literal["z", "score"] | None, THIRD] = None
 
 
 def run(options: FitOptions) -> None:
@@ -91,7 +92,8 @@ def run(options: FitOptions) -> None:
     from fhr_jax.cli import fit_tracks, notes
     from fhr_jax.data.io.landmark_arrays import ReadOptions
 
-    pairs, smoothed, assumed = fit_tracks.read_pairs(options.tracks, options=ReadOptions(options.keep_zeros))
+    reading = ReadOptions(options.keep_zeros, options.third)
+    pairs, smoothed, assumed = fit_tracks.read_pairs(options.tracks, options=reading)
     notes.say(assumed)
     if smoothed:
         print(f"{smoothed} of {len(pairs)} tracks have no truth: their zero-phase smoothing replaces it")
@@ -242,7 +244,7 @@ def _with_new_names(config: dict[str, Any], tracks: int) -> dict[str, Any]:
     """A config.json of any version, with today's options: `tied`, `held_out` (a share) and `simplex` were renamed."""
     from fhr_jax.cli.fit_tracks import ENOUGH
 
-    config = {"keep_zeros": False} | config
+    config = {"keep_zeros": False, "third": None} | config
     if config.get("method") == "simplex":
         config["method"] = "nelder-mead"
     if "tied" in config:

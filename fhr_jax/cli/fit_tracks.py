@@ -84,7 +84,8 @@ def _truth(
     if landmark_arrays.first_name(arrays, landmark_arrays.TRUTH) is None:
         return None
     key, stored = landmark_arrays.landmarks(recording.path, arrays, landmark_arrays.TRUTH)
-    truth, more = landmark_arrays.points_as_nan(stored, options)
+    dims = recording.tracks[0].points.shape[-1]
+    truth, more = landmark_arrays.points_as_nan(stored[..., :dims], options)
     notes += [(recording.path, f"{key}: {note}") for note in more]
     return _present(recording.path, truth)
 

@@ -51,6 +51,11 @@ DTYPE_OF_RECIPE = optional(
 KEEP_ZEROS = arg(
     help="Points at (0, 0) or (-1, -1) count as they stand. By default they are missing where the face is elsewhere."
 )
+THIRD = optional(
+    "{z,score}",
+    text="What the third column of (T, M, 3) is: a coordinate, or a score in [0, 1] or percent. Default: guessed from "
+    "the values.",
+)
 COVARIANCE = arg(
     help="Covariance of the past landmarks that the stabilizer keeps; full is the paper's, and much slower."
 )

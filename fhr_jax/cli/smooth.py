@@ -10,7 +10,7 @@ import tyro
 
 from fhr_jax import metrics, stabilizer
 from fhr_jax.cli import notes
-from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, optional
+from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, THIRD, optional
 from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.landmark_files import LandmarkTrack
@@ -32,7 +32,8 @@ class SmoothOptions:
     IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or (T, M, 3), a .csv of OpenFace, or a
     folder with one .pts per frame. OUT is of the same kind; everything in IN that is not a landmark is copied. Missing
     points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are predicted. A `confidence` or
-    `score` in [0, 1] or percent, (T,) or (T, M) in an .npz and a column in a .csv, weights frames or points.
+    `score` in [0, 1] or percent, (T,) or (T, M) in an .npz and a column in a .csv, weights frames or points, and so
+    does a third column of (T, M, 3) that holds scores.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
@@ -47,11 +48,12 @@ class SmoothOptions:
     estimate: Literal["mean", "mode"] = "mean"
     """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
+    third: Annotated[Literal["z", "score"] | None, THIRD] = None
 
 
 def run(options: SmoothOptions) -> None:
     """Read, stabilize and write the landmarks, and print the jitter before and after."""
-    recording = landmark_files.read(options.input, options=ReadOptions(options.keep_zeros))
+    recording = landmark_files.read(options.input, options=ReadOptions(options.keep_zeros, options.third))
     notes.say((options.input, note) for note in recording.notes)
     landmark_files.check_output(options.output, recording)
     landmarks, dims = recording.tracks[0].points.shape[1:]

@@ -178,3 +178,15 @@ def test_scores_of_points_are_weights(tmp_path, params):
     assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
     steady = npz.read(tmp_path / "out.npz")["landmarks"]
     assert np.abs(steady[10:13, 2] - noisy(30)[10:13, 2]).max() < 10
+
+
+def test_scores_in_the_third_column_are_weights(tmp_path, params, capsys):
+    clean = noisy(30) + 200
+    track = np.concatenate([clean, np.full((30, LANDMARKS, 1), 0.95)], axis=-1)
+    track[10:16, 2] = 5, 5, 0.001
+    npz.write(tmp_path / "in.npz", {"landmarks": track})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    assert capsys.readouterr().out.count("read as score") == 1
+    steady = npz.read(tmp_path / "out.npz")["landmarks"]
+    np.testing.assert_array_equal(steady[..., 2], track[..., 2])
+    assert np.abs(steady[..., :2] - clean).max() < 10

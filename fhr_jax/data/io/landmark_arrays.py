@@ -10,11 +10,16 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from fhr_jax.data.io import third_column
 from fhr_jax.data.io.missing_points import find_markers
+from fhr_jax.data.io.third_column import Third
 from fhr_jax.errors import InputError
 
 OBSERVED = ("predictions", "landmarks")
 """Names that the track may have in an .npz; the first one that exists is used."""
+
+UNSURE = 0.05
+"""Share of the median confidence of a track's points, below which a point is missing: no detector means that place."""
 
 TRUTH = ("truth", "ground_truth")
 """Names of the true track."""
@@ -31,9 +36,11 @@ class ReadOptions(NamedTuple):
 
     Attributes:
         keep_zeros: points at (0, 0) or (-1, -1) count as they stand, and not as missing.
+        third: what the third column of (T, M, 3) is; None guesses it (`third_column.guess`).
     """
 
     keep_zeros: bool = False
+    third: Third | None = None
 
 
 DEFAULT = ReadOptions()
@@ -69,6 +76,32 @@ def landmarks(
     return key, array
 
 
+def split_third(
+    points: Float[np.ndarray, "t m d"], options: ReadOptions
+) -> tuple[Float[np.ndarray, "t m c"], Float[np.ndarray, "t m"] | None, list[str]]:
+    """Separate coordinates and scores of (T, M, 3).
+
+    Args:
+        points: (T, M, 2) or (T, M, 3) in the unit of the file.
+        options: how they are read.
+
+    Returns:
+        Coordinates (T, M, 2), or (T, M, 3) where the third column is one; scores (T, M) in [0, 1], or None; and what to
+        tell the user.
+    """
+    if points.shape[-1] != 3:
+        return points, None, []
+    third = options.third or third_column.guess(points)
+    if third == "z":
+        return points, None, [] if options.third else ["the third column is read as z; --third score reads it as score"]
+    trust, notes = scaled_confidence("the third column", points[..., 2])
+    values = points[..., 2][np.isfinite(points[..., 2])]
+    if options.third is None:
+        span = f"it goes from {values.min():g} to {values.max():g}"
+        notes = [f"the third column is read as score: {span}; --third z reads it as z", *notes]
+    return points[..., :2], trust, notes
+
+
 def points_as_nan(
     points: Float[np.ndarray, "t m d"], options: ReadOptions, *, offset: float = 0.0
 ) -> tuple[Float[np.ndarray, "t m d"], list[str]]:
@@ -90,6 +123,28 @@ def points_as_nan(
         what = f"1 point at ({marker:g}, {marker:g})" if number == 1 else f"{number} points at ({marker:g}, {marker:g})"
         notes.append(f"{what} read as missing; --keep-zeros keeps {'it' if number == 1 else 'them'}")
     return points, notes
+
+
+def unsure_as_nan(
+    points: Float[np.ndarray, "t m d"], confidence: Float[np.ndarray, "t *n"] | None
+) -> tuple[Float[np.ndarray, "t m d"], list[str]]:
+    """Points with NaN where their confidence is below 0.05 of its median, and what to tell the user.
+
+    Args:
+        points: (T, M, d) in any unit, NaN where missing.
+        confidence: (T, M) in [0, 1]; None, or that of whole frames (T,), changes nothing.
+    """
+    known = np.asarray(np.isfinite(points).all(axis=-1))
+    if confidence is None or confidence.ndim == 1 or not known.any():
+        return points, []
+    lowest = UNSURE * float(np.median(confidence[known]))
+    unsure = known & (confidence < lowest)
+    if not unsure.any():
+        return points, []
+    number = int(unsure.sum())
+    what = "1 point has" if number == 1 else f"{number} points have"
+    note = f"{what} a confidence below {lowest:.2g}, a twentieth of the median: read as missing"
+    return np.where(unsure[..., None], np.nan, points), [note]
 
 
 def confidence(

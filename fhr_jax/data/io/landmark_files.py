@@ -28,8 +28,8 @@ class LandmarkTrack(NamedTuple):
     """The landmarks of one face over time.
 
     Attributes:
-        points: (T, M, 2) float64, pixels (x, y), NaN where a point is missing. T counts all frames from the first to
-            the last one of the face, including those for which the file has no row.
+        points: (T, M, 2) or (T, M, 3) float64, pixels (x, y), NaN where a point is missing. T counts all frames from
+            the first to the last one of the face, including those for which the file has no row.
         present: (T,) true for the frames that the file has.
         confidence: (T,) or (T, M) in [0, 1], or None.
         face: number of the face in the file.
@@ -127,7 +127,9 @@ def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[F
     points = [_with_markers(track, new) for track, new in zip(recording.tracks, points, strict=True)]
     if recording.kind == "npz":
         arrays, key = recording.content
-        npz.write(path, arrays | {key: points[0].astype(arrays[key].dtype)})
+        new = arrays[key].copy()
+        new[..., : points[0].shape[-1]] = points[0]  # a score in the third column stays
+        npz.write(path, arrays | {key: new})
     elif recording.kind == "csv":
         table, places = recording.content
         rows = np.full_like(table.points, np.nan)
@@ -149,6 +151,8 @@ def _track(
 ) -> tuple[LandmarkTrack, list[str]]:
     """A track from points (T, M, d) as the file has them, and what to tell the user."""
     points, notes = landmark_arrays.points_as_nan(stored, options, offset=offset)
+    points, unsure = landmark_arrays.unsure_as_nan(points, fields.get("confidence"))
+    notes += unsure
     fields.setdefault("present", np.ones(len(points), bool))
     return LandmarkTrack(points, stored=np.asarray(stored, np.float64) if notes else None, **fields), notes
 
@@ -158,9 +162,10 @@ def _read_npz(path: Path, options: ReadOptions) -> Recording:
     key, array = landmark_arrays.landmarks(path, arrays, KEYS)
     if array.dtype.kind != "f":
         arrays = arrays | {key: array.astype(np.float32)}
+    coordinates, score, notes = landmark_arrays.split_third(array, options)
     confidence, more = landmark_arrays.confidence(arrays, array.shape[:2])
-    track, notes = _track(array, options, confidence=confidence)
-    return Recording(path, "npz", (track,), (arrays, key), (*notes, *more))
+    track, missing = _track(coordinates, options, confidence=score if confidence is None else confidence)
+    return Recording(path, "npz", (track,), (arrays, key), (*notes, *more, *missing))
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Recording:

@@ -241,7 +241,7 @@ def test_zeros_in_pts_and_csv_files_too(tmp_path):
 @pytest.mark.parametrize("key", ["confidence", "score"])
 @pytest.mark.parametrize("per_point", [False, True])
 def test_confidence_of_an_npz(tmp_path, key, per_point):
-    trust = np.random.default_rng(0).uniform(size=(5, 4) if per_point else 5)
+    trust = np.random.default_rng(0).uniform(0.3, 1, size=(5, 4) if per_point else 5)
     npz.write(tmp_path / "a.npz", {"landmarks": random_points(5), key: trust})
     npz.write(tmp_path / "b.npz", {"landmarks": random_points(5), key: 100 * trust})
     plain, percent = (landmark_files.read(tmp_path / f"{name}.npz") for name in "ab")
@@ -268,3 +268,29 @@ def test_percent_and_single_coordinates_in_a_csv(tmp_path):
     np.testing.assert_allclose(recording.tracks[0].confidence, [0.98, 0.05])
     assert "percent" in recording.notes[0]
     assert np.isnan(recording.tracks[0].points[1, 0]).all()
+
+
+@pytest.mark.parametrize(("third", "scale"), [(None, 1), (None, 100), ("score", 1)])
+def test_scores_in_the_third_column_stay_in_the_file(tmp_path, third, scale):
+    score = np.random.default_rng(0).uniform(0.9, 1, (5, 4))
+    points = random_points(5) + 100
+    npz.write(tmp_path / "in.npz", {"landmarks": np.concatenate([points, scale * score[..., None]], axis=-1)})
+    recording = landmark_files.read(tmp_path / "in.npz", options=ReadOptions(third=third))
+    np.testing.assert_array_equal(recording.tracks[0].points, points)
+    np.testing.assert_allclose(recording.tracks[0].confidence, score)
+    said = " ".join(recording.notes)
+    assert ("--third z reads it as z" in said) == (third is None)
+    assert ("percent" in said) == (scale == 100)
+    landmark_files.write(tmp_path / "out.npz", recording, [points + 1])
+    written = npz.read(tmp_path / "out.npz")["landmarks"]
+    np.testing.assert_array_equal(written[..., :2], points + 1)
+    np.testing.assert_array_equal(written[..., 2], scale * score)
+
+
+def test_depth_in_the_third_column_is_a_coordinate(tmp_path):
+    points = np.random.default_rng(0).uniform(-100, 100, (5, 4, 3))
+    npz.write(tmp_path / "in.npz", {"landmarks": points})
+    for options in (ReadOptions(), ReadOptions(third="z")):
+        recording = landmark_files.read(tmp_path / "in.npz", options=options)
+        np.testing.assert_array_equal(recording.tracks[0].points, points)
+        assert bool(recording.notes) == (options.third is None)
