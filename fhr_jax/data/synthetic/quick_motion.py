@@ -25,7 +25,7 @@ REFERENCE = (anatomy.MEAN + 0.4 * anatomy.EXPRESSION[0])[:68, :2]
 EVERY = 0.8
 """Seconds from one local motion to the next where a track has as many as possible."""
 
-GESTURE_EVERY = 2.5
+GESTURE_EVERY = 1.5
 """Seconds from one gesture of the head to the next where a track has as many as possible."""
 
 
@@ -129,7 +129,7 @@ def gestures(draws: RandomDraws, clock: Clock, *, share: Float[Array, ""]) -> Fl
     def log_uniform(low: float, high: float) -> Float[Array, " n"]:
         return low * (high / low) ** draws.uniform(shape=(number,))
 
-    channel = jax.nn.one_hot(draws.choice((1.0, 1.0, 1.0, 1.2, 1.2, 0.7), (number,)), 6)
+    channel = jax.nn.one_hot(draws.choice((1.0, 1.0, 1.0, 1.5, 1.5, 0.8), (number,)), 6)
     start = draws.uniform(0.0, clock.seconds, (number,))
     time = clock.time[:, None] - start[None]
     softness = draws.uniform(0.01, 0.5, (1, number))
@@ -143,8 +143,8 @@ def gestures(draws: RandomDraws, clock: Clock, *, share: Float[Array, ""]) -> Fl
 
     # A move at a speed, for a while. Its length is limited, so that the face stays a face.
     sign = jnp.sign(draws.uniform(-1.0, 1.0, (number,)))
-    speed, frames = log_uniform(0.05, 1.0), log_uniform(1.5, 25.0)
-    reach = jnp.asarray([0.6, 0.4, 0.9, 6.0, 6.0, 0.6])
+    speed, frames = log_uniform(0.05, 1.0), log_uniform(2.0, 30.0)
+    reach = jnp.asarray([0.6, 0.4, 0.9, 8.0, 8.0, 0.6])
     fastest = jnp.asarray([0.12, 0.1, np.deg2rad(9.0), 2 * HEAD_SIZE, 2 * HEAD_SIZE, 0.2])
     per_frame = speed[:, None] * fastest[None]
     distance = jnp.minimum(per_frame * frames[:, None], reach[None])
