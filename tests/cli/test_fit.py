@@ -260,25 +260,10 @@ def test_without_tracks_it_fits_synthetic_ones(tmp_path):
     assert stabilizer.load(tmp_path / "params.npz").noise.shape == (136,)
 
 
-def test_tracks_of_other_kinds_are_read_and_zeros_are_missing(tmp_path, capsys):
-    from fhr_jax.cli import fit_tracks
-    from fhr_jax.data.io import pts
-    from tests.data.io.test_landmark_files import csv_text
-
-    tracks = [_track(seed)[0] + 300 for seed in range(3)]
-    (tmp_path / "b").mkdir()
-    for t, frame in enumerate(tracks[0]):
-        pts.write(tmp_path / "b" / f"{t}.pts", frame)
-    rows = [(t + 1, 0, 1, frame) for t, frame in enumerate(tracks[1])]
-    (tmp_path / "c.csv").write_text(csv_text(rows, landmarks=5))
-    broken = tracks[2].copy()
-    broken[7], broken[9, 2] = 0, 0
-    npz.write(tmp_path / "d.npz", {"predictions": broken, "truth": tracks[2]})
-    found = fit_tracks.read_pairs((tmp_path / "b", tmp_path / "c.csv", tmp_path / "d.npz"))
-    assert found.smoothed == 2
-    for (observed, _), track in zip(found.pairs[:2], tracks[:2], strict=True):
-        np.testing.assert_allclose(observed, track, atol=0.06)
-    assert np.isnan(found.pairs[2][0]).any(axis=-1).sum() == 6
-    assert [text for _, text in found.notes] == ["6 points at (0, 0) read as missing; --keep-zeros keeps them"]
+def test_what_was_assumed_about_a_file_is_printed_once(tmp_path, capsys):
+    observed, truth = _track(2)
+    observed, truth = observed + 300, truth + 300
+    observed[7], observed[9, 2] = 0, 0
+    npz.write(tmp_path / "d.npz", {"predictions": observed, "truth": truth})
     assert _fit(tmp_path / "d.npz", "--out", tmp_path / "fit", "--seconds", 0.05) == 0
     assert capsys.readouterr().out.count("6 points at (0, 0) read as missing") == 1

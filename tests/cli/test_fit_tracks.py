@@ -5,7 +5,10 @@ import pytest
 
 from fhr_jax.benchmark.steadiness import zero_phase
 from fhr_jax.cli import fit_tracks
+from fhr_jax.data.io import pts
+from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
+from tests.data.io.test_landmark_files import csv_text
 
 
 def _track(seed=0, frames=20, points=3):
@@ -17,7 +20,7 @@ def test_the_first_known_name_counts_and_a_missing_truth_is_smoothed(tmp_path):
     np.savez(tmp_path / "a.npz", predictions=one, landmarks=two, ground_truth=three)
     np.savez(tmp_path / "b.npz", landmarks=two, truth=one, ground_truth=three)
     np.savez(tmp_path / "c.npz", landmarks=three.astype(np.int64))
-    pairs, smoothed = fit_tracks.read_pairs((tmp_path / "c.npz", tmp_path / "a.npz", tmp_path / "b.npz"))
+    pairs, smoothed, _ = fit_tracks.read_pairs((tmp_path / "c.npz", tmp_path / "a.npz", tmp_path / "b.npz"))
     assert smoothed == 1
     whole = three.astype(np.int64).astype(np.float32)
     expected = [(whole, zero_phase(whole)), (one, three), (two, one)]  # in the order of the names
@@ -31,13 +34,35 @@ def test_a_folder_is_searched_in_order_and_results_of_fits_are_skipped(tmp_path)
     for i, name in enumerate(("b/x.npz", "a/y.npz", "z.npz", "done/fit.npz", "done/params.npz")):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         np.savez(tmp_path / name, predictions=np.full((4, 2, 2), i), truth=np.full((4, 2, 2), i))
-    pairs, smoothed = fit_tracks.read_pairs((tmp_path,))
+    pairs, smoothed, _ = fit_tracks.read_pairs((tmp_path,))
     assert [observed[0, 0, 0] for observed, _ in pairs] == [1, 0, 2]
     assert smoothed == 0
 
 
+def test_tracks_of_other_kinds_are_read_and_zeros_are_missing(tmp_path):
+    tracks = [_track(seed, frames=30, points=5) + 300 for seed in range(3)]
+    (tmp_path / "b").mkdir()
+    for t, frame in enumerate(tracks[0]):
+        pts.write(tmp_path / "b" / f"{t}.pts", frame)
+    rows = [(t + 1, 0, 1, frame) for t, frame in enumerate(tracks[1])]
+    (tmp_path / "c.csv").write_text(csv_text(rows, landmarks=5))
+    broken = tracks[2].copy()
+    broken[7], broken[9, 2] = 0, 0
+    np.savez(tmp_path / "d.npz", predictions=broken, truth=tracks[2])
+    found = fit_tracks.read_pairs((tmp_path / "b", tmp_path / "c.csv", tmp_path / "d.npz"))
+    assert found.smoothed == 2
+    for (observed, _), track in zip(found.pairs[:2], tracks[:2], strict=True):
+        np.testing.assert_allclose(observed, track, atol=0.06)
+    assert np.isnan(found.pairs[2][0]).any(axis=-1).sum() == 6
+    note = "6 points at (0, 0) read as missing; --keep-zeros keeps them"
+    assert found.notes == [(tmp_path / "d.npz", note)]
+    kept = fit_tracks.read_pairs((tmp_path / "d.npz",), options=ReadOptions(keep_zeros=True))
+    np.testing.assert_array_equal(kept.pairs[0][0], broken.astype(np.float32))
+    assert kept.notes == []
+
+
 def test_without_paths_nothing_is_read(tmp_path):
-    assert fit_tracks.read_pairs(()) == ([], 0)
+    assert fit_tracks.read_pairs(()) == ([], 0, [])
     with pytest.raises(InputError, match=f"{tmp_path}: no .npz file in it"):
         fit_tracks.read_pairs((tmp_path,))
 
@@ -47,11 +72,12 @@ def test_without_paths_nothing_is_read(tmp_path):
     [
         ({"wrong": np.zeros((5, 4, 2))}, "no array predictions or landmarks"),
         ({"predictions": np.zeros((5, 4))}, "expected numbers of shape (T, M, 2)"),
-        ({"predictions": np.zeros((5, 4, 4))}, "float64 of shape (5, 4, 4), expected numbers"),
+        ({"predictions": np.zeros((5, 4, 4))}, "predictions is float64 (5, 4, 4), expected numbers"),
         ({"predictions": np.zeros((0, 4, 2))}, "expected numbers of shape (T, M, 2)"),
-        ({"predictions": np.zeros((5, 4, 2), bool)}, "bool of shape (5, 4, 2), expected numbers"),
+        ({"predictions": np.zeros((5, 4, 2), bool)}, "predictions is bool (5, 4, 2), expected numbers"),
         ({"predictions": np.full((5, 4, 2), np.nan)}, "every point is missing"),
         ({"predictions": np.zeros((5, 4, 2)), "truth": np.zeros((6, 4, 2))}, "truth has shape (6, 4, 2)"),
+        ({"predictions": np.zeros((5, 4, 2)), "truth": np.zeros((5, 4))}, "truth is float64 (5, 4), expected numbers"),
         ({"predictions": np.zeros((5, 4, 2)), "truth": np.full((5, 4, 2), np.inf)}, "every point is missing"),
         ({"predictions": np.zeros((5, 3, 2)), "truth": np.zeros((5, 3, 2))}, "points (3, 2), expected (4, 2) as in"),
     ],

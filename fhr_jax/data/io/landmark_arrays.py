@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Real, Shaped
 
 from fhr_jax.data.io import third_column
 from fhr_jax.data.io.missing_points import find_markers
@@ -103,7 +103,7 @@ def split_third(
 
 
 def points_as_nan(
-    points: Float[np.ndarray, "t m d"], options: ReadOptions, *, offset: float = 0.0
+    points: Real[np.ndarray, "t m d"], options: ReadOptions, *, offset: float = 0.0
 ) -> tuple[Float[np.ndarray, "t m d"], list[str]]:
     """Points in float64 with NaN in both coordinates where they are missing, and what to tell the user.
 
@@ -166,7 +166,7 @@ def confidence(
 
 
 def scaled_confidence(
-    name: str, values: Float[np.ndarray, "t *m"]
+    name: str, values: Shaped[np.ndarray, "t *m"]
 ) -> tuple[Float[np.ndarray, "t *m"] | None, list[str]]:
     """Confidences (T,) or (T, M) as numbers in [0, 1], 0 where they are missing; percent are divided by 100.
 

@@ -1,0 +1,114 @@
+"""From the arrays of a file to a track: names, missing points, confidences, and what the user is told."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fhr_jax.data.io import landmark_arrays
+from fhr_jax.data.io.landmark_arrays import ReadOptions
+from fhr_jax.errors import InputError
+
+PATH = Path("a.npz")
+
+
+def track(frames=6, points=4):
+    return np.random.default_rng(0).uniform(20, 90, (frames, points, 2))
+
+
+def test_the_first_known_name_counts():
+    arrays = {"landmarks": track(), "predictions": track(3), "other": np.zeros(1)}
+    key, array = landmark_arrays.landmarks(PATH, arrays, landmark_arrays.OBSERVED)
+    assert key == "predictions"
+    assert array is arrays["predictions"]
+    assert landmark_arrays.first_name(arrays, ("none", "other")) == "other"
+    assert landmark_arrays.first_name({}, ("none",)) is None
+
+
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({}, "no array predictions or landmarks in it, only nothing"),
+        ({"a": track(), "b": track()}, "no array predictions or landmarks in it, only a, b"),
+        ({"landmarks": track()[0]}, "landmarks is float64 (4, 2), expected numbers of shape (T, M, 2)"),
+        ({"landmarks": np.zeros((5, 4, 4))}, "landmarks is float64 (5, 4, 4), expected numbers"),
+        ({"landmarks": np.zeros((5, 0, 2))}, "landmarks is float64 (5, 0, 2), expected numbers"),
+        ({"landmarks": np.zeros((5, 4, 2), bool)}, "landmarks is bool (5, 4, 2), expected numbers"),
+        ({"landmarks": np.zeros((0, 4, 2))}, "the track is empty: landmarks has no frames"),
+    ],
+)
+def test_other_arrays_are_refused_in_one_line(arrays, message):
+    with pytest.raises(InputError) as caught:
+        landmark_arrays.landmarks(PATH, arrays, landmark_arrays.OBSERVED)
+    assert str(caught.value).startswith(f"a.npz: {message}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_point_with_one_missing_coordinate_is_missing_in_both():
+    points = track().astype(np.float32)
+    points[1, 2, 0], points[3, 0, 1], points[4, 1] = np.nan, np.inf, np.nan
+    for options in (ReadOptions(), ReadOptions(keep_zeros=True)):
+        found, notes = landmark_arrays.points_as_nan(points, options)
+        expected = points.astype(np.float64)
+        expected[[1, 3, 4], [2, 0, 1]] = np.nan
+        np.testing.assert_array_equal(found, expected)
+        assert found.dtype == np.float64
+        assert notes == []
+
+
+@pytest.mark.parametrize(("marker", "number"), [(0.0, 1), (0.0, 3), (-1.0, 2)])
+def test_points_that_mark_missing_ones_become_nan_and_are_counted(marker, number):
+    points = track()
+    points[:number, 1] = marker
+    found, notes = landmark_arrays.points_as_nan(points, ReadOptions())
+    assert np.isnan(found[:number, 1]).all()
+    assert np.isfinite(found).sum() == 2 * (6 * 4 - number)
+    what, them = ("point", "it") if number == 1 else ("points", "them")
+    assert notes == [f"{number} {what} at ({marker:g}, {marker:g}) read as missing; --keep-zeros keeps {them}"]
+    kept, notes = landmark_arrays.points_as_nan(points, ReadOptions(keep_zeros=True))
+    np.testing.assert_array_equal(kept, points)
+    assert notes == []
+
+
+def test_markers_are_those_of_the_file_before_its_offset():
+    points = track()
+    points[2, 3] = -1.0  # the file counts from 1, and holds (0, 0)
+    found, notes = landmark_arrays.points_as_nan(points, ReadOptions(), offset=-1.0)
+    assert np.isnan(found[2, 3]).all()
+    assert "(0, 0)" in notes[0]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected", "note"),
+    [
+        ([0, 0.5, 1], [0, 0.5, 1], ""),
+        ([0.2, np.nan, 1.2], [0.2, 0, 1], ""),  # rounding may exceed 1
+        ([0, 50, 100], [0, 0.5, 1], "score goes up to 100: read as percent"),
+        ([1.6, 0, 0], [0.016, 0, 0], "score goes up to 1.6: read as percent"),
+        ([0, -0.1, 1], None, "score goes from -0.1 to 1, neither within 0 and 1 nor percent: not used"),
+        ([0, 0, 255], None, "score goes from 0 to 255, neither"),
+        ([0, 0, np.inf], None, "score goes from 0 to inf, neither"),
+        ([], [], ""),
+    ],
+)
+def test_confidences_are_scaled_to_1_or_not_used(values, expected, note):
+    found, notes = landmark_arrays.scaled_confidence("score", np.array(values, np.float64))
+    if expected is None:
+        assert found is None
+    else:
+        np.testing.assert_allclose(found, expected)
+    assert [text.startswith(note) for text in notes] == ([True] if note else [])
+
+
+def test_a_confidence_is_one_number_a_frame_or_a_point():
+    for shape in ((6,), (6, 4)):
+        found, notes = landmark_arrays.confidence({"score": np.full(shape, 0.5)}, (6, 4))
+        np.testing.assert_array_equal(found, np.full(shape, 0.5))
+        assert notes == []
+    found, notes = landmark_arrays.confidence({"confidence": np.ones((6, 4), bool), "score": np.zeros(6)}, (6, 4))
+    np.testing.assert_array_equal(found, np.ones((6, 4)))
+    assert landmark_arrays.confidence({"other": np.ones(6)}, (6, 4)) == (None, [])
+    for odd in (np.ones((4,)), np.ones((6, 4, 1)), np.full(6, "a")):
+        found, notes = landmark_arrays.confidence({"score": odd}, (6, 4))
+        assert found is None
+        assert notes == [f"score is {odd.dtype} {odd.shape}, not numbers of shape (T,) or (T, M): not used"]
