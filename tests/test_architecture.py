@@ -9,7 +9,7 @@ import fhr_jax
 
 LAYERS = (
     ("types", "markup", "errors", "progress", "files", "memory", "npz", "tensors", "sharding", "lazy"),
-    ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs"),
+    ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs", "axis_order"),
     ("crop", "augment", "stabilizer", "exported", "weights"),
     ("data", "pipeline", "torch_weights"),
     ("checkpoint", "export", "log", "plots", "overlay"),

@@ -83,7 +83,7 @@ def _truth(
     arrays, _ = recording.content
     if landmark_arrays.first_name(arrays, landmark_arrays.TRUTH) is None:
         return None
-    key, stored = landmark_arrays.landmarks(recording.path, arrays, landmark_arrays.TRUTH)
+    key, stored, _ = landmark_arrays.landmarks(recording.path, arrays, landmark_arrays.TRUTH)
     dims = recording.tracks[0].points.shape[-1]
     truth, more = landmark_arrays.points_as_nan(stored[..., :dims], options)
     notes += [(recording.path, f"{key}: {note}") for note in more]

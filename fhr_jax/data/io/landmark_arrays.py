@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float, Real, Shaped
 
+from fhr_jax import axis_order
 from fhr_jax.data.io import third_column
 from fhr_jax.data.io.missing_points import find_markers
 from fhr_jax.data.io.third_column import Third
@@ -52,28 +53,33 @@ def first_name(arrays: Mapping[str, np.ndarray], names: Iterable[str]) -> str | 
 
 
 def landmarks(
-    path: Path, arrays: Mapping[str, np.ndarray], names: tuple[str, ...], *, shape: str = "(T, M, 2)"
-) -> tuple[str, np.ndarray]:
-    """The name and the array of the landmarks, (T, M, 2) or (T, M, 3), as the file holds them.
+    path: Path, arrays: Mapping[str, np.ndarray], names: tuple[str, ...]
+) -> tuple[str, np.ndarray, list[str]]:
+    """The name and the array of the landmarks, (T, M, 2) or (T, M, 3), as the file holds them; what to tell the user.
 
     Args:
         path: the file, for error messages.
         arrays: of the file.
         names: that the landmarks may have.
-        shape: how error messages name the shape.
 
     Raises:
-        InputError: there is no such array, it has another shape or type, or no frame.
+        InputError: there is no such array, it has another shape or type, its axes are in another order, or it has no
+            frame.
     """
     key = first_name(arrays, names)
     if key is None:
         raise InputError(f"{path}: no array {' or '.join(names)} in it, only {', '.join(arrays) or 'nothing'}")
-    array = arrays[key]
+    array, warning = arrays[key], None
+    if array.ndim == 3 and array.dtype.kind in "fiu":
+        try:
+            warning = axis_order.check(array, name=key)
+        except InputError as error:
+            raise InputError(f"{path}: {error}") from None
     if array.ndim != 3 or array.shape[2] not in (2, 3) or array.dtype.kind not in "fiu" or not array.shape[1]:
-        raise InputError(f"{path}: {key} is {array.dtype} {array.shape}, expected numbers of shape {shape}")
+        raise InputError(f"{path}: {key} is {array.dtype} {array.shape}, expected numbers of shape (T, M, 2)")
     if not len(array):
-        raise InputError(f"{path}: the track is empty: {key} has no frames, expected numbers of shape {shape}")
-    return key, array
+        raise InputError(f"{path}: the track is empty: {key} has no frames, expected numbers of shape (T, M, 2)")
+    return key, array, [] if warning is None else [warning]
 
 
 def split_third(

@@ -159,13 +159,13 @@ def _track(
 
 def _read_npz(path: Path, options: ReadOptions) -> Recording:
     arrays = npz.read(path)
-    key, array = landmark_arrays.landmarks(path, arrays, KEYS)
+    key, array, order = landmark_arrays.landmarks(path, arrays, KEYS)
     if array.dtype.kind != "f":
         arrays = arrays | {key: array.astype(np.float32)}
     coordinates, score, notes = landmark_arrays.split_third(array, options)
     confidence, more = landmark_arrays.confidence(arrays, array.shape[:2])
     track, missing = _track(coordinates, options, confidence=score if confidence is None else confidence)
-    return Recording(path, "npz", (track,), (arrays, key), (*notes, *more, *missing))
+    return Recording(path, "npz", (track,), (arrays, key), (*order, *notes, *more, *missing))
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Recording:

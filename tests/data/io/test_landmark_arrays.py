@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fhr_jax.data.io import landmark_arrays
+from fhr_jax import npz
+from fhr_jax.data.io import landmark_arrays, landmark_files
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
@@ -18,8 +19,8 @@ def track(frames=6, points=4):
 
 def test_the_first_known_name_counts():
     arrays = {"landmarks": track(), "predictions": track(3), "other": np.zeros(1)}
-    key, array = landmark_arrays.landmarks(PATH, arrays, landmark_arrays.OBSERVED)
-    assert key == "predictions"
+    key, array, notes = landmark_arrays.landmarks(PATH, arrays, landmark_arrays.OBSERVED)
+    assert (key, notes) == ("predictions", [])
     assert array is arrays["predictions"]
     assert landmark_arrays.first_name(arrays, ("none", "other")) == "other"
     assert landmark_arrays.first_name({}, ("none",)) is None
@@ -112,3 +113,44 @@ def test_a_confidence_is_one_number_a_frame_or_a_point():
         found, notes = landmark_arrays.confidence({"score": odd}, (6, 4))
         assert found is None
         assert notes == [f"score is {odd.dtype} {odd.shape}, not numbers of shape (T,) or (T, M): not used"]
+
+
+@pytest.mark.parametrize("key", ["confidence", "score"])
+@pytest.mark.parametrize("per_point", [False, True])
+def test_confidence_of_an_npz(tmp_path, key, per_point):
+    trust = np.random.default_rng(0).uniform(0.3, 1, size=(5, 4) if per_point else 5)
+    npz.write(tmp_path / "a.npz", {"landmarks": track(5), key: trust})
+    npz.write(tmp_path / "b.npz", {"landmarks": track(5), key: 100 * trust})
+    plain, percent = (landmark_files.read(tmp_path / f"{name}.npz") for name in "ab")
+    for recording in (plain, percent):
+        np.testing.assert_allclose(recording.tracks[0].confidence, trust)
+    assert plain.notes == ()
+    assert len(percent.notes) == 1
+    assert "percent" in percent.notes[0]
+
+
+@pytest.mark.parametrize("bad", [np.zeros(3), np.full(5, -1.0), np.full(5, 300.0), np.full(5, "a")])
+def test_a_confidence_that_is_none_is_not_used_and_it_says_so(tmp_path, bad):
+    npz.write(tmp_path / "a.npz", {"landmarks": track(5), "score": bad})
+    recording = landmark_files.read(tmp_path / "a.npz")
+    assert recording.tracks[0].confidence is None
+    assert len(recording.notes) == 1
+    assert "not used" in recording.notes[0]
+
+
+def test_percent_and_single_coordinates_in_a_csv(tmp_path):
+    text = "frame,confidence,x_0,x_1,y_0,y_1\n1,98,10,20,30,40\n2,5,10,20,,40\n"
+    (tmp_path / "a.csv").write_text(text)
+    recording = landmark_files.read(tmp_path / "a.csv")
+    np.testing.assert_allclose(recording.tracks[0].confidence, [0.98, 0.05])
+    assert "percent" in recording.notes[0]
+    assert np.isnan(recording.tracks[0].points[1, 0]).all()
+
+
+def test_points_of_hardly_any_confidence_are_missing():
+    trust = np.full((5, 4), 0.9)
+    trust[2, 1], trust[3] = 0.01, 0.1
+    points, notes = landmark_arrays.unsure_as_nan(track(5), trust)
+    assert np.argwhere(np.isnan(points).all(axis=-1)).tolist() == [[2, 1]]
+    assert notes == ["1 point has a confidence below 0.045, a twentieth of the median: read as missing"]
+    assert landmark_arrays.unsure_as_nan(track(5), trust[:, 0])[1] == []

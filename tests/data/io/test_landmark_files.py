@@ -238,38 +238,6 @@ def test_zeros_in_pts_and_csv_files_too(tmp_path):
     assert table.notes == ("4 points at (0, 0) read as missing; --keep-zeros keeps them",)
 
 
-@pytest.mark.parametrize("key", ["confidence", "score"])
-@pytest.mark.parametrize("per_point", [False, True])
-def test_confidence_of_an_npz(tmp_path, key, per_point):
-    trust = np.random.default_rng(0).uniform(0.3, 1, size=(5, 4) if per_point else 5)
-    npz.write(tmp_path / "a.npz", {"landmarks": random_points(5), key: trust})
-    npz.write(tmp_path / "b.npz", {"landmarks": random_points(5), key: 100 * trust})
-    plain, percent = (landmark_files.read(tmp_path / f"{name}.npz") for name in "ab")
-    for recording in (plain, percent):
-        np.testing.assert_allclose(recording.tracks[0].confidence, trust)
-    assert plain.notes == ()
-    assert len(percent.notes) == 1
-    assert "percent" in percent.notes[0]
-
-
-@pytest.mark.parametrize("bad", [np.zeros(3), np.full(5, -1.0), np.full(5, 300.0), np.full(5, "a")])
-def test_a_confidence_that_is_none_is_not_used_and_it_says_so(tmp_path, bad):
-    npz.write(tmp_path / "a.npz", {"landmarks": random_points(5), "score": bad})
-    recording = landmark_files.read(tmp_path / "a.npz")
-    assert recording.tracks[0].confidence is None
-    assert len(recording.notes) == 1
-    assert "not used" in recording.notes[0]
-
-
-def test_percent_and_single_coordinates_in_a_csv(tmp_path):
-    text = "frame,confidence,x_0,x_1,y_0,y_1\n1,98,10,20,30,40\n2,5,10,20,,40\n"
-    (tmp_path / "a.csv").write_text(text)
-    recording = landmark_files.read(tmp_path / "a.csv")
-    np.testing.assert_allclose(recording.tracks[0].confidence, [0.98, 0.05])
-    assert "percent" in recording.notes[0]
-    assert np.isnan(recording.tracks[0].points[1, 0]).all()
-
-
 @pytest.mark.parametrize(("third", "scale"), [(None, 1), (None, 100), ("score", 1)])
 def test_scores_in_the_third_column_stay_in_the_file(tmp_path, third, scale):
     score = np.random.default_rng(0).uniform(0.9, 1, (5, 4))
@@ -294,3 +262,13 @@ def test_depth_in_the_third_column_is_a_coordinate(tmp_path):
         recording = landmark_files.read(tmp_path / "in.npz", options=options)
         np.testing.assert_array_equal(recording.tracks[0].points, points)
         assert bool(recording.notes) == (options.third is None)
+
+
+def test_points_first_is_refused_with_the_likely_order(tmp_path):
+    walk = np.random.default_rng(0).normal(size=(60, 1, 2)).cumsum(axis=0)
+    track = np.random.default_rng(1).uniform(100, 300, (1, 68, 2)) + walk
+    npz.write(tmp_path / "a.npz", {"landmarks": track.transpose(1, 0, 2)})
+    with pytest.raises(InputError, match=r"a.npz: landmarks: shape \(68, 60, 2\) looks like \(M, T, d\)"):
+        landmark_files.read(tmp_path / "a.npz")
+    npz.write(tmp_path / "b.npz", {"landmarks": track[:, :33].transpose(1, 0, 2)})
+    assert "looks like" in landmark_files.read(tmp_path / "b.npz").notes[0]
