@@ -83,8 +83,8 @@ def landmarks(
 
 
 def split_third(
-    points: Float[np.ndarray, "t m d"], options: ReadOptions
-) -> tuple[Float[np.ndarray, "t m c"], Float[np.ndarray, "t m"] | None, list[str]]:
+    points: Real[np.ndarray, "t m d"], options: ReadOptions
+) -> tuple[Real[np.ndarray, "t m c"], Float[np.ndarray, "t m"] | None, list[str]]:
     """Separate coordinates and scores of (T, M, 3).
 
     Args:
