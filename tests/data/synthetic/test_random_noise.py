@@ -73,6 +73,16 @@ def test_faults_come_at_their_rates():
     assert error(flicker_rate=0.02).std() > error().std() * 1.1
 
 
+def test_noise_grows_with_speed():
+    """A mean speed of 4 pixels a frame adds 4 times the gain to what the points have in common."""
+    noise = RandomNoise(level=0.0, motion_gain=0.5, shares=(1.0, 0.0, 0.0, 0.0))
+    noise = jax.tree.map(lambda x: jnp.asarray(x, jnp.float32), noise)
+    moving = STILL + 4.0 * jnp.arange(FRAMES)[:, None, None] * jnp.array([[[1.0, 0.0]]])
+    e = np.asarray(see(jax.random.key(0), moving, noise)) - np.asarray(moving)
+    np.testing.assert_allclose(e.std(), 2.0, rtol=0.05)
+    np.testing.assert_allclose(np.ptp(e, axis=1), 0, atol=0.01)
+
+
 def test_draws_cover_a_factor_of_ten():
     draw = jax.jit(jax.vmap(lambda key: random_block(key, lambda draws: draw_noise(draws))))
     made = jax.tree.map(np.asarray, draw(jax.random.split(jax.random.key(0), 1000)))
