@@ -5,7 +5,7 @@ the logarithm, window lengths are tried one by one. The search over one to three
 `stabilizer.fit.nelder_mead`, which has no bounds: that one fits unconstrained vectors of a `Problem`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -83,12 +83,82 @@ def tune(
     Raises:
         InputError: no point of the grid has a finite loss.
     """
+    return _search(baseline, lambda choice: _loss(baseline, choice, videos, weights), starts, evaluations)
+
+
+def tune_for_all(
+    baseline: BaselineFilter,
+    sets: Sequence[Videos],
+    *,
+    weights: LossWeights = PAPER_WEIGHTS,
+    starts: int = 3,
+    evaluations: int = 200,
+) -> TunedFilter:
+    """The one setting of a filter with the lowest geometric mean of the losses of several sets of videos.
+
+    Args:
+        baseline: one of those below, or your own.
+        sets: such as the tracks of one detector each; each (N, T, M, d) as in `tune`.
+        weights: lambda_1, lambda_2 and lambda_3 of the loss.
+        starts: number of best grid points from which the search continues.
+        evaluations: of all losses at most, for each of them.
+
+    Returns:
+        The settings; their `loss` is the geometric mean.
+
+    Raises:
+        InputError: there is no set, or no point of the grid has a finite loss in all of them.
+    """
+    if not sets:
+        raise InputError("sets: none, expected videos")
+
+    def together(choice: Mapping[str, int]) -> Callable[[np.ndarray], float]:
+        losses = [_loss(baseline, choice, videos, weights) for videos in sets]
+
+        def mean(point: np.ndarray) -> float:
+            found = [loss(point) for loss in losses]
+            return INFINITE if max(found) >= INFINITE else float(np.exp(np.mean(np.log(found))))
+
+        return mean
+
+    return _search(baseline, together, starts, evaluations)
+
+
+def coarser(baseline: BaselineFilter, *, points: int = 5) -> BaselineFilter:
+    """The filter with at most so many grid points of each setting, where tuning is slow; the search refines them."""
+    ranges = {name: (low, high, min(number, points)) for name, (low, high, number) in baseline.ranges.items()}
+    return baseline._replace(ranges=ranges)
+
+
+def smooth(
+    baseline: BaselineFilter, settings: Mapping[str, Gain | int], observed: Float[Array, "n t m d"]
+) -> Float[Array, "n t m d"]:
+    """The outputs (N, T, M, d) of a filter with these settings.
+
+    Args:
+        baseline: the filter.
+        settings: by name.
+        observed: tracks (N, T, M, d) in any unit of length, NaN where a point is missing.
+    """
+    one = baseline.build(**settings)
+    if baseline.compiled:
+        return jax.vmap(one)(observed)
+    return jnp.asarray(np.stack([one(track) for track in np.asarray(observed)]), observed.dtype)
+
+
+def _search(
+    baseline: BaselineFilter,
+    loss_of: Callable[[Mapping[str, int]], Callable[[np.ndarray], float]],
+    starts: int,
+    evaluations: int,
+) -> TunedFilter:
+    """The best settings: a grid, then Nelder-Mead. `loss_of` makes the loss, of logarithms, from what is chosen."""
     names = list(baseline.ranges)
     grids = [np.geomspace(low, high, points) for low, high, points in baseline.ranges.values()]
     bounds = [(np.log(low), np.log(high)) for low, high, _ in baseline.ranges.values()]
     number, coarse, losses = 0, [], []
     for choice in baseline.choices:
-        losses.append(_loss(baseline, names, choice, videos, weights))
+        losses.append(loss_of(choice))
         for point in product(*grids):
             coarse.append((losses[-1](np.log(point)), len(losses) - 1, np.log(point)))
             number += 1
@@ -118,30 +188,14 @@ def tune(
     return TunedFilter(settings, float(loss), number)
 
 
-def smooth(
-    baseline: BaselineFilter, settings: Mapping[str, Gain | int], observed: Float[Array, "n t m d"]
-) -> Float[Array, "n t m d"]:
-    """The outputs (N, T, M, d) of a filter with these settings.
-
-    Args:
-        baseline: the filter.
-        settings: by name.
-        observed: tracks (N, T, M, d) in any unit of length, NaN where a point is missing.
-    """
-    one = baseline.build(**settings)
-    if baseline.compiled:
-        return jax.vmap(one)(observed)
-    return jnp.asarray(np.stack([one(track) for track in np.asarray(observed)]), observed.dtype)
-
-
 def _loss(
     baseline: BaselineFilter,
-    names: list[str],
     choice: Mapping[str, int],
     videos: Videos,
     weights: LossWeights,
 ) -> Callable[[np.ndarray], float]:
     """The loss as a function of the logarithms of the settings; where it is not finite, a large number."""
+    names = list(baseline.ranges)
 
     def at(point: Array, videos: Videos) -> Array:
         settings: dict[str, Any] = {name: jnp.exp(point[i]) for i, name in enumerate(names)}

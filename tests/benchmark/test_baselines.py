@@ -7,7 +7,7 @@ import pytest
 
 from fhr_jax import filters
 from fhr_jax.benchmark import baselines
-from fhr_jax.benchmark.baselines import BaselineFilter, smooth, tune
+from fhr_jax.benchmark.baselines import BaselineFilter, coarser, smooth, tune, tune_for_all
 from fhr_jax.errors import InputError
 from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
 from fhr_jax.stabilizer.fit.tracks import Videos, pad_videos
@@ -66,6 +66,28 @@ def test_equal_families_reach_the_same_loss(videos):
     holt, gains = tune(baselines.SECOND_ORDER, videos), tune(baselines.ALPHA_BETA, videos)
     np.testing.assert_allclose(holt.loss, gains.loss, rtol=2e-3)
     np.testing.assert_allclose(holt.settings["a"] * holt.settings["c"], gains.settings["b"], rtol=0.1)
+
+
+def test_one_setting_for_all_minimizes_the_geometric_mean(videos):
+    loud = videos._replace(observed=videos.truth + 3 * (videos.observed - videos.truth))
+    one = coarser(baselines.FIRST_ORDER)
+    assert one.ranges == {"a": (0.02, 1.0, 5)}
+    both = tune_for_all(one, [videos, loud], evaluations=30)
+
+    @jax.jit
+    def mean(a):
+        losses = [
+            stabilization(smooth(one, {"a": a}, some.observed), some.truth, mask=some.mask).total
+            for some in (videos, loud)
+        ]
+        return jnp.sqrt(losses[0] * losses[1])
+
+    np.testing.assert_allclose(both.loss, mean(both.settings["a"]), rtol=1e-4)
+    assert both.loss <= 1.001 * min(float(mean(a)) for a in np.geomspace(0.1, 1, 8))
+    apart = [tune(one, some, evaluations=30).settings["a"] for some in (videos, loud)]
+    assert apart[1] < both.settings["a"] < apart[0]
+    with pytest.raises(InputError, match="expected videos"):
+        tune_for_all(one, [])
 
 
 def test_windows_are_tried_one_by_one(videos):

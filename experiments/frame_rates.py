@@ -1,0 +1,129 @@
+"""Frame rates: one motion seen by cameras of 12 to 120 frames a second, through the stabilizer and One Euro.
+
+Synthetic heads move; every camera sees the same motion (`benchmark.frame_rates`) with the same noise in each frame. The
+stabilizer gets `dt` = 30 / rate, or is not told the rate. One Euro knows the rate; it has one setting, tuned at 30
+frames a second by the stabilization loss, and one tuned for each rate. A filter that uses the rate well has a lower
+error the faster the camera is.
+
+Paper:    none; its clips have 25 to 30 frames a second.
+Command:  python experiments/frame_rates.py --out runs/frame_rates
+Cost:     two minutes on one x86 core.
+Figures:  docs/results.md, "Frame rates".
+"""
+
+import csv
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import tyro
+from jaxtyping import Array, Float
+
+from fhr_jax import stabilizer
+from fhr_jax.benchmark import baselines, frame_rates
+from fhr_jax.benchmark.frame_rates import RateFilter, RateScore
+from fhr_jax.data.synthetic.detector_noise import DetectorNoise
+from fhr_jax.errors import InputError
+from fhr_jax.files import atomic_file, output_folder, write_json
+
+
+@dataclass(frozen=True)
+class Options:
+    """Compare frame rates."""
+
+    out: Path
+    """Folder for summary.json, rates.csv and rates.md."""
+    params: Path | None = None
+    """Parameters that `fhr-jax fit` wrote; default: those in the package."""
+    fps: tuple[float, ...] = frame_rates.RATES
+    """Frames a second."""
+    videos: int = 8
+    """Heads."""
+    seconds: float = 10.0
+    """Length of each video."""
+    liveliness: float = 1.0
+    """Amount of motion; 1 is typical."""
+    noise: Literal["white", "detector"] = "white"
+    """Independent noise of 1 pixel, or a model of a detector with a level of 1 pixel."""
+    seed: int = 0
+    """Seed of motion and noise."""
+    evaluations: int = 60
+    """Evaluations of a search for settings of One Euro at most."""
+
+
+def main(options: Options) -> dict[str, dict[float, RateScore]]:
+    """Compare, print, write."""
+    folder = output_folder(options.out)
+    params = stabilizer.default_params() if options.params is None else stabilizer.load(options.params)
+    key = jax.random.key(options.seed)
+    videos = {
+        fps: frame_rates.videos_at(
+            key,
+            fps,
+            number=options.videos,
+            seconds=options.seconds,
+            liveliness=options.liveliness,
+            noise=None if options.noise == "white" else DetectorNoise(level=1.0),
+        )
+        for fps in sorted(options.fps)
+    }
+
+    def stabilized(observed: Float[Array, "n t m 2"], fps: float, *, known: bool = True) -> Float[Array, "n t m 2"]:
+        dt = jnp.full(observed.shape[1], 30 / fps, observed.dtype) if known else None
+        return stabilizer.run(params, observed, dt=dt)
+
+    baseline = {fps: baselines.coarser(frame_rates.one_euro_at(fps)) for fps in videos}
+    own = {fps: baselines.tune(baseline[fps], some, evaluations=options.evaluations) for fps, some in videos.items()}
+    one = own[min(videos, key=lambda fps: abs(fps - 30))].settings
+    filters: dict[str, RateFilter] = {
+        "raw": lambda observed, fps: observed,
+        "One Euro, one setting": lambda observed, fps: baselines.smooth(baseline[fps], one, observed),
+        "One Euro, tuned": lambda observed, fps: baselines.smooth(baseline[fps], own[fps].settings, observed),
+        "stabilizer, dt": stabilized,
+        "stabilizer, no dt": lambda observed, fps: stabilized(observed, fps, known=False),
+    }
+    found = frame_rates.compare(filters, videos)
+    text = table(found)
+    print(text)
+    with atomic_file(folder / "rates.md") as path:
+        path.write_text(text + "\n")
+    with atomic_file(folder / "rates.csv") as path, path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(["filter", "fps", *RateScore._fields])
+        writer.writerows([name, fps, *one] for name, scores in found.items() for fps, one in scores.items())
+    write_json(
+        folder / "summary.json",
+        {
+            "options": {
+                key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()
+            },
+            "one_euro": {str(fps): tuned.settings for fps, tuned in own.items()},
+            "scores": {
+                name: {str(fps): one._asdict() for fps, one in scores.items()} for name, scores in found.items()
+            },
+        },
+    )
+    return found
+
+
+def table(found: dict[str, dict[float, RateScore]]) -> str:
+    """Rms error in pixels and delay in milliseconds by filter and rate, as a Markdown table."""
+    rates = list(next(iter(found.values())))
+    lines = [
+        f"| rms, px (delay, ms) | {' | '.join(f'{fps:g} fps' for fps in rates)} | falls with the rate |",
+        "|---" * (len(rates) + 2) + "|",
+    ]
+    for name, scores in found.items():
+        cells = " | ".join(f"{one.rms:.2f} ({one.delay:.0f})" for one in scores.values())
+        falls = "yes" if frame_rates.falls([one.rms for one in scores.values()]) else "no"
+        lines.append(f"| {name} | {cells} | {falls} |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None
