@@ -14,7 +14,7 @@ Figures: the default net, jax 0.10.2. Other faces, by fifths of the predicted si
 import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -22,6 +22,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import calibrate, geometry, losses, metrics, pipeline, plots, stabilizer, weights
+from fhr_jax.cli.options import optional
 from fhr_jax.data import faces
 from fhr_jax.data.examples import photograph_batch
 from fhr_jax.data.open_dataset import open_dataset
@@ -40,14 +41,14 @@ class Options:
 
     out: Path
     """Folder for the results."""
-    net: Path | None = None
+    net: Annotated[Path | None, optional("FILE")] = None
     """A net that `fhr-jax train` wrote; default: the net in the package."""
     faces: int = calibrate.FACES
     """Number of synthetic faces for the fit."""
     holdout: int = 512
     """Number of other synthetic faces for the check."""
-    data: Path | None = None
-    """A folder of photographs with .pts for another check."""
+    data: Annotated[Path | None, optional("DIR")] = None
+    """A folder of photographs with .pts files for another check; default: none."""
     clips: int = 12
     """Number of synthetic clips, tracked with and without confidence weights; 0 skips this."""
     frames: int = 80

@@ -7,7 +7,7 @@ Figures:  docs/decoders.md, "On a net".
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +16,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import calibrate, evaluate, heatmap, metrics, pipeline, plots, weights
+from fhr_jax.cli.options import optional
 from fhr_jax.data import examples
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import Records
@@ -30,10 +31,10 @@ class Options:
 
     out: Path
     """Folder for summary.json and decoders.png."""
-    net: Path | None = None
+    net: Annotated[Path | None, optional("FILE")] = None
     """A net that `fhr-jax train` wrote; default: the net in the package."""
-    data: Path | None = None
-    """Folder of photographs with .pts files."""
+    data: Annotated[Path | None, optional("DIR")] = None
+    """A folder of photographs with .pts files, beside the synthetic faces; default: none."""
     faces: int = 512
     """Number of clean synthetic faces; there are twice as many degraded ones."""
     seed: int = 2000

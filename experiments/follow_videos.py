@@ -24,6 +24,7 @@ from tqdm import tqdm
 
 from fhr_jax import geometry, metrics, npz, pipeline, plots, weights
 from fhr_jax.benchmark.steadiness import steadiness
+from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
@@ -44,7 +45,7 @@ class Options:
     """Video files that FFmpeg reads, with one face each."""
     out: Path
     """Folder for summary.json, tracks/NAME.npz and NAME.png."""
-    net: Path | None = None
+    net: Annotated[Path | None, optional("FILE")] = None
     """A net that `fhr-jax train` wrote; default: the net in the package."""
     every: int = 25
     """The cascade is applied to one frame in this number."""

@@ -45,7 +45,7 @@ from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -54,6 +54,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import crop, evaluate, geometry, heatmap, log, metrics, npz, pipeline, plots, train, weights
+from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.demo import regression
@@ -96,8 +97,8 @@ class Options:
     """Folder for nets, predictions, summary.json and the pictures."""
     data: str = SYNTHETIC
     """synthetic, or a dataset with splits such as face300w."""
-    directory: Path | None = None
-    """With a dataset: the --out of `fhr-jax data build`."""
+    directory: Annotated[Path | None, optional("DIR")] = None
+    """With a dataset: the --out of `fhr-jax data build`; default: ./datasets, then the data folder of TFDS."""
     train_split: str = "train"
     """With a dataset: the split to train on."""
     test_splits: tuple[str, ...] = ("challenging", "full", "private")
@@ -106,7 +107,7 @@ class Options:
     """Size of the nets."""
     recipe: Literal["quick", "paper"] = "quick"
     """quick: cross-entropy and Adam. paper: squared error and RMSprop, as the authors trained."""
-    batch: int | None = None
+    batch: Annotated[int | None, optional("INT")] = None
     """Images per update; default: 16, or 6 with the paper's recipe."""
     steps: int = 600
     """Number of updates of each net."""

@@ -13,11 +13,13 @@ Figures:  docs/results.md, "Known motions".
 import csv
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
 from fhr_jax import stabilizer
 from fhr_jax.benchmark.known_motions.measure import MotionRow, compare, stabilizer_filter, summarize, table
+from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder, write_json
 
@@ -28,7 +30,7 @@ class Options:
 
     out: Path
     """Folder for summary.json, and POINTS.csv and POINTS.md for each number of points."""
-    params: Path | None = None
+    params: Annotated[Path | None, optional("FILE")] = None
     """Parameters that `fhr-jax fit` wrote; default: those in the package. They fit one number of points only."""
     fps: float = 30.0
     """Frames a second."""

@@ -14,13 +14,14 @@ An interrupted run resumes when you repeat the command; the folder is like that 
 
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import tyro
 from tqdm import tqdm
 
 from fhr_jax import augment, log
+from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import Records
@@ -49,13 +50,13 @@ class Options:
 
     out: Path
     """Folder of the run; made if it does not exist."""
-    data: str | None = None
+    data: Annotated[str | None, optional("DATA")] = None
     """A folder of photographs with .pts files, or the name of a dataset; default: synthetic faces."""
-    directory: Path | None = None
-    """With the name of a dataset: the folder of built datasets."""
-    split: str | None = None
-    """The split to train on."""
-    validate_on: str | None = None
+    directory: Annotated[Path | None, optional("DIR")] = None
+    """With the name of a dataset: the folder of built datasets; default: ./datasets, then the data folder of TFDS."""
+    split: Annotated[str | None, optional("SPLIT")] = None
+    """The split to train on; needed where the dataset has several."""
+    validate_on: Annotated[str | None, optional("SPLIT")] = None
     """The split to validate on; default: 64 faces held out."""
     epochs: int = 100
     """Passes over the data; with synthetic faces, over as many as 300W has."""

@@ -26,7 +26,7 @@ Figures:  --preset small, 9600 images, seed 0, jax 0.10.2; held-out synthetic fa
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import numpy as np
@@ -34,6 +34,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import evaluate, log, plots, weights
+from fhr_jax.cli.options import optional
 from fhr_jax.data import examples, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
@@ -61,8 +62,8 @@ class Options:
 
     out: Path
     """Folder for nets, summary.json and the plot."""
-    data: Path | None = None
-    """Folder of photographs with .pts files."""
+    data: Annotated[Path | None, optional("DIR")] = None
+    """A folder of photographs with .pts files to measure on; default: synthetic faces."""
     preset: str = "small"
     """Size of the net."""
     images: int = 9600

@@ -28,7 +28,7 @@ Figures:  none yet: these datasets cannot be redistributed, and we did not have 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -36,6 +36,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import crop, log, metrics, npz, pipeline, plots, stabilizer, weights
+from fhr_jax.cli.options import optional
 from fhr_jax.data import loader
 from fhr_jax.data.crops import Crops
 from fhr_jax.data.open_dataset import open_dataset
@@ -80,21 +81,21 @@ class Options:
 
     out: Path
     """Folder for tracks, summary.json and the pictures."""
-    directory: Path | None = None
-    """Folder of built datasets, the --out of `fhr-jax data build`."""
+    directory: Annotated[Path | None, optional("DIR")] = None
+    """The --out of `fhr-jax data build`; default: ./datasets, then the data folder of TFDS."""
     data: tuple[Literal["face300vw", "talking_face"], ...] = (VIDEOS, TALKING)
     """The datasets to use."""
     crops: Literal["followed", "truth"] = "followed"
     """Track the face from frame to frame, or crop each frame by its box."""
     boxes: str = "truth"
     """truth, the bounding boxes of the true landmarks, or a file with the boxes of a face detector."""
-    net: Path | None = None
+    net: Annotated[Path | None, optional("FILE")] = None
     """A net of `fhr-jax train`; default: the net in the package."""
-    params: Path | None = None
+    params: Annotated[Path | None, optional("FILE")] = None
     """Parameters of `fhr-jax fit`; default: those in the package."""
-    conventional_net: Path | None = None
-    """With --crops truth: a net of `fhr-jax train --conventional`."""
-    frames: int | None = None
+    conventional_net: Annotated[Path | None, optional("FILE")] = None
+    """With --crops truth: a net of `fhr-jax train --conventional` to compare with; default: none."""
+    frames: Annotated[int | None, optional("INT")] = None
     """Number of frames to use of each run of frames; default: all."""
 
 

@@ -13,7 +13,7 @@ Figures:  the default net, jax 0.10.2: fhr_jax/nets/README.md. 2.14 % of all fac
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ from jaxtyping import Bool, Float
 from tqdm import tqdm
 
 from fhr_jax import metrics, pipeline, plots, weights
+from fhr_jax.cli.options import optional
 from fhr_jax.data import examples, faces
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
@@ -39,7 +40,7 @@ class Options:
 
     out: Path
     """Folder for summary.json and weaknesses.png."""
-    net: Path | None = None
+    net: Annotated[Path | None, optional("FILE")] = None
     """A net that `fhr-jax train` wrote; default: the net in the package."""
     faces: int = 2048
     """Number of faces."""

@@ -134,13 +134,13 @@ def _parse(line, where):
         if found is None:
             continue
         options, arguments = found
-        said, code = io.StringIO(), None
+        errors, code = io.StringIO(), None
         try:
-            with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stderr(errors), contextlib.redirect_stdout(io.StringIO()):
                 tyro.cli(options, args=arguments)
         except SystemExit as stopped:
             code = stopped.code
-        assert not code, f"{where}: {line}\n{said.getvalue()}"
+        assert not code, f"{where}: {line}\n{errors.getvalue()}"
 
 
 def _block_commands(text):
@@ -178,11 +178,11 @@ def _named_options(name):
     """All --options of a command and its subcommands."""
     options, _ = _options(["fhr-jax", name]) or pytest.fail(name)
     subcommands = ([],) if name != "data" else (["build"], ["show"])
-    said = io.StringIO()
+    output = io.StringIO()
     for arguments in subcommands:
-        with contextlib.redirect_stdout(said), contextlib.suppress(SystemExit):
+        with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
             tyro.cli(options, args=[*arguments, "--help"])
-    return set(re.findall(r"--[a-z0-9][a-z0-9-]*", said.getvalue()))
+    return set(re.findall(r"--[a-z0-9][a-z0-9-]*", output.getvalue()))
 
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=_name)
@@ -268,3 +268,16 @@ def test_names_in_sentences_exist(page):
                     importlib.import_module(f"{found.__name__}.{part}")
             assert hasattr(found, part), f"{_name(page)}: {code}"
             found = getattr(found, part)
+
+
+SCRIPTS = [script for script in (ROOT / "experiments").rglob("*.py") if "tyro.cli(" in script.read_text()]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=_name)
+def test_help_of_experiments_names_no_none(script):
+    """An option without a default says in words what happens without it; see `fhr_jax.cli.options.optional`."""
+    output = io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.suppress(SystemExit):
+        tyro.cli(_experiment_options(script), args=["--help"])
+    assert "--out" in output.getvalue() or "show this help" in output.getvalue()
+    assert "None" not in output.getvalue()

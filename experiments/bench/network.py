@@ -31,7 +31,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -44,6 +44,7 @@ from torch_hourglass import TorchHourglass
 from tqdm import tqdm
 
 from fhr_jax import hourglass, losses, pipeline, plots, tensors, torch_weights, train
+from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Config, Hourglass
@@ -67,7 +68,7 @@ class Options:
     """Precision of the computation; parameters stay float32."""
     device: Literal["auto", "cpu", "gpu"] = "auto"
     """Where to run; auto takes a GPU if JAX has one."""
-    threads: int | None = None
+    threads: Annotated[int | None, optional("INT")] = None
     """Number of processors that both may use; default: all of this process."""
     compile: bool = False
     """Also measure PyTorch with torch.compile."""

@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro
 
 from fhr_jax import stabilizer
 from fhr_jax.benchmark import protocol
@@ -33,9 +35,9 @@ class BenchmarkOptions:
     """Frames of a video at most."""
     steps: int = STEPS
     """Steps of each fit, L-BFGS for the paper's model and Adam for the recommended one; a third to continue a fit."""
-    fits: Path | None = None
+    fits: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of fits on the same data, such as --out of stabilizer_ablation.py. Fits in it are read instead of
-    repeated, new ones are saved there. Nothing checks that they were made with the same --frames."""
+    repeated, new ones are saved there; default: none. Nothing checks that they were made with the same --frames."""
 
     def videos(self, seed: int) -> tuple[Videos, Videos]:
         """Training and test videos."""

@@ -118,8 +118,8 @@ def test_masked_frames_change_nothing(videos):
 
 
 def test_settings_that_diverge_lose(videos):
-    wild = baselines.ALPHA_BETA._replace(ranges={"a": (0.5, 300.0, 4), "b": (0.1, 100.0, 3)})
-    tuned = tune(wild, videos)
+    too_wide = baselines.ALPHA_BETA._replace(ranges={"a": (0.5, 300.0, 4), "b": (0.1, 100.0, 3)})
+    tuned = tune(too_wide, videos)
     assert tuned.settings["a"] < 2
     assert np.isfinite(tuned.loss)
     nothing = BaselineFilter("nothing", lambda a: lambda track: track * jnp.nan, {"a": (0.1, 1.0, 3)})

@@ -33,9 +33,9 @@ def test_all_methods_begin_with_the_same_loss_and_improve_on_it(videos):
     assert reports[-1].done <= reports[-1].total == 0.3 * len(FEW)
     assert list(dict.fromkeys(report.info["method"] for report in reports)) == list(FEW)
     for name, fit in fits.items():
-        mine = [report.info for report in reports if report.info["method"] == name]
-        assert [info["loss"] for info in mine] == fit.history.loss
-        assert [info["evaluations"] for info in mine] == fit.history.evaluations
+        of_method = [report.info for report in reports if report.info["method"] == name]
+        assert [info["loss"] for info in of_method] == fit.history.loss
+        assert [info["evaluations"] for info in of_method] == fit.history.evaluations
 
 
 def test_a_method_in_two_parts_is_reported_as_one(videos):

@@ -38,8 +38,8 @@ def test_errors_are_means_of_videos_over_their_scored_frames(videos):
 
 
 def test_what_is_not_scored_changes_nothing(videos):
-    spoilt = jnp.asarray(np.where(np.asarray(videos.mask)[..., None, None], videos.observed, 1e6))
-    assert score(spoilt, videos) == score(videos.observed, videos)
+    hidden_changed = jnp.asarray(np.where(np.asarray(videos.mask)[..., None, None], videos.observed, 1e6))
+    assert score(hidden_changed, videos) == score(videos.observed, videos)
 
 
 def test_the_truth_is_without_fault(videos):

@@ -12,8 +12,8 @@ from tests import trees
 
 def run(capsys, *arguments):
     code = cli.main(["data", *map(str, arguments)])
-    said = capsys.readouterr()
-    return code, said.out, said.err
+    captured = capsys.readouterr()
+    return code, captured.out, captured.err
 
 
 def test_build_prints_counts_differences_and_skipped_files(tmp_path, capsys):

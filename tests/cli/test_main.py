@@ -249,20 +249,20 @@ def test_a_device_that_is_not_there_leaves_nothing_behind(tmp_path):
 
 def test_compiled_programs_are_cached_unless_the_user_says_where(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for said, expected in ((None, str(tmp_path / "fhr_jax" / "programs")), ("elsewhere", "elsewhere"), ("", "")):
+    for variable, expected in ((None, str(tmp_path / "fhr_jax" / "programs")), ("elsewhere", "elsewhere"), ("", "")):
         monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-        if said is not None:
-            monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", said)
+        if variable is not None:
+            monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", variable)
         cli._set_compilation_cache()
         assert os.environ["JAX_COMPILATION_CACHE_DIR"] == expected
 
 
 def test_a_user_without_a_home_has_no_cache(monkeypatch):
-    def homeless():
+    def no_home():
         raise RuntimeError("Could not determine home directory.")
 
     for name in ("XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR"):
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(cli.Path, "home", homeless)
+    monkeypatch.setattr(cli.Path, "home", no_home)
     cli._set_compilation_cache()
     assert "JAX_COMPILATION_CACHE_DIR" not in os.environ

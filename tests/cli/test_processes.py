@@ -44,8 +44,8 @@ def _start(command, out, processes):
 
 
 def _ended(running):
-    said = [process.communicate(timeout=600)[1].decode()[-2000:] for process in running]
-    return [process.returncode for process in running], said
+    outputs = [process.communicate(timeout=600)[1].decode()[-2000:] for process in running]
+    return [process.returncode for process in running], outputs
 
 
 @pytest.mark.slow
@@ -57,14 +57,14 @@ def test_two_processes_stop_together_and_resume(command, tmp_path):
             break
         time.sleep(0.5)
     running[1].send_signal(signal.SIGTERM)  # asks one, and both stop
-    codes, said = _ended(running)
-    assert set(codes) == {128 + signal.SIGTERM}, said
+    codes, outputs = _ended(running)
+    assert set(codes) == {128 + signal.SIGTERM}, outputs
     saved = max(int(path.name) for path in (together / "checkpoints").iterdir() if path.name.isdigit())
     assert 6 <= saved < STEPS
-    codes, said = _ended(_start(command, together, 2))
-    assert codes == [0, 0], said
-    codes, said = _ended(_start(command, alone, 1))
-    assert codes == [0], said
+    codes, outputs = _ended(_start(command, together, 2))
+    assert codes == [0, 0], outputs
+    codes, outputs = _ended(_start(command, alone, 1))
+    assert codes == [0], outputs
     steps = [line["step"] for line in log.read_metrics(together)]
     assert steps == [line["step"] for line in log.read_metrics(alone)]
     first, second = ({line["step"]: line for line in log.read_metrics(out)} for out in (together, alone))

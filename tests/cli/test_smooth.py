@@ -37,9 +37,9 @@ def test_npz(tmp_path, params, capsys):
     expected = stabilizer.run(stabilizer.load(params), jnp.asarray(track))
     np.testing.assert_allclose(written["predictions"], expected, atol=1e-3)
     assert jitter(written["predictions"]) < 0.7 * jitter(track)
-    said = capsys.readouterr().out
-    assert "40 frames, 1 face" in said
-    assert "0.00 % of the points were missing" in said
+    output = capsys.readouterr().out
+    assert "40 frames, 1 face" in output
+    assert "0.00 % of the points were missing" in output
 
 
 @pytest.mark.parametrize("options", [["--covariance", "full"], ["--estimate", "mode"]])
@@ -161,8 +161,8 @@ def test_zeros_are_missing_points_and_it_says_so_once(tmp_path, params, capsys):
     npz.write(tmp_path / "in.npz", {"landmarks": track})
     arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]
     assert cli.main(arguments) == 0
-    said = capsys.readouterr().out
-    assert said.count("24 points at (0, 0) read as missing; --keep-zeros keeps them") == 1
+    output = capsys.readouterr().out
+    assert output.count("24 points at (0, 0) read as missing; --keep-zeros keeps them") == 1
     steady = npz.read(tmp_path / "out.npz")["landmarks"]
     assert np.abs(steady - clean)[1:].max() < 10
     assert cli.main([*arguments, "--keep-zeros"]) == 0

@@ -74,11 +74,11 @@ def test_results(tmp_path, net, capsys):
 def test_decoder_and_mirror_reach_the_net(tmp_path, net, monkeypatch):
     seen = []
 
-    def listen(net, crops, **options):
+    def record(net, crops, **options):
         seen.append((options["decoder"], options["mirror"]))
         return read_pattern(net, crops)
 
-    monkeypatch.setattr(pipeline.inference, "predict", listen)
+    monkeypatch.setattr(pipeline.inference, "predict", record)
     clip(tmp_path / "a.mp4", faces(1))
     arguments = ["--net", net, "--decoder", "fractional", "--no-mirror", "--no-stabilize"]
     assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", *arguments]) == 0

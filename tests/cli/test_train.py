@@ -78,7 +78,7 @@ def test_the_learning_rate_may_change_when_a_run_resumes(photographs, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         (["--preset", "small"], "preset = tiny, not small"),
         (["--seed", "3"], "seed = 0, not 3"),
@@ -90,14 +90,14 @@ def test_the_learning_rate_may_change_when_a_run_resumes(photographs, tmp_path):
         (["--split", "a", "--validate-on", "a"], "--validate-on a: expected another split than that of --split"),
     ],
 )
-def test_other_options_are_refused_in_one_line(photographs, through, capsys, more, said):
+def test_other_options_are_refused_in_one_line(photographs, through, capsys, more, message):
     command = _command(photographs, through)
     for i in range(0, len(more), 2):
         command = [*command, more[i], more[i + 1]]
     assert cli.main(command) == 2
     lines = capsys.readouterr().err.strip().splitlines()
     assert len(lines) == 1
-    assert said in lines[0]
+    assert message in lines[0]
 
 
 def test_a_checkpoint_of_another_preset_is_refused(photographs, through, tmp_path, capsys):
@@ -151,11 +151,11 @@ def test_on_sigterm_it_saves_and_resumes_later(photographs, through, tmp_path, c
 
 def test_a_dry_run_counts_and_leaves_nothing(photographs, tmp_path, capsys):
     assert cli.main([*_command(photographs, tmp_path / "run"), "--dry-run"]) == 0
-    said = capsys.readouterr().out
+    output = capsys.readouterr().out
     parameters = sum(leaf.size for leaf in jax.tree.leaves(random_net(SMALLEST).variables["params"]))
-    assert f"tiny: {parameters:,} parameters" in said
-    assert "an update of 2 crops" in said
-    assert "the run: 4 updates, 8 images of 4 faces" in said
+    assert f"tiny: {parameters:,} parameters" in output
+    assert "an update of 2 crops" in output
+    assert "the run: 4 updates, 8 images of 4 faces" in output
     assert not (tmp_path / "run").exists()
 
 
@@ -189,7 +189,7 @@ def test_running_out_of_memory_gives_advice(photographs, tmp_path, capsys, monke
 
 
 @pytest.mark.parametrize(
-    ("more", "said"),
+    ("more", "message"),
     [
         (["--learning-rate", "0"], "--learning-rate is 0.0"),
         (["--ema-decay", "1"], "--ema-decay is 1.0"),
@@ -200,6 +200,6 @@ def test_running_out_of_memory_gives_advice(photographs, tmp_path, capsys, monke
         (["--distributed"], "no cluster found"),
     ],
 )
-def test_options_of_devices_are_checked(photographs, tmp_path, capsys, more, said):
+def test_options_of_devices_are_checked(photographs, tmp_path, capsys, more, message):
     assert cli.main([*_command(photographs, tmp_path / "run"), *more]) == 2
-    assert said in capsys.readouterr().err.strip().splitlines()[-1]
+    assert message in capsys.readouterr().err.strip().splitlines()[-1]

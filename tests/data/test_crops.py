@@ -183,5 +183,5 @@ records = FolderPhotographs(folder, [ImagePair("plain.jpg", folder / "plain.jpg"
 print(crops.Crops(records, size=64)[0]["image"].shape)
 """
     run = [sys.executable, "-c", code]
-    said = subprocess.run(run, env=os.environ | {"JAX_PLATFORMS": "none"}, capture_output=True, text=True, check=True)
-    assert said.stdout.strip() == "(64, 64, 3)"
+    result = subprocess.run(run, env=os.environ | {"JAX_PLATFORMS": "none"}, capture_output=True, text=True, check=True)
+    assert result.stdout.strip() == "(64, 64, 3)"

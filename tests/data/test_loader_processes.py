@@ -36,10 +36,10 @@ def test_two_processes_read_what_one_would():
     environment = os.environ | {"JAX_PLATFORMS": "cpu"}
     commands = [[sys.executable, "-c", PROGRAM, str(number), address] for number in (0, 1)]
     running = [subprocess.Popen(c, env=environment, stdout=subprocess.PIPE, text=True) for c in commands]
-    said = [process.communicate(timeout=120)[0] for process in running]
+    outputs = [process.communicate(timeout=120)[0] for process in running]
     assert [process.returncode for process in running] == [0, 0]
     alone = loader.batches(loader.Indices(0, 13), batch=6, seed=1)
     expected = [np.asarray(next(alone)["index"]).tolist() for _ in range(3)]
-    for output in said:
+    for output in outputs:
         lines = [line.split()[1:] for line in output.splitlines() if line.startswith("batch")]
         assert [[int(word) for word in line] for line in lines] == expected

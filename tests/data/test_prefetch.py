@@ -83,11 +83,11 @@ def test_the_end_and_a_broken_example_come_in_their_turn():
     assert iterator.get_state()["batches"] == 3
     broken, made = ahead(broken=2)
     assert [int(next(broken)["n"][0]) for _ in range(2)] == [0, 1]
-    for asked in range(4):
+    for attempt in range(4):
         with pytest.raises(InputError, match=r"7\.jpg: broken"):
             next(broken)
         assert broken.get_state()["batches"] == 2
-        assert made[asked].closed
+        assert made[attempt].closed
 
 
 def test_what_is_forgotten_is_closed():

@@ -91,19 +91,19 @@ def test_needs_nothing_from_outside(tmp_path):
 
 
 def test_escapes_everything(tmp_path):
-    evil = "<script>alert('&\"')</script>"
+    script_tag = "<script>alert('&\"')</script>"
     (tmp_path / "one.png").write_bytes(PNG)
     page = page_of(
         tmp_path,
-        HtmlHeading(evil),
-        HtmlText(evil),
-        HtmlTable([evil, evil], [[evil, evil]], evil),
-        HtmlPicture(tmp_path / "one.png", evil),
-        title=evil,
+        HtmlHeading(script_tag),
+        HtmlText(script_tag),
+        HtmlTable([script_tag, script_tag], [[script_tag, script_tag]], script_tag),
+        HtmlPicture(tmp_path / "one.png", script_tag),
+        title=script_tag,
     )
     assert not page.named("script")
-    assert page.words == [evil] * 10
-    assert page.named("img")[0]["alt"] == evil
+    assert page.words == [script_tag] * 10
+    assert page.named("img")[0]["alt"] == script_tag
 
 
 def test_no_caption_leaves_no_empty_tag(tmp_path):

@@ -36,15 +36,15 @@ def load(name):
 def instead_of_fits(monkeypatch):
     """Fits return their initial parameters: other tests check fits, and compiling one is slow."""
 
-    asked = []
+    calls = []
 
-    def stay(*videos, init_params, **options):
-        asked.append(options)
+    def return_initial(*videos, init_params, **options):
+        calls.append(options)
         return stabilizer.Fit(init_params, stabilizer.History([0.0], [1], [1.0]), 0.0)
 
-    monkeypatch.setattr(stabilizer, "fit_recommended", stay)
-    monkeypatch.setattr(stabilizer, "fit_gradient", stay)
-    return asked
+    monkeypatch.setattr(stabilizer, "fit_recommended", return_initial)
+    monkeypatch.setattr(stabilizer, "fit_gradient", return_initial)
+    return calls
 
 
 def run(name, out, module=None, **options):
@@ -159,7 +159,7 @@ def test_table3(tmp_path, source, fits, instead_of_fits):
     summary, _ = run("table3_loss_terms", tmp_path, data=source, fits=fits, **TINY)
     assert len(summary["table"]) == 9
     # The whole loss was fitted before; each other one by both models.
-    inf, weights = float("inf"), [asked["weights"] for asked in instead_of_fits]
+    inf, weights = float("inf"), [options["weights"] for options in instead_of_fits]
     others = (LossWeights(delay=0.0), LossWeights(even_steps=inf), LossWeights(delay=0.0, even_steps=inf))
     assert weights == [w for w in others for _ in "ab"]
     for row in summary["table"].values():
@@ -423,9 +423,9 @@ def test_weaknesses(tmp_path):
     by_yaw = [rows[name]["share"] for name in ("turned by less than 15 degrees", "15 to 30")]
     assert 0.5 < sum(by_yaw) < 1
     assert rows["darkest third of skins"]["share"] == pytest.approx(1 / 3, abs=0.03)
-    told = load("weaknesses").row(np.array([2.0, 4.0, 9.0]))
-    assert (told["mean"], told["median"], told["missed"]) == (5, 4, pytest.approx(100 / 3))
-    assert told["error"] == pytest.approx(np.sqrt(13 / 3))
+    found = load("weaknesses").row(np.array([2.0, 4.0, 9.0]))
+    assert (found["mean"], found["median"], found["missed"]) == (5, 4, pytest.approx(100 / 3))
+    assert found["error"] == pytest.approx(np.sqrt(13 / 3))
     with pytest.raises(InputError, match="--faces is 1"):
         run("weaknesses", tmp_path / "out", faces=1)
 
@@ -553,7 +553,7 @@ def test_the_shape_of_an_average():
 def test_a_gain_is_how_much_lower_the_errors_are():
     module = load("fractional_vs_conventional")
     errors = np.array([[1.0, 2.0, 3.0], [2.0, 3.0, 4.0]])
-    told = module.gain(errors, errors + np.array([[1.0], [2.0]]))
-    assert told["each"] == [1.0, 2.0]
-    assert (told["mean"], told["sd"]) == (1.5, 0.5)
-    np.testing.assert_allclose(told["interval"], 1.5)  # the same for every face
+    found = module.gain(errors, errors + np.array([[1.0], [2.0]]))
+    assert found["each"] == [1.0, 2.0]
+    assert (found["mean"], found["sd"]) == (1.5, 0.5)
+    np.testing.assert_allclose(found["interval"], 1.5)  # the same for every face

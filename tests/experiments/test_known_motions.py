@@ -27,6 +27,6 @@ def test_known_motions(tmp_path, monkeypatch):
         assert [row["name"] for row in csv.DictReader(file)] == [case.name for case in cases]
     assert (tmp_path / "68.md").read_text().startswith("| motion |")
 
-    stabilizer.save(tmp_path / "seven.npz", stabilizer.default_params(7))
+    stabilizer.save(tmp_path / "seven_points.npz", stabilizer.default_params(7))
     with pytest.raises(InputError, match="none has the size of"):
-        module.main(module.Options(out=tmp_path, params=tmp_path / "seven.npz"))
+        module.main(module.Options(out=tmp_path, params=tmp_path / "seven_points.npz"))

@@ -29,7 +29,7 @@ PAIRS = {
     "kalman": (filters.kalman(q=0.3, r=1.5, velocity_variance=0.7), oracle.kalman(0.3, 1.5, 0.7)),
     "savgol": (filters.savgol(6, order=2), oracle.savgol(6, 2)),
 }
-everyone = pytest.mark.parametrize("name", PAIRS)
+every_filter = pytest.mark.parametrize("name", PAIRS)
 
 
 def walk(frames=40, points=3, seed=0):
@@ -37,13 +37,13 @@ def walk(frames=40, points=3, seed=0):
     return (100 + rng.normal(size=(frames, points, 2)).cumsum(axis=0)).astype(np.float32)
 
 
-@everyone
+@every_filter
 def test_agrees_with_the_loop(name):
     ours, theirs = PAIRS[name]
     np.testing.assert_allclose(filters.run(ours, jnp.array(walk())), oracle.each(theirs, walk()), rtol=2e-6)
 
 
-@everyone
+@every_filter
 def test_agrees_with_the_loop_over_gaps(name):
     ours, theirs = PAIRS[name]
     track = walk(seed=1)
@@ -54,17 +54,17 @@ def test_agrees_with_the_loop_over_gaps(name):
     assert np.isfinite(np.asarray(filters.run(ours, jnp.array(track)))[5:]).all()
 
 
-@everyone
+@every_filter
 def test_all_missing_stays_missing(name):
     assert np.isnan(filters.run(PAIRS[name][0], np.full_like(walk(), np.nan))).all()
 
 
-@everyone
+@every_filter
 def test_first_frame_passes(name):
     np.testing.assert_array_equal(filters.run(PAIRS[name][0], jnp.array(walk()))[0], walk()[0])
 
 
-@everyone
+@every_filter
 def test_a_constant_is_kept(name):
     track = np.full_like(walk(), 57.25)
     np.testing.assert_allclose(filters.run(PAIRS[name][0], track), track, rtol=1e-6)
@@ -98,7 +98,7 @@ def test_shift_moves_the_output(shift, seed):
         np.testing.assert_allclose(moved, plain + shift, rtol=0, atol=2e-4)
 
 
-@everyone
+@every_filter
 def test_vmap_and_jit_agree_with_run(name):
     ours, _ = PAIRS[name]
     tracks = jnp.stack([jnp.array(walk(seed=s)) for s in range(3)])
@@ -106,7 +106,7 @@ def test_vmap_and_jit_agree_with_run(name):
     np.testing.assert_allclose(together, jnp.stack([filters.run(ours, t) for t in tracks]), rtol=1e-6)
 
 
-@everyone
+@every_filter
 def test_streaming_equals_batch_and_traces_once(name):
     ours, _ = PAIRS[name]
     track, traces = jnp.array(walk()), []
@@ -123,7 +123,7 @@ def test_streaming_equals_batch_and_traces_once(name):
     assert len(traces) == 1
 
 
-@everyone
+@every_filter
 def test_gradient_is_right_and_finite_over_a_gap(name):
     track = walk(frames=8)
     track[3] = np.nan

@@ -39,9 +39,9 @@ def test_nrmse_is_the_mean_distance_over_the_distance_of_the_outer_eye_corners()
     predictions, truth = faces()
     theirs = [oracle.nrmse(x, p, (36, 45)) for x, p in zip(predictions, truth, strict=True)]
     np.testing.assert_allclose(metrics.nrmse(predictions, truth), theirs, rtol=1e-5)
-    seven = [oracle.nrmse(x, p, (0, 3)) for x, p in zip(predictions[:, :7], truth[:, :7], strict=True)]
+    expected = [oracle.nrmse(x, p, (0, 3)) for x, p in zip(predictions[:, :7], truth[:, :7], strict=True)]
     ours = metrics.nrmse(jnp.asarray(predictions[:, :7]), jnp.asarray(truth[:, :7]), markup=FACE7)
-    np.testing.assert_allclose(ours, seven, rtol=1e-5)
+    np.testing.assert_allclose(ours, expected, rtol=1e-5)
 
 
 def test_select_seven_gives_the_points_of_the_paper_with_the_same_eye_corners():

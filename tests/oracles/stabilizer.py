@@ -175,10 +175,10 @@ def run_extended(track, params, velocity=None, responsibilities=None, recurrent=
         temperature, groups = responsibilities or (1.0, np.zeros(size, int))
         x = np.zeros(size)
         for group in set(groups):
-            fellows = [j for j in range(size) if groups[j] == group]
-            log_weights = np.log(alpha) + logs[:, fellows].sum(axis=1) / temperature
+            members = [j for j in range(size) if groups[j] == group]
+            log_weights = np.log(alpha) + logs[:, members].sum(axis=1) / temperature
             weights = np.exp(log_weights - log_weights.max())
-            x[fellows] = weights @ centres[:, fellows] / weights.sum()
+            x[members] = weights @ centres[:, members] / weights.sum()
         for i in range(k):
             keep = velocity["decay"][i] ** elapsed
             speed[i] = keep * speed[i] + (1 - keep) * (x - last) / elapsed

@@ -229,11 +229,11 @@ def test_the_next_crop_surrounds_the_stabilized_landmarks(reader, monkeypatch):
     regions = []
     align_region = pipeline.tracking._align_region
 
-    def listen(net, image, region, **options):
+    def record(net, image, region, **options):
         regions.append(region)
         return align_region(net, image, region, **options)
 
-    monkeypatch.setattr(pipeline.tracking, "_align_region", listen)
+    monkeypatch.setattr(pipeline.tracking, "_align_region", record)
     images = [pattern((60 + x, 60), 80) for x in (0, 12, 12)]
     faces = list(pipeline.align_video(reader, images, box=(60, 60, 80, 80)))
     stabilized, raw = (pipeline.crop_region.region_from_landmarks(points) for points in (faces[1].points, faces[1].raw))
@@ -272,11 +272,11 @@ def test_alignment_passes_its_options_to_the_net(reader, monkeypatch):
     options = {"mirror": False, "decoder": "fractional", "dtype": jnp.bfloat16}
     seen = []
 
-    def listen(net, crops, **given):
+    def record(net, crops, **given):
         seen.append(given)
         return read_pattern(net, crops)
 
-    monkeypatch.setattr(pipeline.inference, "predict", listen)
+    monkeypatch.setattr(pipeline.inference, "predict", record)
     image, box = pattern((51.3, 40.7), 64), (51.3, 40.7, 64, 64)
     pipeline.align_image(reader, image, box=box, **options)
     pipeline.align_image(reader, image, detector=lambda _: np.array([box]), **options)
@@ -346,11 +346,11 @@ def test_a_calibrated_net_gives_the_stabilizer_confidence_weights(reader, monkey
     weights = []
     step = pipeline.tracking._step
 
-    def listen(params, state, points, **options):
+    def record(params, state, points, **options):
         weights.append(options["confidence"])
         return step(params, state, points, **options)
 
-    monkeypatch.setattr(pipeline.tracking, "_step", listen)
+    monkeypatch.setattr(pipeline.tracking, "_step", record)
     images = [pattern(p, s) for p, s in zip(*moving(3), strict=True)]
     box = (20, 30, 60, 60)
     list(pipeline.align_video(reader, images, box=box))

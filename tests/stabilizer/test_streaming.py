@@ -13,7 +13,7 @@ from tests.tracks import COVARIANCES, extended, params, walk
 CASES = [("diagonal", "none"), ("diagonal", "groups"), *((c, "all") for c in COVARIANCES)]
 
 
-def awkward(frames=40):
+def track_with_gaps(frames=40):
     """Missing frames and points, a throw, a cut."""
     z = walk(frames)
     z[0, 1] = z[10, 0] = z[15:18] = np.nan
@@ -24,7 +24,7 @@ def awkward(frames=40):
 
 @pytest.mark.parametrize(("covariance", "extension"), CASES)
 def test_step_equals_run_and_is_traced_once_and_survives_a_file(covariance, extension, tmp_path):
-    p, z = extended(extension), awkward()
+    p, z = extended(extension), track_with_gaps()
     traces = []
 
     @partial(jax.jit, donate_argnums=0)
@@ -46,7 +46,7 @@ def test_step_equals_run_and_is_traced_once_and_survives_a_file(covariance, exte
             kept = jax.tree.map(jnp.copy, state)
             state = jax.tree.unflatten(structure, restored)
         if i == 25:
-            later, _ = _go_on(step, kept, z[20:25])
+            later, _ = _continue(step, kept, z[20:25])
             jax.tree.map(np.testing.assert_array_equal, later, state)
         state, x = step(state, jnp.asarray(frame))
         outputs.append(x)
@@ -56,7 +56,7 @@ def test_step_equals_run_and_is_traced_once_and_survives_a_file(covariance, exte
     assert len(traces) == 1
 
 
-def _go_on(step, state, frames):
+def _continue(step, state, frames):
     outputs = []
     for frame in jnp.asarray(frames):
         state, x = step(state, frame)
@@ -67,15 +67,15 @@ def _go_on(step, state, frames):
 def test_orbax_saves_and_restores_a_state(tmp_path):
     import orbax.checkpoint as ocp
 
-    p, z = extended("all"), jnp.asarray(awkward())
+    p, z = extended("all"), jnp.asarray(track_with_gaps())
     state = stabilizer.init_state(p)
     step = jax.jit(partial(stabilizer.step, p))
-    state, _ = _go_on(step, state, z[:20])
+    state, _ = _continue(step, state, z[:20])
     with ocp.StandardCheckpointer() as checkpointer:
         checkpointer.save(tmp_path / "state", state)
     with ocp.StandardCheckpointer() as checkpointer:
         restored = checkpointer.restore(tmp_path / "state", stabilizer.init_state(p))
-    for one, other in zip(*(_go_on(step, s, z[20:])[1] for s in (state, restored)), strict=True):
+    for one, other in zip(*(_continue(step, s, z[20:])[1] for s in (state, restored)), strict=True):
         np.testing.assert_array_equal(one, other)
 
 
@@ -92,7 +92,7 @@ def test_the_state_is_small_and_does_not_grow(covariance):
 @pytest.mark.parametrize(("covariance", "extension"), [("diagonal", "all"), ("windowed", "all")])
 def test_many_faces_at_once(covariance, extension):
     p = extended(extension)
-    tracks = np.stack([awkward(), walk(40, seed=1), walk(40, seed=2)])
+    tracks = np.stack([track_with_gaps(), walk(40, seed=1), walk(40, seed=2)])
     tracks[1, 12] = np.nan
     together = jax.vmap(partial(stabilizer.run, p, covariance=covariance))(jnp.asarray(tracks))
     for one, track in zip(together, tracks, strict=True):
@@ -109,7 +109,7 @@ def test_many_faces_at_once(covariance, extension):
 
 @pytest.mark.parametrize("extension", ["none", "all"])
 def test_the_output_does_not_depend_on_later_frames_or_padding(extension):
-    p, z = extended(extension), awkward()
+    p, z = extended(extension), track_with_gaps()
     whole = stabilizer.run(p, jnp.asarray(z))
     for padding in (np.nan, 0.0, 1e6):
         padded = np.where(np.arange(40)[:, None, None] < 27, z, padding).astype(np.float32)

@@ -16,7 +16,7 @@ SCALE, PLACE = st.floats(0.05, 30), st.floats(-2000, 2000)
 run = stabilizer.run
 
 
-def awkward(points, dims):
+def track_with_gaps(points, dims):
     z = walk(60, points, dims)
     z[8, 1] = z[12] = np.nan
     z[16, 2] += 700
@@ -28,7 +28,7 @@ def awkward(points, dims):
 @settings(max_examples=6)
 @given(scale=SCALE, x=PLACE, y=PLACE)
 def test_default_params_are_equivariant(points, dims, scale, x, y):
-    p, z = stabilizer.default_params(points, dims), awkward(points, dims)
+    p, z = stabilizer.default_params(points, dims), track_with_gaps(points, dims)
     b = np.array([x, y, x - y][:dims], np.float32)
     moved = run(p, jnp.asarray(scale * z + b, jnp.float32))
     expected = scale * np.asarray(run(p, jnp.asarray(z))) + b
@@ -41,7 +41,7 @@ def test_default_params_are_equivariant(points, dims, scale, x, y):
 @settings(max_examples=6)
 @given(scale=SCALE, x=PLACE, y=PLACE)
 def test_every_extension_is_equivariant_in_face_units(extension, scale, x, y):
-    p, z, b = extended(extension), awkward(3, 2), np.array([x, y], np.float32)
+    p, z, b = extended(extension), track_with_gaps(3, 2), np.array([x, y], np.float32)
     moved = run(p, jnp.asarray(scale * z + b, jnp.float32))
     expected = scale * np.asarray(run(p, jnp.asarray(z))) + b
     np.testing.assert_allclose(moved, expected, rtol=0, atol=5e-3 * scale + 1e-5 * (abs(x) + abs(y)) + 1e-3)

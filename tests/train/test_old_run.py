@@ -61,12 +61,12 @@ def test_a_run_written_before_the_renames_resumes(old_run):
 
 
 @pytest.mark.parametrize(
-    ("option", "said"), [("--ema-decay", "ema_decay = 0.9, not 0.5"), ("--holdout", "holdout = 2, not 1")]
+    ("option", "message"), [("--ema-decay", "ema_decay = 0.9, not 0.5"), ("--holdout", "holdout = 2, not 1")]
 )
-def test_other_options_than_those_of_an_old_run_are_refused(old_run, capsys, option, said):
-    value = said.rsplit(" ", 1)[1]
+def test_other_options_than_those_of_an_old_run_are_refused(old_run, capsys, option, message):
+    value = message.rsplit(" ", 1)[1]
     assert cli.main(_command(option, value)) == 2
-    assert f"holds a run with {said}" in capsys.readouterr().err
+    assert f"holds a run with {message}" in capsys.readouterr().err
 
 
 def test_a_net_written_before_the_renames_loads():

@@ -134,18 +134,18 @@ def test_the_net_is_the_moving_average(plan, through):
     jax.tree.map(close, (net.variables["params"], net.variables["batch_stats"]), average)
 
 
-@pytest.mark.parametrize(("field", "said"), [("loss", "loss nan"), ("gradient_norm", "norm of the gradient nan")])
-def test_a_loss_that_is_not_finite_saves_the_batch(plan, through, tmp_path, monkeypatch, field, said):
+@pytest.mark.parametrize(("field", "message"), [("loss", "loss nan"), ("gradient_norm", "norm of the gradient nan")])
+def test_a_loss_that_is_not_finite_saves_the_batch(plan, through, tmp_path, monkeypatch, field, message):
     update, state = running.initialize(plan)
 
-    def poisoned(state, batch):
+    def update_with_nan(state, batch):
         after, metrics = update(state, batch)
         return after, metrics._replace(**{field: jnp.where(state.step == 4, jnp.nan, getattr(metrics, field))})
 
     with monkeypatch.context() as patch:
-        patch.setattr(running, "initialize", lambda _: (poisoned, state))
+        patch.setattr(running, "initialize", lambda _: (update_with_nan, state))
         with pytest.raises(
-            InputError, match=rf"{said}.* at step 5; .* that of step 4, .* failed_00000005.npz"
+            InputError, match=rf"{message}.* at step 5; .* that of step 4, .* failed_00000005.npz"
         ) as raised:
             run(tmp_path, plan)
     assert "--learning-rate" in str(raised.value)
@@ -188,10 +188,10 @@ def test_images_per_second_leave_out_the_first_update_and_validations(plan, tmp_
 
 
 def test_conventional_nets_are_validated_by_their_own_decoder(plan, tmp_path, monkeypatch):
-    asked = []
-    monkeypatch.setattr(running.evaluate, "validate", lambda *_, **options: asked.append(options) or 1.0)
+    calls = []
+    monkeypatch.setattr(running.evaluate, "validate", lambda *_, **options: calls.append(options) or 1.0)
     run(tmp_path, plan._replace(rounded=True))
-    assert asked == [{"conventional": True}] * 3
+    assert calls == [{"conventional": True}] * 3
 
 
 def test_values_go_to_a_writer_too(plan, through, tmp_path):

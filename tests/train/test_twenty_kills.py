@@ -33,17 +33,17 @@ def command(tmp_path):
 def _start(command, out, programs):
     environment = os.environ | {"JAX_PLATFORMS": "cpu", "JAX_COMPILATION_CACHE_DIR": str(programs)}
     environment["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0"
-    with (programs.parent / "said").open("wb") as said:  # of the latest
-        return subprocess.Popen([*command, "--out", str(out)], env=environment, stderr=said)
+    with (programs.parent / "stderr").open("wb") as stderr:  # of the latest
+        return subprocess.Popen([*command, "--out", str(out)], env=environment, stderr=stderr)
 
 
 def _lines(folder):
     return [{k: v for k, v in line.items() if "second" not in k} for line in log.read_metrics(folder)]
 
 
-def _shown(said):
+def _shown(stderr):
     """The step that the progress bar shows; None before there is one."""
-    steps = re.findall(rf"(\d+)/{STEPS} ".encode(), said.read_bytes()[-2000:])
+    steps = re.findall(rf"(\d+)/{STEPS} ".encode(), stderr.read_bytes()[-2000:])
     return int(steps[-1]) if steps else None
 
 
@@ -51,7 +51,7 @@ def _saved(out):
     return max((int(path.name) for path in (out / "checkpoints").glob("*") if path.name.isdigit()), default=0)
 
 
-def _wait_to_kill(process, said, saved, moments):
+def _wait_to_kill(process, stderr, saved, moments):
     """Until some moment of the start, of the updates or after them; until the end, if there are none left to make."""
     if saved == STEPS:
         process.wait(timeout=900)
@@ -60,14 +60,14 @@ def _wait_to_kill(process, said, saved, moments):
         time.sleep(moments.uniform(0, 6))
         return
     step = moments.randint(saved + 1, min(saved + 60, STEPS))
-    while process.poll() is None and (_shown(said) or 0) < step:
+    while process.poll() is None and (_shown(stderr) or 0) < step:
         time.sleep(0.005)
     time.sleep(moments.uniform(0, 0.1))  # between two updates, or in a save
 
 
 @pytest.mark.slow
 def test_twenty_kills(command, tmp_path):
-    programs, said = tmp_path / "programs", tmp_path / "said"
+    programs, stderr = tmp_path / "programs", tmp_path / "stderr"
     through = _start(command, tmp_path / "through", programs)
     assert through.wait(timeout=900) == 0
     moments, killed, started, out = random.Random(0), 0, 0, tmp_path / "killed"
@@ -75,11 +75,11 @@ def test_twenty_kills(command, tmp_path):
         started += 1
         assert started <= 2 * KILLS
         process = _start(command, out, programs)
-        _wait_to_kill(process, said, _saved(out), moments)
+        _wait_to_kill(process, stderr, _saved(out), moments)
         process.send_signal(signal.SIGTERM if killed % 5 == 4 else signal.SIGKILL)
         code = process.wait(timeout=300)
         stopped = (-signal.SIGKILL, -signal.SIGTERM, 128 + signal.SIGTERM, 0)
-        assert code in stopped, said.read_text()[-2000:]
+        assert code in stopped, stderr.read_text()[-2000:]
         killed += code != 0
         if code == 0:  # it was done before: begin again, with the kills that are left
             _same(tmp_path / "through", out)

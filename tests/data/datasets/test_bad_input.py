@@ -48,9 +48,9 @@ def test_broken_pts(tmp_path, damage, reason):
     broken.write_text(damage(good_pts(tree)))
     skipped, folder = built("face300w", tree, tmp_path)
     assert list(skipped) == ["helen/trainset/100032540_1.JPG"]
-    (said,) = skipped.values()
-    assert said.startswith("100032540_1.PTS: ")
-    assert reason in said
+    (text,) = skipped.values()
+    assert text.startswith("100032540_1.PTS: ")
+    assert reason in text
     assert len(open_dataset(folder, split="train")) == 6
     assert summaries.read_summary(folder)["splits"]["train"]["counted"] == 6
 
@@ -112,8 +112,8 @@ def test_links_that_lead_out_of_the_folder(tmp_path):
     (tree / "more").symlink_to(outside)
     (tmp_path / "link").symlink_to(tree)
     skipped, folder = built("face300w", tmp_path / "link", tmp_path)
-    said = "a symbolic link that leads out of the folder"
-    assert skipped == {"afw/stranger.jpg": said, "afw/stranger.pts": said, "more": said}
+    reason = "a symbolic link that leads out of the folder"
+    assert skipped == {"afw/stranger.jpg": reason, "afw/stranger.pts": reason, "more": reason}
     source = open_dataset(folder, split="train")
     assert {"afw/again.jpg", "afw/18489332_1.jpg"} < {source[i]["file"] for i in range(len(source))}
     assert len(source) == 8
@@ -219,12 +219,12 @@ def test_frames_that_the_user_lists_are_skipped(tmp_path, vw, separator):
     rows = [("001", "2-3"), ("001", "9"), ("203", "1"), ("410", "1-999")]
     listed.write_text("# from the paper\n\n" + "".join(f"{a}{separator}{b}\n" for a, b in rows) + "114\n002 77\n999\n")
     skipped, folder = built("face300vw", tmp_path / "vw", tmp_path, exclusions=listed)
-    said = "listed in unreliable.csv"
+    reason = "listed in unreliable.csv"
     assert skipped == {
-        "001/vid.avi": f"frames 2-3, 9 {said}",
-        "203/vid.avi": f"frames 1 {said}",
-        "410/vid.avi": f"frames 1-5 {said}",
-        "114": said,
+        "001/vid.avi": f"frames 2-3, 9 {reason}",
+        "203/vid.avi": f"frames 1 {reason}",
+        "410/vid.avi": f"frames 1-5 {reason}",
+        "114": reason,
         "unreliable.csv": "lists what is not there, or has no landmarks: 002, 999",
     }
     source = open_dataset(folder, split="train")

@@ -62,17 +62,17 @@ def test_openface_table_keeps_every_other_cell(tmp_path, space):
     rows = [(1, 7, 1, points[0]), (1, 9, 1, points[1]), (2, 9, 0, points[2]), (4, 7, 1, points[3])]
     (tmp_path / "in.csv").write_text(csv_text(rows, space=space))
     recording = landmark_files.read(tmp_path / "in.csv")
-    seven, nine = recording.tracks
-    assert (seven.face, nine.face) == (7, 9)
-    assert seven.present.tolist() == [True, False, False, True]
-    np.testing.assert_allclose(seven.points[[0, 3]], points[[0, 3]])
-    assert np.isnan(seven.points[1:3]).all()
-    np.testing.assert_allclose(nine.points[0], points[1])
-    assert np.isnan(nine.points[1]).all()
-    np.testing.assert_allclose(nine.confidence, 0.98)
-    np.testing.assert_allclose(seven.confidence, [0.98, 0, 0, 0.98])
+    first, second = recording.tracks
+    assert (first.face, second.face) == (7, 9)
+    assert first.present.tolist() == [True, False, False, True]
+    np.testing.assert_allclose(first.points[[0, 3]], points[[0, 3]])
+    assert np.isnan(first.points[1:3]).all()
+    np.testing.assert_allclose(second.points[0], points[1])
+    assert np.isnan(second.points[1]).all()
+    np.testing.assert_allclose(second.confidence, 0.98)
+    np.testing.assert_allclose(first.confidence, [0.98, 0, 0, 0.98])
 
-    landmark_files.write(tmp_path / "out.csv", recording, [seven.points + 1, np.full_like(nine.points, 5)])
+    landmark_files.write(tmp_path / "out.csv", recording, [first.points + 1, np.full_like(second.points, 5)])
     before, after = (openface.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
     assert after.header == before.header
     other = [c for c in range(len(before.header)) if c not in (*before.x, *before.y)]
@@ -246,9 +246,9 @@ def test_scores_in_the_third_column_stay_in_the_file(tmp_path, third, scale):
     recording = landmark_files.read(tmp_path / "in.npz", options=ReadOptions(third=third))
     np.testing.assert_array_equal(recording.tracks[0].points, points)
     np.testing.assert_allclose(recording.tracks[0].confidence, score)
-    said = " ".join(recording.notes)
-    assert ("--third z reads it as z" in said) == (third is None)
-    assert ("percent" in said) == (scale == 100)
+    text = " ".join(recording.notes)
+    assert ("--third z reads it as z" in text) == (third is None)
+    assert ("percent" in text) == (scale == 100)
     landmark_files.write(tmp_path / "out.npz", recording, [points + 1])
     written = npz.read(tmp_path / "out.npz")["landmarks"]
     np.testing.assert_array_equal(written[..., :2], points + 1)

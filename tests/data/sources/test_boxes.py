@@ -115,8 +115,8 @@ def test_the_choice_of_boxes_reaches_the_commands(photos, tmp_path):
 
 def test_another_file_of_boxes_changes_the_description(photos, tmp_path):
     path = tmp_path / "boxes.csv"
-    said = []
+    descriptions = []
     for x in (1, 2):
         path.write_text(f"file,frame,x,y,width,height\nface 1.jpg,0,{x},2,30,40\n")
-        said.append(repr(open_dataset(photos, boxes=path)))
-    assert said[0] != said[1]
+        descriptions.append(repr(open_dataset(photos, boxes=path)))
+    assert descriptions[0] != descriptions[1]

@@ -26,7 +26,7 @@ def videos():
 
 
 @pytest.fixture
-def handed_on(monkeypatch):
+def calls(monkeypatch):
     """Calls of `fit` with their arguments, instead of fits."""
     calls = []
 
@@ -50,13 +50,13 @@ COMMON = {
 
 
 @pytest.mark.parametrize("function", FUNCTIONS)
-def test_what_all_have_in_common_is_handed_on(function, videos, handed_on):
+def test_what_all_have_in_common_is_handed_on(function, videos, calls):
     key = (KEY,) if function is stabilizer.fit_minibatch else ()
     start = stabilizer.extended_init(jax.random.key(0), videos)
     weights = losses.LossWeights(2.0, 3.0, 4.0)
     choices = {"share_scales": True, "freeze_recurrent": True, "covariance": "full", "chunk": 5, "weights": weights}
     function(*key, videos, init_params=start, validation=videos, **choices, **COMMON)
-    problem, _, options = handed_on[0]
+    problem, _, options = calls[0]
     assert problem.weights == weights
     assert problem.covariance == "full"
     assert problem.initial.size == 7 + 6 + 1
@@ -69,14 +69,14 @@ def test_what_all_have_in_common_is_handed_on(function, videos, handed_on):
         assert options[name] is COMMON[name]
 
 
-def test_each_has_its_solver_and_its_budget(videos, handed_on):
+def test_each_has_its_solver_and_its_budget(videos, calls):
     adam = optax.adam(0.3)
     stabilizer.fit_gradient(videos, annealing=[5.0, 1.0], annealing_steps=4, steps=9)
     stabilizer.fit_gradient(videos, optimizer=adam, annealing=[5.0, 1.0], annealing_steps=4, steps=9)
     sizes = {"window": 9, "burn_in": 8, "batch": 3, "updates_per_iteration": 4}
     stabilizer.fit_minibatch(KEY, videos, optimizer=adam, **sizes, steps=10)
     stabilizer.fit_nelder_mead(videos, starts=3, init_scale=2.0, edge=None, seed=6, evaluations=50)
-    solvers, budgets = ([call[1] for call in handed_on], [call[2]["budget"] for call in handed_on])
+    solvers, budgets = ([call[1] for call in calls], [call[2]["budget"] for call in calls])
     assert solvers == [
         gradient.LBFGS((5.0, 1.0), 4),
         gradient.OptaxSolver(adam, (5.0, 1.0), 4),
@@ -88,9 +88,9 @@ def test_each_has_its_solver_and_its_budget(videos, handed_on):
     assert budgets[3].evaluations == 50
 
 
-def test_the_recommended_fit_sets_outliers_aside(videos, handed_on):
+def test_the_recommended_fit_sets_outliers_aside(videos, calls):
     fit = stabilizer.fit_recommended(videos, steps=9)
-    problem, solver, options = handed_on[0]
+    problem, solver, options = calls[0]
     assert problem.to_params(problem.initial).outliers is None
     assert fit.params.outliers == stabilizer.default_params(2).outliers
     assert isinstance(solver, gradient.OptaxSolver)

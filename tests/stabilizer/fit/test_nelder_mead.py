@@ -75,10 +75,10 @@ def test_it_finds_the_minimum_from_many_starts_at_once(function, size):
 
 
 def test_a_loss_that_is_not_finite_is_a_bad_vertex():
-    def walled(x):
+    def with_barrier(x):
         return jnp.where(x[0] > 1.2, jnp.nan, quadratic(x))
 
-    state, _ = trace(walled, nelder_mead.initial_vertices(jnp.array([1.0, 3.0]), edge=0.5), 300)
+    state, _ = trace(with_barrier, nelder_mead.initial_vertices(jnp.array([1.0, 3.0]), edge=0.5), 300)
     np.testing.assert_allclose(state.vertices[0], [1, 1], atol=1e-2)
     assert jnp.isfinite(state.vertices).all()
 

@@ -172,11 +172,11 @@ def test_clips_frame_by_frame(root):
 
 def test_seven_points_of_the_talking_face(root):
     source = open_dataset("talking_face", directory=root / "out")
-    seven = talking_face_subset(source)
-    for record in (seven[2], records.encoded(seven, 2)):
+    subset = talking_face_subset(source)
+    for record in (subset[2], records.encoded(subset, 2)):
         np.testing.assert_array_equal(record["points"], source[2]["points"][[27, 29, 34, 32, 67, 48, 54]])
         np.testing.assert_array_equal(record["box"], source[2]["box"])
-    assert talking_face_subset(seven) is seven
+    assert talking_face_subset(subset) is subset
     photographs = open_dataset("face300w", directory=root / "out", split="train")
     assert talking_face_subset(photographs) is photographs
 
