@@ -28,7 +28,7 @@ class BatchNorm(nn.Module):
 
     @nn.compact
     def __call__(self, x: Features, *, train: bool) -> Features:
-        """Features (B, h, w, C) to normalized features of the same shape."""
+        """Features (B, h, w, C), without unit, to normalized features of the same shape."""
         size = (x.shape[-1],)
         scale = self.param("scale", nn.initializers.ones, size)
         bias = self.param("bias", nn.initializers.zeros, size)

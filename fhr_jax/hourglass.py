@@ -67,7 +67,7 @@ class Residual(nn.Module):
 
     @nn.compact
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w f"]:
-        """Features (B, h, w, C) to (B, h, w, features)."""
+        """Features (B, h, w, C) to (B, h, w, features), both without unit."""
         y = _normalize(x, train, self.dtype)
         y = nn.Dense(self.features // 2, use_bias=False, dtype=self.dtype)(y)
         y = _normalize(y, train, self.dtype)

@@ -1,4 +1,4 @@
-"""One interface for every public function: key first, options by keyword, path first, one progress callback, shapes."""
+"""One interface for all public functions and methods: key first, options by keyword, path first, one callback, shapes."""
 
 import importlib
 import inspect
@@ -21,8 +21,12 @@ POSITIONAL = {
     "fhr_jax.stabilizer.pretrained.default_params": "landmarks, dims",
     "fhr_jax.sharding.device_mesh": "devices",
     "fhr_jax.cli.main": "argv",
+    "fhr_jax.data.faces.random_draws.RandomDraws.uniform": "low, high, shape",
+    "fhr_jax.data.faces.random_draws.RandomDraws.normal": "deviation, limit, shape",
+    "fhr_jax.data.faces.random_draws.RandomDraws.choice": "shape",
 }
-"""Functions whose arguments with a default may be given by position: there is nothing else to give."""
+"""Functions whose arguments with a default may be given by position: there is nothing else to give, or they are draws
+that NumPy's `random.Generator` calls in this way."""
 
 PATHS = ("path", "folder")  # not `out` of `datasets.build`: it takes first what it opens, the name of the dataset
 CALLBACKS = ("callback", "report", "on_progress", "progress")
@@ -42,11 +46,39 @@ def _functions():
                 yield f"{module.__name__}.{name}", inner
 
 
-FUNCTIONS = dict(_functions())
+def _methods():
+    """Methods that public classes define themselves, `__init__` and `__call__` too."""
+    for module in _modules():
+        for class_name, own in vars(module).items():
+            if class_name.startswith("_") or not inspect.isclass(own) or own.__module__ != module.__name__:
+                continue
+            for name, member in vars(own).items():
+                method = inspect.unwrap(member.__func__ if isinstance(member, classmethod | staticmethod) else member)
+                written = inspect.isfunction(method) and method.__module__ == module.__name__
+                if (
+                    written
+                    and "<string>" not in method.__code__.co_filename
+                    and not re.match(r"_(?!_init|_call)", name)
+                ):
+                    yield f"{module.__name__}.{class_name}.{name}", member, method
+
+
+METHODS = {name: (member, method) for name, member, method in _methods()}
+FUNCTIONS = dict(_functions()) | {name: method for name, (_, method) in METHODS.items()}
 
 
 def _parameters(name):
-    return list(inspect.signature(FUNCTIONS[name]).parameters.values())
+    """What a caller gives: without `self` or `cls`."""
+    parameters = list(inspect.signature(FUNCTIONS[name]).parameters.values())
+    return parameters[1:] if name in METHODS and not isinstance(METHODS[name][0], staticmethod) else parameters
+
+
+def _doc(name):
+    """The docstring of a function or a method; that of `__init__` is the docstring of its class."""
+    if name.endswith(".__init__"):
+        module, class_name, _ = name.rsplit(".", 2)
+        return inspect.getdoc(getattr(importlib.import_module(module), class_name)) or ""
+    return inspect.getdoc(FUNCTIONS[name]) or ""
 
 
 def _require(broken):
@@ -90,8 +122,7 @@ def _takes_arrays(name):
 
 
 def test_docstrings_give_shapes():
-    docs = {name: inspect.getdoc(function) or "" for name, function in FUNCTIONS.items()}
-    _require(name for name in FUNCTIONS if _takes_arrays(name) and not SHAPE.search(docs[name]))
+    _require(name for name in FUNCTIONS if _takes_arrays(name) and not SHAPE.search(_doc(name)))
 
 
 UNIT = re.compile(
@@ -104,8 +135,7 @@ UNIT = re.compile(
 
 
 def test_docstrings_give_units():
-    docs = {name: inspect.getdoc(function) or "" for name, function in FUNCTIONS.items()}
-    _require(name for name in FUNCTIONS if _takes_arrays(name) and not UNIT.search(docs[name]))
+    _require(name for name in FUNCTIONS if _takes_arrays(name) and not UNIT.search(_doc(name)))
 
 
 def test_long_signatures_are_explained():
@@ -113,7 +143,7 @@ def test_long_signatures_are_explained():
 
     def unexplained(name):
         names = [parameter.name for parameter in _parameters(name)]
-        doc = inspect.getdoc(FUNCTIONS[name]) or ""
+        doc = _doc(name)
         explained = set(re.findall(r"^\s*\*{0,2}(\w+):", doc, re.MULTILINE))
         return [own for own in names if own not in explained] if len(names) >= 4 else []
 

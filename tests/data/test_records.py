@@ -54,7 +54,7 @@ class Stub:
         (TalkingFaceSubset(Stub()), "Seven(Stub())"),
         (StoredRecords([0, 0], "face300w/1.0.0 abc, train"), "Stored(face300w/1.0.0 abc, train, 2)"),
         (
-            StoredVideos(Stub(), Path("x"), "face300vw/videos/1.0.0 abc, train"),
+            StoredVideos(Path("x"), Stub(), "face300vw/videos/1.0.0 abc, train"),
             "Videos(face300vw/videos/1.0.0 abc, train, 2)",
         ),
     ],

@@ -65,7 +65,7 @@ def open_builder(builder: Any, split: str | None) -> Records:
     source = data_source(builder, split)
     name = f"{_name(builder)}{_source_hash(builder)}, {source.split!s}"
     if {"points", "box", "dataset", "file", "frame", "frames"} <= features:
-        return StoredVideos(source, Path(builder.data_dir), name)
+        return StoredVideos(Path(builder.data_dir), source, name)
     if {"points", "box", "dataset", "file", "frame", "image"} <= features:
         return StoredRecords(source, name)
     raise InputError(f"{builder.data_dir}: no dataset of faces with landmarks; its features are {', '.join(features)}")
@@ -142,11 +142,11 @@ class StoredRecords:
 class StoredVideos:
     """The single frames of whole videos. Landmarks are kept in memory; images are read from their files."""
 
-    def __init__(self, source: Any, folder: Path, name: str):
-        self._source, self._folder, self._name = source, folder, name
+    def __init__(self, folder: Path, source: Any, name: str):
+        self._folder, self._source, self._name = folder, source, name
 
     def __reduce__(self) -> tuple[Any, ...]:  # without what was read so far
-        return StoredVideos, (self._source, self._folder, self._name)
+        return StoredVideos, (self._folder, self._source, self._name)
 
     @functools.cached_property
     def runs(self) -> tuple[FrameRun, ...]:

@@ -87,7 +87,7 @@ class LocalFrame(NamedTuple):
         return dx * self.axis[0] + dy * self.axis[1], dy * self.axis[0] - dx * self.axis[1]
 
     def place(self, points: Float[Array, "n 2"]) -> Float[Array, "n 2"]:
-        """(u, v) of points, (N, 2)."""
+        """(u, v) of points (N, 2), head units: (N, 2)."""
         d = points - self.origin[None]
         u = d[:, 0] * self.axis[0] + d[:, 1] * self.axis[1]
         v = d[:, 1] * self.axis[0] - d[:, 0] * self.axis[1]

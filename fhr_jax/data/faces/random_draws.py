@@ -32,7 +32,7 @@ class RandomDraws:
     """Independent random draws, handed out in the order of the calls; the same key gives the same draws.
 
     Args:
-        key: random key.
+        key: random key, () or (2,).
         uniforms: number of draws that `uniform`, `chance` and `choice` may take in total.
         normals: number of draws that `normal` may take.
     """

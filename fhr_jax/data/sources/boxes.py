@@ -67,7 +67,12 @@ class DetectorBoxes:
 
 
 class RecordsWithBoxes:
-    """The records of another source with other boxes."""
+    """The records of another source with other boxes.
+
+    Args:
+        source: the records.
+        boxes: makes the box (4,) of a record, x, y, width, height in pixels of its image.
+    """
 
     def __init__(self, source: Records, boxes: Boxes):
         self._source, self._boxes = source, boxes

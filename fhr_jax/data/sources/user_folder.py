@@ -60,7 +60,7 @@ class FolderPhotographs:
         skipped: files that are not used, with the reasons.
     """
 
-    def __init__(self, folder: Path, pairs: list[ImagePair], skipped: Sequence[Skipped] = ()):
+    def __init__(self, folder: Path, pairs: list[ImagePair], *, skipped: Sequence[Skipped] = ()):
         self._folder, self._pairs, self.skipped = folder, pairs, tuple(skipped)
 
     def __len__(self) -> int:
@@ -90,7 +90,7 @@ class FolderPhotographs:
             return pair.file, pair.image, pair.landmarks
 
         readable, skipped = _check_all(self._pairs, check, names=names, progress=progress)
-        return FolderPhotographs(self._folder, readable, [*self.skipped, *skipped])
+        return FolderPhotographs(self._folder, readable, skipped=[*self.skipped, *skipped])
 
     def __repr__(self) -> str:  # a run compares it when it resumes; only names, so that a file may be mended
         return f"FolderPhotographs({self._folder.name!r}, {len(self)} {_hash(pair.file for pair in self._pairs)})"
@@ -107,7 +107,7 @@ class FolderVideos:
         skipped: files that are not used, with the reasons.
     """
 
-    def __init__(self, folder: Path, frames: list[FolderFrame], skipped: Sequence[Skipped] = ()):
+    def __init__(self, folder: Path, frames: list[FolderFrame], *, skipped: Sequence[Skipped] = ()):
         self._folder, self._frames, self.skipped = folder, frames, tuple(skipped)
         self._per_thread = threading.local()
 
@@ -155,14 +155,14 @@ class FolderVideos:
             return f"{frame.file} {frame.number}", frame.video or frame.landmarks, frame.landmarks
 
         readable, skipped = _check_all(self._frames, check, names=names, progress=progress)
-        return FolderVideos(self._folder, readable, [*self.skipped, *skipped])
+        return FolderVideos(self._folder, readable, skipped=[*self.skipped, *skipped])
 
     def __repr__(self) -> str:  # a run compares it when it resumes; only names, so that a file may be mended
         names = (f"{frame.file} {frame.number}" for frame in self._frames)
         return f"FolderVideos({self._folder.name!r}, {len(self)} {_hash(names)})"
 
     def __reduce__(self) -> tuple[Any, ...]:  # without open files
-        return FolderVideos, (self._folder, self._frames, self.skipped)
+        return functools.partial(FolderVideos, skipped=self.skipped), (self._folder, self._frames)
 
     @functools.cached_property
     def _landmarks(self) -> int:
@@ -207,9 +207,9 @@ def open_folder(folder: str | os.PathLike[str]) -> Records:
     if pairs and frames:
         raise InputError(f"{folder}: both photographs and videos with .pts in it, expected one kind")
     if frames:
-        return FolderVideos(root, frames, skipped)
+        return FolderVideos(root, frames, skipped=skipped)
     if pairs:
-        return FolderPhotographs(root, pairs, skipped)
+        return FolderPhotographs(root, pairs, skipped=skipped)
     first = f"; {skipped[0].file}: {skipped[0].reason}" if skipped else ""
     raise InputError(
         f"{folder}: no landmarks: expected images NAME.jpg and NAME.pts, or folders with a video and annot/000001.pts, "

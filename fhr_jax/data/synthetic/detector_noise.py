@@ -89,7 +89,7 @@ class DetectorNoise(NamedTuple):
     dropout_rate: Number = 0.0
 
     @staticmethod
-    def draw(key: Key, liveliness: Number = 1.0) -> "DetectorNoise":
+    def draw(key: Key, *, liveliness: Number = 1.0) -> "DetectorNoise":
         """Random settings that vary as between videos: noisier where the head moves more, drop-outs in a third of them.
 
         Outliers stay off: most detectors have none, and they would dominate a squared loss. The published predictions

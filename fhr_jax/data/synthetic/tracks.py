@@ -75,7 +75,7 @@ def _sample(
     liveliness = jnp.exp(0.6 * jnp.clip(jax.random.normal(lively_key), -2, 1.2))
     points = head_points(shape_key, frames, liveliness=liveliness)
     chosen = jax.random.bernoulli(crop_key).astype(points.dtype) if follow is None else follow
-    noise = DetectorNoise.draw(level_key, liveliness) if noise is None else noise
+    noise = DetectorNoise.draw(level_key, liveliness=liveliness) if noise is None else noise
     if not faults:
         noise = noise._replace(outlier_rate=0.0, dropout_rate=0.0, pose_bias=0.0)
     truth = crop(points, follow=chosen)

@@ -160,10 +160,10 @@ def test_videos_differ_as_drawn():
     low, middle, high = np.percentile(drawn.level, [10, 50, 90])
     assert 1.3 < middle / low < 2
     assert 1.2 < high / middle < 1.7
-    louder = draw(jax.random.key(1), 2.0).level / draw(jax.random.key(1), 1.0).level
+    louder = draw(jax.random.key(1), liveliness=2.0).level / draw(jax.random.key(1), liveliness=1.0).level
     assert 1.4 < louder < 1.8
     assert (drawn.flicker_rate < 0.03).all()
-    assert DetectorNoise().outlier_rate == draw(jax.random.key(1), 1.0).outlier_rate == 0
+    assert DetectorNoise().outlier_rate == draw(jax.random.key(1), liveliness=1.0).outlier_rate == 0
 
 
 def test_without_faults_there_are_no_outliers_or_dropouts():
