@@ -1,4 +1,4 @@
-"""One interface for all public functions and methods: key first, options by keyword, path first, one callback, shapes."""
+"""One interface for public functions and methods: key first, options by keyword, path first, one callback, shapes."""
 
 import importlib
 import inspect
