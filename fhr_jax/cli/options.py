@@ -56,6 +56,7 @@ THIRD = optional(
     text="What the third column of (T, M, 3) is: a coordinate, or a score in [0, 1] or percent. Default: guessed from "
     "the values.",
 )
+FPS = optional("FLOAT", text="Frames a second. Default: the times of the file, its `fps`, or else 30 frames a second.")
 COVARIANCE = arg(
     help="Covariance of the past landmarks that the stabilizer keeps; full is the paper's, and much slower."
 )

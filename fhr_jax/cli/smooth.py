@@ -10,10 +10,11 @@ import tyro
 
 from fhr_jax import metrics, stabilizer
 from fhr_jax.cli import notes
-from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, THIRD, optional
-from fhr_jax.data.io import landmark_files
+from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, THIRD, optional
+from fhr_jax.data.io import frame_times, landmark_files
+from fhr_jax.data.io.frame_times import Timeline
 from fhr_jax.data.io.landmark_arrays import ReadOptions
-from fhr_jax.data.io.landmark_files import LandmarkTrack
+from fhr_jax.data.io.landmark_files import LandmarkTrack, Recording
 from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
@@ -33,7 +34,8 @@ class SmoothOptions:
     folder with one .pts per frame. OUT is of the same kind; everything in IN that is not a landmark is copied. Missing
     points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are predicted. A `confidence` or
     `score` in [0, 1] or percent, (T,) or (T, M) in an .npz and a column in a .csv, weights frames or points, and so
-    does a third column of (T, M, 3) that holds scores.
+    does a third column of (T, M, 3) that holds scores. The filter knows the time between the frames from `time` or
+    `timestamp` in seconds or from `fps`, and leaves out every frame that is stored twice to raise a rate.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
@@ -49,6 +51,7 @@ class SmoothOptions:
     """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
+    fps: Annotated[float | None, FPS] = None
 
 
 def run(options: SmoothOptions) -> None:
@@ -65,7 +68,11 @@ def run(options: SmoothOptions) -> None:
     if largest > MAX_PIXEL:
         raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_PIXEL:.0e}")
     params = _params(options, landmarks, dims)
-    smoothed = [_smooth(track, params, options) for track in recording.tracks]
+    timelines = [_timeline(track, recording, options) for track in recording.tracks]
+    notes.say((options.input, note) for timeline in timelines for note in timeline.notes)
+    smoothed = [
+        _smooth(track, timeline, params, options) for track, timeline in zip(recording.tracks, timelines, strict=True)
+    ]
     landmark_files.write(options.output, recording, smoothed)
     print(_summary(options.output, recording.tracks, smoothed))
 
@@ -89,20 +96,45 @@ def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Par
     return params
 
 
-def _smooth(track: LandmarkTrack, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
+def _timeline(track: LandmarkTrack, recording: Recording, options: SmoothOptions) -> Timeline:
+    try:
+        # Times of its own tell more about a frame than the rate of the file.
+        fps = options.fps if options.fps is not None or track.time is not None else recording.fps
+        return frame_times.timeline(
+            track.points,
+            nominal=stabilizer.FRAME_RATE,
+            time=track.time,
+            present=track.present,
+            fps=fps,
+            name="timestamp" if recording.kind == "csv" else "time",
+            option=options.fps is not None,
+        )
+    except InputError as error:
+        raise InputError(f"{options.input}: {error}") from None
+
+
+def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
     # The length is padded to a power of two with missing frames, so that few lengths are compiled. The filter is
     # causal, so the padding does not change the frames before it.
-    frames = len(track.points)
+    frames = int(timeline.new.sum())
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
-    padded[:frames] = track.points
-    confidence = None
+    padded[:frames] = track.points[timeline.new]
+    confidence = dt = None
     if track.confidence is not None and track.confidence.max() > 0:
         weight = track.confidence if track.confidence.ndim == 2 else track.confidence.clip(MIN_CONFIDENCE)
-        confidence = jnp.ones((len(padded), *weight.shape[1:])).at[:frames].set(weight)
+        confidence = jnp.ones((len(padded), *weight.shape[1:])).at[:frames].set(weight[timeline.new])
+    if timeline.dt is not None:
+        dt = jnp.ones(len(padded)).at[:frames].set(timeline.dt)
     steady = stabilizer.run(
-        params, jnp.asarray(padded), confidence=confidence, covariance=options.covariance, estimate=options.estimate
+        params,
+        jnp.asarray(padded),
+        dt=dt,
+        confidence=confidence,
+        covariance=options.covariance,
+        estimate=options.estimate,
     )
-    return np.asarray(steady[:frames], np.float64)
+    # A repeated frame shows the picture of the frame before, so it gets the same landmarks.
+    return np.asarray(steady[:frames], np.float64)[timeline.new.cumsum() - 1]
 
 
 def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.ndarray]) -> str:

@@ -22,12 +22,13 @@ from fhr_jax.heatmap import Decoder
 class TrackOptions:
     """Follow the landmarks of one face through a video.
 
-    The command finds the largest face in the first frame, and looks for the face again where it is lost. The folder of
-    --out gets three files: overlay.mp4 (every frame with its landmarks), landmarks.csv (the columns of OpenFace) and
-    landmarks.npz. The last one holds `landmarks` (T, 68, 2), stabilized, and `raw`, as the net finds them, in pixels
-    counted from 0; `confidence` (T, 68); `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels; and
-    `time` (T,) in seconds. If the net is not calibrated, or with --no-mirror or another --decoder, `covariance` is that
-    of the heatmap's peaks. Frames without a face are NaN. If no frame has a face, the command fails and writes nothing.
+    The command finds the largest face in the first frame, and looks for the face again where it is lost. The stabilizer
+    knows the times of the frames, also of a variable rate. The folder of --out gets three files: overlay.mp4 (every
+    frame with its landmarks), landmarks.csv (the columns of OpenFace) and landmarks.npz. The last one holds `landmarks`
+    (T, 68, 2), stabilized, and `raw`, as the net finds them, in pixels counted from 0; `confidence` (T, 68);
+    `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels; and `time` (T,) in seconds. If the net is not
+    calibrated, or with --no-mirror or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a
+    face are NaN. If no frame has a face, the command fails and writes nothing.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """
@@ -55,10 +56,11 @@ def run(options: TrackOptions) -> None:
             stream = stack.enter_context((folder / "landmarks.csv").open("w", newline=""))
             log = stack.enter_context(_Log(folder / "log", net.config.landmarks))
             rows = openface.RowWriter(stream, landmarks=net.config.landmarks)
-            frames, images = itertools.tee(video.frames(options.video))
+            frames, images, clock = itertools.tee(video.frames(options.video), 3)
             faces = pipeline.align_video(
                 net,
                 (frame.image for frame in images),
+                times=(frame.time for frame in clock),
                 box=box,
                 stabilize=options.stabilize,
                 mirror=options.mirror,

@@ -1,5 +1,6 @@
 """The landmarks of a face in an image and through the frames of a video: where to crop, and when the face is lost."""
 
+import itertools
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any, NamedTuple
@@ -104,6 +105,7 @@ def align_video(
     net: Net,
     frames: Iterable[Image],
     *,
+    times: Iterable[float] | None = None,
     box: Box | None = None,
     params: stabilizer.Params | None = None,
     stabilize: bool = True,
@@ -122,6 +124,8 @@ def align_video(
     Args:
         net: the network.
         frames: RGB bytes (H, W, 3), in order.
+        times: of the frames, in seconds from any start; the stabilizer then knows the time between them. A time that
+            does not increase counts as a thirtieth of a second after the one before. None: 30 frames a second.
         box: (x, y, width, height) of the face in the first frame; None asks the detector.
         params: of the stabilizer; None takes the default ones.
         stabilize: False leaves the landmarks as the net finds them.
@@ -135,7 +139,8 @@ def align_video(
         One `Face` per frame, NaN with confidence 0 where there is no face.
 
     Raises:
-        InputError: a frame is no array of RGB bytes; the message counts frames from 0.
+        InputError: a frame is no array of RGB bytes, where the message counts frames from 0; or there are fewer times
+            than frames.
     """
     if stabilize and params is None:
         params = stabilizer.default_params(net.config.landmarks)
@@ -144,7 +149,7 @@ def align_video(
     weigh = None if calibration is None else partial(_confidence_weights, calibration, net.config.crop)
     detect = detector if detector is not None else cascade()
     region, state = None, None
-    for number, image in enumerate(frames):
+    for number, (image, dt) in enumerate(zip(frames, _steps(times), strict=False)):
         inputs.check_image(image, name=f"frame {number}")
         if number == 0 and box is not None:
             face = _align_box(align, image, box, passes=2)
@@ -156,11 +161,21 @@ def align_video(
             yield _missing_face(net.config.landmarks)
             continue
         if params is not None and stabilize:
-            state, face = _stabilize(params, state, face, None if weigh is None else weigh(face))
+            state, face = _stabilize(params, state, face, dt, None if weigh is None else weigh(face))
         # Of the stabilized landmarks, not of the raw ones: on real clips the jitter of the next frame was 7 to 46 %
         # lower.
         region = region_from_landmarks(face.points)
         yield face
+
+
+def _steps(times: Iterable[float] | None) -> Iterator[np.float32]:
+    """Before each frame, the time since the one before in frames of the stabilizer's rate; without times 1 for ever."""
+    before = np.nan
+    for time in itertools.repeat(np.nan) if times is None else times:
+        step = (time - before) * stabilizer.FRAME_RATE
+        yield np.float32(step if step > 0 else 1)
+        before = time
+    raise InputError("times: fewer than frames, expected one for each")
 
 
 def _align_region(net: Net, image: Image, region: CropRegion, **options: Any) -> Face:
@@ -213,11 +228,11 @@ def _is_face(face: Face, before: CropRegion | None, image: Image, min_confidence
 
 
 def _stabilize(
-    params: stabilizer.Params, state: Any, face: Face, weights: Float[Array, " m"] | None
+    params: stabilizer.Params, state: Any, face: Face, dt: np.float32, weights: Float[Array, " m"] | None
 ) -> tuple[Any, Face]:
     if state is None:
         state = stabilizer.init_state(params)
-    state, points = _step(params, state, face.raw, confidence=weights)
+    state, points = _step(params, state, face.raw, dt=dt, confidence=weights)
     return state, face._replace(points=np.asarray(points))
 
 

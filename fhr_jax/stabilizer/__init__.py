@@ -38,10 +38,11 @@ from fhr_jax.stabilizer.params import Params, UnconstrainedParams, constrain, in
 from fhr_jax.stabilizer.params_io import load, save
 from fhr_jax.stabilizer.pretrained import default_params
 from fhr_jax.stabilizer.run_tracks import run
-from fhr_jax.stabilizer.units import in_face_units, in_track_units, median_distance
+from fhr_jax.stabilizer.units import FRAME_RATE, in_face_units, in_track_units, median_distance
 
 __all__ = [
     "ANNEALING",
+    "FRAME_RATE",
     "Fit",
     "History",
     "Outliers",

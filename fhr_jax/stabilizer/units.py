@@ -12,6 +12,9 @@ from fhr_jax.stabilizer.params import Params
 FACE_SIZE = 72.0
 """Size of a face in the 256 crop, pixels: the scale for which the weights of the loss are meant."""
 
+FRAME_RATE = 30.0
+"""Frames a second for which `dt` is 1, the rate of the tracks that the default parameters were fitted on."""
+
 MAX_COORDINATE = 1e15
 """Units of the track; a point further out, whose square could overflow, counts as missing."""
 

@@ -190,3 +190,78 @@ def test_scores_in_the_third_column_are_weights(tmp_path, params, capsys):
     steady = npz.read(tmp_path / "out.npz")["landmarks"]
     np.testing.assert_array_equal(steady[..., 2], track[..., 2])
     assert np.abs(steady[..., :2] - clean).max() < 10
+
+
+def smoothed(tmp_path, params, arrays, *options):
+    npz.write(tmp_path / "in.npz", arrays)
+    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), *options]
+    assert cli.main(arguments) == 0
+    return npz.read(tmp_path / "out.npz")["landmarks"]
+
+
+def test_time_from_every_source_is_the_dt_of_the_filter(tmp_path, params, capsys):
+    track = noisy(40).astype(np.float32)
+    plain = smoothed(tmp_path, params, {"landmarks": track})
+    assert capsys.readouterr().out.count("counted as 30 frames a second; --fps gives another rate") == 1
+    expected = stabilizer.run(stabilizer.load(params), jnp.asarray(track), dt=jnp.full(40, 2.0))
+    assert np.abs(expected - plain).max() > 0.01
+    for arrays, options in (
+        ({"time": 7 + np.arange(40) / 15}, ()),
+        ({"timestamp": np.round(np.arange(40) / 15, 3)}, ()),
+        ({"fps": np.array(15)}, ()),
+        ({"time": np.arange(40) / 99}, ("--fps", "15")),
+    ):
+        found = smoothed(tmp_path, params, {"landmarks": track} | arrays, *options)
+        np.testing.assert_allclose(found, expected, atol=2e-3)
+        assert capsys.readouterr().out.count("15 frames a second, from") == 1
+    at_30 = smoothed(tmp_path, params, {"landmarks": track, "time": np.round(np.arange(40) / 30, 3)})
+    np.testing.assert_array_equal(at_30, plain)
+    assert "a second" not in capsys.readouterr().out
+
+
+def test_frames_stored_twice_do_not_enter_the_filter(tmp_path, params, capsys):
+    track = noisy(40).astype(np.float32)
+    expected = smoothed(tmp_path, params, {"landmarks": track, "fps": np.array(25)})
+    capsys.readouterr()
+    found = smoothed(tmp_path, params, {"landmarks": track.repeat(2, axis=0), "fps": np.array(50)})
+    np.testing.assert_allclose(found, expected.repeat(2, axis=0), atol=1e-4)
+    said = capsys.readouterr().out
+    assert said.count("40 of 80 frames repeat the one before (25 frames a second stored as 50)") == 1
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "message"),
+    [
+        ({"time": np.arange(12.0)[::-1] / 30}, (), "in.npz: time runs back from"),
+        ({"time": np.arange(12.0) * 33}, (), "expected seconds"),
+        ({}, ("--fps", "0"), "--fps is 0, expected 1 to 1000"),
+        ({"fps": np.array(np.nan)}, (), "fps is nan, expected"),
+    ],
+)
+def test_bad_times_are_refused_in_one_line(tmp_path, params, capsys, arrays, options, message):
+    npz.write(tmp_path / "in.npz", {"landmarks": noisy(12)} | arrays)
+    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), *options]
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert message in error
+    assert not (tmp_path / "out.npz").exists()
+
+
+def test_the_timestamps_of_openface_count_also_over_rows_that_are_missing(tmp_path, params, capsys):
+    track = np.round(noisy(30), 1)
+    frames = [t for t in range(30) if t % 7 != 3]
+    rows = csv_text([(t + 1, 0, 1, track[t]) for t in frames]).splitlines()
+    cells = [row.split(", ") for row in rows[1:]]
+    for t, row in zip(frames, cells, strict=True):
+        row[2] = f"{t / 60:.3f}"
+    (tmp_path / "in.csv").write_text("\n".join([rows[0], *(", ".join(row) for row in cells)]))
+    assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", "--params", str(params)]) == 0
+    said = capsys.readouterr().out
+    assert said.count("60 frames a second, from timestamp") == 1
+    assert "interpolated" not in said
+    gappy = np.where(np.isin(np.arange(30), frames)[:, None, None], track, np.nan).astype(np.float32)
+    expected = stabilizer.run(
+        stabilizer.load(params), jnp.asarray(gappy), dt=jnp.full(30, 0.5), confidence=jnp.full(30, 0.98)
+    )
+    np.testing.assert_allclose(openface.read(tmp_path / "out.csv").points, expected[np.array(frames)], atol=3e-3)

@@ -154,3 +154,16 @@ def test_bad_input(tmp_path, net, capsys):
         assert line.startswith("fhr-jax: error: ")
         assert message in line
         assert sorted(p.name for p in tmp_path.iterdir()) == before
+
+
+def test_the_times_of_the_frames_reach_the_stabilizer(tmp_path, net, monkeypatch):
+    seen, step = [], pipeline.tracking._step
+    monkeypatch.setattr(
+        pipeline.tracking, "_step", lambda *a, dt, **options: (seen.append(float(dt)), step(*a, dt=dt, **options))[1]
+    )
+    times = np.array([0, 0.04, 0.06, 0.16])
+    with video.writer(tmp_path / "a.mp4", size=BLANK.shape[:2], rate=RATE) as write:
+        for image, time in zip(faces(4), times, strict=True):
+            write(image, float(time))
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net]) == 0
+    np.testing.assert_allclose(seen, [1, *30 * np.diff(times)], rtol=1e-3)

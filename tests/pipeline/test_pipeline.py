@@ -391,3 +391,19 @@ def test_crop_squares_move_and_grow_with_the_face():
     np.testing.assert_allclose(other.side, 3 * square.side, rtol=1e-5)
     np.testing.assert_allclose(other.centre, 3 * square.centre + 7, rtol=1e-5)
     assert np.isfinite(pipeline.crop_region.region_from_landmarks(np.full((68, 2), 5, np.float32)).centre).all()
+
+
+def test_the_stabilizer_knows_the_times_of_the_frames(reader, monkeypatch):
+    seen, step = [], pipeline.tracking._step
+
+    def listen(*arguments, dt, **options):
+        seen.append(float(dt))
+        return step(*arguments, dt=dt, **options)
+
+    monkeypatch.setattr(pipeline.tracking, "_step", listen)
+    images, box = [pattern((60, 60), 80)] * 5, (60, 60, 80, 80)
+    list(pipeline.align_video(reader, images, box=box))
+    list(pipeline.align_video(reader, images, box=box, times=[9.0, 9.04, 9.14, 9.14, 9.12]))
+    np.testing.assert_allclose(seen, [1, 1, 1, 1, 1, 1, 1.2, 3, 1, 1], rtol=1e-4)
+    with pytest.raises(InputError, match="times: fewer than frames"):
+        list(pipeline.align_video(reader, images, box=box, times=[0.0, 0.1]))

@@ -171,6 +171,28 @@ def confidence(
     return scaled_confidence(key, array)
 
 
+def time(
+    arrays: Mapping[str, np.ndarray], frames: int
+) -> tuple[Float[np.ndarray, " t"] | None, float | None, list[str]]:
+    """The times (T,) in seconds and the frames a second of a file, each None without, and what to tell the user.
+
+    Args:
+        arrays: of the file.
+        frames: T.
+    """
+    seconds, fps, notes = None, None, []
+    key = first_name(arrays, TIME)
+    if key is not None and arrays[key].shape == (frames,) and arrays[key].dtype.kind in "fiu":
+        seconds = arrays[key].astype(np.float64)
+    elif key is not None:
+        notes.append(f"{key} is {arrays[key].dtype} {arrays[key].shape}, not numbers of shape (T,): not used")
+    if "fps" in arrays and arrays["fps"].size == 1 and arrays["fps"].dtype.kind in "fiu":
+        fps = float(arrays["fps"].item())
+    elif "fps" in arrays:
+        notes.append("fps is not one number: not used")
+    return seconds, fps, notes
+
+
 def scaled_confidence(
     name: str, values: Shaped[np.ndarray, "t *m"]
 ) -> tuple[Float[np.ndarray, "t *m"] | None, list[str]]:

@@ -33,6 +33,7 @@ class LandmarkTrack(NamedTuple):
         present: (T,) true for the frames that the file has.
         confidence: (T,) or (T, M) in [0, 1], or None.
         face: number of the face in the file.
+        time: (T,) in seconds as the file has it, NaN where it does not; or None.
         stored: (T, M, 2) the points as the file has them, where some are markers of missing points; else None.
     """
 
@@ -40,6 +41,7 @@ class LandmarkTrack(NamedTuple):
     present: np.ndarray
     confidence: np.ndarray | None = None
     face: int = 0
+    time: Float[np.ndarray, " t"] | None = None
     stored: Float[np.ndarray, "t m d"] | None = None
 
 
@@ -52,6 +54,7 @@ class Recording(NamedTuple):
         tracks: one for each face.
         content: what `write` needs: the arrays by name, the table, or the file names.
         notes: what was assumed about the file, one sentence each.
+        fps: frames a second, or None.
     """
 
     path: Path
@@ -59,6 +62,7 @@ class Recording(NamedTuple):
     tracks: tuple[LandmarkTrack, ...]
     content: Any
     notes: tuple[str, ...] = ()
+    fps: float | None = None
 
 
 def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays.DEFAULT) -> Recording:
@@ -164,8 +168,10 @@ def _read_npz(path: Path, options: ReadOptions) -> Recording:
         arrays = arrays | {key: array.astype(np.float32)}
     coordinates, score, notes = landmark_arrays.split_third(array, options)
     confidence, more = landmark_arrays.confidence(arrays, array.shape[:2])
-    track, missing = _track(coordinates, options, confidence=score if confidence is None else confidence)
-    return Recording(path, "npz", (track,), (arrays, key), (*order, *notes, *more, *missing))
+    time, fps, unused = landmark_arrays.time(arrays, len(array))
+    trust = score if confidence is None else confidence
+    track, missing = _track(coordinates, options, confidence=trust, time=time)
+    return Recording(path, "npz", (track,), (arrays, key), (*order, *notes, *more, *unused, *missing), fps)
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Recording:
@@ -188,11 +194,14 @@ def _read_csv(path: Path, options: ReadOptions) -> Recording:
         present[frame - frame[0]] = True
         points = np.full((length, *table.points.shape[1:]), np.nan)
         points[present] = table.points[place]
-        confidence = None
+        confidence = time = None
         if trust is not None:
             confidence = np.zeros(length)
             confidence[present] = trust[place]
-        track, more = _track(points, options, present=present, confidence=confidence, face=int(face))
+        if table.time is not None:
+            time = np.full(length, np.nan)
+            time[present] = table.time[place]
+        track, more = _track(points, options, present=present, confidence=confidence, face=int(face), time=time)
         tracks.append(track)
         notes += more if len(faces) == 1 else [f"face {face}: {note}" for note in more]
         places.append(place)

@@ -27,6 +27,7 @@ class OpenFaceTable(NamedTuple):
         frame: (R,) number of the frame; the index of the row where there is no such column.
         face: (R,) `face_id`; 0 where there is no such column.
         confidence: (R,) or None.
+        time: (R,) `timestamp` in seconds, NaN where it is missing, or None.
     """
 
     header: list[str]
@@ -37,6 +38,7 @@ class OpenFaceTable(NamedTuple):
     frame: np.ndarray
     face: np.ndarray
     confidence: np.ndarray | None
+    time: np.ndarray | None = None
 
 
 def read(path: str | os.PathLike[str]) -> OpenFaceTable:
@@ -73,7 +75,8 @@ def read(path: str | os.PathLike[str]) -> OpenFaceTable:
         points[~(success > 0)] = np.nan
     frame = np.arange(len(rows)) if frame is None else _whole(path, "frame", frame)
     face = np.zeros(len(rows), int) if face is None else _whole(path, "face_id", face)
-    return OpenFaceTable(header, rows, x, y, points, frame, face, column("confidence"))
+    time = column("timestamp")
+    return OpenFaceTable(header, rows, x, y, points, frame, face, column("confidence"), time)
 
 
 def write(path: str | os.PathLike[str], table: OpenFaceTable, points: Float[np.ndarray, "r m 2"]) -> None:

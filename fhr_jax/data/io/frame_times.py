@@ -1,0 +1,202 @@
+"""The time between the frames of a track, from the times or the rate that a file gives, and frames that are repeated.
+
+Steps are in frames of a nominal rate: 1 is the time between two of its frames, as `stabilizer.run` and `filters.run`
+take it as `dt`.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from fhr_jax.errors import InputError
+
+MIN_FPS, MAX_FPS = 1.0, 1000.0
+"""Accepted frames a second. Times further apart are probably milliseconds or numbers of frames."""
+
+ROUNDING = 1.1e-3
+"""Seconds by which the times of evenly spaced frames may be off, because files round them."""
+
+NEARLY_NOMINAL = 0.005
+"""Share by which a rate may differ from the nominal one and count as it, such as 29.97 for 30."""
+
+MAX_RUN = 3
+"""Longest run of repeated frames; in a longer one the picture stands still."""
+
+MIN_RUNS = 4
+"""Fewest runs of repeated frames that count as a pattern."""
+
+MIN_SHARE = 1 / 8
+"""Smallest share of repeated frames; 25 frames a second stored as 30 have a sixth."""
+
+REGULAR = 0.8
+"""Share of the runs of repeated frames that must be equally long, and as far apart as the others."""
+
+
+class Timeline(NamedTuple):
+    """When the frames of a track were taken.
+
+    Attributes:
+        new: (T,) False where a frame repeats the one before.
+        dt: (N,) steps before each of the N new frames, in frames of the nominal rate; None where all are 1.
+        notes: what to tell the user.
+    """
+
+    new: Bool[np.ndarray, " t"]
+    dt: Float[np.ndarray, " n"] | None
+    notes: tuple[str, ...]
+
+
+def timeline(
+    points: Float[np.ndarray, "t m d"],
+    *,
+    nominal: float,
+    time: Float[np.ndarray, " t"] | None = None,
+    name: str = "time",
+    present: Bool[np.ndarray, " t"] | None = None,
+    fps: float | None = None,
+    option: bool = False,
+) -> Timeline:
+    """The steps between the frames of a track that are not repeated.
+
+    Args:
+        points: (T, M, d) in any unit, NaN where missing.
+        nominal: frames a second for which a step is 1; also the rate of a file without any time.
+        time: (T,) in seconds from any start, NaN where unknown.
+        name: of the time in the file, for messages.
+        present: (T,) False for frames that the file leaves out, whose times nobody expects; None: all are there.
+        fps: frames a second; counts instead of `time`.
+        option: whether the user gave `fps`, and not the file.
+
+    Raises:
+        InputError: the times run backwards or are no seconds, or the rate is out of range.
+    """
+    notes = []
+    if fps is not None:
+        source = "--fps" if option else "fps"
+        if not MIN_FPS <= fps <= MAX_FPS:
+            raise InputError(f"{source} is {fps:g}, expected {MIN_FPS:g} to {MAX_FPS:g} frames a second")
+        seconds = np.arange(len(points)) / fps
+    elif time is not None:
+        source = name
+        seconds, notes = mend(time, name=name, present=present)
+    else:
+        seconds = None
+    if seconds is None:
+        notes.append(f"no times of the frames: counted as {nominal:g} frames a second; --fps gives another rate")
+        seconds = np.arange(len(points)) / nominal
+    elif (rate := constant_rate(seconds)) is not None:
+        # The nominal rate needs no word unless the user asks for another.
+        notes += [] if _is_nominal(rate, nominal) else [f"{rate:.4g} frames a second, from {source}"]
+        seconds = np.arange(len(points)) / rate
+    else:
+        gaps = 1000 * np.percentile(np.diff(seconds), [5, 95])
+        notes.append(f"frames {gaps[0]:.3g} to {gaps[1]:.3g} ms apart, from {source}")
+    new = ~repeated(points)
+    steps = np.diff(seconds[new])
+    if not new.all():
+        # A camera's frames are evenly spaced, also where only some are stored twice.
+        even = constant_rate(seconds) is not None and np.diff(np.flatnonzero(new)).max() <= MAX_RUN + 1
+        steps = np.full_like(steps, steps.mean()) if even else steps
+        rates = f"{1 / np.median(steps):.3g} frames a second stored as {1 / np.median(np.diff(seconds)):.3g}"
+        notes.append(
+            f"{(~new).sum()} of {len(new)} frames repeat the one before ({rates}): "
+            "left out, their output is that of the frame they repeat"
+        )
+    dt = np.concatenate([[1.0], steps * nominal])
+    exact = np.abs(dt - 1).max() < NEARLY_NOMINAL
+    return Timeline(new, None if exact else dt, tuple(notes))
+
+
+def mend(
+    time: Float[np.ndarray, " t"], *, name: str = "time", present: Bool[np.ndarray, " t"] | None = None
+) -> tuple[Float[np.ndarray, " t"] | None, list[str]]:
+    """Times (T,) in seconds that increase, and what to tell the user; None where there are none to use.
+
+    Times that are missing or repeat the one before are interpolated.
+
+    Args:
+        time: (T,) in seconds, NaN where unknown.
+        name: for messages.
+        present: as for `timeline`.
+
+    Raises:
+        InputError: the times run backwards, or are so far apart that they are no seconds.
+    """
+    time = np.asarray(time, np.float64)
+    known = np.flatnonzero(np.isfinite(time))
+    if len(time) < 2:
+        return None, []
+    if len(known) < 2 or (time[known] == time[known[0]]).all():
+        return None, [f"{name} does not change or is missing: not used"]
+    back = np.flatnonzero(np.diff(time[known]) < 0)
+    if len(back):
+        before, after = time[known[back[0]]], time[known[back[0] + 1]]
+        raise InputError(
+            f"{name} runs back from {before:g} to {after:g} s at frame {known[back[0] + 1] + 1}, expected times that "
+            "increase; --fps replaces them"
+        )
+    use = known[np.concatenate([[True], np.diff(time[known]) > 0])]
+    gaps = np.diff(time[use]) / np.diff(use)
+    typical = float(np.median(gaps))
+    if typical > 1 / MIN_FPS or np.isclose(typical, 1 / MIN_FPS):
+        raise InputError(
+            f"{name} rises by {typical:.3g} a frame, expected seconds, not milliseconds or frames; --fps replaces it"
+        )
+    places = np.arange(len(time))
+    seconds = np.interp(places, use, time[use])
+    seconds[: use[0]] = time[use[0]] - typical * np.arange(use[0], 0, -1)
+    seconds[use[-1] + 1 :] = time[use[-1]] + typical * np.arange(1, len(time) - use[-1])
+    rows = len(time) if present is None else int(present.sum())
+    mended = rows - len(use)
+    return seconds, [f"{name} is missing or repeats in {mended} of {rows} frames: interpolated"] if mended else []
+
+
+def constant_rate(seconds: Float[np.ndarray, " t"]) -> float | None:
+    """The rate () in frames a second of times (T,) that are evenly spaced up to rounding; else None."""
+    if len(seconds) < 2:
+        return None
+    duration = float(seconds[-1] - seconds[0])
+    step = duration / (len(seconds) - 1)
+    off = np.abs(seconds - seconds[0] - step * np.arange(len(seconds))).max()
+    if off > max(ROUNDING, 0.05 * step):
+        return None
+    rate = 1 / step
+    return float(round(rate)) if abs(rate - round(rate)) <= rate * ROUNDING / duration else rate
+
+
+def repeated(points: Float[np.ndarray, "t m d"]) -> Bool[np.ndarray, " t"]:
+    """Which frames (T,) repeat the one before, as where a rate was raised by storing frames twice.
+
+    Frames that are equal by chance, or because the picture stands still, do not count: the runs of repeated frames are
+    at most three long, and regular.
+
+    Args:
+        points: (T, M, d) in any unit, NaN where missing.
+    """
+    none = np.zeros(len(points), bool)
+    now, before = points[1:], points[:-1]
+    equal = ((now == before) | (np.isnan(now) & np.isnan(before))).all(axis=(1, 2)) & np.isfinite(now).any(axis=(1, 2))
+    frames = np.flatnonzero(equal) + 1
+    if not len(frames):
+        return none
+    runs = [run for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(run) <= MAX_RUN]
+    if len(runs) < MIN_RUNS or sum(map(len, runs)) < MIN_SHARE * len(points):
+        return none
+    lengths, gaps = np.array([len(run) for run in runs]), np.diff([run[0] for run in runs])
+    # Half a frame: 24 frames a second stored as 60 are shown twice and three times in turn.
+    tolerance = 1.0 if np.median(gaps) > 3 else 0.5
+    if min(_regular(gaps, tolerance), _regular(lengths, 0.5)) < REGULAR:
+        return none
+    none[np.concatenate(runs)] = True
+    return none
+
+
+def _regular(values: np.ndarray, tolerance: float) -> float:
+    """Share of the values (N,) that are typical; what is typical may alternate between two numbers."""
+    typical = np.median((values[1:] + values[:-1]) / 2)
+    return float((np.abs(values - typical) <= tolerance).mean())
+
+
+def _is_nominal(rate: float, nominal: float) -> bool:
+    return abs(rate / nominal - 1) < NEARLY_NOMINAL
