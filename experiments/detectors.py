@@ -18,9 +18,10 @@ Figures:  docs/results.md, "Every detector".
 import csv
 import os
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Annotated
 
 import numpy as np
 import tyro
@@ -29,6 +30,8 @@ from tqdm import tqdm
 from fhr_jax import npz, pipeline, stabilizer, weights
 from fhr_jax.benchmark import baselines, detectors, protocol
 from fhr_jax.benchmark.detectors import BatchFilter, DetectorLosses
+from fhr_jax.benchmark.options import as_config
+from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder, write_json
@@ -48,7 +51,7 @@ class Options:
 
     out: Path
     """Folder for summary.json, detectors.csv and detectors.md."""
-    params: Path | None = None
+    params: Annotated[Path | None, optional("FILE")] = None
     """Parameters that `fhr-jax fit` wrote; default: those in the package."""
     only: tuple[str, ...] = (*FOUND, OURS, PREDICTIONS)
     """Detectors to run."""
@@ -56,7 +59,7 @@ class Options:
     """The filter to compare with, such as "RTS smoother", which sees the future."""
     tracks: Path = Path("runs/detectors/tracks")
     """Folder in which the tracks of the net are kept."""
-    frames: int | None = None
+    frames: Annotated[int | None, optional("INT")] = None
     """Frames of a video at most; default: all, and 300 of 300-VW, as in its protocol."""
     evaluations: int = 60
     """Evaluations of a search for settings at most."""
@@ -100,9 +103,7 @@ def main(options: Options) -> dict[str, DetectorLosses]:
     write_json(
         folder / "summary.json",
         {
-            "options": {
-                key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()
-            },
+            "options": as_config(options),
             "one_setting": shared,
             "detectors": {name: one._asdict() for name, one in found.items()},
             "geometric_means": means(found, tuple(apart)),

@@ -12,9 +12,9 @@ Figures:  docs/results.md, "Frame rates".
 """
 
 import csv
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
@@ -24,6 +24,8 @@ from jaxtyping import Array, Float
 from fhr_jax import stabilizer
 from fhr_jax.benchmark import baselines, frame_rates
 from fhr_jax.benchmark.frame_rates import RateFilter, RateScore
+from fhr_jax.benchmark.options import as_config
+from fhr_jax.cli.options import optional
 from fhr_jax.data.synthetic.detector_noise import DetectorNoise
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder, write_json
@@ -35,7 +37,7 @@ class Options:
 
     out: Path
     """Folder for summary.json, rates.csv and rates.md."""
-    params: Path | None = None
+    params: Annotated[Path | None, optional("FILE")] = None
     """Parameters that `fhr-jax fit` wrote; default: those in the package."""
     fps: tuple[float, ...] = frame_rates.RATES
     """Frames a second."""
@@ -96,9 +98,7 @@ def main(options: Options) -> dict[str, dict[float, RateScore]]:
     write_json(
         folder / "summary.json",
         {
-            "options": {
-                key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()
-            },
+            "options": as_config(options),
             "one_euro": {str(fps): tuned.settings for fps, tuned in own.items()},
             "scores": {
                 name: {str(fps): one._asdict() for fps, one in scores.items()} for name, scores in found.items()

@@ -11,7 +11,7 @@ Figures:  docs/results.md, "Known motions".
 """
 
 import csv
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +19,7 @@ import tyro
 
 from fhr_jax import stabilizer
 from fhr_jax.benchmark.known_motions.measure import MotionRow, compare, stabilizer_filter, summarize, table
+from fhr_jax.benchmark.options import as_config
 from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, output_folder, write_json
@@ -65,9 +66,7 @@ def main(options: Options) -> dict[str, list[MotionRow]]:
     write_json(
         folder / "summary.json",
         {
-            "options": {
-                key: str(value) if isinstance(value, Path) else value for key, value in asdict(options).items()
-            },
+            "options": as_config(options),
             "summary": {number: summarize(found) for number, found in rows.items()},
             "rows": {number: [row._asdict() for row in found] for number, found in rows.items()},
         },

@@ -63,7 +63,7 @@ class Options:
     out: Path
     """Folder for nets, summary.json and the plot."""
     data: Annotated[Path | None, optional("DIR")] = None
-    """A folder of photographs with .pts files to measure on; default: synthetic faces."""
+    """A folder of photographs with .pts files to measure on too; default: none."""
     preset: str = "small"
     """Size of the net."""
     images: int = 9600

@@ -46,7 +46,16 @@ class BenchmarkOptions:
 
     def config(self) -> dict[str, Any]:
         """The options, for summary.json."""
-        return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(self).items()}
+        return as_config(self)
+
+
+def as_config(options: Any) -> dict[str, Any]:
+    """The options of an experiment for its summary.json, with paths as text.
+
+    Args:
+        options: a dataclass.
+    """
+    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
 
 
 def fit_models(options: BenchmarkOptions, seed: int, videos: Videos) -> dict[str, Params]:
