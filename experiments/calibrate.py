@@ -11,7 +11,6 @@ Figures: the default net, jax 0.10.2. Other faces, by fifths of the predicted si
          0.464 instead of 0.485 %.
 """
 
-import dataclasses
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -22,6 +21,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import calibrate, geometry, losses, metrics, pipeline, plots, stabilizer, weights
+from fhr_jax.benchmark.options import as_config
 from fhr_jax.cli.options import optional
 from fhr_jax.data import faces
 from fhr_jax.data.examples import photograph_batch
@@ -134,7 +134,7 @@ def main(options: Options) -> dict[str, Any]:
     reliability = {name: calibrate.reliability(fitted, one) for name, one in checked.items()}
     constant = {name: calibrate.constant_log_likelihood(data, one) for name, one in checked.items()}
     summary: dict[str, Any] = {
-        "options": {k: str(v) if isinstance(v, Path) else v for k, v in dataclasses.asdict(options).items()},
+        "options": as_config(options),
         "calibration": {name: np.asarray(value).tolist() for name, value in fitted._asdict().items()},
         "reliability": {name: table(one) for name, one in reliability.items()},
         "log_likelihood_of_a_constant": constant,

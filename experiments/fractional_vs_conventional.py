@@ -54,6 +54,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import crop, evaluate, geometry, heatmap, log, metrics, npz, pipeline, plots, train, weights
+from fhr_jax.benchmark.options import as_config
 from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
@@ -138,7 +139,7 @@ def main(options: Options) -> dict[str, Any]:
     train_nets(options)
     results = {name: evaluate_set(options, name, faces) for name, faces in sets.items()}
     summary = {
-        "options": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
+        "options": as_config(options),
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
         "results": results,

@@ -26,7 +26,7 @@ Figures:  none yet: these datasets cannot be redistributed, and we did not have 
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -36,6 +36,7 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import crop, log, metrics, npz, pipeline, plots, stabilizer, weights
+from fhr_jax.benchmark.options import as_config
 from fhr_jax.cli.options import optional
 from fhr_jax.data import loader
 from fhr_jax.data.crops import Crops
@@ -130,7 +131,7 @@ def main(options: Options) -> dict[str, Any]:
                 table = tables.setdefault(f"{TITLES[name, number]}: {name}, {number} points", {})
                 table[split] = measure(options, name, split, number, paths)
     summary = {
-        "options": {k: str(v) if isinstance(v, Path) else v for k, v in asdict(options).items()},
+        "options": as_config(options),
         "tables": tables,
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
@@ -211,14 +212,14 @@ def measure(options: Options, name: str, split: str, number: int, paths: list[Pa
     rows = {row: metrics.summarize_videos(each, limit=LIMIT) for row, each in scores.items()}
     print(f"\n{TITLES[name, number]}: {name} {split}, {number} points, {len(paths)} videos, crops: {options.crops}")
     print(f"{'':26}" + "".join(f"{column:>15}" for column in COLUMNS))
-    for row, told in rows.items():
-        print(f"{row:26}" + "".join(f"{getattr(told, column):15.2f}" for column in COLUMNS))
+    for row, score in rows.items():
+        print(f"{row:26}" + "".join(f"{getattr(score, column):15.2f}" for column in COLUMNS))
     print(f"paper, NRMSE/stability: {PAPER[name, number][split]}")
     errors = {row: np.concatenate([video.errors for video in each]) for row, each in scores.items()}
     plots.save(options.out / f"ced_{name}_{split}_{number}.png", plots.ced(errors, limit=LIMIT))
     return {
         "videos": len(paths),
-        "rows": {row: {key: defined(value) for key, value in told._asdict().items()} for row, told in rows.items()},
+        "rows": {row: {key: defined(value) for key, value in score._asdict().items()} for row, score in rows.items()},
         "gain_of_stabilizer": gains(scores[NET_ONLY], scores[STABILIZED]),
         "paper": PAPER[name, number][split],
     }

@@ -28,9 +28,10 @@ import numpy as np
 import tyro
 from scipy.signal import welch
 
-from fhr_jax import geometry
 from fhr_jax.benchmark import protocol
+from fhr_jax.benchmark.detectors import in_crop_pixels
 from fhr_jax.data.synthetic import randomized, tracks
+from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.stabilizer.units import median_face_size
 
@@ -93,7 +94,7 @@ def main(options: Options) -> None:
 
 def sources(options: Options) -> Iterator[tuple[str, list[Separated]]]:
     """Names and separated tracks: detectors, published predictions, both kinds of synthetic tracks."""
-    folder = Path(os.environ["FHR_JAX_DATA"])
+    folder = Path(os.environ.get("FHR_JAX_DATA") or os.devnull)
     for detector in ("dlib", "mediapipe_tracking", "mediapipe_static"):
         files = sorted((folder / "detector_tracks").glob(f"{detector}.*.npz"))
         if files:
@@ -117,11 +118,8 @@ def sources(options: Options) -> Iterator[tuple[str, list[Separated]]]:
 
 def separated(track: np.ndarray) -> Separated:
     """Scale a track (T, 68, 2) and take it apart."""
-    track = np.asarray(track, np.float64)
-    complete = track[np.isfinite(track).all(axis=(1, 2))]
-    side = np.median((complete.max(axis=1) - complete.min(axis=1)).max(axis=-1))
-    track = track * (tracks.CROP / (geometry.CROP_SCALE * side))
-    motion, good = protocol.smooth_motion(track, np.isfinite(track).all(axis=(1, 2)))
+    track = in_crop_pixels(track)
+    motion, good = protocol.smooth_motion(track, np.asarray(np.isfinite(track).all(axis=(1, 2))))
     return Separated(_longest(motion, good), (track - motion)[good])
 
 
@@ -207,4 +205,7 @@ def _mean_run(on: np.ndarray) -> float:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None

@@ -210,8 +210,8 @@ def network(config: Config, options: Options, gpu: bool) -> dict[str, Any]:
         f"maps differ by {apart:.1e} at most (standard deviation {there.std():.2g}); first losses {first}",
         flush=True,
     )
-    said = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in compiling.items())
-    print(f"first calls of JAX, which compile: {said}", flush=True)
+    times = ", ".join(f"{name} {seconds:.1f} s" for name, seconds in compiling.items())
+    print(f"first calls of JAX, which compile: {times}", flush=True)
 
     ways: dict[str, Callable[[torch.Tensor], torch.Tensor]] = {"PyTorch": peer.network}
     if options.compile:

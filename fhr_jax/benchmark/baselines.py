@@ -220,8 +220,8 @@ def _simplex(start: np.ndarray, grids: list[np.ndarray], bounds: list[tuple[floa
     return np.concatenate([start[None], start[None] + np.array(edges)])
 
 
-def _causal(build: Callable[..., filters.Filter]) -> Callable[..., Smoother]:
-    """The function from the settings of a causal filter to a smoother of tracks."""
+def causal(build: Callable[..., filters.Filter]) -> Callable[..., Smoother]:
+    """The `build` of a causal filter, from the function that makes the filter from its settings."""
 
     def smoother(**settings: Any) -> Smoother:
         filter = build(**settings)
@@ -238,33 +238,33 @@ def _zero_phase(*, window: int, order: int) -> Smoother:
     return smoother
 
 
-RAW = BaselineFilter("raw", _causal(lambda: filters.first_order(1.0)))
+RAW = BaselineFilter("raw", causal(lambda: filters.first_order(1.0)))
 """The track itself, with the last value where it is missing; nothing to tune."""
 
 MOVING_AVERAGE = BaselineFilter(
-    "moving average", _causal(filters.moving_average), choices=tuple({"n": n} for n in range(1, 13))
+    "moving average", causal(filters.moving_average), choices=tuple({"n": n} for n in range(1, 13))
 )
-FIRST_ORDER = BaselineFilter("first order", _causal(filters.first_order), {"a": (0.02, 1.0, 16)})
+FIRST_ORDER = BaselineFilter("first order", causal(filters.first_order), {"a": (0.02, 1.0, 16)})
 SECOND_ORDER = BaselineFilter(
-    "second order", _causal(filters.second_order), {"a": (0.02, 1.0, 12), "c": (1e-3, 1.0, 12)}
+    "second order", causal(filters.second_order), {"a": (0.02, 1.0, 12), "c": (1e-3, 1.0, 12)}
 )
-CONSTANT_SPEED = BaselineFilter("constant speed", _causal(filters.constant_speed), {"a": (0.02, 1.0, 16)})
+CONSTANT_SPEED = BaselineFilter("constant speed", causal(filters.constant_speed), {"a": (0.02, 1.0, 16)})
 ONE_EURO = BaselineFilter(
     "One Euro",
-    _causal(filters.one_euro),
+    causal(filters.one_euro),
     {"min_cutoff": (0.05, 30.0, 8), "beta": (1e-4, 3.0, 8), "d_cutoff": (0.1, 30.0, 5)},
 )
-ALPHA_BETA = BaselineFilter("alpha-beta", _causal(filters.alpha_beta), {"a": (0.02, 1.0, 12), "b": (1e-4, 2.0, 12)})
+ALPHA_BETA = BaselineFilter("alpha-beta", causal(filters.alpha_beta), {"a": (0.02, 1.0, 12), "b": (1e-4, 2.0, 12)})
 KALMAN = BaselineFilter(
     "Kalman",
-    _causal(lambda q, speed: filters.kalman(q=q, r=1.0, velocity_variance=speed)),
+    causal(lambda q, speed: filters.kalman(q=q, r=1.0, velocity_variance=speed)),
     {"q": (1e-5, 10.0, 13), "speed": (1e-2, 1e3, 3)},
 )
 """Only the ratios of its settings matter, so the variance of an observation is 1."""
 
 SAVGOL = BaselineFilter(
     "Savitzky-Golay",
-    _causal(filters.savgol),
+    causal(filters.savgol),
     choices=tuple({"n": n, "order": order} for order in (0, 1, 2, 3) for n in range(order + 1, 16)),
 )
 RTS = BaselineFilter(

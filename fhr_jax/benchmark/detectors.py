@@ -86,7 +86,7 @@ def transplant(sources: Sequence[TrackSource], *, frames: int | None = None) -> 
 
     Args:
         sources: clips of one detector.
-        frames: at most so many of each video, from its begin; None uses all.
+        frames: at most so many of each video, from its beginning; None uses all.
     """
     pairs = []
     for motion, noise in permutations(sources, 2):

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fhr_jax import filters, metrics
-from fhr_jax.benchmark.baselines import ONE_EURO, BaselineFilter
+from fhr_jax.benchmark.baselines import ONE_EURO, BaselineFilter, causal
 from fhr_jax.data.faces import anatomy
 from fhr_jax.data.faces.motion import Clock, move_at
 from fhr_jax.data.faces.random_draws import Key, RandomDraws, random_block
@@ -88,7 +88,7 @@ def compare(
     Args:
         filters: by name.
         videos: (N, T, M, 2) in pixels, by rate in frames a second.
-        skip: seconds at the begin of each video that are not scored.
+        skip: seconds at the beginning of each video that are not scored.
     """
     return {
         name: {rate: score(filter(some.observed, rate), some, rate, skip=skip) for rate, some in videos.items()}
@@ -103,7 +103,7 @@ def score(output: Float[Array | np.ndarray, "n t m 2"], videos: Videos, rate: fl
         output: (N, T, M, 2) in pixels.
         videos: their truth and mask.
         rate: frames a second.
-        skip: seconds at the begin that are not scored.
+        skip: seconds at the beginning that are not scored.
     """
     mask = np.asarray(videos.mask) & (np.arange(videos.mask.shape[1]) >= skip * rate)[None]
     errors = (np.asarray(output, np.float64) - np.asarray(videos.truth, np.float64))[mask]
@@ -114,16 +114,12 @@ def score(output: Float[Array | np.ndarray, "n t m 2"], videos: Videos, rate: fl
 
 def one_euro_at(rate: float) -> BaselineFilter:
     """One Euro for a camera of `rate` frames a second, to be tuned."""
-    return ONE_EURO._replace(build=lambda **settings: partial(_run, filters.one_euro(rate=rate, **settings)))
+    return ONE_EURO._replace(build=causal(partial(filters.one_euro, rate=rate)))
 
 
 def falls(scores: Sequence[float]) -> bool:
     """Whether the numbers fall from each to the next."""
     return all(later < earlier for earlier, later in pairwise(scores))
-
-
-def _run(filter: filters.Filter, track: Float[Array, "t m d"]) -> Float[Array, "t m d"]:
-    return filters.run(filter, track)
 
 
 def _heads(key: Key, *, rate: float, seconds: float, liveliness: float) -> Float[Array, "t 68 2"]:

@@ -45,7 +45,7 @@ def read_pairs(paths: tuple[Path, ...], *, options: ReadOptions = landmark_array
     """
     files = [file for path in paths for file in (_tracks(path) if path.is_dir() else [path])]
     if paths and not files:
-        raise InputError(f"{paths[0]}: no .npz file in it, expected tracks")
+        raise InputError(f"{paths[0]}: no tracks in it, expected .npz, .csv or .pts files")
     pairs, smoothed, notes = [], 0, []
     for file in files:
         recording = landmark_files.read(file, options=options)
@@ -96,21 +96,21 @@ def _present(file: Path, points: np.ndarray) -> np.ndarray:
     return points.astype(np.float32)
 
 
-def holdout_count(asked: int | None, tracks: int) -> int:
+def holdout_count(wanted: int | None, tracks: int) -> int:
     """How many of the tracks to hold out.
 
     Args:
-        asked: what the user wants; None is a fifth of the tracks if there are at least `ENOUGH`.
+        wanted: the number that the user gave; None is a fifth of the tracks if there are at least `ENOUGH`.
         tracks: how many there are.
 
     Raises:
         InputError: the number is negative, or no track would be left to fit.
     """
-    if asked is None:
+    if wanted is None:
         return round(tracks / 5) if tracks >= ENOUGH else 0
-    if not 0 <= asked < tracks:
-        raise InputError(f"--holdout is {asked}, expected a number from 0 to below {tracks}, the number of tracks")
-    return asked
+    if not 0 <= wanted < tracks:
+        raise InputError(f"--holdout is {wanted}, expected a number from 0 to below {tracks}, the number of tracks")
+    return wanted
 
 
 def split_holdout(pairs: list[Pair], number: int, *, seed: int) -> tuple[list[Pair], list[Pair]]:

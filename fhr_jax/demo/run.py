@@ -97,7 +97,7 @@ def run_demo(
 
 def _of_part(part: str, progress: ProgressCallback) -> ProgressCallback:
     """A callback that adds the name of the part to each report."""
-    return lambda told: progress(told._replace(info={"part": part, **told.info}))
+    return lambda report: progress(report._replace(info={"part": part, **report.info}))
 
 
 def _save_pictures(

@@ -63,7 +63,7 @@ def test_tracks_of_other_kinds_are_read_and_zeros_are_missing(tmp_path):
 
 def test_without_paths_nothing_is_read(tmp_path):
     assert fit_tracks.read_pairs(()) == ([], 0, [])
-    with pytest.raises(InputError, match=f"{tmp_path}: no .npz file in it"):
+    with pytest.raises(InputError, match=f"{tmp_path}: no tracks in it"):
         fit_tracks.read_pairs((tmp_path,))
 
 
@@ -93,16 +93,16 @@ def test_bad_tracks_are_named_in_one_line(tmp_path, arrays, message):
 
 
 @pytest.mark.parametrize(
-    ("asked", "tracks", "number"), [(None, 4, 0), (None, 5, 1), (None, 13, 3), (0, 5, 0), (4, 5, 4), (None, 0, 0)]
+    ("wanted", "tracks", "number"), [(None, 4, 0), (None, 5, 1), (None, 13, 3), (0, 5, 0), (4, 5, 4), (None, 0, 0)]
 )
-def test_a_fifth_is_held_out_unless_a_number_is_given(asked, tracks, number):
-    assert fit_tracks.holdout_count(asked, tracks) == number
+def test_a_fifth_is_held_out_unless_a_number_is_given(wanted, tracks, number):
+    assert fit_tracks.holdout_count(wanted, tracks) == number
 
 
-@pytest.mark.parametrize(("asked", "tracks"), [(5, 5), (-1, 5), (0, 0)])
-def test_a_track_is_left_to_fit(asked, tracks):
-    with pytest.raises(InputError, match=f"--holdout is {asked}, expected a number from 0 to below {tracks}"):
-        fit_tracks.holdout_count(asked, tracks)
+@pytest.mark.parametrize(("wanted", "tracks"), [(5, 5), (-1, 5), (0, 0)])
+def test_a_track_is_left_to_fit(wanted, tracks):
+    with pytest.raises(InputError, match=f"--holdout is {wanted}, expected a number from 0 to below {tracks}"):
+        fit_tracks.holdout_count(wanted, tracks)
 
 
 def test_each_track_is_on_one_side_and_the_order_stays():

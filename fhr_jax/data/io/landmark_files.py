@@ -18,9 +18,6 @@ from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_folder
 
-KEYS = landmark_arrays.OBSERVED
-"""Names that the track may have in an .npz; the first one that exists is used."""
-
 MAX_FRAMES = 10_000_000
 
 
@@ -163,7 +160,7 @@ def _track(
 
 def _read_npz(path: Path, options: ReadOptions) -> Recording:
     arrays = npz.read(path)
-    key, array, order = landmark_arrays.landmarks(path, arrays, KEYS)
+    key, array, order = landmark_arrays.landmarks(path, arrays, landmark_arrays.OBSERVED)
     if array.dtype.kind != "f":
         arrays = arrays | {key: array.astype(np.float32)}
     coordinates, score, notes = landmark_arrays.split_third(array, options)
