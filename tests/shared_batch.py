@@ -59,7 +59,7 @@ def main(out, address=None, number=0):
 def _cache_programs_of_both():
     """Only the first process of several writes the cache of programs, but the programs of the second have other keys.
 
-    JAX has no option for it. Without this the second compiles for five seconds at each run; with it nothing else changes.
+    JAX has no option for it. Without this the second compiles for five seconds at each run.
     """
     compiler = jax._src.compiler
     compiler.distributed = SimpleNamespace(global_state=SimpleNamespace(process_id=0, client=None))
