@@ -96,11 +96,11 @@ train, test = (
     for made in (tracks.batch(jax.random.key(seed), 6, 150, noise=DetectorNoise(level=1.2)) for seed in (0, 1))
 )
 start = stabilizer.paper_init(train)
-shared = stabilizer.fit_nelder_mead(train, init_params=start, share_scales=True, evaluations=10_000, seconds=6)
+shared = stabilizer.fit_nelder_mead(train, init_params=start, share_scales=True, evaluations=10_000, seconds=4)
 fits = {
-    "L-BFGS, 412 parameters": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6),
-    "L-BFGS, annealed": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=6, annealing=(10.0, 1.0)),
-    "Nelder-Mead, 412 parameters": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=6),
+    "L-BFGS, 412 parameters": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=4),
+    "L-BFGS, annealed": stabilizer.fit_gradient(train, init_params=start, steps=1000, seconds=4, annealing=(10.0, 1.0)),
+    "Nelder-Mead, 412 parameters": stabilizer.fit_nelder_mead(train, init_params=start, evaluations=10_000, seconds=4),
     "Nelder-Mead, 7 parameters": shared,
 }
 plots.loss_history({name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()})

@@ -160,9 +160,9 @@ print("largest difference to run:", float(jnp.abs(jnp.stack(streamed) - outputs[
 pairs = tracks.batch(jax.random.key(8), 4, 120)
 videos = stabilizer.as_videos(pairs.observed, pairs.truth)
 fits = {
-    "gradient": stabilizer.fit_gradient(videos, seconds=5),
-    "Nelder-Mead": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000),
-    "Nelder-Mead, shared scales": stabilizer.fit_nelder_mead(videos, seconds=5, evaluations=100_000, share_scales=True),
+    "gradient": stabilizer.fit_gradient(videos, seconds=3),
+    "Nelder-Mead": stabilizer.fit_nelder_mead(videos, seconds=3, evaluations=100_000),
+    "Nelder-Mead, shared scales": stabilizer.fit_nelder_mead(videos, seconds=3, evaluations=100_000, share_scales=True),
 }
 for name, fit in fits.items():
     print(f"{name:22} loss {fit.history.loss[0]:.0f} -> {fit.history.loss[-1]:.0f}")
