@@ -48,7 +48,8 @@ def _in_float64(state):
 def main(out, address=None, number=0):
     if address is not None:
         jax.distributed.initialize(address, 2, int(number))
-        _cache_programs_of_both()
+        if jax.__version_info__ < (0, 12):  # not tried with later versions
+            _cache_programs_of_both()
     jax.config.update("jax_enable_x64", True)
     if len(jax.devices()) > 1:
         _train(Path(f"{out}{number}.npz"), device_mesh(batch=BATCH))
