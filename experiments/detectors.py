@@ -15,7 +15,6 @@ Cost:     six minutes on one x86 core, and four for the tracks of the net the fi
 Figures:  docs/results.md, "Every detector".
 """
 
-import csv
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,10 +30,11 @@ from fhr_jax import npz, pipeline, stabilizer, weights
 from fhr_jax.benchmark import baselines, detectors, protocol
 from fhr_jax.benchmark.detectors import BatchFilter, DetectorLosses
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
-from fhr_jax.files import atomic_file, output_folder, write_json
+from fhr_jax.files import output_folder, write_json
 from fhr_jax.stabilizer import Videos
 
 FOUND = ("dlib", "mediapipe_tracking", "mediapipe_static")
@@ -92,14 +92,9 @@ def main(options: Options) -> dict[str, DetectorLosses]:
     text = table(found, options.baseline, apart=tuple(apart))
     setting = ", ".join(f"{name} {value:.3g}" for name, value in shared.items())
     print(f"{text}\n\n{options.baseline}, one setting: {setting}")
-    with atomic_file(folder / "detectors.md") as path:
-        path.write_text(text + "\n")
-    with atomic_file(folder / "detectors.csv") as path, path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["detector", "raw", STABILIZER, "one_setting", "tuned"])
-        writer.writerows(
-            [name, one.raw, one.filters[STABILIZER], one.one_setting, one.tuned] for name, one in found.items()
-        )
+    header = ("detector", "raw", STABILIZER, "one_setting", "tuned")
+    rows = [(name, one.raw, one.filters[STABILIZER], one.one_setting, one.tuned) for name, one in found.items()]
+    write_table(folder, "detectors", text=text, rows=[header, *rows])
     write_json(
         folder / "summary.json",
         {

@@ -11,7 +11,6 @@ Cost:     two minutes on one x86 core.
 Figures:  docs/results.md, "Frame rates".
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -25,10 +24,11 @@ from fhr_jax import stabilizer
 from fhr_jax.benchmark import baselines, frame_rates
 from fhr_jax.benchmark.frame_rates import RateFilter, RateScore
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.data.synthetic.detector_noise import DetectorNoise
 from fhr_jax.errors import InputError
-from fhr_jax.files import atomic_file, output_folder, write_json
+from fhr_jax.files import output_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -89,12 +89,8 @@ def main(options: Options) -> dict[str, dict[float, RateScore]]:
     found = frame_rates.compare(filters, videos)
     text = table(found)
     print(text)
-    with atomic_file(folder / "rates.md") as path:
-        path.write_text(text + "\n")
-    with atomic_file(folder / "rates.csv") as path, path.open("w", newline="") as file:
-        writer = csv.writer(file)
-        writer.writerow(["filter", "fps", *RateScore._fields])
-        writer.writerows([name, fps, *one] for name, scores in found.items() for fps, one in scores.items())
+    rows = [(name, fps, *one) for name, scores in found.items() for fps, one in scores.items()]
+    write_table(folder, "rates", text=text, rows=[("filter", "fps", *RateScore._fields), *rows])
     write_json(
         folder / "summary.json",
         {

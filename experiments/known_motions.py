@@ -10,7 +10,6 @@ Cost:     half a minute on one x86 core.
 Figures:  docs/results.md, "Known motions".
 """
 
-import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -20,9 +19,10 @@ import tyro
 from fhr_jax import stabilizer
 from fhr_jax.benchmark.known_motions.measure import MotionRow, compare, stabilizer_filter, summarize, table
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
-from fhr_jax.files import atomic_file, output_folder, write_json
+from fhr_jax.files import output_folder, write_json
 
 
 @dataclass(frozen=True)
@@ -58,11 +58,7 @@ def main(options: Options) -> dict[str, list[MotionRow]]:
         rows[str(number)] = found
         text = table(found)
         print(f"{number} points, {options.fps:g} frames a second\n\n{text}\n", flush=True)
-        with atomic_file(folder / f"{number}.md") as path:
-            path.write_text(text + "\n")
-        with atomic_file(folder / f"{number}.csv") as path, path.open("w", newline="") as file:
-            writer = csv.writer(file)
-            writer.writerows([MotionRow._fields, *found])
+        write_table(folder, str(number), text=text, rows=[MotionRow._fields, *found])
     write_json(
         folder / "summary.json",
         {
