@@ -11,7 +11,7 @@ Both are tuned on the very videos that are scored.
 
 Paper:    none.
 Command:  FHR_JAX_DATA=folder python experiments/detectors.py --out runs/detectors
-Cost:     six minutes on one x86 core, and four for the tracks of the net the first time.
+Cost:     two minutes and a half on one x86 core, and as much for the tracks of the net the first time.
 Figures:  docs/results.md, "Every detector".
 """
 

@@ -7,7 +7,7 @@ error the faster the camera is.
 
 Paper:    none; its clips have 25 to 30 frames a second.
 Command:  python experiments/frame_rates.py --out runs/frame_rates
-Cost:     two minutes on one x86 core.
+Cost:     three minutes on one x86 core.
 Figures:  docs/results.md, "Frame rates".
 """
 
@@ -41,7 +41,7 @@ class Options:
     """Parameters that `fhr-jax fit` wrote; default: those in the package."""
     fps: tuple[float, ...] = frame_rates.RATES
     """Frames a second."""
-    videos: int = 8
+    videos: int = 4
     """Heads."""
     seconds: float = 10.0
     """Length of each video."""
