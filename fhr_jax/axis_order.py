@@ -54,7 +54,8 @@ def check(track: Num[np.ndarray, "..."], *, name: str = "track") -> str | None:
     message = _wrong(shape, (1, 0, 2))
     if own[0] in MARKUP_SIZES and own[1] not in MARKUP_SIZES:
         raise InputError(f"{name}: {message}")
-    if own[1] in MARKUP_SIZES or not second < LIKELY * first:
+    sizes_tell = own[1] in MARKUP_SIZES and own[0] not in MARKUP_SIZES
+    if sizes_tell or not second < LIKELY * first:
         return None
     return f"{name}: {message}, unless the face moves more from frame to frame than from point to point"
 
@@ -64,12 +65,14 @@ def _order(track: np.ndarray, rest: list[int], coordinates: int) -> tuple[int, i
     frames, points = rest
     sizes = track.shape[-3:]
     known = [sizes[axis] in MARKUP_SIZES for axis in rest]
+    steps = [_typical_step(track, axis - 3) for axis in rest]
+    # A track may have as many frames as a markup has points: motion that is clear tells more than the lengths.
     if known == [True, False]:
+        swap = not steps[0] < LIKELY * steps[1]
+    else:
+        swap = steps[1] < (LIKELY if known == [False, True] else SURE) * steps[0]
+    if swap:
         frames, points = points, frames
-    elif known[0] == known[1]:
-        steps = [_typical_step(track, axis - 3) for axis in rest]
-        if steps[1] < SURE * steps[0]:
-            frames, points = points, frames
     return frames, points, coordinates
 
 

@@ -58,3 +58,16 @@ def test_noise_jumps_gaps_and_batches_pass():
         axis_order.check(np.stack([track, track]).transpose(0, 2, 1, 3))
     assert axis_order.check((face() * 10).astype(np.int32)) is None
     assert axis_order.check(face().astype(np.float16)) is None
+
+
+def test_two_lengths_of_markups_are_told_apart_by_the_motion():
+    track = face(frames=98, points=68)
+    assert axis_order.check(track) is None
+    said = axis_order.check(track.transpose(1, 0, 2))
+    assert said is not None
+    assert "looks like (M, T, d)" in said
+    # As many frames as a markup has points, and points of no markup.
+    track = face(frames=98, points=12)
+    for axes in ((0, 2, 1), (2, 0, 1), (1, 2, 0)):
+        with pytest.raises(InputError, match=rf"\({', '.join('TMd'[axis] for axis in axes)}\)"):
+            axis_order.check(track.transpose(axes))

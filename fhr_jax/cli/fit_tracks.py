@@ -6,9 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from fhr_jax.benchmark.steadiness import zero_phase
-from fhr_jax.data.io import landmark_arrays, landmark_files
+from fhr_jax.data.io import frame_times, landmark_arrays, landmark_files
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
+from fhr_jax.stabilizer import FRAME_RATE
 
 Pair = tuple[np.ndarray, np.ndarray]
 """Observed and true track, each (T, M, d)."""
@@ -35,6 +36,8 @@ ENOUGH = 5
 def read_pairs(paths: tuple[Path, ...], *, options: ReadOptions = landmark_arrays.DEFAULT) -> UserTracks:
     """Read (observed, truth) of every file that `fhr-jax smooth` reads too; only .npz files may have a truth.
 
+    Frames that repeat the one before, because a rate was raised, are left out.
+
     Args:
         paths: files, folders of .pts files, or folders that are searched for .npz files, and for .csv files where they
             hold none.
@@ -53,12 +56,17 @@ def read_pairs(paths: tuple[Path, ...], *, options: ReadOptions = landmark_array
         for track in recording.tracks:
             observed = _present(file, track.points)
             truth = _truth(recording, options, notes)
-            if truth is None:
-                truth, smoothed = zero_phase(observed), smoothed + 1
-            if truth.shape != observed.shape:
+            if truth is not None and truth.shape != observed.shape:
                 raise InputError(
                     f"{file}: truth has shape {truth.shape}, expected that of the predictions, {observed.shape}"
                 )
+            new, more = _new_frames(recording, track)
+            notes += [(file, note) for note in more]
+            observed = observed[new]
+            if truth is None:
+                truth, smoothed = zero_phase(observed), smoothed + 1
+            else:
+                truth = truth[new]
             if pairs and observed.shape[1:] != pairs[0][0].shape[1:]:
                 expected = f"{pairs[0][0].shape[1:]} as in {files[0]}"
                 raise InputError(f"{file}: points {observed.shape[1:]}, expected {expected}")
@@ -88,6 +96,28 @@ def _truth(
     truth, more = landmark_arrays.points_as_nan(stored[..., :dims], options)
     notes += [(recording.path, f"{key}: {note}") for note in more]
     return _present(recording.path, truth)
+
+
+def _new_frames(
+    recording: landmark_files.Recording, track: landmark_files.LandmarkTrack
+) -> tuple[np.ndarray, list[str]]:
+    """(T,) False where a frame repeats the one before, and what to tell about the time, which a fit does not use."""
+    new = ~frame_times.repeated(track.points)
+    notes = [] if new.all() else [f"{(~new).sum()} of {len(new)} frames repeat the one before: left out"]
+    fps = None if track.time is not None else recording.fps
+    if track.time is None and fps is None:
+        return new, notes
+    try:
+        dt = frame_times.timeline(track.points, nominal=FRAME_RATE, time=track.time, present=track.present, fps=fps).dt
+    except InputError:
+        return new, [*notes, "its times are wrong, but a fit does not use them"]
+    if dt is not None:
+        rate = FRAME_RATE * len(new) / new.sum()
+        notes.append(
+            f"a fit counts {FRAME_RATE:g} frames a second, unlike this file: smooth it with these parameters and "
+            f"--fps {rate:.4g}"
+        )
+    return new, notes
 
 
 def _present(file: Path, points: np.ndarray) -> np.ndarray:

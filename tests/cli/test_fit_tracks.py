@@ -139,3 +139,26 @@ def test_one_scored_motion_over_three_frames_is_enough():
         fit_tracks.check_motion(truth, ~mask)
     with pytest.raises(InputError, match="does not move in any three frames"):
         fit_tracks.check_motion(truth[:, :2], mask[:, :2])
+
+
+def test_repeated_frames_are_left_out_and_a_rate_that_the_fit_does_not_use_is_said(tmp_path):
+    observed, truth = _track(0, 30), _track(1, 30)
+    at_30 = {"predictions": observed, "truth": truth, "fps": 30}
+    twice = {"predictions": observed.repeat(2, axis=0), "truth": truth.repeat(2, axis=0), "fps": 50}
+    files = {"a": at_30, "b": twice, "c": at_30 | {"fps": 60}, "d": at_30 | {"time": -np.arange(30.0)}}
+    for name, arrays in files.items():
+        np.savez(tmp_path / f"{name}.npz", **arrays)
+    found = fit_tracks.read_pairs((tmp_path,))
+    for pair in found.pairs:
+        np.testing.assert_array_equal(pair, np.stack([observed, truth]).astype(np.float32))
+    told = "a fit counts 30 frames a second, unlike this file: smooth it with these parameters and --fps"
+    assert found.notes == [
+        (tmp_path / "b.npz", "30 of 60 frames repeat the one before: left out"),
+        (tmp_path / "b.npz", f"{told} 60"),
+        (tmp_path / "c.npz", f"{told} 30"),
+        (tmp_path / "d.npz", "its times are wrong, but a fit does not use them"),
+    ]
+    without_truth = tmp_path / "e.npz"
+    np.savez(without_truth, predictions=observed.repeat(2, axis=0))
+    pair = fit_tracks.read_pairs((without_truth,)).pairs[0]
+    np.testing.assert_array_equal(pair[1], zero_phase(observed.astype(np.float32)).astype(np.float32))

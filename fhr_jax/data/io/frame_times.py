@@ -14,8 +14,8 @@ from fhr_jax.errors import InputError
 MIN_FPS, MAX_FPS = 1.0, 1000.0
 """Accepted frames a second. Times further apart are probably milliseconds or numbers of frames."""
 
-ROUNDING = 1.1e-3
-"""Seconds by which the times of evenly spaced frames may be off, because files round them."""
+RESOLUTIONS = (1e-2, 1e-3)
+"""Seconds to which files round times. Programs that print six digits reach the first after 1,000 seconds."""
 
 NEARLY_NOMINAL = 0.005
 """Share by which a rate may differ from the nominal one and count as it, such as 29.97 for 30."""
@@ -82,6 +82,8 @@ def timeline(
         seconds, notes = mend(time, name=name, present=present)
     else:
         seconds = None
+    if len(points) < 2:
+        return Timeline(np.ones(len(points), bool), None, tuple(notes))
     if seconds is None:
         notes.append(f"no times of the frames: counted as {nominal:g} frames a second; --fps gives another rate")
         seconds = np.arange(len(points)) / nominal
@@ -96,11 +98,11 @@ def timeline(
     steps = np.diff(seconds[new])
     if not new.all():
         # A camera's frames are evenly spaced, also where only some are stored twice.
-        even = constant_rate(seconds) is not None and np.diff(np.flatnonzero(new)).max() <= MAX_RUN + 1
+        even = constant_rate(seconds) is not None and _evenly_spread(new)
         steps = np.full_like(steps, steps.mean()) if even else steps
-        rates = f"{1 / np.median(steps):.3g} frames a second stored as {1 / np.median(np.diff(seconds)):.3g}"
+        rates = f" ({1 / np.median(steps):.3g} frames a second stored as {1 / np.median(np.diff(seconds)):.3g})"
         notes.append(
-            f"{(~new).sum()} of {len(new)} frames repeat the one before ({rates}): "
+            f"{(~new).sum()} of {len(new)} frames repeat the one before{rates if even else ''}: "
             "left out, their output is that of the frame they repeat"
         )
     dt = np.concatenate([[1.0], steps * nominal])
@@ -159,10 +161,19 @@ def constant_rate(seconds: Float[np.ndarray, " t"]) -> float | None:
     duration = float(seconds[-1] - seconds[0])
     step = duration / (len(seconds) - 1)
     off = np.abs(seconds - seconds[0] - step * np.arange(len(seconds))).max()
-    if off > max(ROUNDING, 0.05 * step):
+    if off > max(1.1 * _resolution(seconds), 0.05 * step):
         return None
     rate = 1 / step
-    return float(round(rate)) if abs(rate - round(rate)) <= rate * ROUNDING / duration else rate
+    return float(round(rate)) if abs(rate - round(rate)) <= rate * 1.1 * _resolution(seconds) / duration else rate
+
+
+def _resolution(seconds: Float[np.ndarray, " t"]) -> float:
+    """Seconds to which the last times (T,) are rounded, at least the finest of `RESOLUTIONS`."""
+    last = seconds[-max(10, len(seconds) // 10) :]
+    for size in RESOLUTIONS:
+        if (np.abs(last / size - np.round(last / size)) < 1e-3).mean() > 0.9:
+            return size
+    return RESOLUTIONS[-1]
 
 
 def repeated(points: Float[np.ndarray, "t m d"]) -> Bool[np.ndarray, " t"]:
@@ -190,6 +201,15 @@ def repeated(points: Float[np.ndarray, "t m d"]) -> Bool[np.ndarray, " t"]:
         return none
     none[np.concatenate(runs)] = True
     return none
+
+
+def _evenly_spread(new: Bool[np.ndarray, " t"]) -> bool:
+    """Whether the new frames (T,) have the same rate everywhere, up to a frame, and do not lie in some part only."""
+    places = np.flatnonzero(new)
+    if len(places) < 2:
+        return True
+    even = np.linspace(places[0], places[-1], len(places))
+    return bool(np.abs(places - even).max() <= MAX_RUN / 2)
 
 
 def _regular(values: np.ndarray, tolerance: float) -> float:

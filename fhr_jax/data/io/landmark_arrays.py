@@ -97,11 +97,14 @@ def split_third(
     """
     if points.shape[-1] != 3:
         return points, None, []
-    third = options.third or third_column.guess(points)
+    lost = (points == -1).all(axis=-1)
+    # A point without a place has no score either; its marker says nothing about the column.
+    known = np.where(lost[..., None], np.nan, points) if lost.any() else points
+    third = options.third or third_column.guess(known)
     if third == "z":
         return points, None, [] if options.third else ["the third column is read as z; --third score reads it as score"]
-    trust, notes = scaled_confidence("the third column", points[..., 2])
-    values = points[..., 2][np.isfinite(points[..., 2])]
+    trust, notes = scaled_confidence("the third column", known[..., 2])
+    values = known[..., 2][np.isfinite(known[..., 2])]
     if options.third is None:
         span = f"it goes from {values.min():g} to {values.max():g}"
         notes = [f"the third column is read as score: {span}; --third z reads it as z", *notes]

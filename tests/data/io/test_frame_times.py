@@ -122,3 +122,30 @@ def test_chance_and_still_pictures_are_no_pattern(seed, share):
     for t in rng.choice(np.arange(1, 120), max(1, int(0.1 * share * 120)), replace=False):
         few[t] = few[t - 1]
     assert not frame_times.repeated(few).any()
+
+
+@pytest.mark.parametrize("rate", [24, 30, 60])
+@pytest.mark.parametrize("first", [0.0, 990.0])
+def test_times_of_six_digits_are_evenly_spaced(rate, first):
+    """OpenFace's timestamps have two decimals after 1,000 seconds, and three before."""
+    seconds = first + np.arange(60 * rate) / rate
+    written = np.array([float(f"{value:.6g}") for value in seconds])
+    points = np.zeros((len(seconds), 5, 2)) + np.arange(len(seconds))[:, None, None]
+    found = frame_times.timeline(points, nominal=30.0, time=written)
+    expected = None if rate == 30 else np.array([1.0, *(len(seconds) - 1) * [30 / rate]])
+    np.testing.assert_equal(found.dt if found.dt is None else found.dt.round(2), expected)
+
+
+@pytest.mark.parametrize("time", [{}, {"fps": 60.0}, {"time": np.zeros(1)}])
+def test_a_single_frame_has_no_steps(time):
+    found = frame_times.timeline(track(1), nominal=30.0, **time)
+    assert found.new.tolist() == [True]
+    assert found[1:] == (None, ())
+
+
+def test_frames_that_repeat_in_some_part_keep_their_own_times():
+    shown = np.concatenate([np.arange(100), 100 + np.repeat(np.arange(50), 2), np.arange(150, 250)])
+    found = frame_times.timeline(track(250)[shown], nominal=30.0, fps=30.0)
+    np.testing.assert_array_equal(found.new, np.diff(shown, prepend=-1) > 0)
+    np.testing.assert_allclose(found.dt, [*100 * [1.0], 1.0, *49 * [2.0], 2.0, *99 * [1.0]])
+    assert "stored as" not in found.notes[-1]

@@ -154,3 +154,13 @@ def test_points_of_hardly_any_confidence_are_missing():
     assert np.argwhere(np.isnan(points).all(axis=-1)).tolist() == [[2, 1]]
     assert notes == ["1 point has a confidence below 0.045, a twentieth of the median: read as missing"]
     assert landmark_arrays.unsure_as_nan(track(5), trust[:, 0])[1] == []
+
+
+@pytest.mark.parametrize("third", [None, "score"])
+def test_a_point_of_minus_ones_has_no_score(third):
+    scores = np.random.default_rng(1).uniform(0.5, 1, (6, 4, 1))
+    points = np.concatenate([10 * track(), scores], axis=-1)
+    points[2, 1] = -1
+    coordinates, trust, _ = landmark_arrays.split_third(points, ReadOptions(third=third))
+    np.testing.assert_array_equal(coordinates, points[..., :2])
+    np.testing.assert_array_equal(trust, np.where(points[..., 2] < 0, 0, points[..., 2]))
