@@ -16,6 +16,9 @@ output x(t) of frame t:
 All start with x = z and velocity 0. A coordinate that is NaN is missing: the output is the prediction, and the filter
 continues from there. A coordinate stays NaN until its first observation.
 
+Each formula comes from one in continuous time, which the docstrings give, so `run(filter, track, dt=...)` takes frames
+at any distance. Settings are those for dt = 1.
+
 `smoothers` holds two references that are not causal.
 """
 

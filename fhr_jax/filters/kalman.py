@@ -5,7 +5,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.filters.base import Filter, Gain, nan_unless_seen
+from fhr_jax.filters.base import Filter, Gain, Step, nan_unless_seen
 
 
 class KalmanState(NamedTuple):
@@ -35,8 +35,10 @@ def kalman(
 
     Per coordinate, with the state s = (position, velocity):
 
-        s(t) = [[1, 1], [0, 1]] s(t-1) + noise of covariance q [[1/3, 1/2], [1/2, 1]]
+        s(t) = [[1, dt], [0, 1]] s(t-1) + noise of covariance q [[dt^3/3, dt^2/2], [dt^2/2, dt]]
         z(t) = position + noise of variance r
+
+    with dt = 1 frame unless it is given: velocity is Brownian motion in continuous time.
 
     At the first observation the position is z with variance r, and the velocity is 0 with variance
     `velocity_variance`. A missing coordinate is only predicted, so its covariance grows. The output depends on the
@@ -52,21 +54,21 @@ def kalman(
         zero = jnp.zeros_like(frame)
         return KalmanState(zero, zero, zero, zero, zero, jnp.zeros(frame.shape, bool))
 
-    def step(state: KalmanState, z: Float[Array, "*point"]) -> tuple[KalmanState, Array]:
-        after = update(predict(state, q), z, r, velocity_variance)
+    def step(state: KalmanState, z: Float[Array, "*point"], dt: Step = 1) -> tuple[KalmanState, Array]:
+        after = update(predict(state, q, dt=dt), z, r, velocity_variance)
         return after, nan_unless_seen(after.position, after.seen)
 
     return Filter(init, step)
 
 
-def predict(state: KalmanState, q: Gain | Float[Array, "*point"]) -> KalmanState:
-    """The state one frame later, before its observation; q is () or (M, d)."""
+def predict(state: KalmanState, q: Gain | Float[Array, "*point"], *, dt: Step = 1) -> KalmanState:
+    """The state dt () frames later, before its observation; q is () or (M, d), see `kalman`."""
     return KalmanState(
-        position=state.position + state.velocity,
+        position=state.position + dt * state.velocity,
         velocity=state.velocity,
-        pp=state.pp + 2 * state.pv + state.vv + q / 3,
-        pv=state.pv + state.vv + q / 2,
-        vv=state.vv + q,
+        pp=state.pp + 2 * (dt * state.pv) + dt**2 * state.vv + dt**3 * (q / 3),
+        pv=state.pv + dt * state.vv + dt**2 * (q / 2),
+        vv=state.vv + dt * q,
         seen=state.seen,
     )
 

@@ -5,7 +5,8 @@ from typing import NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.filters.base import Filter, Gain, correct, nan_unless_seen
+from fhr_jax.filters.base import Filter, Gain, Step, correct, nan_unless_seen
+from fhr_jax.filters.rates import pair_over
 
 
 class SecondOrderState(NamedTuple):
@@ -19,7 +20,8 @@ class SecondOrderState(NamedTuple):
 def second_order(a: Gain, c: Gain) -> Filter:
     """Holt's linear trend: x(t) = a z(t) + (1 - a) (x(t-1) + b(t-1)), b(t) = c (x(t) - x(t-1)) + (1 - c) b(t-1).
 
-    It is the same filter as `alpha_beta(a, a * c)`.
+    It is the same filter as `alpha_beta(a, a * c)`, also over dt frames: x(t) = p + a' (z(t) - p) with p = x(t-1) +
+    dt b(t-1), and b(t) = b(t-1) + b' (z(t) - p) / dt, where a' and b' are the gains of `rates.pair_over`.
 
     Args:
         a: () gain of the level, in [0, 1].
@@ -30,9 +32,11 @@ def second_order(a: Gain, c: Gain) -> Filter:
         zero = jnp.zeros_like(frame)
         return SecondOrderState(zero, zero, jnp.zeros(frame.shape, bool))
 
-    def step(state: SecondOrderState, z: Float[Array, "*point"]) -> tuple[SecondOrderState, Array]:
-        x, seen = correct(z, state.output + state.slope, state.seen, a)
-        slope = jnp.where(state.seen, c * (x - state.output) + (1 - c) * state.slope, 0)
+    def step(state: SecondOrderState, z: Float[Array, "*point"], dt: Step = 1) -> tuple[SecondOrderState, Array]:
+        gains = pair_over(a, a * c, dt)
+        share = c if gains.a is a else gains.b / gains.a  # of the slope from the last output to this one
+        x, seen = correct(z, state.output + dt * state.slope, state.seen, gains.a)
+        slope = jnp.where(state.seen, share * ((x - state.output) / dt) + (1 - share) * state.slope, 0)
         return SecondOrderState(x, slope, seen), nan_unless_seen(x, seen)
 
     return Filter(init, step)

@@ -18,6 +18,7 @@ def rts(
     q: Gain | Float[Array, "*point"],
     r: Gain | Float[Array, "*point"],
     velocity_variance: Gain = 1.0,
+    dt: Float[Array | np.ndarray, " t"] | None = None,
 ) -> Float[Array, "t *point"]:
     """Rauch-Tung-Striebel smoother: mean of every position given the whole track, in the model of `kalman`.
 
@@ -28,6 +29,7 @@ def rts(
         q: () or (M, d), see `kalman`.
         r: () or (M, d), see `kalman`.
         velocity_variance: (), see `kalman`.
+        dt: (T,) frames since the frame before, more than 0; the first value is ignored. None: 1.
 
     Returns:
         (T, M, d) in the units of the track.
@@ -38,29 +40,33 @@ def rts(
     if track.shape[0] == 0:
         raise InputError("track: empty, expected at least one frame")
 
-    def forward(state: KalmanState, z: Float[Array, "*point"]) -> tuple[KalmanState, tuple[KalmanState, KalmanState]]:
-        before = predict(state, q)
+    # Scans take dt as a number where it is not given: multiplying by 1 leaves every bit.
+    steps = jnp.ones(len(track), track.dtype) if dt is None else jnp.asarray(dt, track.dtype).at[0].set(1)
+
+    def forward(state: KalmanState, frame: tuple[Array, Array]) -> tuple[KalmanState, tuple[KalmanState, KalmanState]]:
+        z, dt = frame
+        before = predict(state, q, dt=dt)
         after = update(before, z, r, velocity_variance)
         return after, (before, after)
 
     def backward(
-        later: tuple[Array, Array], states: tuple[KalmanState, KalmanState]
+        later: tuple[Array, Array], states: tuple[KalmanState, KalmanState, Array]
     ) -> tuple[tuple[Array, Array], Array]:
         # s(t) given all = s(t) given z(..t) + G (s(t+1) given all - its prediction), G = P F^T (predicted P)^-1.
-        ahead, now = states
+        ahead, now, dt = states
         off = later[0] - ahead.position, later[1] - ahead.velocity
         size = ahead.pp * ahead.vv - ahead.pv**2
         size = jnp.where(now.seen, size, 1)
         first = (ahead.vv * off[0] - ahead.pv * off[1]) / size
         second = (ahead.pp * off[1] - ahead.pv * off[0]) / size
-        position = now.position + (now.pp + now.pv) * first + now.pv * second
-        velocity = now.velocity + (now.pv + now.vv) * first + now.vv * second
+        position = now.position + (now.pp + dt * now.pv) * first + now.pv * second
+        velocity = now.velocity + (now.pv + dt * now.vv) * first + now.vv * second
         return (position, velocity), nan_unless_seen(position, now.seen)
 
     last, (before, after) = jax.lax.scan(
-        forward, kalman(q=q, r=r, velocity_variance=velocity_variance).init(track[0]), track
+        forward, kalman(q=q, r=r, velocity_variance=velocity_variance).init(track[0]), (track, steps)
     )
-    pairs = jax.tree.map(lambda b: b[1:], before), jax.tree.map(lambda a: a[:-1], after)
+    pairs = jax.tree.map(lambda b: b[1:], before), jax.tree.map(lambda a: a[:-1], after), steps[1:]
     earlier = jax.lax.scan(backward, (last.position, last.velocity), pairs, reverse=True)[1]
     return jnp.concatenate([earlier, nan_unless_seen(last.position, last.seen)[None]])
 

@@ -188,6 +188,102 @@ def test_savgol_keeps_its_polynomials_from_the_first_frame():
     np.testing.assert_allclose(filters.run(filters.savgol(7, order=2), track), track, rtol=1e-5)
 
 
+# The time between frames
+
+WITH_DT = {
+    "moving_average": oracle.moving_average_dt(4),
+    "first_order": oracle.first_order_dt(0.4),
+    "second_order": oracle.alpha_beta_dt(0.5, 0.5 * 0.3),
+    "constant_speed": oracle.alpha_beta_dt(0.6, 0.6),
+    "one_euro": oracle.one_euro_dt(1.5, 0.02, 0.8, 25.0),
+    "alpha_beta": oracle.alpha_beta_dt(0.5, 0.2),
+    "kalman": oracle.kalman_dt(0.3, 1.5, 0.7),
+    "savgol": oracle.savgol_dt(6, 2),
+}
+
+
+def steps(kind, frames=40):
+    even = {"60 fps": 0.5, "15 fps": 2.0, "25 fps": 1.2, "120 fps": 0.25}
+    dt = np.full(frames, even[kind]) if kind in even else np.random.default_rng(5).uniform(0.3, 2.5, frames)
+    dt[0] = 1
+    return dt
+
+
+def gappy():
+    track = walk(seed=1)
+    track[10:14] = np.nan
+    track[25, 1] = np.nan
+    track[:5, 2] = np.nan
+    return track
+
+
+@every_filter
+@pytest.mark.parametrize("kind", ["60 fps", "15 fps", "25 fps", "120 fps", "variable"])
+def test_agrees_with_the_loop_at_other_rates(name, kind):
+    ours, dt = PAIRS[name][0], steps(kind)
+    for track in (walk(), gappy()):
+        found = filters.run(ours, jnp.array(track), dt=jnp.array(dt, jnp.float32))
+        np.testing.assert_allclose(found, oracle.each_with_dt(WITH_DT[name], track, dt), rtol=2e-5, atol=2e-3)
+
+
+@every_filter
+def test_steps_of_one_frame_change_no_bit_and_traced_ones_hardly_any(name):
+    ours, ones = PAIRS[name][0], np.ones(40, np.float32)
+    traced = jax.jit(lambda track, dt: filters.run(ours, track, dt=dt))
+    for track in map(jnp.array, (walk(), gappy())):
+        plain = np.asarray(filters.run(ours, track))
+        np.testing.assert_array_equal(filters.run(ours, track, dt=ones), plain)
+        np.testing.assert_allclose(traced(track, ones), plain, rtol=1e-5)
+
+
+@every_filter
+def test_a_held_signal_ends_alike_at_every_rate(name):
+    """The response to a step, sampled at the same times, is the same function of time up to the sampling."""
+    ours = PAIRS[name][0]
+    ends = [
+        filters.run(ours, jnp.full((rate, 1, 1), 5.0).at[0].set(0.0), dt=jnp.full(rate, 30 / rate))[-1, 0, 0]
+        for rate in (15, 30, 60, 120)
+    ]
+    np.testing.assert_allclose(ends, 5, atol=0.1)
+
+
+def test_the_exponential_response_is_exactly_that_of_its_time_constant():
+    for rate in (10, 60, 120):
+        track = jnp.ones((1 + rate // 10, 1, 1)).at[0].set(0.0)
+        dt = jnp.full(len(track), 30 / rate)
+        out = filters.run(filters.first_order(0.4), track, dt=dt)[-1, 0, 0]
+        np.testing.assert_allclose(out, 1 - 0.6**3, rtol=1e-5)
+
+
+@every_filter
+def test_gradients_with_steps_are_right_and_finite(name):
+    track, dt = walk(frames=8), jnp.asarray(steps("variable", 8), jnp.float32)
+    track[3] = np.nan
+
+    @jax.jit
+    def total(shift):
+        return jnp.sum(jnp.sin(filters.run(PAIRS[name][0], track / 10 + shift, dt=dt)))
+
+    check_grads(total, (0.1,), order=1, modes=["fwd", "rev"], atol=2e-2, rtol=2e-2)
+    gradient = jax.jit(jax.grad(lambda d: jnp.sum(filters.run(PAIRS[name][0], track, dt=d) ** 2)))
+    assert np.isfinite(gradient(dt)).all()
+    assert np.isfinite(gradient(jnp.ones(8))).all()
+
+
+def test_steps_of_another_shape_are_refused():
+    with pytest.raises(InputError, match="dt: shape"):
+        filters.run(filters.first_order(0.5), jnp.zeros((4, 3, 2)), dt=jnp.ones(3))
+
+
+@pytest.mark.parametrize("kind", ["60 fps", "15 fps", "variable"])
+def test_rts_is_the_mean_of_the_dense_posterior_at_other_rates(kind):
+    dt = steps(kind)
+    for track in (walk(seed=2), gappy()):
+        ours = smoothers.rts(jnp.array(track), q=0.3, r=1.5, velocity_variance=0.7, dt=dt)
+        expected = oracle.each_with_dt(oracle.rts_dt(0.3, 1.5, 0.7), track, dt)
+        np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
 # The references that are not causal
 
 

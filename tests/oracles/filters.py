@@ -161,3 +161,157 @@ def rts(q, r, velocity_variance):
         return [math.nan] * first + list(np.linalg.solve(precision, moment)[::2])
 
     return of
+
+
+# With the time between the frames, in float64 and from the equations in continuous time.
+
+
+def each_with_dt(filter_1d, track: np.ndarray, dt: np.ndarray) -> np.ndarray:
+    """Apply a filter of one sequence and its steps to every coordinate of a track (T, ...)."""
+    return each(lambda z: filter_1d(z, [float(step) for step in dt]), track)
+
+
+def first_order_dt(a):
+    """The error of x' = (z - x) / tau with z held over the step."""
+    tau = -1 / math.log(1 - a)
+
+    def of(z, dt):
+        out, x = [], math.nan
+        for value, step in zip(z, dt, strict=True):
+            if math.isnan(x):
+                x = value
+            elif not math.isnan(value):
+                x = value + (x - value) * math.exp(-step / tau)
+            out.append(x)
+        return out
+
+    return of
+
+
+def alpha_beta_dt(a, b):
+    """Gains such that the error's transition matrix over dt has the eigenvalues of that over 1, to the power dt."""
+    roots = np.roots([1, -(2 - a - b), 1 - a]).astype(complex)
+
+    def of(z, dt):
+        out, x, v = [], math.nan, 0.0
+        for value, step in zip(z, dt, strict=True):
+            if math.isnan(x):
+                x = value
+            else:
+                first, second = roots**step
+                gain, speed = (1 - first * second).real, ((1 - first) * (1 - second)).real
+                innovation = 0.0 if math.isnan(value) else value - (x + step * v)
+                x, v = x + step * v + gain * innovation, v + speed / step * innovation
+            out.append(x)
+        return out
+
+    return of
+
+
+def _window_weights(dt, n):
+    """How much of each step, the newest last, lies in the last n frames; and the ages of the steps' ends."""
+    ages = [sum(dt[i + 1 :]) for i in range(len(dt))]
+    return [min(step, max(n - age, 0.0)) for step, age in zip(dt, ages, strict=True)], ages
+
+
+def moving_average_dt(n):
+    def of(z, dt):
+        out, last = [], math.nan
+        for t in range(len(z)):
+            weights, _ = _window_weights(dt[: t + 1], n)
+            pairs = [(w, v) for w, v in zip(weights, z[: t + 1], strict=True) if w > 0 and not math.isnan(v)]
+            last = sum(w * v for w, v in pairs) / sum(w for w, _ in pairs) if pairs else last
+            out.append(last)
+        return out
+
+    return of
+
+
+def savgol_dt(n, order):
+    def at(past, steps, order, time):
+        weights, ages = _window_weights(steps, n)
+        known = [(w, -age, v) for w, age, v in zip(weights, ages, past, strict=True) if w > 0]
+        w, t, y = map(np.array, zip(*known, strict=True))
+        fitted = np.polyfit(t, y - y[-1], min(order, len(y) - 1), w=np.sqrt(w))
+        return float(np.polyval(fitted, time) + y[-1])
+
+    def of(z, dt):
+        out, past, steps = [], [], []
+        for value, step in zip(z, dt, strict=True):
+            observed = not math.isnan(value)
+            if not observed and past:
+                value = at(past, steps, min(order, 1), step)
+            if not math.isnan(value):
+                past.append(value)
+                steps.append(step)
+            out.append(at(past, steps, order, 0.0) if observed else value)
+        return out
+
+    return of
+
+
+def one_euro_dt(min_cutoff, beta, d_cutoff, rate):
+    def alpha(cutoff, seconds):
+        return 1 / (1 + 1 / (2 * math.pi * cutoff) / seconds)
+
+    def of(z, dt):
+        out, x, dx, seconds = [], math.nan, 0.0, 0.0
+        for value, step in zip(z, dt, strict=True):
+            seconds += step / rate
+            if not math.isnan(value):
+                if math.isnan(x):
+                    x = value
+                else:
+                    a = alpha(d_cutoff, seconds)
+                    dx = a * (value - x) / seconds + (1 - a) * dx
+                    a = alpha(min_cutoff + beta * abs(dx), seconds)
+                    x = a * value + (1 - a) * x
+                seconds = 0.0
+            out.append(x)
+        return out
+
+    return of
+
+
+def _transition(step, q):
+    return np.array([[1, step], [0, 1]]), q * np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]])
+
+
+def kalman_dt(q, r, velocity_variance):
+    def of(z, dt):
+        out, mean, cov = [], None, None
+        for value, step in zip(z, dt, strict=True):
+            if mean is None:
+                if not math.isnan(value):
+                    mean, cov = np.array([value, 0.0]), np.diag([r, velocity_variance])
+            else:
+                f, noise = _transition(step, q)
+                mean, cov = f @ mean, f @ cov @ f.T + noise
+                if not math.isnan(value):
+                    gain = cov @ H.T @ np.linalg.inv(H @ cov @ H.T + r)
+                    rest = np.eye(2) - gain @ H
+                    mean, cov = mean + gain @ (value - H @ mean), rest @ cov @ rest.T + r * gain @ gain.T
+            out.append(math.nan if mean is None else mean[0])
+        return out
+
+    return of
+
+
+def rts_dt(q, r, velocity_variance):
+    """As `rts`, with the steps in the dense system."""
+
+    def of(z, dt):
+        seen = [t for t, value in enumerate(z) if not math.isnan(value)]
+        first, frames = seen[0], len(z) - seen[0]
+        precision, moment = np.zeros((2 * frames, 2 * frames)), np.zeros(2 * frames)
+        precision[1, 1] += 1 / velocity_variance
+        for t in seen:
+            precision[2 * (t - first), 2 * (t - first)] += 1 / r
+            moment[2 * (t - first)] += z[t] / r
+        for t in range(frames - 1):
+            f, noise = _transition(dt[first + t + 1], q)
+            step = np.concatenate([-f, np.eye(2)], axis=1)
+            precision[2 * t : 2 * t + 4, 2 * t : 2 * t + 4] += step.T @ np.linalg.inv(noise) @ step
+        return [math.nan] * first + list(np.linalg.solve(precision, moment)[::2])
+
+    return of
