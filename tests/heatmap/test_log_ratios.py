@@ -85,6 +85,16 @@ def test_neighbours_without_a_logarithm_are_not_valid(form):
     check(values, inside, logits=FORMS[form])
 
 
+def test_a_tiny_value_of_a_low_map_has_no_logarithm_although_its_ratio_has():
+    values, inside = windows()
+    values *= 1e-29
+    values.reshape(-1, K * K)[:, 0] = 1e-36
+    check(values, inside, logits=False)
+    assert not np.asarray(of_window[False](jnp.asarray(values, jnp.float32), jnp.asarray(inside)).valid)[
+        ..., 0, 0
+    ].any()
+
+
 def test_logits_do_not_depend_on_a_constant_nor_underflow():
     values, inside = windows()
     steps = -300 * (1.1 - values)  # exp(-300) is 0 in float32
