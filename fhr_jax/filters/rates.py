@@ -20,7 +20,8 @@ class PairOfGains(NamedTuple):
 def gain_over(a: Gain, dt: Step) -> Gain:
     """The gain of exponential smoothing over dt frames, 1 - (1 - a)^dt, which is `a` at dt = 1; all are ().
 
-    In continuous time x' = (z - x) / tau, whose error falls by exp(-dt / tau) = (1 - a)^dt.
+    In continuous time x' = (z - x) / tau, whose error falls by exp(-dt / tau) = (1 - a)^dt. A gain of 1 forgets the
+    past at once and stays 1.
 
     Args:
         a: () gain over one frame, in [0, 1].
@@ -29,7 +30,8 @@ def gain_over(a: Gain, dt: Step) -> Gain:
     if _is_one(dt):
         return a
     a, dt = jnp.asarray(a, float), jnp.asarray(dt, float)
-    return jnp.where(dt == 1, a, -jnp.expm1(dt * jnp.log(jnp.maximum(1 - a, SMALLEST))))
+    over = jnp.where(a >= 1, 1, -jnp.expm1(dt * jnp.log1p(-jnp.minimum(a, 1 - SMALLEST))))
+    return jnp.where(dt == 1, a, over)
 
 
 def pair_over(a: Gain, b: Gain, dt: Step) -> PairOfGains:
@@ -65,8 +67,9 @@ def pair_over(a: Gain, b: Gain, dt: Step) -> PairOfGains:
     ratio = jnp.clip(b / (1 - small), SMALLEST, 1 - SMALLEST)
     real = jnp.expm1(dt * jnp.log(jnp.maximum(small, SMALLEST**2))) * jnp.expm1(dt * jnp.log1p(-ratio))
     return PairOfGains(
-        jnp.where(dt == 1, a, 1 - shrink**2),
-        jnp.where(dt == 1, b, jnp.where(k > 0, turning, real)),
+        jnp.where(dt == 1, a, jnp.where(a >= 1, 1, 1 - shrink**2)),
+        # With a = 1 one root is 0 and the other 1 - b.
+        jnp.where(dt == 1, b, jnp.where(a >= 1, gain_over(b, dt), jnp.where(k > 0, turning, real))),
     )
 
 

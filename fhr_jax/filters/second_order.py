@@ -34,7 +34,8 @@ def second_order(a: Gain, c: Gain) -> Filter:
 
     def step(state: SecondOrderState, z: Float[Array, "*point"], dt: Step = 1) -> tuple[SecondOrderState, Array]:
         gains = pair_over(a, a * c, dt)
-        share = c if gains.a is a else gains.b / gains.a  # of the slope from the last output to this one
+        # Of the slope from the last output to this one.
+        share = c if gains.a is a else gains.b / jnp.where(gains.a > 0, gains.a, 1)
         x, seen = correct(z, state.output + dt * state.slope, state.seen, gains.a)
         slope = jnp.where(state.seen, share * ((x - state.output) / dt) + (1 - share) * state.slope, 0)
         return SecondOrderState(x, slope, seen), nan_unless_seen(x, seen)

@@ -90,6 +90,17 @@ def test_full_gain_is_the_identity():
         np.testing.assert_allclose(filters.run(smoother, track), track, rtol=1e-6)
 
 
+@pytest.mark.parametrize("dt", [0.1, 0.25, 3.0])
+def test_full_gain_is_the_identity_at_every_rate_and_no_gain_keeps_the_first_frame(dt):
+    track = jnp.array(walk())
+    dt = jnp.full(len(track), dt)
+    for smoother in (filters.first_order(1.0), filters.alpha_beta(1.0, 0.3), filters.second_order(1.0, 0.5)):
+        np.testing.assert_allclose(filters.run(smoother, track, dt=dt), track, rtol=1e-6)
+    kept = jnp.broadcast_to(track[0], track.shape)
+    for smoother in (filters.first_order(0.0), filters.second_order(0.0, 0.5)):
+        np.testing.assert_allclose(filters.run(smoother, track, dt=dt), kept, rtol=1e-6)
+
+
 @given(shift=st.floats(-200, 200), seed=st.integers(0, 50))
 def test_shift_moves_the_output(shift, seed):
     track, shift = walk(seed=seed), np.float32(shift)
