@@ -104,6 +104,13 @@ def update(covariance: Covariance, weight: Float[Array, ""], d: Float[Array, " D
     return WindowedCovariance(weights, jnp.concatenate([covariance.vectors[1:], d[None]]))
 
 
+def rescale(covariance: Covariance, factor: Float[Array, ""]) -> Covariance:
+    """C of outputs that are all multiplied by `factor` (), as for another unit of length."""
+    if isinstance(covariance, WindowedCovariance):
+        return covariance._replace(vectors=factor * covariance.vectors)
+    return covariance._replace(values=factor**2 * covariance.values)
+
+
 def variances(covariance: Covariance) -> Float[Array, " D"]:
     """The diagonal (D,) of C."""
     if isinstance(covariance, DiagonalCovariance):

@@ -1,9 +1,9 @@
 """The stabilizer on landmarks: its state and one step; `run_tracks.py` scans it over whole tracks.
 
-A step has three parts: units and missing points (`_observe`), outliers and common motion (`_align`), and the mixture
-(`_filter`, the model of `mixture.py`). The mixture works on coordinates relative to the first frame, so float32 keeps
-its digits at any distance from the origin. They are rotated into the basis of the parameters and, for parameters in
-face units, divided by the face size.
+A step has four parts: missing points (`_observe`), the size of the face (`_check_size`), outliers and common motion
+(`_align`), and the mixture (`_filter`, the model of `mixture.py`). The mixture works on coordinates relative to the
+first frame, so float32 keeps its digits at any distance from the origin. They are rotated into the basis of the
+parameters and, for parameters in face units, divided by the face size.
 """
 
 from functools import partial
@@ -16,12 +16,12 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.errors import InputError
 from fhr_jax.filters import Filter
-from fhr_jax.stabilizer import mixture
+from fhr_jax.stabilizer import mixture, size_tracking
 from fhr_jax.stabilizer.covariance import WINDOW, CovarianceKind
 from fhr_jax.stabilizer.extensions import outliers as outlier_detection
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
 from fhr_jax.stabilizer.params import Params
-from fhr_jax.stabilizer.units import is_observed, track_scale
+from fhr_jax.stabilizer.units import is_observed
 
 Estimate = Literal["mean", "mode"]
 
@@ -37,6 +37,7 @@ class State(NamedTuple):
         origin: (M, d) where each point was first seen or last reacquired, units of the track.
         seen: (M,) False for points that were never observed.
         scale: () units of the track in one unit of the parameters.
+        size: the size of the face so far; None for parameters in units of the track without outlier detection.
         outliers: state of the outlier detection; None without `Params.outliers`.
     """
 
@@ -44,6 +45,7 @@ class State(NamedTuple):
     origin: Float[Array, "m d"]
     seen: Bool[Array, " m"]
     scale: Float[Array, ""]
+    size: size_tracking.SizeState | None
     outliers: outlier_detection.OutlierState | None
 
 
@@ -55,14 +57,12 @@ class _Frame(NamedTuple):
         present: (M,) True where a point is observed.
         weight: (M,) confidence in [0, 1], 0 where missing.
         dt: () frames since the last step.
-        scale: () units of the track in one unit of the parameters.
     """
 
     z: Float[Array, "m d"]
     present: Bool[Array, " m"]
     weight: Float[Array, " m"]
     dt: Float[Array, ""]
-    scale: Float[Array, ""]
 
 
 class _Aligned(NamedTuple):
@@ -73,6 +73,9 @@ class _Aligned(NamedTuple):
         means: (K, D) predicted means of the components, in the same coordinates.
         history: past outputs; empty after a cut.
         origin: (M, d), see `State`.
+        z: (M, d) observed points, those too far from the face moved nearer, units of the track.
+        seen: (M,), see `State`, with the points of this frame.
+        cut: () True if every point starts where it is.
         outliers: see `State`.
     """
 
@@ -80,6 +83,9 @@ class _Aligned(NamedTuple):
     means: Float[Array, "k D"]
     history: mixture.FilterState
     origin: Float[Array, "m d"]
+    z: Float[Array, "m d"]
+    seen: Bool[Array, " m"]
+    cut: Bool[Array, ""]
     outliers: outlier_detection.OutlierState | None
 
 
@@ -108,6 +114,7 @@ def init_state(
         origin=jnp.zeros_like(one, shape=(points, dims)),
         seen=jnp.zeros(points, bool),
         scale=one,
+        size=size_tracking.init_state(one) if _follows_size(params) else None,
         outliers=None if params.outliers is None else outlier_detection.init_state(points, dims, one),
     )
     # No two leaves share a buffer, so the state can be donated.
@@ -130,7 +137,8 @@ def step(
     Args:
         params: the parameters.
         state: from `init_state` or the last step.
-        z: (M, d) observed points, units of the track; a point that is not finite is missing.
+        z: (M, d) observed points, units of the track; a point that is not finite is missing. Computed in float32 at
+            least.
         dt: () frames since the last step; 1 for evenly spaced frames and where it is not finite. The history fades by
             gamma^dt, and the variances of the components grow with dt.
         mask: (M,), or () for the whole frame; False marks a missing point.
@@ -142,7 +150,8 @@ def step(
 
     Returns:
         The state, and the points (M, d) in the units of the track. A missing point is predicted, and moves with the
-        others. A frame without any observation only fades the history. Points that were never seen are NaN.
+        others. A frame without any observation only fades the history. Until a point is
+        accepted for the first time it is returned as observed, or NaN where it is missing.
 
     Raises:
         InputError: the points and the parameters differ in their number of coordinates.
@@ -152,14 +161,16 @@ def step(
         raise InputError(f"estimate: {estimate!r}, expected one of {', '.join(get_args(Estimate))}")
     if reset is not None:
         state = _reset(state, reset)
-    frame = _observe(params, state, z, dt=dt, mask=mask, confidence=confidence)
+    frame = _observe(z, dt=dt, mask=mask, confidence=confidence)
+    observed = frame.present
+    state, frame = _check_size(params, state, frame)
     aligned = _align(params, state, frame)
     history, x = _filter(params, frame, aligned, estimate)
-    seen = state.seen | frame.present
-    points = aligned.origin + frame.scale * _to_points(params, x, z.shape)
-    return State(history, aligned.origin, seen, frame.scale, aligned.outliers), jnp.where(
-        seen[:, None], points, jnp.nan
-    )
+    points = aligned.origin + state.scale * _to_points(params, x, z.shape)
+    after = State(history, aligned.origin, aligned.seen, state.scale, state.size, aligned.outliers)
+    after = _follow_size(params, after, points, at_once=aligned.cut | (aligned.seen & ~state.seen).any())
+    unseen = jnp.where(observed[:, None], aligned.z, jnp.nan)
+    return after, jnp.where(aligned.seen[:, None], points, unseen)
 
 
 def as_filter(params: Params, *, covariance: CovarianceKind = "diagonal", estimate: Estimate = "mean") -> Filter:
@@ -186,21 +197,47 @@ def check_points(params: Params, shape: tuple[int, ...]) -> None:
         )
 
 
-def _observe(params: Params, state: State, z: Array, *, dt: Any, mask: Any, confidence: Any) -> _Frame:
-    """Units and missing points: which points are observed, how much each counts, and the scale of the track."""
+def _observe(z: Array, *, dt: Any, mask: Any, confidence: Any) -> _Frame:
+    """Which points are observed, and how much each counts."""
+    z = z.astype(jnp.promote_types(z.dtype, jnp.float32))
     present = is_observed(z)
     if mask is not None:
         present = present & jnp.asarray(mask, bool)
     weight = present.astype(z.dtype)
     if confidence is not None:
-        weight = jnp.where(present, jnp.clip(jnp.nan_to_num(confidence), 0, 1), 0)
+        weight = jnp.where(present, jnp.clip(jnp.nan_to_num(confidence), 0, 1), 0).astype(z.dtype)
         present = weight > 0
     z = jnp.where(present[:, None], z, 0)
     dt = jnp.asarray(dt, z.dtype)
     dt = jnp.where(jnp.isfinite(dt), jnp.clip(dt, MIN_DT, MAX_DT), 1)
-    # The first frame with a point fixes the scale.
-    scale = jnp.where(state.seen.any(), state.scale, track_scale(params, z, present))
-    return _Frame(z, present, weight, dt, scale)
+    return _Frame(z, present, weight, dt)
+
+
+def _follows_size(params: Params) -> bool:
+    return params.face_size is not None or params.outliers is not None
+
+
+def _check_size(params: Params, state: State, frame: _Frame) -> tuple[State, _Frame]:
+    """Start anew where the size of the face becomes known, and drop the points of broken frames."""
+    if state.size is None:
+        return state, frame
+    means = mixture.predict(params, state.filter, frame.dt)
+    expected = state.origin + state.scale * _to_points(params, _mix(params, means), frame.z.shape)
+    far = None if params.outliers is None else outlier_detection.FAR_AT_START
+    size, found = size_tracking.check(state.size, frame.z, expected, present=frame.present, seen=state.seen, far=far)
+    state = _reset(state, found.start)
+    scale = jnp.where(found.start, size_tracking.new_scale(size, state.scale, params.face_size), state.scale)
+    weight = jnp.where(found.present, frame.weight, 0)
+    return state._replace(size=size, scale=scale), _Frame(found.z, found.present, weight, frame.dt)
+
+
+def _follow_size(params: Params, state: State, points: Array, *, at_once: Array) -> State:
+    """The state with the size of the output, and with another scale if the face has become much larger or smaller."""
+    if state.size is None:
+        return state
+    size = size_tracking.follow(state.size, points, seen=state.seen, at_once=at_once)
+    scale = size_tracking.new_scale(size, state.scale, params.face_size, tolerance=size_tracking.TOLERANCE)
+    return state._replace(filter=mixture.rescale(state.filter, state.scale / scale), scale=scale, size=size)
 
 
 def _align(params: Params, state: State, frame: _Frame) -> _Aligned:
@@ -214,28 +251,46 @@ def _align(params: Params, state: State, frame: _Frame) -> _Aligned:
     with v the mean weight of the points that determine c. The gain g(w) times that of the mixture, P / (P + N), is
     P / (P + N / w): the noise variance of the point is N / w. A new or missing point moves by c alone.
     """
-    z, shape, scale = frame.z, frame.z.shape, frame.scale
+    z, shape, scale = frame.z, frame.z.shape, state.scale
     history, origin, outliers = state.filter, state.origin, state.outliers
     means = mixture.predict(params, history, frame.dt)
     predicted = scale * _to_points(params, _mix(params, means), shape)
     expected = origin + predicted
     prior, noise = _point_variances(params, mixture.prior_variances(params, history, frame.dt), shape)
     weight = jnp.where(state.seen, frame.weight, 0)
-    new = frame.present & ~state.seen
+    present, cut = frame.present, jnp.zeros((), bool)
+    new = present & ~state.seen
     if params.outliers is None or outliers is None:
         common = common_motion(z - expected, expected, weight)
     else:
         outliers, found = outlier_detection.detect(
-            params.outliers, outliers, z, expected, weight=weight, variance=prior + noise, scale=scale
+            params.outliers,
+            outliers,
+            z,
+            expected,
+            weight=weight,
+            seen=state.seen,
+            variance=prior + noise,
+            scale=scale,
         )
         common, cut = found.common_motion, found.cut
         # After a cut every point starts where it is; missing points and outliers go where the others went.
         z = jnp.where((cut & (weight > 0) & (found.inlier_probability < 0.5))[:, None], expected + common, z)
         origin = jnp.where(cut, expected + common, origin)
-        new = frame.present & (~state.seen | found.reacquired | cut)
+        z = jnp.where((found.far & ~cut)[:, None], found.placed, z)
+        present = present & ~found.far
+        new = present & (~state.seen | found.reacquired | cut)
         weight = weight * found.inlier_probability
         common, means, predicted = (jnp.where(cut, 0, value) for value in (common, means, predicted))
         history = jax.tree.map(lambda value: jnp.where(cut, 0, value), history)
+        if params.outliers.jump is not None:
+            # The past moves with a jump, and the components, whose predictions it has refuted, agree on the new place.
+            jump = found.jump * common
+            common, expected, origin = common - jump, expected + jump, origin + jump
+            mixed = _mix(params, means)
+            means = mixed + (1 - found.jump) * (means - mixed)
+            shift = jnp.matmul((jump / scale).reshape(-1), params.basis, precision=Precision.HIGHEST)
+            history = mixture.jump(params, history, shift, history.unobserved + frame.dt)
 
     common_weight = (weight**2).sum() / jnp.maximum(weight.sum(), 1e-12)
     gain, common_gain = (w * (prior + noise) / (w * prior + noise) for w in (weight, common_weight))
@@ -243,9 +298,10 @@ def _align(params: Params, state: State, frame: _Frame) -> _Aligned:
     common = common_gain[:, None] * common
     moved = common + gain[:, None] * deviation
     origin = jnp.where(new[:, None], z - predicted - common, origin)
-    moved = jnp.where((new | ~frame.present)[:, None], common, moved)
+    moved = jnp.where((new | ~present)[:, None], common, moved)
     in_basis = jnp.matmul((moved / scale).reshape(-1), params.basis, precision=Precision.HIGHEST)
-    return _Aligned(_mix(params, means) + in_basis, means, history, origin, outliers)
+    seen = state.seen | present
+    return _Aligned(_mix(params, means) + in_basis, means, history, origin, z, seen, cut, outliers)
 
 
 def _filter(

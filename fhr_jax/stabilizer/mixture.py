@@ -225,3 +225,28 @@ def predict_missing(params: Params, state: FilterState, dt: Float[Array, ""]) ->
         velocity = velocities.extrapolate(params.velocity, velocity, params.alpha, state.unobserved, dt)
     weight = params.gamma**dt * state.weight
     return state._replace(weight=weight, unobserved=state.unobserved + dt, velocity=velocity), prediction
+
+
+def rescale(state: FilterState, factor: Float[Array, ""]) -> FilterState:
+    """The state in another unit of length, with all past outputs multiplied by `factor` ()."""
+    velocity = state.velocity
+    if velocity is not None:
+        velocity = VelocityState(*(factor * value for value in velocity))
+    covariance = covariances.rescale(state.covariance, factor)
+    return state._replace(mean=factor * state.mean, covariance=covariance, velocity=velocity)
+
+
+def jump(params: Params, state: FilterState, shift: Float[Array, " D"], elapsed: Float[Array, ""]) -> FilterState:
+    """The state after the face has moved by `shift` (D,) at once, where the past outputs are moved with it.
+
+    Positions are relative to an origin that takes the shift, so only the velocities learn of it.
+
+    Args:
+        params: the parameters.
+        state: from the last frame.
+        shift: (D,) in the basis.
+        elapsed: () frames in which it happened.
+    """
+    if params.velocity is None or state.velocity is None:
+        return state
+    return state._replace(velocity=velocities.jump(params.velocity, state.velocity, shift, elapsed))

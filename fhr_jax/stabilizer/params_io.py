@@ -42,6 +42,9 @@ EXTENSIONS = {
 }
 """Extensions by their field of `Params`. Keys in files stay when fields are renamed, so old files can be read."""
 
+OPTIONAL = ("groups", "jump")
+"""Fields of extensions that a file may lack."""
+
 CORE = ("gamma", "alpha", "beta", "noise", "prior", "basis")
 """Arrays that every file has."""
 
@@ -131,7 +134,7 @@ def _check_values(path: str, arrays: dict[str, np.ndarray]) -> None:
     for name in ("gamma", "alpha", "beta", "motion.decay", "motion.anchor", "recurrent.decay"):
         if name in arrays and not (arrays[name].min() >= 0 and arrays[name].max() <= 1):
             raise InputError(f"{path}: {name} lies outside [0, 1]")
-    for name in (FACE_SIZE_KEY, "switch.temperature", "tail.reach"):
+    for name in (FACE_SIZE_KEY, "switch.temperature", "tail.reach", "tail.jump"):
         if name in arrays and arrays[name] <= 0:
             raise InputError(f"{path}: {name} is {arrays[name]}, expected more than 0")
     if arrays["noise"].min() <= 0 or arrays["prior"].min() < 0:
@@ -153,7 +156,7 @@ def _build(path: str, arrays: dict[str, np.ndarray]) -> Params:
         found = {name: arrays.get(extension.key(name)) for name in extension.parameters._fields}
         if all(value is None for value in found.values()):
             continue
-        missing = [name for name, value in found.items() if value is None and name != "groups"]
+        missing = [name for name, value in found.items() if value is None and name not in OPTIONAL]
         if missing:
             raise InputError(
                 f"{path}: no array {extension.key(missing[0])!r}, expected it beside the others of {extension.prefix}"

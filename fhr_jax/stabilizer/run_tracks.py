@@ -16,6 +16,7 @@ from fhr_jax.stabilizer.checkpointed_scan import checkpointed_scan
 from fhr_jax.stabilizer.covariance import WINDOW, CovarianceKind
 from fhr_jax.stabilizer.filter import Estimate, State, check_points, init_state, step
 from fhr_jax.stabilizer.params import Params
+from fhr_jax.stabilizer.size_tracking import ROUNDING, TOLERANCE
 from fhr_jax.stabilizer.units import MAX_COORDINATE, track_scale
 
 
@@ -39,9 +40,9 @@ def run(
     shapes below with the leading axes of the track in front, or without them for one value that all tracks share. (A
     shape that could be read both ways, such as (N, N) for N tracks of N frames and N points, has the leading axes.)
 
-    Complete tracks take a fast path: it transforms all frames at once and does nothing for missing points. Under
-    `jax.jit`, `jax.vmap` and `jax.grad` the values of a traced track are unknown, so say `complete=True` there if you
-    know that no point is missing. Prefer leading axes to `jax.vmap(run)`, which traces the track.
+    Complete tracks of one size take a fast path: it transforms all frames at once and does nothing for missing points.
+    Under `jax.jit`, `jax.vmap` and `jax.grad` the values of a traced track are unknown, so say `complete=True` there if
+    you know that no point is missing. Prefer leading axes to `jax.vmap(run)`, which traces the track.
 
     Args:
         params: `default_params()`, `init_params(...)`, or fitted ones.
@@ -57,13 +58,14 @@ def run(
         estimate: "mean" of the posterior, or its "mode" as in the paper (slow; see `step`).
         chunk: store the state only every `chunk` frames for a gradient, and recompute the states between.
         complete: True asserts that no coordinate is missing and takes the fast path, whose output is NaN from the
-            first missing point on. It needs parameters without outlier detection and none of dt, mask, confidence,
-            reset, or estimate="mode". False takes the general path. None looks at the values, and takes the fast path
+            first missing point on, and whose unit is the face in the first frame. It needs parameters without outlier
+            detection and none of dt, mask, confidence, reset, or estimate="mode". False takes the general path. None looks at the values, and takes the fast path
             if that is possible and the whole batch is complete; a traced track, or one spread over several
             processes, counts as incomplete.
 
     Returns:
-        (..., T, M, d) the stabilized track in the same units; a point is NaN until it is first seen.
+        (..., T, M, d) the stabilized track in the same units, in float32 for narrower types; a point is NaN until it
+        is first observed.
 
     Raises:
         InputError: a shape or an option does not fit, or `complete=True` is impossible.
@@ -79,7 +81,7 @@ def run(
             "confidence or reset"
         )
     if complete is None:
-        complete = fast and _is_complete(track)
+        complete = fast and _is_complete(track) and (params.face_size is None or _has_one_size(track))
     settings = {"covariance": covariance, "window": window, "chunk": chunk}
     return _run(params, track, options, batched=batched, estimate=estimate, complete=complete, **settings)
 
@@ -116,6 +118,7 @@ def _run(
 
 def _run_complete(params: Params, track: Array, **settings: Any) -> Array:
     """One track (T, M, d) without missing points: all frames are transformed at once, only the recursion is a scan."""
+    track = track.astype(jnp.promote_types(track.dtype, jnp.float32))
     scale = track_scale(params, track[0], jnp.ones(track.shape[1], bool))
     relative = ((track - track[:1]) / scale).reshape(track.shape[0], -1)
     y = jnp.matmul(relative, params.basis, precision=Precision.HIGHEST)
@@ -159,7 +162,16 @@ def _is_complete(track: Array | np.ndarray) -> bool:
     """Whether the host can see that no coordinate is missing."""
     if isinstance(track, Tracer) or not getattr(track, "is_fully_addressable", True):
         return False
-    return bool((np.abs(np.asarray(track)) <= MAX_COORDINATE).all())
+    return bool((np.abs(np.asarray(track, np.float64)) <= MAX_COORDINATE).all())
+
+
+def _has_one_size(track: Array | np.ndarray) -> bool:
+    """Whether no frame of a complete track makes the general path change the size that its first frame has."""
+    values = np.asarray(track, np.float64)
+    sizes = np.sqrt(((values - values.mean(axis=-2, keepdims=True)) ** 2).sum(axis=-1).mean(axis=-1))
+    least = ROUNDING * np.abs(values).max(axis=(-2, -1))
+    ratio = sizes / np.maximum(sizes[..., :1], 1e-30)
+    return bool((sizes > least).all() and ratio.max() <= TOLERANCE and ratio.min() * TOLERANCE >= 1)
 
 
 def _has_batch_axes(name: str, value: Array | np.ndarray, track: tuple[int, ...]) -> bool:

@@ -10,10 +10,14 @@ noise variances P and N at that point, and the standard deviation `scale` of wha
 one frame (a blink). `inlier_log_odds` and `scale` are learned. An observation counts by its inlier probability. The
 common motion is fitted by iteratively reweighted least squares, so that outliers do not steer it.
 
+Points that move together are no outliers, however fast: a common motion that is larger than the noise allows is made
+at once (`jump`) instead of being smoothed.
+
 A point is an outlier below a probability of 1/2. Each time it is seen near the place where it was rejected last, the
 variance s grows by a factor, until the point is reacquired there: no landmark is lost for ever. An outlier in another
-place starts this count again. If the common motion itself is an outlier, the frame is a cut, and every point starts
-where it is. If hardly any points move together, there is no common motion and no cut.
+place starts this count again. A point further than `FAR` face sizes from the centre of the face is never accepted. If
+the common motion itself is an outlier and the face looks different after it, the frame is a cut, and every point starts
+where it is. If hardly any points move together, there is no common motion, no jump and no cut.
 """
 
 from typing import NamedTuple
@@ -24,6 +28,7 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.stabilizer.bijectors import inverse_softplus
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
+from fhr_jax.stabilizer.size_tracking import spread, within
 
 VARIANCE_GROWTH = 4.0
 """Factor by which the variance grows each time a point is rejected in the same place."""
@@ -34,6 +39,15 @@ REWEIGHTING_ROUNDS = 3
 POINTS_PER_INLIER = 3
 """A common motion needs more inliers than the number of observed points divided by this."""
 
+CUT_DEVIATION = 8.0
+"""Mean squared distance to the common motion, in variances of a coordinate, above which a large motion is a cut."""
+
+FAR = 2.5
+"""Face sizes (RMS distances to the centroid) from the centroid within which a point of the face lies."""
+
+FAR_AT_START = 3.0
+"""The same in the first frame, in median distances to the median point, which broken points do not change."""
+
 
 class Outliers(NamedTuple):
     """Parameters of the extension.
@@ -41,10 +55,13 @@ class Outliers(NamedTuple):
     Attributes:
         inlier_log_odds: () log odds that a point at its predicted place is an inlier.
         scale: () more than 0, standard deviation of a point's own motion, units of the parameters.
+        jump: () more than 0, the common motion beyond its prediction, in standard deviations of a coordinate, of which
+            one half is made at once. None: all of it is smoothed, as by parameters written before.
     """
 
     inlier_log_odds: Float[Array, ""]
     scale: Float[Array, ""]
+    jump: Float[Array, ""] | None = None
 
 
 class OutlierState(NamedTuple):
@@ -65,12 +82,18 @@ class OutlierResult(NamedTuple):
     Attributes:
         inlier_probability: (M,) in [0, 1].
         common_motion: (M, d) at each point, units of the track.
+        jump: () in [0, 1], the part of the common motion that is made at once.
+        far: (M,) points too far from the face to belong to it.
+        placed: (M, d) the observed points, those too far away moved to the limit, units of the track.
         reacquired: (M,) points that are accepted in a new place, where they start again.
         cut: () True if the whole face is in another place.
     """
 
     inlier_probability: Float[Array, " m"]
     common_motion: Float[Array, "m d"]
+    jump: Float[Array, ""]
+    far: Bool[Array, " m"]
+    placed: Float[Array, "m d"]
     reacquired: Bool[Array, " m"]
     cut: Bool[Array, ""]
 
@@ -88,12 +111,14 @@ def init_state(points: int, dims: int, like: Float[Array, ""]) -> OutlierState:
 
 def unconstrain(outliers: Outliers) -> Outliers:
     """The unconstrained values that `constrain` maps to these parameters."""
-    return Outliers(outliers.inlier_log_odds, inverse_softplus(outliers.scale))
+    jump = None if outliers.jump is None else inverse_softplus(outliers.jump)
+    return Outliers(outliers.inlier_log_odds, inverse_softplus(outliers.scale), jump)
 
 
 def constrain(unconstrained: Outliers) -> Outliers:
-    """Parameters from unconstrained values: a softplus for the scale."""
-    return Outliers(unconstrained.inlier_log_odds, jax.nn.softplus(unconstrained.scale))
+    """Parameters from unconstrained values: a softplus for the scale and the jump."""
+    jump = None if unconstrained.jump is None else jax.nn.softplus(unconstrained.jump)
+    return Outliers(unconstrained.inlier_log_odds, jax.nn.softplus(unconstrained.scale), jump)
 
 
 def detect(
@@ -103,6 +128,7 @@ def detect(
     predicted: Float[Array, "m d"],
     *,
     weight: Float[Array, " m"],
+    seen: Bool[Array, " m"],
     variance: Float[Array, " m"],
     scale: Float[Array, ""],
 ) -> tuple[OutlierState, OutlierResult]:
@@ -114,6 +140,7 @@ def detect(
         z: (M, d) observed points, units of the track.
         predicted: (M, d) their predictions without the common motion.
         weight: (M,) confidence; 0 for points that are missing or were never seen before.
+        seen: (M,) the points that have a prediction.
         variance: (M,) P + N of a coordinate, units of the parameters squared.
         scale: () units of the track in one unit of the parameters.
     """
@@ -137,21 +164,33 @@ def detect(
     # A fit to a few of many scattered points is no common motion.
     together = POINTS_PER_INLIER * (present & (probability(common, 1.0) >= 0.5)).sum() > present.sum()
     common = jnp.where(together, common, 0)
-    inlier_probability = probability(common, 1.0)
+    expected = predicted + common
+    counted = seen[:, None] / jnp.maximum(seen.sum(), 1)
+    centre = (counted * jnp.where(seen[:, None], expected, 0)).sum(axis=0, keepdims=True)
+    placed, far = within(z, centre, FAR * spread(expected, seen))
+    inlier_probability = jnp.where(far, 0, probability(common, 1.0))
     rejected = present & (inlier_probability < 0.5)
     rejected_before = state.variance_factor > 1
     radius = 2 * jnp.maximum(outliers.inlier_log_odds, 0) * total_variance
     same_place = ((z - state.rejected_at) ** 2).sum(axis=-1) < radius
-    again = rejected_before & same_place
+    again = rejected_before & same_place & ~far
     reacquired = rejected & again & (probability(common, state.variance_factor) >= 0.5)
 
     mean_square = (present[:, None] * common**2).sum() / jnp.maximum(present.sum(), 1)
     cut = together & (outliers.inlier_log_odds - 0.5 * mean_square / total_variance.mean() < 0)
+    jump = jnp.zeros_like(mean_square)
+    if outliers.jump is not None:
+        noise = variance.mean() * scale**2
+        counted = jnp.where(present, inlier_probability, 0)
+        deviation = (counted * ((moved - common) ** 2).sum(axis=-1)).sum() / jnp.maximum(counted.sum(), 1e-12)
+        cut = cut & (deviation > CUT_DEVIATION * noise)
+        half = outliers.jump**2
+        jump = 1 - jax.nn.sigmoid(0.5 * (half - mean_square / noise)) / jax.nn.sigmoid(0.5 * half)
 
     grown = VARIANCE_GROWTH * jnp.where(again, state.variance_factor, 1.0)
-    variance_factor = jnp.where(rejected, grown, jnp.where(present, 1.0, state.variance_factor))
+    variance_factor = jnp.where(rejected & ~far, grown, jnp.where(present & ~far, 1.0, state.variance_factor))
     state = OutlierState(
         variance_factor=jnp.where(reacquired | cut, 1.0, variance_factor),
         rejected_at=jnp.where(rejected[:, None], z, state.rejected_at),
     )
-    return state, OutlierResult(inlier_probability, common, reacquired, cut)
+    return state, OutlierResult(inlier_probability, common, jump, far, placed, reacquired, cut)

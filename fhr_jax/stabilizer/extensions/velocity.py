@@ -113,5 +113,20 @@ def update(velocity: Velocity, state: VelocityState, x: Float[Array, " D"], elap
     return VelocityState(x, jnp.zeros_like(x), keep * state.velocity + (1 - keep) * step[None])
 
 
+def jump(
+    velocity: Velocity, state: VelocityState, shift: Float[Array, " D"], elapsed: Float[Array, ""]
+) -> VelocityState:
+    """The state after all positions were moved by `shift` (D,), which `update` does not see.
+
+    Args:
+        velocity: the parameters.
+        state: from the last frame.
+        shift: (D,) in the basis.
+        elapsed: () frames in which it happened.
+    """
+    gain = (1 - velocity.decay**elapsed)[:, None]
+    return state._replace(velocity=state.velocity + gain * shift[None] / elapsed)
+
+
 def _displacements(velocity: Velocity, state: VelocityState, elapsed: Array, dt: Array) -> Array:
     return (velocity.lead * velocity.decay**elapsed * dt)[:, None] * state.velocity
