@@ -5,7 +5,8 @@
 
 The filter:
 
-* `filter`: the state, and one frame (`init_state`, `step`).
+* `filter`: one frame (`step`), and its `state` (`init_state`).
+* `cleaning`: a frame before the mixture. `size_tracking` finds broken frames and follows the size of the face.
 * `run_tracks`: whole tracks and batches of tracks (`run`).
 * `mixture`: the posterior of one frame, a mixture of Gaussians. `mixture_mode` finds its argmax.
 * `covariance`: full, diagonal or windowed covariance of the past landmarks.
@@ -25,7 +26,7 @@ from fhr_jax.stabilizer.extensions.outliers import Outliers
 from fhr_jax.stabilizer.extensions.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
 from fhr_jax.stabilizer.extensions.velocity import Velocity
-from fhr_jax.stabilizer.filter import State, as_filter, init_state, step
+from fhr_jax.stabilizer.filter import as_filter, step
 from fhr_jax.stabilizer.fit.checkpoint import save_fit
 from fhr_jax.stabilizer.fit.gradient import ANNEALING, fit_gradient
 from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
@@ -38,6 +39,7 @@ from fhr_jax.stabilizer.params import Params, UnconstrainedParams, constrain, in
 from fhr_jax.stabilizer.params_io import load, save
 from fhr_jax.stabilizer.pretrained import default_params
 from fhr_jax.stabilizer.run_tracks import run
+from fhr_jax.stabilizer.state import State, init_state
 from fhr_jax.stabilizer.units import FRAME_RATE, in_face_units, in_track_units, median_distance
 
 __all__ = [

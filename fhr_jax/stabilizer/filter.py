@@ -1,124 +1,51 @@
-"""The stabilizer on landmarks: its state and one step; `run_tracks.py` scans it over whole tracks.
+"""The stabilizer on landmarks: one step; `run_tracks.py` scans it over whole tracks.
 
-A step has four parts: missing points (`_observe`), the size of the face (`_check_size`), outliers and common motion
-(`_align`), and the mixture (`_filter`, the model of `mixture.py`). The mixture works on coordinates relative to the
-first frame, so float32 keeps its digits at any distance from the origin. They are rotated into the basis of the
-parameters and, for parameters in face units, divided by the face size.
+A step has four parts: missing points, the size of the face, outliers and common motion (all of `cleaning.py`), and the
+mixture (`_filter`, the model of `mixture.py`). The mixture works on coordinates relative to the first frame, so float32
+keeps its digits at any distance from the origin. They are rotated into the basis of the parameters and, for parameters
+in face units, divided by the face size.
 """
 
 from functools import partial
-from typing import Any, Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple, get_args
 
 import jax
 import jax.numpy as jnp
-from jax.lax import Precision
 from jaxtyping import Array, Bool, Float
 
 from fhr_jax.errors import InputError
 from fhr_jax.filters import Filter
-from fhr_jax.stabilizer import mixture, size_tracking
-from fhr_jax.stabilizer.covariance import WINDOW, CovarianceKind
-from fhr_jax.stabilizer.extensions import outliers as outlier_detection
-from fhr_jax.stabilizer.extensions.common_motion import common_motion
+from fhr_jax.stabilizer import cleaning, mixture
+from fhr_jax.stabilizer.covariance import CovarianceKind
 from fhr_jax.stabilizer.params import Params
-from fhr_jax.stabilizer.units import is_observed
+from fhr_jax.stabilizer.state import State, init_state, reset_where
+from fhr_jax.stabilizer.units import face_size
 
 Estimate = Literal["mean", "mode"]
 
-MIN_DT, MAX_DT = 1e-3, 1e6
-"""Frames; `dt` is clipped to this range."""
 
-
-class State(NamedTuple):
-    """Everything that the stabilizer keeps between two frames: a pytree of constant size.
+class Cleaned(NamedTuple):
+    """A frame as the filter used it, beside its output: what a smoother with look-ahead needs of the causal pass.
 
     Attributes:
-        filter: past outputs in the basis, relative to `origin`, in units of the parameters.
-        origin: (M, d) where each point was first seen or last reacquired, units of the track.
-        seen: (M,) False for points that were never observed.
-        scale: () units of the track in one unit of the parameters.
-        size: the size of the face so far; None for parameters in units of the track without outlier detection.
-        outliers: state of the outlier detection; None without `Params.outliers`.
-    """
-
-    filter: mixture.FilterState
-    origin: Float[Array, "m d"]
-    seen: Bool[Array, " m"]
-    scale: Float[Array, ""]
-    size: size_tracking.SizeState | None
-    outliers: outlier_detection.OutlierState | None
-
-
-class _Frame(NamedTuple):
-    """One observed frame.
-
-    Attributes:
-        z: (M, d) observed points, units of the track, 0 where missing.
-        present: (M,) True where a point is observed.
-        weight: (M,) confidence in [0, 1], 0 where missing.
+        z: (M, d) observed points, units of the track; those too far from the face moved nearer, 0 where missing.
+        weight: (M,) confidence times inlier probability, in [0, 1]: nearly 0 for an outlier, 0 where a point is
+            missing, too far from the face, or in a broken frame.
+        restart: (M,) True for points that start anew in this frame: seen for the first time, also after a reset,
+            reacquired, or after a cut.
+        seen: (M,) True for points that were observed in this frame or before it.
+        size: () more than 0, size of the face, units of the track: RMS distance of the points to their centroid.
+        output: (M, d) the stabilized points, as `step` returns them.
         dt: () frames since the last step.
     """
 
     z: Float[Array, "m d"]
-    present: Bool[Array, " m"]
     weight: Float[Array, " m"]
-    dt: Float[Array, ""]
-
-
-class _Aligned(NamedTuple):
-    """A frame as the mixture filters it.
-
-    Attributes:
-        y: (D,) observation in the basis, relative to `origin`, in units of the parameters.
-        means: (K, D) predicted means of the components, in the same coordinates.
-        history: past outputs; empty after a cut.
-        origin: (M, d), see `State`.
-        z: (M, d) observed points, those too far from the face moved nearer, units of the track.
-        seen: (M,), see `State`, with the points of this frame.
-        cut: () True if every point starts where it is.
-        outliers: see `State`.
-    """
-
-    y: Float[Array, " D"]
-    means: Float[Array, "k D"]
-    history: mixture.FilterState
-    origin: Float[Array, "m d"]
-    z: Float[Array, "m d"]
+    restart: Bool[Array, " m"]
     seen: Bool[Array, " m"]
-    cut: Bool[Array, ""]
-    outliers: outlier_detection.OutlierState | None
-
-
-def init_state(
-    params: Params, *, dims: int = 2, covariance: CovarianceKind = "diagonal", window: int = WINDOW
-) -> State:
-    """The state before the first frame.
-
-    Args:
-        params: the parameters; their D directions give M = D / dims points.
-        dims: coordinates of a point, d.
-        covariance: see `run`.
-        window: see `run`.
-
-    Raises:
-        InputError: D is no multiple of `dims`, or an option is unknown.
-    """
-    size = params.noise.shape[0]
-    if size % dims:
-        raise InputError(
-            f"params: {size} directions, expected a multiple of the {dims} dimensions of a point (dims=3 in 3D)"
-        )
-    points, one = size // dims, jnp.ones_like(params.gamma)
-    state = State(
-        filter=mixture.init(params, covariance, window=window),
-        origin=jnp.zeros_like(one, shape=(points, dims)),
-        seen=jnp.zeros(points, bool),
-        scale=one,
-        size=size_tracking.init_state(one) if _follows_size(params) else None,
-        outliers=None if params.outliers is None else outlier_detection.init_state(points, dims, one),
-    )
-    # No two leaves share a buffer, so the state can be donated.
-    return jax.tree.map(jnp.copy, state)
+    size: Float[Array, ""]
+    output: Float[Array, "m d"]
+    dt: Float[Array, ""]
 
 
 def step(
@@ -156,21 +83,43 @@ def step(
     Raises:
         InputError: the points and the parameters differ in their number of coordinates.
     """
+    state, cleaned = step_cleaned(
+        params, state, z, dt=dt, mask=mask, confidence=confidence, reset=reset, estimate=estimate
+    )
+    return state, cleaned.output
+
+
+def step_cleaned(
+    params: Params,
+    state: State,
+    z: Float[Array, "m d"],
+    *,
+    dt: float | Float[Array, ""] = 1.0,
+    mask: Bool[Array, ""] | Bool[Array, " m"] | None = None,
+    confidence: Float[Array, ""] | Float[Array, " m"] | None = None,
+    reset: Bool[Array, ""] | None = None,
+    estimate: Estimate = "mean",
+) -> tuple[State, Cleaned]:
+    """`step`, which also says what it made of the frame: the next state, and the frame with the stabilized points."""
     check_points(params, z.shape)
     if estimate not in get_args(Estimate):
         raise InputError(f"estimate: {estimate!r}, expected one of {', '.join(get_args(Estimate))}")
     if reset is not None:
-        state = _reset(state, reset)
-    frame = _observe(z, dt=dt, mask=mask, confidence=confidence)
+        state = reset_where(state, reset)
+    frame = cleaning.observe(z, dt=dt, mask=mask, confidence=confidence)
     observed = frame.present
-    state, frame = _check_size(params, state, frame)
-    aligned = _align(params, state, frame)
+    state, frame, predicted = cleaning.check_size(params, state, frame, cleaning.predict(params, state, frame.dt))
+    aligned = cleaning.align(params, state, frame, predicted)
     history, x = _filter(params, frame, aligned, estimate)
-    points = aligned.origin + state.scale * _to_points(params, x, z.shape)
+    points = aligned.origin + state.scale * cleaning.to_points(params, x, z.shape)
     after = State(history, aligned.origin, aligned.seen, state.scale, state.size, aligned.outliers)
-    after = _follow_size(params, after, points, at_once=aligned.cut | (aligned.seen & ~state.seen).any())
+    after = cleaning.follow_size(params, after, points, at_once=aligned.cut | (aligned.seen & ~state.seen).any())
     unseen = jnp.where(observed[:, None], aligned.z, jnp.nan)
-    return after, jnp.where(aligned.seen[:, None], points, unseen)
+    output = jnp.where(aligned.seen[:, None], points, unseen)
+    size = face_size(points, aligned.seen)
+    if after.size is not None:
+        size = jnp.where(after.size.size > 0, after.size.size, size)
+    return after, Cleaned(aligned.z, aligned.weight, aligned.restart, aligned.seen, size, output, frame.dt)
 
 
 def as_filter(params: Params, *, covariance: CovarianceKind = "diagonal", estimate: Estimate = "mean") -> Filter:
@@ -197,115 +146,8 @@ def check_points(params: Params, shape: tuple[int, ...]) -> None:
         )
 
 
-def _observe(z: Array, *, dt: Any, mask: Any, confidence: Any) -> _Frame:
-    """Which points are observed, and how much each counts."""
-    z = z.astype(jnp.promote_types(z.dtype, jnp.float32))
-    present = is_observed(z)
-    if mask is not None:
-        present = present & jnp.asarray(mask, bool)
-    weight = present.astype(z.dtype)
-    if confidence is not None:
-        weight = jnp.where(present, jnp.clip(jnp.nan_to_num(confidence), 0, 1), 0).astype(z.dtype)
-        present = weight > 0
-    z = jnp.where(present[:, None], z, 0)
-    dt = jnp.asarray(dt, z.dtype)
-    dt = jnp.where(jnp.isfinite(dt), jnp.clip(dt, MIN_DT, MAX_DT), 1)
-    return _Frame(z, present, weight, dt)
-
-
-def _follows_size(params: Params) -> bool:
-    return params.face_size is not None or params.outliers is not None
-
-
-def _check_size(params: Params, state: State, frame: _Frame) -> tuple[State, _Frame]:
-    """Start anew where the size of the face becomes known, and drop the points of broken frames."""
-    if state.size is None:
-        return state, frame
-    means = mixture.predict(params, state.filter, frame.dt)
-    expected = state.origin + state.scale * _to_points(params, _mix(params, means), frame.z.shape)
-    far = None if params.outliers is None else outlier_detection.FAR_AT_START
-    size, found = size_tracking.check(state.size, frame.z, expected, present=frame.present, seen=state.seen, far=far)
-    state = _reset(state, found.start)
-    scale = jnp.where(found.start, size_tracking.new_scale(size, state.scale, params.face_size), state.scale)
-    weight = jnp.where(found.present, frame.weight, 0)
-    return state._replace(size=size, scale=scale), _Frame(found.z, found.present, weight, frame.dt)
-
-
-def _follow_size(params: Params, state: State, points: Array, *, at_once: Array) -> State:
-    """The state with the size of the output, and with another scale if the face has become much larger or smaller."""
-    if state.size is None:
-        return state
-    size = size_tracking.follow(state.size, points, seen=state.seen, at_once=at_once)
-    scale = size_tracking.new_scale(size, state.scale, params.face_size, tolerance=size_tracking.TOLERANCE)
-    return state._replace(filter=mixture.rescale(state.filter, state.scale / scale), scale=scale, size=size)
-
-
-def _align(params: Params, state: State, frame: _Frame) -> _Aligned:
-    """Outliers and common motion: place each point between its observation and where the others take it.
-
-    With the prediction p, the common motion c of the points (`common_motion.py`), and P and N the prior and noise
-    variances at a point, a point of weight w enters the mixture at
-
-        p + g(v) c + g(w) (z - p - c),     g(w) = w (P + N) / (w P + N),
-
-    with v the mean weight of the points that determine c. The gain g(w) times that of the mixture, P / (P + N), is
-    P / (P + N / w): the noise variance of the point is N / w. A new or missing point moves by c alone.
-    """
-    z, shape, scale = frame.z, frame.z.shape, state.scale
-    history, origin, outliers = state.filter, state.origin, state.outliers
-    means = mixture.predict(params, history, frame.dt)
-    predicted = scale * _to_points(params, _mix(params, means), shape)
-    expected = origin + predicted
-    prior, noise = _point_variances(params, mixture.prior_variances(params, history, frame.dt), shape)
-    weight = jnp.where(state.seen, frame.weight, 0)
-    present, cut = frame.present, jnp.zeros((), bool)
-    new = present & ~state.seen
-    if params.outliers is None or outliers is None:
-        common = common_motion(z - expected, expected, weight)
-    else:
-        outliers, found = outlier_detection.detect(
-            params.outliers,
-            outliers,
-            z,
-            expected,
-            weight=weight,
-            seen=state.seen,
-            variance=prior + noise,
-            scale=scale,
-        )
-        common, cut = found.common_motion, found.cut
-        # After a cut every point starts where it is; missing points and outliers go where the others went.
-        z = jnp.where((cut & (weight > 0) & (found.inlier_probability < 0.5))[:, None], expected + common, z)
-        origin = jnp.where(cut, expected + common, origin)
-        z = jnp.where((found.far & ~cut)[:, None], found.placed, z)
-        present = present & ~found.far
-        new = present & (~state.seen | found.reacquired | cut)
-        weight = weight * found.inlier_probability
-        common, means, predicted = (jnp.where(cut, 0, value) for value in (common, means, predicted))
-        history = jax.tree.map(lambda value: jnp.where(cut, 0, value), history)
-        if params.outliers.jump is not None:
-            # The past moves with a jump, and the components, whose predictions it has refuted, agree on the new place.
-            jump = found.jump * common
-            common, expected, origin = common - jump, expected + jump, origin + jump
-            mixed = _mix(params, means)
-            means = mixed + (1 - found.jump) * (means - mixed)
-            shift = jnp.matmul((jump / scale).reshape(-1), params.basis, precision=Precision.HIGHEST)
-            history = mixture.jump(params, history, shift, history.unobserved + frame.dt)
-
-    common_weight = (weight**2).sum() / jnp.maximum(weight.sum(), 1e-12)
-    gain, common_gain = (w * (prior + noise) / (w * prior + noise) for w in (weight, common_weight))
-    deviation = z - expected - common
-    common = common_gain[:, None] * common
-    moved = common + gain[:, None] * deviation
-    origin = jnp.where(new[:, None], z - predicted - common, origin)
-    moved = jnp.where((new | ~present)[:, None], common, moved)
-    in_basis = jnp.matmul((moved / scale).reshape(-1), params.basis, precision=Precision.HIGHEST)
-    seen = state.seen | present
-    return _Aligned(_mix(params, means) + in_basis, means, history, origin, z, seen, cut, outliers)
-
-
 def _filter(
-    params: Params, frame: _Frame, aligned: _Aligned, estimate: Estimate
+    params: Params, frame: cleaning.Frame, aligned: cleaning.Aligned, estimate: Estimate
 ) -> tuple[mixture.FilterState, Float[Array, " D"]]:
     """The mixture: the estimate x from the posterior, or the prediction if no point is observed."""
     observed, posterior = mixture.posterior(params, aligned.history, aligned.means, aligned.y, frame.dt)
@@ -316,27 +158,3 @@ def _filter(
     some = frame.present.any()
     history = jax.tree.map(lambda new, old: jnp.where(some, new, old), updated, unobserved)
     return history, jnp.where(some, x, prediction)
-
-
-def _reset(state: State, reset: Array) -> State:
-    """The state before the first frame where `reset` is True."""
-    empty = jax.tree.map(jnp.zeros_like, state)._replace(scale=jnp.ones_like(state.scale))
-    if state.outliers is not None:
-        empty = empty._replace(outliers=outlier_detection.init_state(*state.origin.shape, state.scale))
-    return jax.tree.map(lambda new, old: jnp.where(reset, new, old), empty, state)
-
-
-def _mix(params: Params, means: Array) -> Array:
-    """(D,) mean of the component means (K, D), weighted by alpha."""
-    return (params.alpha[:, None] * means).sum(axis=0)
-
-
-def _to_points(params: Params, y: Array, shape: tuple[int, ...]) -> Array:
-    return jnp.matmul(params.basis, y, precision=Precision.HIGHEST).reshape(shape)
-
-
-def _point_variances(params: Params, prior: Array, shape: tuple[int, ...]) -> tuple[Array, Array]:
-    """(M,) variances of prior and noise at each point, the mean over its coordinates."""
-    energy = (params.basis**2).reshape(*shape, -1).mean(axis=1)
-    both = jnp.matmul(energy, jnp.stack([prior, params.noise], axis=1), precision=Precision.HIGHEST)
-    return both[:, 0], both[:, 1]

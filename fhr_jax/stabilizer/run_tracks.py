@@ -14,9 +14,10 @@ from fhr_jax.errors import InputError
 from fhr_jax.stabilizer import mixture
 from fhr_jax.stabilizer.checkpointed_scan import checkpointed_scan
 from fhr_jax.stabilizer.covariance import WINDOW, CovarianceKind
-from fhr_jax.stabilizer.filter import Estimate, State, check_points, init_state, step
+from fhr_jax.stabilizer.filter import Estimate, check_points, step
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.size_tracking import ROUNDING, TOLERANCE
+from fhr_jax.stabilizer.state import State, init_state
 from fhr_jax.stabilizer.units import MAX_COORDINATE, track_scale
 
 
@@ -59,9 +60,9 @@ def run(
         chunk: store the state only every `chunk` frames for a gradient, and recompute the states between.
         complete: True asserts that no coordinate is missing and takes the fast path, whose output is NaN from the
             first missing point on, and whose unit is the face in the first frame. It needs parameters without outlier
-            detection and none of dt, mask, confidence, reset, or estimate="mode". False takes the general path. None looks at the values, and takes the fast path
-            if that is possible and the whole batch is complete; a traced track, or one spread over several
-            processes, counts as incomplete.
+            detection and none of dt, mask, confidence, reset, or estimate="mode". False takes the general path. None
+            looks at the values, and takes the fast path if that is possible and the whole batch is complete and of one
+            size; a traced track, or one spread over several processes, counts as incomplete.
 
     Returns:
         (..., T, M, d) the stabilized track in the same units, in float32 for narrower types; a point is NaN until it

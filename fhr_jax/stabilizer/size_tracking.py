@@ -34,6 +34,9 @@ TOLERANCE = 1.25
 SHARE = 0.25
 """Part of the points that a frame must show for a size that all later frames are measured by."""
 
+FEWEST = 5
+"""Points of a first frame from which on some of them can be told to be broken."""
+
 ROUNDING = 1e-5
 """Sizes below this part of the largest coordinate are rounding errors: all points lie in one place."""
 
@@ -126,7 +129,7 @@ def check(
         def first(z: Array, present: Array) -> tuple[Array, Array]:
             return around_the_median(z, present, limit=far)
 
-        z, present = jax.lax.cond(start, first, lambda z, present: (z, present), z, present)
+        z, present = jax.lax.cond(start & (number >= FEWEST), first, lambda z, present: (z, present), z, present)
     one = jnp.ones_like(state.agreed)
     agreed = jnp.where(usable & ~other, jnp.minimum(state.agreed + 1, FRAMES), state.agreed)
     state = SizeState(

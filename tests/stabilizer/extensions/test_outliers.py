@@ -56,7 +56,7 @@ def _detect_twice(first, second):
     state, ones = outlier_detection.init_state(POINTS, 2, jnp.float32(0)), jnp.ones(POINTS)
     for z in (first, second):
         state, found = outlier_detection.detect(
-            outliers(), state, z, face, weight=ones, variance=0.001 * ones, scale=jnp.float32(SIZE)
+            outliers(), state, z, face, weight=ones, seen=ones > 0, variance=0.001 * ones, scale=jnp.float32(SIZE)
         )
     return state, found
 
@@ -185,7 +185,7 @@ def test_the_inlier_probability_grows_with_scale_and_log_odds():
         t = stabilizer.Outliers(log_odds, scale)
         ones = jnp.ones(POINTS)
         return outlier_detection.detect(
-            t, state, jnp.asarray(z), points, weight=ones, variance=0.001 * ones, scale=jnp.float32(SIZE)
+            t, state, jnp.asarray(z), points, weight=ones, seen=ones > 0, variance=0.001 * ones, scale=jnp.float32(SIZE)
         )[1]
 
     by_log_odds = [float(detect(o, 0.2).inlier_probability[0]) for o in (1.0, 3.0, 5.0, 9.0)]
