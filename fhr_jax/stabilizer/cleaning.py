@@ -110,11 +110,24 @@ def check_size(params: Params, state: State, frame: Frame, predicted: Prediction
     return state._replace(size=size, scale=scale), Frame(found.z, found.present, weight, frame.dt), predicted
 
 
-def follow_size(params: Params, state: State, points: Array, *, at_once: Array) -> State:
-    """The state with the size of the output, and with another scale if the face has become much larger or smaller."""
+def follow_size(params: Params, state: State, before: State, frame: Frame, aligned: Aligned, points: Array) -> State:
+    """The state with the size of the output, and with another scale if the face has become much larger or smaller.
+
+    Args:
+        params: the parameters.
+        state: after the frame.
+        before: the state before it, from `check_size`.
+        frame: from `check_size`.
+        aligned: from `align`.
+        points: (M, d) the output, units of the track.
+    """
     if state.size is None:
         return state
-    size = size_tracking.follow(state.size, points, seen=state.seen, at_once=at_once)
+    at_once = aligned.cut | (aligned.seen & ~before.seen).any()
+    # Where most points are outliers, the output tells little of the size.
+    inliers = frame.present & (2 * aligned.weight >= frame.weight)
+    known = 2 * inliers.sum() >= frame.present.sum()
+    size = size_tracking.follow(state.size, points, seen=state.seen, at_once=at_once, known=known)
     scale = size_tracking.new_scale(size, state.scale, params.face_size, tolerance=size_tracking.TOLERANCE)
     return state._replace(filter=mixture.rescale(state.filter, state.scale / scale), scale=scale, size=size)
 

@@ -113,7 +113,7 @@ def step_cleaned(
     history, x = _filter(params, frame, aligned, estimate)
     points = aligned.origin + state.scale * cleaning.to_points(params, x, z.shape)
     after = State(history, aligned.origin, aligned.seen, state.scale, state.size, aligned.outliers)
-    after = cleaning.follow_size(params, after, points, at_once=aligned.cut | (aligned.seen & ~state.seen).any())
+    after = cleaning.follow_size(params, after, state, frame, aligned, points)
     unseen = jnp.where(observed[:, None], aligned.z, jnp.nan)
     output = jnp.where(aligned.seen[:, None], points, unseen)
     size = face_size(points, aligned.seen)

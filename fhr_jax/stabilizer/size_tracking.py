@@ -25,6 +25,9 @@ FRAMES = 3
 NEAR = 5.0
 """Face sizes around the centroid of the expected face within which points tell its size."""
 
+TRIM = 2.0
+"""RMS distances from the centroid beyond which points of a frame do not count for its size; a face has none there."""
+
 RATE = 0.2
 """Weight of the newest output in the running mean of the size."""
 
@@ -76,17 +79,18 @@ def init_state(like: Float[Array, ""]) -> SizeState:
 
 def spread(z: Float[Array, "m d"], counted: Bool[Array, " m"]) -> Float[Array, ""]:
     """RMS distance (), units of `z`, of the counted points (M, d) to their centroid; 0 for one place or no point."""
-    deviation = jnp.where(counted[:, None], z - _centroid(z, counted), 0)
+    deviation = jnp.where(counted[:, None], z - centroid(z, counted), 0)
     square = (deviation**2).sum() / jnp.maximum(counted.sum(), 1)
     z = jnp.where(counted[:, None], z, 0)
     found = square > (ROUNDING * jnp.abs(z).max()) ** 2
     return jnp.where(found, jnp.sqrt(jnp.where(found, square, 1)), 0)
 
 
-def _centroid(z: Array, counted: Array) -> Array:
-    """(1, d) mean of the counted points."""
+def centroid(z: Float[Array, "m d"], counted: Bool[Array, " m"]) -> Float[Array, "1 d"]:
+    """Mean (1, d) of the counted points (M, d), whose rounding errors do not grow with the distance from the origin."""
+    first = z[counted.argmax()][None]
     number = jnp.maximum(counted.sum(), 1)
-    return jnp.where(counted[:, None], z, 0).sum(axis=0, keepdims=True) / number
+    return first + jnp.where(counted[:, None], z - first, 0).sum(axis=0, keepdims=True) / number
 
 
 def check(
@@ -116,8 +120,9 @@ def check(
     usable = (number >= need) & ~collapsed
     known, both = state.size > 0, present & seen
     # Where enough points are near the face, those that are not are broken, not the face.
-    near = both & ~within(z, _centroid(expected, seen), NEAR * state.size)[1]
+    near = both & ~within(z, centroid(expected, seen), NEAR * state.size)[1]
     both = jnp.where(near.sum() >= need, near, both)
+    both = both & ~within(z, centroid(z, both), TRIM * spread(z, both))[1]
     now, before = spread(z, both), spread(expected, both)
     other = known & ~collapsed & (both.sum() >= need) & (before > 0) & ((LIMIT * now < before) | (now > LIMIT * before))
     others = jnp.where(other, state.others + 1, jnp.where(usable, 0, state.others))
@@ -150,7 +155,12 @@ def _check_few(state: SizeState, z: Array, present: Array) -> tuple[SizeState, S
 
 
 def follow(
-    state: SizeState, points: Float[Array, "m d"], *, seen: Bool[Array, " m"], at_once: Bool[Array, ""]
+    state: SizeState,
+    points: Float[Array, "m d"],
+    *,
+    seen: Bool[Array, " m"],
+    at_once: Bool[Array, ""],
+    known: Bool[Array, ""],
 ) -> SizeState:
     """The state after a frame with the output `points` (M, d), units of the track.
 
@@ -158,19 +168,20 @@ def follow(
         state: from `check`.
         points: (M, d) output.
         seen: (M,) the points that were ever observed.
-        at_once: () True sets the size, as after a cut or where new points have appeared; False moves it by `RATE`.
+        at_once: () True sets the size, as after a cut or where new points have appeared.
+        known: () True moves it by `RATE`; False leaves it, as in a frame of which most points are outliers.
     """
     size = spread(points, seen)
-    moved = state.size + jnp.where(at_once, 1, RATE) * (size - state.size)
+    moved = state.size + jnp.where(at_once, 1, jnp.where(known, RATE, 0)) * (size - state.size)
     return state._replace(size=jnp.where((state.size > 0) & (size > 0), moved, state.size))
 
 
 def within(
-    z: Float[Array, "m d"], centre: Float[Array, "1 d"], radius: Float[Array, ""]
+    z: Float[Array, "m d"], centre: Float[Array, "1 d"], radius: Float[Array, "*m"]
 ) -> tuple[Float[Array, "m d"], Bool[Array, " m"]]:
     """The points (M, d), moved to the edge if they lie outside a circle, and (M,) which do; units of `z`.
 
-    A radius of 0 is no limit.
+    The radius is () or (M,), one for each point; 0 is no limit.
     """
     distance = jnp.sqrt(jnp.maximum(((z - centre) ** 2).sum(axis=-1), 1e-12))
     outside = (radius > 0) & (distance > radius)

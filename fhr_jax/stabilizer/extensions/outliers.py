@@ -28,7 +28,7 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.stabilizer.bijectors import inverse_softplus
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
-from fhr_jax.stabilizer.size_tracking import spread, within
+from fhr_jax.stabilizer.size_tracking import centroid, spread, within
 
 VARIANCE_GROWTH = 4.0
 """Factor by which the variance grows each time a point is rejected in the same place."""
@@ -42,10 +42,19 @@ POINTS_PER_INLIER = 3
 CUT_DEVIATION = 8.0
 """Mean squared distance to the common motion, in variances of a coordinate, above which a large motion is a cut."""
 
+JUMP_SHARE = 0.75
+"""Part of the observed points that must be inliers for a common motion that is made at once."""
+
 FAR = 2.5
 """Face sizes (RMS distances to the centroid) from the centroid within which a point of the face lies."""
 
-FAR_AT_START = 3.0
+FARTHER = 1.1
+"""A point that lies further away by itself, as in a first frame, may go this times as far as it is expected."""
+
+FAR_IF_NEW = 5.0
+"""The same for points that were never seen."""
+
+FAR_AT_START = 6.0
 """The same in the first frame, in median distances to the median point, which broken points do not change."""
 
 
@@ -165,9 +174,7 @@ def detect(
     together = POINTS_PER_INLIER * (present & (probability(common, 1.0) >= 0.5)).sum() > present.sum()
     common = jnp.where(together, common, 0)
     expected = predicted + common
-    counted = seen[:, None] / jnp.maximum(seen.sum(), 1)
-    centre = (counted * jnp.where(seen[:, None], expected, 0)).sum(axis=0, keepdims=True)
-    placed, far = within(z, centre, FAR * spread(expected, seen))
+    placed, far = within(z, centroid(expected, seen), _radius(expected, seen))
     inlier_probability = jnp.where(far, 0, probability(common, 1.0))
     rejected = present & (inlier_probability < 0.5)
     rejected_before = state.variance_factor > 1
@@ -186,6 +193,8 @@ def detect(
         cut = cut & (deviation > CUT_DEVIATION * noise)
         half = outliers.jump**2
         jump = 1 - jax.nn.sigmoid(0.5 * (half - mean_square / noise)) / jax.nn.sigmoid(0.5 * half)
+        agree = (present & (inlier_probability >= 0.5)).sum() >= JUMP_SHARE * present.sum()
+        jump = jnp.where(agree, jump, 0)
 
     grown = VARIANCE_GROWTH * jnp.where(again, state.variance_factor, 1.0)
     variance_factor = jnp.where(rejected & ~far, grown, jnp.where(present & ~far, 1.0, state.variance_factor))
@@ -194,3 +203,10 @@ def detect(
         rejected_at=jnp.where(rejected[:, None], z, state.rejected_at),
     )
     return state, OutlierResult(inlier_probability, common, jump, far, placed, reacquired, cut)
+
+
+def _radius(expected: Array, seen: Array) -> Array:
+    """(M,) distance from the centroid of the expected face within which its points lie, units of the track."""
+    size = spread(expected, seen)
+    own = jnp.sqrt(jnp.maximum(((expected - centroid(expected, seen)) ** 2).sum(axis=-1), 1e-12))
+    return jnp.where(seen, jnp.maximum(FAR * size, jnp.where(size > 0, FARTHER * own, 0)), FAR_IF_NEW * size)
