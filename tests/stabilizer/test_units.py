@@ -82,8 +82,7 @@ def test_default_params_suit_any_number_of_points():
 
 def test_parameters_in_the_units_of_a_track_are_the_same_filter():
     """With the face size of the first frame; both reject an outlier."""
-    rng = np.random.default_rng(3)
-    track = np.asarray(40 * rng.normal(size=(1, 12, 2)) + rng.normal(size=(30, 12, 2)), np.float32)
+    track = walk(30, 12)
     track[20, 5] += 300
     params = stabilizer.default_params(12)
     off = track[0] - track[0].mean(axis=0)

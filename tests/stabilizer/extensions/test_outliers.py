@@ -65,8 +65,8 @@ def test_an_outlier_in_another_place_restarts_the_growth_of_the_variance():
     """The same place twice: factor 4, then 16. Another place: 4 again, so that no place profits by the others."""
     face = walk(1, POINTS)[0]
     away, elsewhere = face.copy(), face.copy()
-    away[3] += 50
-    elsewhere[3] -= 50
+    away[3] -= 60
+    elsewhere[3, 0] -= 130
     growth = outlier_detection.VARIANCE_GROWTH
     for second, factor in ((away, growth**2), (elsewhere, growth), (face, 1.0)):
         state, found = _detect_twice(away, second)
@@ -80,7 +80,7 @@ def test_an_outlier_in_another_place_restarts_the_growth_of_the_variance():
 @pytest.mark.parametrize("extension", [{}, {"velocity": velocity()}])
 def test_a_lasting_jump_is_followed_the_later_the_longer_it_is(extension):
     found = []
-    for distance in (40, 70, 100):
+    for distance in (40, 80, 120):
         z = walk(60, POINTS)
         z[30:, 2, 0] += distance
         x = run(z, detecting(**extension))
@@ -90,6 +90,14 @@ def test_a_lasting_jump_is_followed_the_later_the_longer_it_is(extension):
         others = [k for k in range(POINTS) if k != 2]
         assert np.abs(x - z)[:, others].max() < 10
     assert 1 <= found[0] < found[1] < found[2] <= 8, found
+
+
+def test_a_point_far_from_the_face_is_never_accepted():
+    z = walk(60, POINTS)
+    z[30:, 2, 0] += 300
+    moved = z.copy()
+    moved[30:, 2, 0] -= 300
+    assert np.abs(run(z) - moved).max() < 10
 
 
 def test_after_a_cut_every_point_starts_where_it_is_but_for_an_outlier():
