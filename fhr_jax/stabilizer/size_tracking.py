@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Bool, Float, Int
 
 LIMIT = 4.0
 """Factor between the sizes of two frames that is taken for a broken frame or another face."""
@@ -130,11 +130,7 @@ def check(
     start = (restart | ~known) & (number > 0) & ~collapsed
     present = present & ~collapsed & (~other | restart)
     if far is not None:
-
-        def first(z: Array, present: Array) -> tuple[Array, Array]:
-            return around_the_median(z, present, limit=far)
-
-        z, present = jax.lax.cond(start & (number >= FEWEST), first, lambda z, present: (z, present), z, present)
+        z, present = around_the_median(z, present, limit=far, wanted=start & (number >= FEWEST))
     one = jnp.ones_like(state.agreed)
     agreed = jnp.where(usable & ~other, jnp.minimum(state.agreed + 1, FRAMES), state.agreed)
     state = SizeState(
@@ -189,26 +185,45 @@ def within(
 
 
 def around_the_median(
-    z: Float[Array, "m d"], present: Bool[Array, " m"], *, limit: float
+    z: Float[Array, "m d"], present: Bool[Array, " m"], *, limit: float, wanted: Bool[Array, ""]
 ) -> tuple[Float[Array, "m d"], Bool[Array, " m"]]:
     """Which present points lie within `limit` median distances of their median; the others, moved to that limit.
 
     Half of the points may lie anywhere. For the first frame, in which nothing is expected yet.
 
+    Args:
+        z: (M, d) points, in any unit.
+        present: (M,) the points that are observed.
+        limit: in median distances.
+        wanted: () False returns what is given, and sorts nothing.
+
     Returns:
         (M, d) the points, in the unit of `z`, and (M,) the present ones that lie within.
-
     """
-    centre = _lower_median(z, present)[None]
+    at = _lower_medians(z, present, wanted)
+    centre = jnp.take_along_axis(z, at[None], axis=0)
     distance = jnp.sqrt(jnp.maximum(((z - centre) ** 2).sum(axis=-1), 1e-12))
-    placed, outside = within(z, centre, limit * _lower_median(distance, present))
-    return jnp.where(present[:, None], placed, z), present & ~outside
+    radius = limit * distance[_lower_medians(distance[:, None], present, wanted)[0]]
+    placed, outside = within(z, centre, radius)
+    outside = wanted & present & outside
+    return jnp.where(outside[:, None], placed, z), present & ~outside
 
 
-def _lower_median(values: Float[Array, "m *d"], counted: Bool[Array, " m"]) -> Float[Array, "*d"]:
-    """Lower median over the counted values, which has a gradient; infinite if there are none."""
-    counted = counted.reshape(-1, *(1 for _ in values.shape[1:]))
-    return jnp.sort(jnp.where(counted, values, jnp.inf), axis=0)[jnp.maximum(counted.sum() - 1, 0) // 2]
+def _lower_medians(
+    values: Float[Array, "m d"], counted: Bool[Array, " m"], wanted: Bool[Array, ""]
+) -> Int[Array, " d"]:
+    """Index of the lower median over the counted values, by column; 0 where it is not wanted.
+
+    The loop has one round or none, also if a batch of frames, none of which wants it, goes through it.
+    """
+    values = jnp.where(counted[:, None], jax.lax.stop_gradient(values), jnp.inf)
+    middle = jnp.maximum(counted.sum() - 1, 0) // 2
+
+    def find(_: tuple[Array, Array]) -> tuple[Array, Array]:
+        return jnp.zeros((), bool), jnp.argsort(values, axis=0)[middle].astype(middle.dtype)
+
+    none = jnp.zeros_like(middle, shape=values.shape[1:])
+    return jax.lax.while_loop(lambda loop: loop[0], find, (wanted, none))[1]
 
 
 def new_scale(

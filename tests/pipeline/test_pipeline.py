@@ -234,7 +234,7 @@ def test_the_next_crop_surrounds_the_stabilized_landmarks(reader, monkeypatch):
         return align_region(net, image, region, **options)
 
     monkeypatch.setattr(pipeline.tracking, "_align_region", record)
-    images = [pattern((60 + x, 60), 80) for x in (0, 12, 12)]
+    images = [pattern((60 + x, 60), 80) for x in (0, 5, 5)]
     faces = list(pipeline.align_video(reader, images, box=(60, 60, 80, 80)))
     stabilized, raw = (pipeline.crop_region.region_from_landmarks(points) for points in (faces[1].points, faces[1].raw))
     assert np.abs(stabilized.centre - raw.centre).max() > 0.5
