@@ -200,6 +200,7 @@ TESTED_IN = {
     "heatmap/test_decoding.py": ("heatmap",),
     "metrics/test_metrics.py": ("metrics",),
     "pipeline/test_pipeline.py": ("pipeline",),
+    "stabilizer/test_streaming.py": ("stabilizer.state",),
     "stabilizer/extensions/test_extensions.py": ("stabilizer.extensions",),
     "stabilizer/fit/test_functions.py": ("stabilizer.fit",),
     "stabilizer/test_filter.py": ("stabilizer.bijectors", "stabilizer.covariance", "stabilizer.mixture"),

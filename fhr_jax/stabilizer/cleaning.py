@@ -34,7 +34,7 @@ class Frame(NamedTuple):
     dt: Float[Array, ""]
 
 
-class Prediction(NamedTuple):
+class Expectation(NamedTuple):
     """Where a frame is expected.
 
     Attributes:
@@ -75,7 +75,14 @@ class Aligned(NamedTuple):
 
 
 def observe(z: Array, *, dt: Any, mask: Any, confidence: Any) -> Frame:
-    """Which points are observed, and how much each counts."""
+    """Which points are observed, and how much each counts.
+
+    Args:
+        z: (M, d), see `filter.step`.
+        dt: see `filter.step`.
+        mask: see `filter.step`.
+        confidence: see `filter.step`.
+    """
     z = z.astype(jnp.promote_types(z.dtype, jnp.float32))
     present = is_observed(z)
     if mask is not None:
@@ -90,21 +97,31 @@ def observe(z: Array, *, dt: Any, mask: Any, confidence: Any) -> Frame:
     return Frame(z, present, weight, dt)
 
 
-def predict(params: Params, state: State, dt: Float[Array, ""]) -> Prediction:
-    """Where the points are expected `dt` frames after the last step."""
+def predict(params: Params, state: State, dt: Float[Array, ""]) -> Expectation:
+    """Where the points are expected `dt` () frames after the last step."""
     means = mixture.predict(params, state.filter, dt)
-    return Prediction(means, state.scale * to_points(params, _mix(params, means), state.origin.shape))
+    return Expectation(means, state.scale * to_points(params, _mix(params, means), state.origin.shape))
 
 
-def check_size(params: Params, state: State, frame: Frame, predicted: Prediction) -> tuple[State, Frame, Prediction]:
-    """Start anew where the size of the face becomes known, and drop the points of broken frames."""
+def check_size(params: Params, state: State, frame: Frame, predicted: Expectation) -> tuple[State, Frame, Expectation]:
+    """Start anew where the size of the face becomes known, and drop the points of broken frames.
+
+    Args:
+        params: the parameters.
+        state: from the last frame.
+        frame: from `observe`.
+        predicted: from `predict`.
+
+    Returns:
+        The state, the frame and the expectation: those of a first frame where the filter starts anew.
+    """
     if state.size is None:
         return state, frame, predicted
     expected = state.origin + predicted.points
     far = None if params.outliers is None else outlier_detection.FAR_AT_START
     size, found = size_tracking.check(state.size, frame.z, expected, present=frame.present, seen=state.seen, far=far)
     state = reset_where(state, found.start)
-    predicted = Prediction(*(jnp.where(found.start, 0, value) for value in predicted))  # as of an empty history
+    predicted = Expectation(*(jnp.where(found.start, 0, value) for value in predicted))  # as of an empty history
     scale = jnp.where(found.start, size_tracking.new_scale(size, state.scale, params.face_size), state.scale)
     weight = jnp.where(found.present, frame.weight, 0)
     return state._replace(size=size, scale=scale), Frame(found.z, found.present, weight, frame.dt), predicted
@@ -132,7 +149,7 @@ def follow_size(params: Params, state: State, before: State, frame: Frame, align
     return state._replace(filter=mixture.rescale(state.filter, state.scale / scale), scale=scale, size=size)
 
 
-def align(params: Params, state: State, frame: Frame, prediction: Prediction) -> Aligned:
+def align(params: Params, state: State, frame: Frame, prediction: Expectation) -> Aligned:
     """Outliers and common motion: place each point between its observation and where the others take it.
 
     With the prediction p, the common motion c of the points (`common_motion.py`), and P and N the prior and noise
@@ -142,6 +159,12 @@ def align(params: Params, state: State, frame: Frame, prediction: Prediction) ->
 
     with v the mean weight of the points that determine c. The gain g(w) times that of the mixture, P / (P + N), is
     P / (P + N / w): the noise variance of the point is N / w. A new or missing point moves by c alone.
+
+    Args:
+        params: the parameters.
+        state: from `check_size`.
+        frame: from `check_size`.
+        prediction: from `check_size`.
     """
     z, shape, scale = frame.z, frame.z.shape, state.scale
     history, origin, outliers = state.filter, state.origin, state.outliers

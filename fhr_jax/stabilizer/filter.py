@@ -100,7 +100,24 @@ def step_cleaned(
     reset: Bool[Array, ""] | None = None,
     estimate: Estimate = "mean",
 ) -> tuple[State, Cleaned]:
-    """`step`, which also says what it made of the frame: the next state, and the frame with the stabilized points."""
+    """`step`, which also says what it made of the frame.
+
+    Args:
+        params: the parameters.
+        state: from `init_state` or the last step.
+        z: (M, d) observed points.
+        dt: see `step`.
+        mask: see `step`.
+        confidence: see `step`.
+        reset: see `step`.
+        estimate: see `step`.
+
+    Returns:
+        The state, and the frame as it was used, with the stabilized points.
+
+    Raises:
+        InputError: as `step` does.
+    """
     check_points(params, z.shape)
     if estimate not in get_args(Estimate):
         raise InputError(f"estimate: {estimate!r}, expected one of {', '.join(get_args(Estimate))}")

@@ -66,7 +66,7 @@ def init_state(
 
 
 def reset_where(state: State, reset: Bool[Array, ""]) -> State:
-    """The state before the first frame where `reset` is True."""
+    """The state before the first frame where `reset` () is True."""
     empty = jax.tree.map(jnp.zeros_like, state)._replace(scale=jnp.ones_like(state.scale))
     if state.outliers is not None:
         empty = empty._replace(outliers=outlier_detection.init_state(*state.origin.shape, state.scale))
