@@ -40,6 +40,9 @@ from fhr_jax.stabilizer.params_io import load, save
 from fhr_jax.stabilizer.pretrained import default_params
 from fhr_jax.stabilizer.run_tracks import run
 from fhr_jax.stabilizer.state import State, init_state
+from fhr_jax.stabilizer.smoothing.lagged import LaggedState, init_lagged, step_lagged
+from fhr_jax.stabilizer.smoothing.mixing import MixingNet, init_net
+from fhr_jax.stabilizer.smoothing.smooth_tracks import smooth
 from fhr_jax.stabilizer.units import FRAME_RATE, in_face_units, in_track_units, median_distance
 
 __all__ = [
@@ -47,6 +50,8 @@ __all__ = [
     "FRAME_RATE",
     "Fit",
     "History",
+    "LaggedState",
+    "MixingNet",
     "Outliers",
     "Params",
     "Recurrent",
@@ -66,6 +71,8 @@ __all__ = [
     "fit_recommended",
     "in_face_units",
     "in_track_units",
+    "init_lagged",
+    "init_net",
     "init_params",
     "init_recurrent",
     "init_state",
@@ -80,7 +87,9 @@ __all__ = [
     "save",
     "save_fit",
     "scale_to_face_size",
+    "smooth",
     "step",
+    "step_lagged",
     "unconstrain",
     "without_bias",
 ]

@@ -17,6 +17,7 @@ from fhr_jax.stabilizer.extensions.outliers import Outliers
 from fhr_jax.stabilizer.extensions.recurrent import Recurrent
 from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
 from fhr_jax.stabilizer.extensions.velocity import Velocity
+from fhr_jax.stabilizer.smoothing.mixing import MixingNet
 
 
 class Params(NamedTuple):
@@ -39,6 +40,7 @@ class Params(NamedTuple):
         outliers: detection of single points that lie far from where they should be.
         face_size: () the size of a face (`units.py`) in the units of these values: a track is scaled so that the face
             of its first observed frame has this size. None: the values are in the units of the track.
+        smoother: the network of `smooth`, which looks ahead; the causal stabilizer does not use it.
     """
 
     gamma: Float[Array, ""]
@@ -52,6 +54,7 @@ class Params(NamedTuple):
     recurrent: Recurrent | None = None
     outliers: Outliers | None = None
     face_size: Float[Array, ""] | None = None
+    smoother: MixingNet | None = None
 
     def __repr__(self) -> str:
         """Sizes, extensions and units, not the values."""
@@ -167,7 +170,7 @@ def constrain(unconstrained: UnconstrainedParams, constant: Params) -> Params:
 
     Args:
         unconstrained: from `unconstrain`, or moved by a fit.
-        constant: parameters whose basis, groups and face size are taken over.
+        constant: parameters whose basis, groups, face size and smoother are taken over.
     """
     logits = jnp.concatenate([unconstrained.alpha, jnp.zeros_like(unconstrained.beta[:1])])
     responsibilities = constant.responsibilities
@@ -186,4 +189,5 @@ def constrain(unconstrained: UnconstrainedParams, constant: Params) -> Params:
         recurrent=None if recurrent is None else network.constrain(recurrent),
         outliers=None if outliers is None else outlier_detection.constrain(outliers),
         face_size=constant.face_size,
+        smoother=constant.smoother,
     )

@@ -15,6 +15,8 @@ from fhr_jax.stabilizer.extensions.recurrent import FEATURES, Recurrent
 from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
 from fhr_jax.stabilizer.extensions.velocity import Velocity
 from fhr_jax.stabilizer.params import Params
+from fhr_jax.stabilizer.smoothing.kalman_bank import TYPES
+from fhr_jax.stabilizer.smoothing.mixing import INPUTS, PARTS, MixingNet
 
 
 class _Extension(NamedTuple):
@@ -39,6 +41,7 @@ EXTENSIONS = {
     "responsibilities": _Extension(Responsibilities, "switch"),
     "recurrent": _Extension(Recurrent, "recurrent"),
     "outliers": _Extension(Outliers, "tail", {"inlier_log_odds": "odds", "scale": "reach"}),
+    "smoother": _Extension(MixingNet, "smoother"),
 }
 """Extensions by their field of `Params`. Keys in files stay when fields are renamed, so old files can be read."""
 
@@ -120,6 +123,10 @@ def _check_shapes(path: str, arrays: dict[str, np.ndarray]) -> None:
     network |= {"decay": (3,), "second_bias": (hidden,), "last": (hidden, 2 * k), "last_bias": (2 * k,)}
     shapes |= {f"recurrent.{name}": shape for name, shape in network.items()}
     shapes |= {EXTENSIONS["outliers"].key(name): () for name in Outliers._fields}
+    width = arrays["smoother.first_bias"].shape[-1] if "smoother.first_bias" in arrays else 0
+    smoother = {"first": (INPUTS, width), "first_bias": (width,), "second": (width, width), "second_bias": (width,)}
+    smoother |= {"last": (width, TYPES + 1), "last_bias": (TYPES + 1,), "refuted": (TYPES,)}
+    shapes |= {f"smoother.{name}": (PARTS, *shape) for name, shape in smoother.items()}
     for name, array in arrays.items():
         if name not in shapes:
             raise InputError(f"{path}: unknown array {name!r}, expected one of {', '.join(shapes)}")

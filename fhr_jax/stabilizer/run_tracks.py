@@ -71,10 +71,10 @@ def run(
     Raises:
         InputError: a shape or an option does not fit, or `complete=True` is impossible.
     """
-    _check_track(params, track)
+    check_track(params, track)
     given = {"dt": dt, "mask": mask, "confidence": confidence, "reset": reset}
     options = {name: value for name, value in given.items() if value is not None}
-    batched = tuple(name for name, value in options.items() if _has_batch_axes(name, value, track.shape))
+    batched = options_with_batch_axes(options, track.shape)
     fast = not options and params.outliers is None and estimate == "mean"
     if complete and not fast:
         raise InputError(
@@ -187,7 +187,17 @@ def _has_batch_axes(name: str, value: Array | np.ndarray, track: tuple[int, ...]
     raise InputError(f"{name}: shape {value.shape}, expected {expected}, with or without the leading axes {batch}")
 
 
-def _check_track(params: Params, track: Array | np.ndarray) -> None:
+def options_with_batch_axes(options: dict[str, Any], track: tuple[int, ...]) -> tuple[str, ...]:
+    """Names of the options that have the leading axes of a track of this shape (..., T, M, d).
+
+    Raises:
+        InputError: an option has another shape than `run` says.
+    """
+    return tuple(name for name, value in options.items() if _has_batch_axes(name, value, track))
+
+
+def check_track(params: Params, track: Array | np.ndarray) -> None:
+    """Refuse a track that is empty, or whose shape (..., T, M, d) does not fit the parameters."""
     if track.ndim < 3:
         raise InputError(f"track: shape {track.shape}, expected (..., T, M, d): frames, points, coordinates")
     if track.shape[-3] == 0:

@@ -1,0 +1,258 @@
+"""How much each movement type counts, for the face, for each region and for each point.
+
+With z the observation and m_k the position by movement type k, d_k = m_k - z is split by `bands.py`, and the output is
+
+    z + sum over parts of sum_k w_k d_k,      w_k a softmax over the K types and z itself (d = 0).
+
+A small network, shared by all regions and all points, gives the weights. It sees the squared lengths of d_k and of
+d_k - d_(k-1) in variances of the noise, running means of their logarithms, those of what the part belongs to, the noise
+against the size of the face, and how many frames follow. All of them are the same for a track that is moved, scaled,
+rotated or mirrored. The noise of each part is measured on the innovations of the quick filter (`kalman_bank.QUICK`).
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.lax import Precision
+from jaxtyping import Array, Float, PRNGKeyArray, UInt32
+
+from fhr_jax.stabilizer.smoothing import bands
+from fhr_jax.stabilizer.smoothing.bands import Parts, Regions
+from fhr_jax.stabilizer.smoothing.kalman_bank import TYPES
+
+PARTS = 3
+"""Face, regions, points."""
+
+EVIDENCE = 3 * TYPES - 1
+"""Logarithms of a part in a frame: one for each type and one for each pair of neighbouring types."""
+
+DECAYS = (0.5, 0.8, 0.96)
+"""Of the running means of the evidence, per frame of 1/30 s."""
+
+NOISE_DECAY = 0.97
+"""Of the running mean of the noise variance, per frame of 1/30 s."""
+
+FIRST_NOISE, FIRST_FRAMES = 0.01, 2.0
+"""The noise in face sizes that is expected before the first frame, and how many frames this counts for."""
+
+MAX_SQUARE = 9.0
+"""The variance of a frame counts by at most this many times the running mean, so that outliers do not set it."""
+
+AHEAD = (1.0, 3.0, 10.0)
+"""Frames of 1/30 s; the number of frames that follow enters as exp(-number / each)."""
+
+MAX_REFUTED = 100.0
+"""Variances of the noise beyond which a type is not refuted further."""
+
+INPUTS = EVIDENCE * (2 + len(DECAYS)) + PARTS + len(AHEAD) + 2
+"""Inputs of the network, F."""
+
+
+class MixingNet(NamedTuple):
+    """Weights of the network with H hidden units: one for the face, one for the regions, one for the points.
+
+    Attributes:
+        first: (3, F, H).
+        first_bias: (3, H).
+        second: (3, H, H).
+        second_bias: (3, H).
+        last: (3, H, K + 1).
+        last_bias: (3, K + 1).
+        refuted: (3, K) at least 0, by how much the log odds of a type fall for each variance of the noise between it
+            and the observation.
+    """
+
+    first: Float[Array, "p f h"]
+    first_bias: Float[Array, "p h"]
+    second: Float[Array, "p h h"]
+    second_bias: Float[Array, "p h"]
+    last: Float[Array, "p h o"]
+    last_bias: Float[Array, "p o"]
+    refuted: Float[Array, "p k"]
+
+
+class NoiseState(NamedTuple):
+    """Running mean of the noise variance.
+
+    Attributes:
+        variance: (3,) by part, in squared face sizes.
+        count: () frames that it stands for.
+    """
+
+    variance: Float[Array, "p"]
+    count: Float[Array, ""]
+
+
+class EvidenceState(NamedTuple):
+    """Running means of the evidence.
+
+    Attributes:
+        mean: three arrays, for the face (1, E, A), the regions (G, E, A) and the points (M, E, A), A decays.
+        count: (A,) frames that they stand for.
+    """
+
+    mean: tuple[Array, Array, Array]
+    count: Float[Array, " a"]
+
+
+def init_net(key: PRNGKeyArray | UInt32[Array, "2"], *, hidden: int = 24) -> MixingNet:
+    """Random hidden layers and a last layer of zeros, which weighs all types alike.
+
+    Args:
+        key: () of the random weights.
+        hidden: H.
+    """
+    first, second = jax.random.split(key)
+    return MixingNet(
+        first=jax.random.normal(first, (PARTS, INPUTS, hidden)) / jnp.sqrt(INPUTS),
+        first_bias=jnp.zeros((PARTS, hidden)),
+        second=jax.random.normal(second, (PARTS, hidden, hidden)) / jnp.sqrt(hidden),
+        second_bias=jnp.zeros((PARTS, hidden)),
+        last=jnp.zeros((PARTS, hidden, TYPES + 1)),
+        last_bias=jnp.zeros((PARTS, TYPES + 1)),
+        refuted=jnp.full((PARTS, TYPES), -2.0),
+    )
+
+
+def init_noise(like: Float[Array, ""]) -> NoiseState:
+    """The state before the first frame, in the dtype of the scalar `like`."""
+    return NoiseState(jnp.full_like(like, FIRST_NOISE**2, shape=(PARTS,)), jnp.full_like(like, FIRST_FRAMES))
+
+
+def init_evidence(points: int, like: Float[Array, ""]) -> EvidenceState:
+    """The state before the first frame, for M points, in the dtype of the scalar `like`."""
+    sizes = (1, bands.number_of_regions(points), points)
+    mean = tuple(jnp.zeros_like(like, shape=(size, EVIDENCE, len(DECAYS))) for size in sizes)
+    return EvidenceState((mean[0], mean[1], mean[2]), jnp.zeros_like(like, shape=(len(DECAYS),)))
+
+
+def noise_of_frame(innovation: Parts, size: Float[Array, ""], weight: Float[Array, " m"]) -> Float[Array, "p"]:
+    """Noise variance (3,) of one frame by part, in squared face sizes.
+
+    Args:
+        innovation: the parts of one innovation (1, ...), units of the track.
+        size: () of the face, in the same units.
+        weight: (M,) points of weight 0 do not count.
+    """
+    share = weight / jnp.maximum(weight.sum(), 1e-9)
+    face = jnp.einsum("m,md->", share, innovation.face[0] ** 2)
+    length = [jnp.sqrt((part[0] ** 2).sum(axis=-1) + 1e-12) for part in (innovation.regions, innovation.points)]
+    regions, points = 4 / jnp.pi * length[0].mean() ** 2, 4 / jnp.pi * (share * length[1]).sum() ** 2
+    dims = innovation.face.shape[-1]
+    return jnp.stack([face, regions, points]) / (dims * jnp.maximum(size, 1e-12) ** 2)
+
+
+def follow_noise(
+    state: NoiseState, variance: Float[Array, "p"], *, observed: Float[Array, ""], dt: Float[Array, ""]
+) -> NoiseState:
+    """The running mean after a frame.
+
+    Args:
+        state: from the last frame.
+        variance: (3,) of this frame.
+        observed: () share of the points that are observed; a frame without any changes nothing.
+        dt: () frames of 1/30 s since the last frame.
+    """
+    keep = jnp.where(observed > 0, NOISE_DECAY**dt, 1)
+    count = keep * state.count + observed
+    variance = jnp.minimum(variance, MAX_SQUARE * state.variance)
+    mean = state.variance + observed / jnp.maximum(count, 1e-9) * (variance - state.variance)
+    return NoiseState(mean, count)
+
+
+def evidence_of_frame(
+    parts: Parts, last: Parts, variance: Float[Array, "p"], size: Float[Array, ""], weight: Float[Array, " m"]
+) -> tuple[Array, Array, Array]:
+    """Logarithms of squared lengths in variances of the noise, for the face (1, E), regions (G, E) and points (M, E).
+
+    Args:
+        parts: the parts of d_k (K, ...), units of the track.
+        variance: (3,) of the noise, in squared face sizes.
+        size: () of the face, units of the track.
+        weight: (M,) points of weight 0 do not count for the face.
+    """
+    unit = jnp.maximum(variance, 1e-10) * jnp.maximum(size, 1e-12) ** 2
+    share = weight / jnp.maximum(weight.sum(), 1e-9)
+
+    def of_part(part: int) -> Array:
+        d, before = parts[part] / jnp.sqrt(unit[part]), last[part] / jnp.sqrt(unit[part])
+        values = [(d**2).sum(axis=-1), ((d[1:] - d[:-1]) ** 2).sum(axis=-1), (d * before).sum(axis=-1), (before**2).sum(axis=-1)]
+        if part == 0:
+            values = [(share * value).sum(axis=-1, keepdims=True) for value in values]
+        square, step, product, square_before = values
+        cosine = product / jnp.sqrt((1 + square) * (1 + square_before))
+        return jnp.concatenate([jnp.log1p(square), jnp.log1p(step), cosine]).T
+
+    return of_part(0), of_part(1), of_part(2)
+
+
+def follow_evidence(
+    state: EvidenceState,
+    evidence: tuple[Array, Array, Array],
+    *,
+    observed: Float[Array, ""],
+    dt: Float[Array, ""],
+) -> EvidenceState:
+    """The running means after a frame; see `follow_noise`."""
+    keep = jnp.where(observed > 0, jnp.asarray(DECAYS, dt.dtype) ** dt, 1)
+    count = keep * state.count + (observed > 0)
+    rate = (observed > 0) / jnp.maximum(count, 1e-9)
+    mean = tuple(old + rate * (new[..., None] - old) for old, new in zip(state.mean, evidence, strict=True))
+    return EvidenceState((mean[0], mean[1], mean[2]), count)
+
+
+def type_weights(
+    net: MixingNet,
+    evidence: tuple[Array, Array, Array],
+    running: tuple[Array, Array, Array],
+    *,
+    regions: Regions,
+    variance: Float[Array, "p"],
+    ahead: Float[Array, ""],
+    weight: Float[Array, " m"],
+    dt: Float[Array, ""],
+) -> tuple[Array, Array, Array]:
+    """Weights of the K types and of the observation, for the face (1, K + 1), regions (G, K + 1), points (M, K + 1).
+
+    Args:
+        net: the network.
+        evidence: of this frame.
+        running: its running means, see `EvidenceState.mean`.
+        regions: of this frame.
+        variance: (3,) of the noise, in squared face sizes.
+        ahead: () frames of 1/30 s that follow and count.
+        weight: (M,) of the observations, at least 0.
+        dt: () frames of 1/30 s since the last frame.
+    """
+    over = evidence[1].mean(axis=0, keepdims=True), jnp.broadcast_to(evidence[0], evidence[1].shape)
+    parents = (*over, jnp.matmul(regions.spread, evidence[1], precision=Precision.HIGHEST))
+    weights = weight.mean()[None], regions.pool @ weight, weight
+    noise = 0.5 * jnp.log(jnp.maximum(variance, 1e-10) / FIRST_NOISE**2)
+    frame = jnp.concatenate([noise, jnp.exp(-ahead / jnp.asarray(AHEAD, noise.dtype)), jnp.log(dt)[None]])
+    result = []
+    for part in range(PARTS):
+        own = evidence[part]
+        past = running[part].reshape(len(own), -1)
+        shared = jnp.broadcast_to(frame, (len(own), len(frame)))
+        inputs = jnp.concatenate([own, past, parents[part], shared, weights[part][:, None]], axis=1)
+        hidden = jax.nn.silu(_layer(net.first[part], net.first_bias[part], inputs))
+        hidden = jax.nn.silu(_layer(net.second[part], net.second_bias[part], hidden))
+        odds = _layer(net.last[part], net.last_bias[part], hidden)
+        square = jnp.minimum(jnp.expm1(own[:, :TYPES]), MAX_REFUTED)
+        odds = odds.at[:, :TYPES].add(-jax.nn.softplus(net.refuted[part]) * square)
+        result.append(jax.nn.softmax(odds))
+    return result[0], result[1], result[2]
+
+
+def combine(parts: Parts, weights: tuple[Array, Array, Array], regions: Regions) -> Float[Array, "m d"]:
+    """The displacement (M, d) from the observation to the output: sum over parts and types."""
+    face, region, points = (value[:, :-1] for value in weights)
+    moved = jnp.einsum("k,kmd->md", face[0], parts.face, precision=Precision.HIGHEST)
+    pooled = jnp.einsum("gk,kgd->gd", region, parts.regions, precision=Precision.HIGHEST)
+    own = jnp.einsum("mk,kmd->md", points, parts.points, precision=Precision.HIGHEST)
+    return moved + bands.interpolate(pooled[None], regions)[0] + own
+
+
+def _layer(weights: Array, bias: Array, inputs: Array) -> Array:
+    return jnp.matmul(inputs, weights, precision=Precision.HIGHEST) + bias
