@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
 
-REGIONS = 24
+REGIONS = 16
 """Points around which regions lie, at most: every k-th point of the markup, since indices run along the face."""
 
 RADIUS = 0.3

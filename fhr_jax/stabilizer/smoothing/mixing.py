@@ -27,7 +27,7 @@ PARTS = 3
 EVIDENCE = 3 * TYPES - 1
 """Logarithms of a part in a frame: one for each type and one for each pair of neighbouring types."""
 
-DECAYS = (0.5, 0.8, 0.96)
+DECAYS = (0.6, 0.95)
 """Of the running means of the evidence, per frame of 1/30 s."""
 
 NOISE_DECAY = 0.97

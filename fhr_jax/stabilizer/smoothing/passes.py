@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from fhr_jax.stabilizer.smoothing import bands, kalman_bank, mixing
-from fhr_jax.stabilizer.smoothing.bands import Parts
+from fhr_jax.stabilizer.smoothing.bands import Parts, Regions
 from fhr_jax.stabilizer.smoothing.kalman_bank import BankFrame, BankState
 from fhr_jax.stabilizer.smoothing.mixing import EvidenceState, MixingNet, NoiseState
 
@@ -45,6 +45,7 @@ class ForwardFrame(NamedTuple):
         weight: (M,) weights of `z`; 0 in a frame without any observation and for points never seen.
         counted: (M,) 1 for points that were observed so far, else 0.
         place: (M, d) output of the causal stabilizer, 0 for points never seen.
+        regions: of the frame.
         size: () of the face.
         dt: () frames of 1/30 s since the frame before.
         some: () 1 if a point is observed, else 0.
@@ -56,6 +57,7 @@ class ForwardFrame(NamedTuple):
     weight: Float[Array, "*t m"]
     counted: Float[Array, "*t m"]
     place: Float[Array, "*t m d"]
+    regions: Regions
     size: Float[Array, "*t"]
     dt: Float[Array, "*t"]
     some: Float[Array, "*t"]
@@ -105,7 +107,7 @@ def forward(state: ForwardState, frame: Observation) -> tuple[ForwardState, Forw
     share = jnp.where(frame.restart.any(), 0, (frame.weight > 0.5).astype(z.dtype).mean())
     noise = mixing.follow_noise(state.noise, variance, observed=share, dt=frame.dt)
     result = ForwardFrame(
-        z, weight, counted, place, frame.size, frame.dt, some.astype(z.dtype), noise.variance, passed
+        z, weight, counted, place, regions, frame.size, frame.dt, some.astype(z.dtype), noise.variance, passed
     )
     return ForwardState(bank, noise), result
 
@@ -123,12 +125,10 @@ class Displacement(NamedTuple):
 
     Attributes:
         parts: of d_k (K, ...), units of the track.
-        regions: of the frame.
         evidence: of the frame, for the face, the regions and the points.
     """
 
     parts: Parts
-    regions: bands.Regions
     evidence: tuple[Array, Array, Array]
 
 
@@ -140,10 +140,9 @@ def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: Parts)
         positions: (K, M, d) smoothed, units of the track.
         last: parts of the frame before.
     """
-    regions = bands.regions(frame.place, frame.counted, frame.size)
-    parts = bands.split(positions - frame.z, frame.place, frame.counted, regions)
+    parts = bands.split(positions - frame.z, frame.place, frame.counted, frame.regions)
     evidence = mixing.evidence_of_frame(parts, last, frame.variance, frame.size, frame.counted)
-    return Displacement(parts, regions, evidence)
+    return Displacement(parts, evidence)
 
 
 def mix(
@@ -166,13 +165,13 @@ def mix(
         net,
         displacement.evidence,
         running,
-        regions=displacement.regions,
+        regions=frame.regions,
         variance=frame.variance,
         ahead=ahead,
         weight=frame.weight,
         dt=frame.dt,
     )
-    moved = mixing.combine(displacement.parts, weights, displacement.regions)
+    moved = mixing.combine(displacement.parts, weights, frame.regions)
     return jnp.where(frame.counted[:, None] > 0, frame.z + moved, jnp.nan)
 
 
