@@ -14,10 +14,10 @@ from jaxtyping import Array, Float
 
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
 
-REGIONS = 16
+REGIONS = 24
 """Points around which regions lie, at most: every k-th point of the markup, since indices run along the face."""
 
-RADIUS = 0.3
+RADIUS = 0.18
 """Standard deviation of the Gaussian weights of a region, in face sizes."""
 
 

@@ -23,16 +23,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-ORDERS = (1, 2, 2, 2, 3, 3)
+ORDERS = (2, 2, 2, 2, 1, 3)
 """Order of each movement type."""
 
-TIME_CONSTANTS = (4.0, 1.0, 2.0, 5.0, 1.0, 2.5)
+TIME_CONSTANTS = (0.7, 1.2, 2.2, 5.0, 4.0, 1.8)
 """Their time constants, in frames of 1/30 s."""
 
 TYPES = len(ORDERS)
 """K, number of movement types."""
 
-QUICK = 1
+QUICK = 0
 """The movement type whose innovations measure the noise: it follows nearly everything."""
 
 FIRST_VARIANCE = 10.0

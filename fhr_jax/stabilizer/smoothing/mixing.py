@@ -27,6 +27,9 @@ PARTS = 3
 EVIDENCE = 3 * TYPES - 1
 """Logarithms of a part in a frame: one for each type and one for each pair of neighbouring types."""
 
+FLOOR = 0.05
+"""Variances of the noise that are added before the logarithm."""
+
 DECAYS = (0.6, 0.95)
 """Of the running means of the evidence, per frame of 1/30 s."""
 
@@ -182,7 +185,7 @@ def evidence_of_frame(
             values = [(share * value).sum(axis=-1, keepdims=True) for value in values]
         square, step, product, square_before = values
         cosine = product / jnp.sqrt((1 + square) * (1 + square_before))
-        return jnp.concatenate([jnp.log1p(square), jnp.log1p(step), cosine]).T
+        return jnp.concatenate([jnp.log(square + FLOOR), jnp.log(step + FLOOR), cosine]).T
 
     return of_part(0), of_part(1), of_part(2)
 
@@ -239,7 +242,7 @@ def type_weights(
         hidden = jax.nn.silu(_layer(net.first[part], net.first_bias[part], inputs))
         hidden = jax.nn.silu(_layer(net.second[part], net.second_bias[part], hidden))
         odds = _layer(net.last[part], net.last_bias[part], hidden)
-        square = jnp.minimum(jnp.expm1(own[:, :TYPES]), MAX_REFUTED)
+        square = jnp.minimum(jnp.exp(own[:, :TYPES]), MAX_REFUTED)
         odds = odds.at[:, :TYPES].add(-jax.nn.softplus(net.refuted[part]) * square)
         result.append(jax.nn.softmax(odds))
     return result[0], result[1], result[2]
