@@ -1,1 +1,1 @@
-"""Smoothing with look-ahead: the mixture of movement types of the stabilizer, with each type smoothed from both sides."""
+"""Smoothing with look-ahead: each movement type of the stabilizer is smoothed from both sides, and they are mixed."""

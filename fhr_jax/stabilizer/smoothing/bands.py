@@ -67,7 +67,7 @@ def regions(points: Float[Array, "m d"], weight: Float[Array, " m"], size: Float
     pool = (weight[:, None] * kernel).T
     pool = pool / jnp.maximum(pool.sum(axis=1, keepdims=True), 1e-9)
     # A point that is far from all centres has little to do with them.
-    spread = kernel * weight[centres]
+    spread = kernel * weight[centres][None]
     return Regions(pool, spread / (spread.sum(axis=1, keepdims=True) + 0.05))
 
 

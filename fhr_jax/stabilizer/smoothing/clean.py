@@ -23,7 +23,7 @@ def clean(params: Params, state: State, z: Array, *, dt: Any = 1.0, **options: A
     counted = after.seen[:, None]
     place = jnp.where(counted, x, 0)
     number = jnp.maximum(after.seen.sum(), 1)
-    centre = place.sum(axis=0) / number
+    centre = place.sum(axis=0, keepdims=True) / number
     size = jnp.sqrt((jnp.where(counted, place - centre, 0) ** 2).sum() / number + 1e-12)
     z = jnp.where(weight[:, None] > 0, z, 0)
     return after, Observation(z, weight, restart, after.seen, size, x, jnp.asarray(dt, x.dtype))

@@ -96,22 +96,20 @@ def step(
     """
     shape = _constants(dt, z.dtype)
     before, covariance, gain = _predict(state, shape)
-    innovation = z - before[0]
-    total = 1 + weight * covariance[0]
-    kalman = tuple(weight * p / total for p in covariance[:3])
+    innovation = z[None] - before[0]
+    total = 1 + weight[None] * covariance[0]
+    kalman = tuple(weight[None] * p / total for p in covariance[:3])
     mean = tuple(m + k[..., None] * innovation for m, k in zip(before, kalman, strict=True))
     p = covariance
-    after = tuple(
-        p[n] - kalman[i] * p[j] for n, (i, j) in enumerate(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)))
-    )
-    zero = jnp.zeros_like(z)
-    first = 1 / jnp.maximum(weight, 1e-3)
-    unknown = FIRST_VARIANCE
-    start_mean, start_covariance = (z, zero, zero), (first, 0.0, 0.0, unknown * shape.second, 0.0, unknown * shape.third)
-    mean = tuple(jnp.where(restart[:, None], s, m) for s, m in zip(start_mean, mean, strict=True))
-    after = tuple(jnp.where(restart, s, c) for s, c in zip(start_covariance, after, strict=True))
-    gain = tuple(jnp.where(restart, 0, g) for g in gain)
-    predicted = tuple(jnp.where(restart[:, None], s, m) for s, m in zip(start_mean, before, strict=True))
+    after = tuple(p[n] - kalman[i] * p[j] for n, (i, j) in enumerate(((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))))
+    place = z[None], jnp.zeros_like(z)[None], jnp.zeros_like(z)[None]
+    first, zero = 1 / jnp.maximum(weight, 1e-3)[None], jnp.zeros_like(shape.second)
+    start = first, zero, zero, FIRST_VARIANCE * shape.second, zero, FIRST_VARIANCE * shape.third
+    anew = restart[None]
+    mean = tuple(jnp.where(anew[..., None], s, m) for s, m in zip(place, mean, strict=True))
+    after = tuple(jnp.where(anew, s, c) for s, c in zip(start, after, strict=True))
+    gain = tuple(jnp.where(anew, 0, g) for g in gain)
+    predicted = tuple(jnp.where(anew[..., None], s, m) for s, m in zip(place, before, strict=True))
     observed = (weight > 0) & ~restart
     deviation = jnp.sqrt(jnp.maximum(covariance[0][QUICK] + 1 / jnp.maximum(weight, 1e-3), 1e-12))
     noise = jnp.where(observed[:, None], innovation[QUICK] / deviation[:, None], 0)

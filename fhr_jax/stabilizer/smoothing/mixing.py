@@ -52,6 +52,13 @@ INPUTS = EVIDENCE * (2 + len(DECAYS)) + PARTS + len(AHEAD) + 2
 """Inputs of the network, F."""
 
 
+Evidence = tuple[Array, Array, Array]
+"""For the face (1, E), the regions (G, E) and the points (M, E)."""
+
+PartWeights = tuple[Array, Array, Array]
+"""For the face (1,), the regions (G,) and the points (M,)."""
+
+
 class MixingNet(NamedTuple):
     """Weights of the network with H hidden units: one for the face, one for the regions, one for the points.
 
@@ -165,34 +172,47 @@ def follow_noise(
 
 
 def evidence_of_frame(
-    parts: Parts, last: Parts, variance: Float[Array, "p"], size: Float[Array, ""], weight: Float[Array, " m"]
-) -> tuple[Array, Array, Array]:
-    """Logarithms of squared lengths in variances of the noise, for the face (1, E), regions (G, E) and points (M, E).
+    parts: Parts,
+    last: Parts,
+    *,
+    variance: Float[Array, "p"],
+    size: Float[Array, ""],
+    counted: Float[Array, " m"],
+    weights: PartWeights,
+) -> Evidence:
+    """What speaks against each movement type, for the face (1, E), the regions (G, E) and the points (M, E).
+
+    Logarithms of |d_k|^2 and of |d_k - d_(k-1)|^2 in variances of the observation, and the cosines between d_k of this
+    frame and of the last.
 
     Args:
         parts: the parts of d_k (K, ...), units of the track.
+        last: those of the frame before.
         variance: (3,) of the noise, in squared face sizes.
         size: () of the face, units of the track.
-        weight: (M,) points of weight 0 do not count for the face.
+        counted: (M,) points of weight 0 do not count for the face.
+        weights: of the observations, by part.
     """
-    unit = jnp.maximum(variance, 1e-10) * jnp.maximum(size, 1e-12) ** 2
-    share = weight / jnp.maximum(weight.sum(), 1e-9)
+    unit = jnp.sqrt(jnp.maximum(variance, 1e-10)) * jnp.maximum(size, 1e-12)
+    share = counted / jnp.maximum(counted.sum(), 1e-9)
 
     def of_part(part: int) -> Array:
-        d, before = parts[part] / jnp.sqrt(unit[part]), last[part] / jnp.sqrt(unit[part])
-        values = [(d**2).sum(axis=-1), ((d[1:] - d[:-1]) ** 2).sum(axis=-1), (d * before).sum(axis=-1), (before**2).sum(axis=-1)]
+        d, before = parts[part] / unit[part], last[part] / unit[part]
+        values = (d**2, (d[1:] - d[:-1]) ** 2, d * before, before**2)
+        sums = [value.sum(axis=-1) for value in values]
         if part == 0:
-            values = [(share * value).sum(axis=-1, keepdims=True) for value in values]
-        square, step, product, square_before = values
+            sums = [(share[None] * value).sum(axis=-1, keepdims=True) for value in sums]
+        square, step, product, square_before = sums
         cosine = product / jnp.sqrt((1 + square) * (1 + square_before))
-        return jnp.concatenate([jnp.log(square + FLOOR), jnp.log(step + FLOOR), cosine]).T
+        weight = weights[part][None]
+        return jnp.concatenate([jnp.log(weight * square + FLOOR), jnp.log(weight * step + FLOOR), cosine]).T
 
     return of_part(0), of_part(1), of_part(2)
 
 
 def follow_evidence(
     state: EvidenceState,
-    evidence: tuple[Array, Array, Array],
+    evidence: Evidence,
     *,
     observed: Float[Array, ""],
     dt: Float[Array, ""],
@@ -200,20 +220,30 @@ def follow_evidence(
     """The running means after a frame; see `follow_noise`."""
     keep = jnp.where(observed > 0, jnp.asarray(DECAYS, dt.dtype) ** dt, 1)
     count = keep * state.count + (observed > 0)
-    rate = (observed > 0) / jnp.maximum(count, 1e-9)
+    rate = ((observed > 0) / jnp.maximum(count, 1e-9))[None, None]
     mean = tuple(old + rate * (new[..., None] - old) for old, new in zip(state.mean, evidence, strict=True))
     return EvidenceState((mean[0], mean[1], mean[2]), count)
 
 
+def part_weights(weight: Float[Array, " m"], regions: Regions) -> PartWeights:
+    """Weight of the observation of the face (1,), of each region (G,) and of each point (M,), from those of the points.
+
+    Args:
+        weight: (M,) at least 0.
+        regions: of the frame.
+    """
+    return weight.mean()[None], jnp.matmul(regions.pool, weight, precision=Precision.HIGHEST), weight
+
+
 def type_weights(
     net: MixingNet,
-    evidence: tuple[Array, Array, Array],
+    evidence: Evidence,
     running: tuple[Array, Array, Array],
     *,
     regions: Regions,
     variance: Float[Array, "p"],
     ahead: Float[Array, ""],
-    weight: Float[Array, " m"],
+    weights: PartWeights,
     dt: Float[Array, ""],
 ) -> tuple[Array, Array, Array]:
     """Weights of the K types and of the observation, for the face (1, K + 1), regions (G, K + 1), points (M, K + 1).
@@ -225,25 +255,24 @@ def type_weights(
         regions: of this frame.
         variance: (3,) of the noise, in squared face sizes.
         ahead: () frames of 1/30 s that follow and count.
-        weight: (M,) of the observations, at least 0.
+        weights: of the observations, by part; an observation of weight 0 is not used.
         dt: () frames of 1/30 s since the last frame.
     """
-    over = evidence[1].mean(axis=0, keepdims=True), jnp.broadcast_to(evidence[0], evidence[1].shape)
-    parents = (*over, jnp.matmul(regions.spread, evidence[1], precision=Precision.HIGHEST))
-    weights = weight.mean()[None], regions.pool @ weight, weight
+    above = evidence[1].mean(axis=0, keepdims=True), jnp.broadcast_to(evidence[0], evidence[1].shape)
+    parents = (*above, jnp.matmul(regions.spread, evidence[1], precision=Precision.HIGHEST))
     noise = 0.5 * jnp.log(jnp.maximum(variance, 1e-10) / FIRST_NOISE**2)
     frame = jnp.concatenate([noise, jnp.exp(-ahead / jnp.asarray(AHEAD, noise.dtype)), jnp.log(dt)[None]])
     result = []
     for part in range(PARTS):
-        own = evidence[part]
+        own, weight = evidence[part], weights[part][:, None]
         past = running[part].reshape(len(own), -1)
-        shared = jnp.broadcast_to(frame, (len(own), len(frame)))
-        inputs = jnp.concatenate([own, past, parents[part], shared, weights[part][:, None]], axis=1)
+        shared = jnp.broadcast_to(frame[None], (len(own), len(frame)))
+        inputs = jnp.concatenate([own, past, parents[part], shared, weight], axis=1)
         hidden = jax.nn.silu(_layer(net.first[part], net.first_bias[part], inputs))
         hidden = jax.nn.silu(_layer(net.second[part], net.second_bias[part], hidden))
-        odds = _layer(net.last[part], net.last_bias[part], hidden)
         square = jnp.minimum(jnp.exp(own[:, :TYPES]), MAX_REFUTED)
-        odds = odds.at[:, :TYPES].add(-jax.nn.softplus(net.refuted[part]) * square)
+        beside = [-jax.nn.softplus(net.refuted[part])[None] * square, jnp.log(jnp.maximum(weight, 1e-6))]
+        odds = _layer(net.last[part], net.last_bias[part], hidden) + jnp.concatenate(beside, axis=1)
         result.append(jax.nn.softmax(odds))
     return result[0], result[1], result[2]
 
@@ -258,4 +287,4 @@ def combine(parts: Parts, weights: tuple[Array, Array, Array], regions: Regions)
 
 
 def _layer(weights: Array, bias: Array, inputs: Array) -> Array:
-    return jnp.matmul(inputs, weights, precision=Precision.HIGHEST) + bias
+    return jnp.matmul(inputs, weights, precision=Precision.HIGHEST) + bias[None]

@@ -1,6 +1,6 @@
 """The two passes over a track that the causal stabilizer has cleaned: forward in time, and the mixture of types."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -129,7 +129,7 @@ class Displacement(NamedTuple):
     """
 
     parts: Parts
-    evidence: tuple[Array, Array, Array]
+    evidence: mixing.Evidence
 
 
 def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: Parts) -> Displacement:
@@ -140,9 +140,20 @@ def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: Parts)
         positions: (K, M, d) smoothed, units of the track.
         last: parts of the frame before.
     """
-    parts = bands.split(positions - frame.z, frame.place, frame.counted, frame.regions)
-    evidence = mixing.evidence_of_frame(parts, last, frame.variance, frame.size, frame.counted)
-    return Displacement(parts, evidence)
+    parts = bands.split(positions - frame.z[None], frame.place, frame.counted, frame.regions)
+    return Displacement(parts, evidence_of(frame, parts, last))
+
+
+def evidence_of(frame: ForwardFrame, parts: Parts, last: Parts) -> mixing.Evidence:
+    """The evidence of a frame, from the parts of its displacements and of those of the frame before."""
+    return mixing.evidence_of_frame(
+        parts,
+        last,
+        variance=frame.variance,
+        size=frame.size,
+        counted=frame.counted,
+        weights=mixing.part_weights(frame.weight, frame.regions),
+    )
 
 
 def mix(
@@ -168,7 +179,7 @@ def mix(
         regions=frame.regions,
         variance=frame.variance,
         ahead=ahead,
-        weight=frame.weight,
+        weights=mixing.part_weights(frame.weight, frame.regions),
         dt=frame.dt,
     )
     moved = mixing.combine(displacement.parts, weights, frame.regions)
@@ -183,9 +194,7 @@ class Prepared(NamedTuple):
     ahead: Float[Array, " t"]
 
 
-def prepare(
-    frames: ForwardFrame, state: MixingState, *, lag: int | None
-) -> Prepared:
+def prepare(frames: ForwardFrame, state: MixingState, *, lag: int | None) -> Prepared:
     """Smooth every movement type by itself, and weigh the evidence.
 
     Args:
@@ -196,7 +205,7 @@ def prepare(
     positions = kalman_bank.smooth(frames.bank, lag=lag)
     split = jax.vmap(displace, in_axes=(0, 0, None))(frames, positions, state.last)
     last = jax.tree.map(lambda first, value: jnp.concatenate([first[None], value[:-1]]), state.last, split.parts)
-    evidence = jax.vmap(mixing.evidence_of_frame)(split.parts, last, frames.variance, frames.size, frames.counted)
+    evidence = jax.vmap(evidence_of)(frames, split.parts, last)
     return Prepared(frames, split._replace(evidence=evidence), ahead(frames, lag=lag))
 
 
@@ -204,7 +213,7 @@ def mix_all(net: MixingNet, prepared: Prepared, state: MixingState) -> tuple[Evi
     """The running evidence after each frame, stacked, and the outputs (T, M, d)."""
     frames, evidence = prepared.frames, prepared.displacements.evidence
 
-    def follow(state: EvidenceState, inputs: tuple[Array, ...]) -> tuple[EvidenceState, EvidenceState]:
+    def follow(state: EvidenceState, inputs: Any) -> tuple[EvidenceState, EvidenceState]:
         logs, some, dt = inputs
         state = mixing.follow_evidence(state, logs, observed=some, dt=dt)
         return state, state

@@ -83,7 +83,7 @@ def check_lag(params: Params, lag: int | None) -> None:
 def _smooth(
     params: Params, track: Array, options: dict[str, Array], *, batched: tuple[str, ...], lag: int | None
 ) -> Array:
-    one_track = partial(_smooth_one, params, lag=lag)
+    one_track = partial(smooth_one, params, lag=lag)
     axes = {"z": 0} | {name: 0 if name in batched else None for name in options}
     for _ in track.shape[:-3]:
         one_track = jax.vmap(one_track, in_axes=(axes,))
@@ -91,7 +91,7 @@ def _smooth(
     return one_track({"z": track} | options)
 
 
-def _smooth_one(params: Params, inputs: dict[str, Array], *, lag: int | None) -> Array:
+def smooth_one(params: Params, inputs: dict[str, Array], *, lag: int | None) -> Array:
     """One track: its frames in chunks, each smoothed with the `tail` of frames before it that had no future yet."""
     frames, points, dims = inputs["z"].shape
     tail = HORIZON if lag is None else lag
