@@ -38,8 +38,11 @@ QUICK = 0
 FIRST_VARIANCE = 10.0
 """Variance of the derivatives (times tau) at the first observation of a point."""
 
-Derivatives = tuple[Array, Array, Array]
-Symmetric = tuple[Array, Array, Array, Array, Array, Array]
+Derivatives = tuple[Array, ...]
+"""The derivatives of order 0, 1 and 2."""
+
+Symmetric = tuple[Array, ...]
+"""The entries 00, 01, 02, 11, 12, 22 of a symmetric matrix."""
 
 
 class BankState(NamedTuple):
@@ -187,7 +190,11 @@ def _predict(state: BankState, c: _Constants) -> tuple[Derivatives, Symmetric, t
     )
     inverse = _inverse(covariance, c)
     rows = ((0, 1, 2), (1, 3, 4), (2, 4, 5))
-    gain = tuple(sum(b[i][k] * inverse[rows[k][j]] for k in range(3)) for i in range(3) for j in range(3))
+    gain = tuple(
+        row[0] * inverse[rows[0][j]] + row[1] * inverse[rows[1][j]] + row[2] * inverse[rows[2][j]]
+        for row in b
+        for j in range(3)
+    )
     return mean, covariance, gain
 
 

@@ -11,7 +11,7 @@ from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.smoothing import kalman_bank, mixing, passes
 from fhr_jax.stabilizer.smoothing.clean import clean
 from fhr_jax.stabilizer.smoothing.passes import ForwardFrame, ForwardState, MixingState
-from fhr_jax.stabilizer.smoothing.smooth_tracks import check_lag
+from fhr_jax.stabilizer.smoothing.smooth_tracks import smoother_of
 
 
 class LaggedState(NamedTuple):
@@ -43,7 +43,7 @@ def init_lagged(params: Params, *, lag: int, dims: int = 2) -> LaggedState:
     Raises:
         InputError: the lag is negative, or the parameters do not fit.
     """
-    check_lag(params, lag)
+    smoother_of(params, lag)
     causal = init_state(params, dims=dims)
     points, like = causal.origin.shape[0], jnp.zeros_like(params.gamma)
     forward = passes.init_forward(points, dims, like)
@@ -100,7 +100,7 @@ def step_lagged(
         state.mixing.evidence, displacement.evidence, observed=jnp.where(started, frame.some, 0), dt=frame.dt
     )
     ahead = passes.ahead(waiting, lag=None)[0]
-    x = passes.mix(params.smoother, frame, displacement, evidence.mean, ahead)
+    x = passes.mix(smoother_of(params, None), frame, displacement, evidence.mean, ahead)
     parts = jax.tree.map(lambda new, old: jnp.where(started, new, old), displacement.parts, state.mixing.last)
     after = LaggedState(causal, forward, MixingState(evidence, parts), waiting, frames)
     return after, jnp.where(started, x, jnp.nan)

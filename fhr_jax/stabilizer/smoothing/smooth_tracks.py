@@ -14,6 +14,7 @@ from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.run_tracks import check_track, options_with_batch_axes, run
 from fhr_jax.stabilizer.smoothing import passes
 from fhr_jax.stabilizer.smoothing.clean import clean
+from fhr_jax.stabilizer.smoothing.mixing import MixingNet
 from fhr_jax.stabilizer.smoothing.passes import ForwardState, MixingState, Observation
 
 CHUNK = 512
@@ -57,7 +58,7 @@ def smooth(
     Raises:
         InputError: a shape does not fit, the lag is negative, or the parameters have no smoother.
     """
-    check_lag(params, lag)
+    smoother_of(params, lag)
     if lag == 0:
         return run(params, track, dt=dt, mask=mask, confidence=confidence, reset=reset)
     check_track(params, track)
@@ -67,8 +68,8 @@ def smooth(
     return _smooth(params, track, options, batched=batched, lag=lag)
 
 
-def check_lag(params: Params, lag: int | None) -> None:
-    """Refuse a negative lag, and parameters without a smoother.
+def smoother_of(params: Params, lag: int | None) -> MixingNet:
+    """The network of the smoother; refuses a negative lag, and parameters without a smoother.
 
     Raises:
         InputError: see above.
@@ -77,6 +78,7 @@ def check_lag(params: Params, lag: int | None) -> None:
         raise InputError(f"lag: {lag}, expected frames of look-ahead, at least 0, or None for the whole track")
     if params.smoother is None:
         raise InputError("params: without a smoother, expected one, such as that of default_params().smoother")
+    return params.smoother
 
 
 @partial(jax.jit, static_argnames=("batched", "lag"))
@@ -135,7 +137,7 @@ def _chunk(
         passed = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), passed, beyond)
     prepared = passes.prepare(passed, mixing, lag=lag)
     prepared = jax.tree.map(lambda a: a[:chunk], prepared)
-    evidence, outputs = passes.mix_all(params.smoother, prepared, mixing)
+    evidence, outputs = passes.mix_all(smoother_of(params, lag), prepared, mixing)
     mixing = MixingState(*jax.tree.map(lambda a: a[-1], (evidence, prepared.displacements.parts)))
     return (state, later, forward, mixing), outputs
 
