@@ -1,6 +1,7 @@
 """`fhr-jax smooth`: stabilize a file of landmarks and write one of the same kind."""
 
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,11 +29,11 @@ MAX_PIXEL = 1e7
 
 @dataclass(frozen=True)
 class SmoothOptions:
-    """Stabilize the landmarks of a file, frame by frame, without looking ahead.
+    """Stabilize the landmarks of a file: each frame with all frames before and after it.
 
     IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or (T, M, 3), a .csv of OpenFace, or a
     folder with one .pts per frame. OUT is of the same kind; everything in IN that is not a landmark is copied. Missing
-    points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are predicted. A `confidence` or
+    points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are filled. A `confidence` or
     `score` in [0, 1] or percent, (T,) or (T, M) in an .npz and a column in a .csv, weights frames or points, and so
     does a third column of (T, M, 3) that holds scores. The filter knows the time between the frames from `time` or
     `timestamp` in seconds or from `fps`, and leaves out every frame that is stored twice to raise a rate.
@@ -46,6 +47,10 @@ class SmoothOptions:
     """File or folder to write; a folder must be new."""
     params: Annotated[Path | None, optional("FILE")] = None
     """Parameters that `fhr-jax fit` wrote; default: the default parameters."""
+    lag: Annotated[int | None, optional("N")] = None
+    """Frames of look-ahead; default: the whole file."""
+    causal: bool = False
+    """Look at no later frame, as the paper's stabilizer and a live one do; --covariance and --estimate need it."""
     covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     estimate: Literal["mean", "mode"] = "mean"
     """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""
@@ -56,6 +61,7 @@ class SmoothOptions:
 
 def run(options: SmoothOptions) -> None:
     """Read, stabilize and write the landmarks, and print the jitter before and after."""
+    _check_look_ahead(options)
     recording = landmark_files.read(options.input, options=ReadOptions(options.keep_zeros, options.third))
     notes.say((options.input, note) for note in recording.notes)
     landmark_files.check_output(options.output, recording)
@@ -74,7 +80,17 @@ def run(options: SmoothOptions) -> None:
         _smooth(track, timeline, params, options) for track, timeline in zip(recording.tracks, timelines, strict=True)
     ]
     landmark_files.write(options.output, recording, smoothed)
+    print(f"{options.output}: {_look_ahead(options)}")
     print(_summary(options.output, recording.tracks, smoothed))
+
+
+def _check_look_ahead(options: SmoothOptions) -> None:
+    if options.lag is not None and (options.causal or options.lag < 1):
+        raise InputError(f"--lag {options.lag}: expected at least 1, without --causal, which looks at no later frame")
+    if not options.causal:
+        for name, value, default in (("covariance", options.covariance, "diagonal"), ("estimate", options.estimate, "mean")):
+            if value != default:
+                raise InputError(f"--{name} {value}: an option of the causal stabilizer, expected --causal with it")
 
 
 def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Params:
@@ -93,6 +109,8 @@ def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Par
             "--estimate mode: with these parameters every direction has its own responsibilities, and the mode would "
             "freeze the face; expected --estimate mean, or --params of a fit with --model paper"
         )
+    if params.smoother is None:  # files written before it; the smoother serves any parameters
+        params = params._replace(smoother=stabilizer.default_params(max(landmarks, 2), dims).smoother)
     return params
 
 
@@ -114,8 +132,8 @@ def _timeline(track: LandmarkTrack, recording: Recording, options: SmoothOptions
 
 
 def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
-    # The length is padded to a power of two with missing frames, so that few lengths are compiled. The filter is
-    # causal, so the padding does not change the frames before it.
+    # The length is padded to a power of two with missing frames, so that few lengths are compiled. Frames without any
+    # observation do not change those before them.
     frames = int(timeline.new.sum())
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
     padded[:frames] = track.points[timeline.new]
@@ -125,16 +143,20 @@ def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params,
         confidence = jnp.ones((len(padded), *weight.shape[1:])).at[:frames].set(weight[timeline.new])
     if timeline.dt is not None:
         dt = jnp.ones(len(padded)).at[:frames].set(timeline.dt)
-    steady = stabilizer.run(
-        params,
-        jnp.asarray(padded),
-        dt=dt,
-        confidence=confidence,
-        covariance=options.covariance,
-        estimate=options.estimate,
-    )
+    if options.causal:
+        filtered = partial(stabilizer.run, covariance=options.covariance, estimate=options.estimate)
+    else:
+        filtered = partial(stabilizer.smooth, lag=options.lag)
+    steady = filtered(params, jnp.asarray(padded), dt=dt, confidence=confidence)
     # A repeated frame shows the picture of the frame before, so it gets the same landmarks.
     return np.asarray(steady[:frames], np.float64)[timeline.new.cumsum() - 1]
+
+
+def _look_ahead(options: SmoothOptions) -> str:
+    if options.causal:
+        return "each frame is stabilized from the frames before it"
+    after = "all frames after it" if options.lag is None else f"{options.lag} frames after it"
+    return f"each frame is smoothed from the frames before it and {after}; --causal looks at no later frame"
 
 
 def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.ndarray]) -> str:
