@@ -88,7 +88,10 @@ def _check_look_ahead(options: SmoothOptions) -> None:
     if options.lag is not None and (options.causal or options.lag < 1):
         raise InputError(f"--lag {options.lag}: expected at least 1, without --causal, which looks at no later frame")
     if not options.causal:
-        for name, value, default in (("covariance", options.covariance, "diagonal"), ("estimate", options.estimate, "mean")):
+        for name, value, default in (
+            ("covariance", options.covariance, "diagonal"),
+            ("estimate", options.estimate, "mean"),
+        ):
             if value != default:
                 raise InputError(f"--{name} {value}: an option of the causal stabilizer, expected --causal with it")
 

@@ -31,7 +31,7 @@ def jitter(track):
 def test_npz(tmp_path, params, capsys):
     track = noisy().astype(np.float32)
     npz.write(tmp_path / "in.npz", {"predictions": track, "broken_frames": np.array([3])})
-    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal"]) == 0
     written = npz.read(tmp_path / "out.npz")
     assert set(written) == {"predictions", "broken_frames"}
     expected = stabilizer.run(stabilizer.load(params), jnp.asarray(track))
@@ -46,7 +46,10 @@ def test_npz(tmp_path, params, capsys):
 def test_options_reach_the_stabilizer(tmp_path, params, options):
     track = noisy(12).astype(np.float32)
     npz.write(tmp_path / "in.npz", {"landmarks": track})
-    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), *options]) == 0
+    assert (
+        cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal", *options])
+        == 0
+    )
     chosen = {options[0][2:]: options[1]}
     expected = stabilizer.run(stabilizer.load(params), jnp.asarray(track), **chosen)
     np.testing.assert_allclose(npz.read(tmp_path / "out.npz")["landmarks"], expected, atol=2e-3)
@@ -56,7 +59,7 @@ def test_missing_points_are_predicted_and_counted(tmp_path, params, capsys):
     track = noisy()
     track[10], track[20, 1] = np.nan, np.inf
     npz.write(tmp_path / "in.npz", {"landmarks": track})
-    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal"]) == 0
     assert np.isfinite(npz.read(tmp_path / "out.npz")["landmarks"]).all()
     assert f"{100 * 5 / 160:.2f} % of the points were missing" in capsys.readouterr().out
 
@@ -69,7 +72,7 @@ def test_openface_with_two_faces(tmp_path, params, capsys):
         if t % 10 != 5:  # the second face is not in every frame
             rows.append((t + 1, 1, 1, right[t]))
     (tmp_path / "in.csv").write_text(csv_text(rows))
-    assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", "--params", str(params)]) == 0
+    assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", "--params", str(params), "--causal"]) == 0
     before, after = (openface.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
     assert [row[:5] for row in before.rows] == [row[:5] for row in after.rows]
     for face, track in ((0, left), (1, right)):
@@ -87,7 +90,7 @@ def test_folder_of_pts(tmp_path, params):
     (tmp_path / "in").mkdir()
     for t, frame in enumerate(track):
         pts.write(tmp_path / "in" / f"{t + 1}.pts", frame)
-    assert cli.main(["smooth", f"{tmp_path}/in", f"{tmp_path}/out", "--params", str(params)]) == 0
+    assert cli.main(["smooth", f"{tmp_path}/in", f"{tmp_path}/out", "--params", str(params), "--causal"]) == 0
     steady = landmark_files.read_track(tmp_path / "out")
     assert steady.shape == track.shape
     assert jitter(steady) < 0.7 * jitter(track)
@@ -159,7 +162,7 @@ def test_zeros_are_missing_points_and_it_says_so_once(tmp_path, params, capsys):
     track = clean.copy()
     track[0], track[20:40, 1] = 0, 0
     npz.write(tmp_path / "in.npz", {"landmarks": track})
-    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]
+    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal"]
     assert cli.main(arguments) == 0
     output = capsys.readouterr().out
     assert output.count("24 points at (0, 0) read as missing; --keep-zeros keeps them") == 1
@@ -175,7 +178,7 @@ def test_scores_of_points_are_weights(tmp_path, params):
     score = np.ones(track.shape[:2])
     track[10:13, 2], score[10:13, 2] = 5, 0
     npz.write(tmp_path / "in.npz", {"landmarks": track, "score": score})
-    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal"]) == 0
     steady = npz.read(tmp_path / "out.npz")["landmarks"]
     assert np.abs(steady[10:13, 2] - noisy(30)[10:13, 2]).max() < 10
 
@@ -185,7 +188,7 @@ def test_scores_in_the_third_column_are_weights(tmp_path, params, capsys):
     track = np.concatenate([clean, np.full((30, LANDMARKS, 1), 0.95)], axis=-1)
     track[10:16, 2] = 5, 5, 0.001
     npz.write(tmp_path / "in.npz", {"landmarks": track})
-    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params)]) == 0
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal"]) == 0
     assert capsys.readouterr().out.count("read as score") == 1
     steady = npz.read(tmp_path / "out.npz")["landmarks"]
     np.testing.assert_array_equal(steady[..., 2], track[..., 2])
@@ -194,7 +197,7 @@ def test_scores_in_the_third_column_are_weights(tmp_path, params, capsys):
 
 def smoothed(tmp_path, params, arrays, *options):
     npz.write(tmp_path / "in.npz", arrays)
-    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), *options]
+    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal", *options]
     assert cli.main(arguments) == 0
     return npz.read(tmp_path / "out.npz")["landmarks"]
 
@@ -240,7 +243,7 @@ def test_frames_stored_twice_do_not_enter_the_filter(tmp_path, params, capsys):
 )
 def test_bad_times_are_refused_in_one_line(tmp_path, params, capsys, arrays, options, message):
     npz.write(tmp_path / "in.npz", {"landmarks": noisy(12)} | arrays)
-    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), *options]
+    arguments = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal", *options]
     assert cli.main(arguments) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1
@@ -256,7 +259,7 @@ def test_the_timestamps_of_openface_count_also_over_rows_that_are_missing(tmp_pa
     for t, row in zip(frames, cells, strict=True):
         row[2] = f"{t / 60:.3f}"
     (tmp_path / "in.csv").write_text("\n".join([rows[0], *(", ".join(row) for row in cells)]))
-    assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", "--params", str(params)]) == 0
+    assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", "--params", str(params), "--causal"]) == 0
     said = capsys.readouterr().out
     assert said.count("60 frames a second, from timestamp") == 1
     assert "interpolated" not in said
@@ -265,3 +268,27 @@ def test_the_timestamps_of_openface_count_also_over_rows_that_are_missing(tmp_pa
         stabilizer.load(params), jnp.asarray(gappy), dt=jnp.full(30, 0.5), confidence=jnp.full(30, 0.98)
     )
     np.testing.assert_allclose(openface.read(tmp_path / "out.csv").points, expected[np.array(frames)], atol=3e-3)
+
+
+@pytest.mark.parametrize(("options", "lag"), [([], None), (["--lag", "2"], 2)])
+def test_it_looks_ahead_and_says_so(tmp_path, capsys, options, lag):
+    track = noisy(30, landmarks=6)
+    npz.write(tmp_path / "in.npz", {"landmarks": track})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", *options]) == 0
+    expected = stabilizer.smooth(stabilizer.default_params(6), jnp.asarray(track, jnp.float32), lag=lag)
+    np.testing.assert_allclose(npz.read(tmp_path / "out.npz")["landmarks"], expected, atol=1e-3)
+    assert ("2 frames after it" if lag else "all frames after it") in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--lag", "0"], "--lag 0: expected at least 1"),
+        (["--lag", "2", "--causal"], "without --causal"),
+        (["--covariance", "full"], "--covariance full: an option of the causal stabilizer"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(tmp_path, capsys, options, message):
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", *options]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()

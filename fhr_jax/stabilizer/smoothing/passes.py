@@ -50,7 +50,7 @@ class ForwardFrame(NamedTuple):
         dt: () frames of 1/30 s since the frame before.
         some: () 1 if a point is observed, else 0.
         variance: (3,) noise by part, squared face sizes.
-        bank: the Kalman filters.
+        bank: the Kalman filters; None where their positions are all that is needed.
     """
 
     z: Float[Array, "*t m d"]
@@ -62,7 +62,7 @@ class ForwardFrame(NamedTuple):
     dt: Float[Array, "*t"]
     some: Float[Array, "*t"]
     variance: Float[Array, "*t 3"]
-    bank: BankFrame
+    bank: BankFrame | None
 
 
 class ForwardState(NamedTuple):
