@@ -151,9 +151,7 @@ def prepare(observed, dt, *, lag: int | None) -> Prepared:
 
     cleaned = jax.lax.scan(first_pass, stabilizer.init_state(params, dims=dims), (observed, dt))[1]
     passed = jax.lax.scan(passes.forward, passes.init_forward(points, dims, like), cleaned)[1]
-    prepared = passes.prepare(passed, passes.init_mixing(points, dims, like), lag=lag)
-    # The Kalman filters are large, and the mixture needs their positions only.
-    return prepared._replace(frames=prepared.frames._replace(bank=None))
+    return passes.prepare(passed, passes.init_mixing(points, dims, like), lag=lag)
 
 
 def losses_of(x, truth):

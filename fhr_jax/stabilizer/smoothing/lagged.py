@@ -10,7 +10,7 @@ from fhr_jax.stabilizer.filter import State, init_state
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.smoothing import kalman_bank, mixing, passes
 from fhr_jax.stabilizer.smoothing.clean import clean
-from fhr_jax.stabilizer.smoothing.passes import ForwardFrame, ForwardState, MixingState
+from fhr_jax.stabilizer.smoothing.passes import ForwardPass, ForwardState, MixingState
 from fhr_jax.stabilizer.smoothing.smooth_tracks import smoother_of
 
 
@@ -28,7 +28,7 @@ class LaggedState(NamedTuple):
     causal: State
     forward: ForwardState
     mixing: MixingState
-    waiting: ForwardFrame
+    waiting: ForwardPass
     frames: Int[Array, ""]
 
 
@@ -90,16 +90,16 @@ def step_lagged(
     causal, observation = clean(params, state.causal, z, dt=dt, **options)
     forward, newest = passes.forward(state.forward, observation)
     waiting = jax.tree.map(lambda old, new: jnp.concatenate([old[1:], new[None]]), state.waiting, newest)
-    frame = jax.tree.map(lambda a: a[0], waiting)
+    frame = jax.tree.map(lambda a: a[0], waiting.frame)
     position = kalman_bank.smooth(waiting.bank, lag=None)[0]
     displacement = passes.displace(frame, position, state.mixing.last)
-    number = waiting.dt.shape[0]
+    number = waiting.frame.dt.shape[0]
     frames = jnp.minimum(state.frames + 1, number)
     started = frames == number
     evidence = mixing.follow_evidence(
         state.mixing.evidence, displacement.evidence, observed=jnp.where(started, frame.some, 0), dt=frame.dt
     )
-    ahead = passes.ahead(waiting, lag=None)[0]
+    ahead = passes.ahead(waiting.frame, lag=None)[0]
     x = passes.mix(smoother_of(params, None), frame, displacement, evidence.mean, ahead)
     parts = jax.tree.map(lambda new, old: jnp.where(started, new, old), displacement.parts, state.mixing.last)
     after = LaggedState(causal, forward, MixingState(evidence, parts), waiting, frames)

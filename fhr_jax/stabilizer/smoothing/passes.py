@@ -50,7 +50,6 @@ class ForwardFrame(NamedTuple):
         dt: () frames of 1/30 s since the frame before.
         some: () 1 if a point is observed, else 0.
         variance: (3,) noise by part, squared face sizes.
-        bank: the Kalman filters; None where their positions are all that is needed.
     """
 
     z: Float[Array, "*t m d"]
@@ -62,7 +61,13 @@ class ForwardFrame(NamedTuple):
     dt: Float[Array, "*t"]
     some: Float[Array, "*t"]
     variance: Float[Array, "*t 3"]
-    bank: BankFrame | None
+
+
+class ForwardPass(NamedTuple):
+    """A frame after the pass forward, and what the Kalman filters keep of it for the pass back."""
+
+    frame: ForwardFrame
+    bank: BankFrame
 
 
 class ForwardState(NamedTuple):
@@ -91,7 +96,7 @@ def init_mixing(points: int, dims: int, like: Float[Array, ""]) -> MixingState:
     return MixingState(mixing.init_evidence(points, like), Parts(*zeros))
 
 
-def forward(state: ForwardState, frame: Observation) -> tuple[ForwardState, ForwardFrame]:
+def forward(state: ForwardState, frame: Observation) -> tuple[ForwardState, ForwardPass]:
     """One frame forward in time."""
     some = (frame.weight > 0).any()
     observed = frame.seen & (frame.weight > 0)
@@ -107,9 +112,8 @@ def forward(state: ForwardState, frame: Observation) -> tuple[ForwardState, Forw
     share = jnp.where(frame.restart.any(), 0, (frame.weight > 0.5).astype(z.dtype).mean())
     noise = mixing.follow_noise(state.noise, variance, observed=share, dt=frame.dt)
     result = ForwardFrame(
-        z, weight, counted, place, regions, frame.size, frame.dt, some.astype(z.dtype), noise.variance, passed
-    )
-    return ForwardState(bank, noise), result
+        z, weight, counted, place, regions, frame.size, frame.dt, some.astype(z.dtype)X    )
+    return ForwardState(bank, noise), ForwardPass(result, passed)
 
 
 def ahead(frames: ForwardFrame, *, lag: int | None) -> Float[Array, " t"]:
@@ -194,15 +198,16 @@ class Prepared(NamedTuple):
     ahead: Float[Array, " t"]
 
 
-def prepare(frames: ForwardFrame, state: MixingState, *, lag: int | None) -> Prepared:
+def prepare(passed: ForwardPass, state: MixingState, *, lag: int | None) -> Prepared:
     """Smooth every movement type by itself, and weigh the evidence.
 
     Args:
-        frames: (T, ...) from `forward`.
+        passed: (T, ...) from `forward`.
         state: before the first of them.
         lag: frames of look-ahead; None for all.
     """
-    positions = kalman_bank.smooth(frames.bank, lag=lag)
+    frames = passed.frame
+    positions = kalman_bank.smooth(passed.bank, lag=lag)
     split = jax.vmap(displace, in_axes=(0, 0, None))(frames, positions, state.last)
     last = jax.tree.map(lambda first, value: jnp.concatenate([first[None], value[:-1]]), state.last, split.parts)
     evidence = jax.vmap(evidence_of)(frames, split.parts, last)
