@@ -112,7 +112,8 @@ def forward(state: ForwardState, frame: Observation) -> tuple[ForwardState, Forw
     share = jnp.where(frame.restart.any(), 0, (frame.weight > 0.5).astype(z.dtype).mean())
     noise = mixing.follow_noise(state.noise, variance, observed=share, dt=frame.dt)
     result = ForwardFrame(
-        z, weight, counted, place, regions, frame.size, frame.dt, some.astype(z.dtype)X    )
+        z, weight, counted, place, regions, frame.size, frame.dt, some.astype(z.dtype), noise.variance
+    )
     return ForwardState(bank, noise), ForwardPass(result, passed)
 
 
