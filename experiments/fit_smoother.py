@@ -26,7 +26,8 @@ import tyro
 from fhr_jax import losses, stabilizer
 from fhr_jax.data.synthetic import randomized, tracks
 from fhr_jax.files import output_folder, write_json
-from fhr_jax.stabilizer.smoothing import bands, clean, mixing, passes
+from fhr_jax.stabilizer.filter import step_cleaned
+from fhr_jax.stabilizer.smoothing import bands, mixing, passes
 from fhr_jax.stabilizer.smoothing.passes import Prepared
 
 LAGS: tuple[int | None, ...] = (None, 1, 2, 5, 0, 10, 3)
@@ -147,7 +148,7 @@ def prepare(observed, dt, *, lag: int | None) -> Prepared:
 
     def first_pass(state, frame):
         z, dt = frame
-        return clean.clean(params, state, z, dt=dt)
+        return step_cleaned(params, state, z, dt=dt)
 
     cleaned = jax.lax.scan(first_pass, stabilizer.init_state(params, dims=dims), (observed, dt))[1]
     passed = jax.lax.scan(passes.forward, passes.init_forward(points, dims, like), cleaned)[1]

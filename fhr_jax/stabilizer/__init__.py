@@ -39,10 +39,10 @@ from fhr_jax.stabilizer.params import Params, UnconstrainedParams, constrain, in
 from fhr_jax.stabilizer.params_io import load, save
 from fhr_jax.stabilizer.pretrained import default_params
 from fhr_jax.stabilizer.run_tracks import run
-from fhr_jax.stabilizer.state import State, init_state
 from fhr_jax.stabilizer.smoothing.lagged import LaggedState, init_lagged, step_lagged
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet, init_net
 from fhr_jax.stabilizer.smoothing.smooth_tracks import smooth
+from fhr_jax.stabilizer.state import State, init_state
 from fhr_jax.stabilizer.units import FRAME_RATE, in_face_units, in_track_units, median_distance
 
 __all__ = [

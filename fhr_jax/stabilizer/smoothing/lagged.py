@@ -6,12 +6,12 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from fhr_jax.stabilizer.filter import State, init_state
+from fhr_jax.stabilizer.filter import step_cleaned
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.smoothing import kalman_bank, mixing, passes
-from fhr_jax.stabilizer.smoothing.clean import clean
 from fhr_jax.stabilizer.smoothing.passes import ForwardPass, ForwardState, MixingState
 from fhr_jax.stabilizer.smoothing.smooth_tracks import smoother_of
+from fhr_jax.stabilizer.state import State, init_state
 
 
 class LaggedState(NamedTuple):
@@ -48,7 +48,7 @@ def init_lagged(params: Params, *, lag: int, dims: int = 2) -> LaggedState:
     points, like = causal.origin.shape[0], jnp.zeros_like(params.gamma)
     forward = passes.init_forward(points, dims, like)
     nothing = jnp.full((points, dims), jnp.nan, like.dtype)
-    first = jax.eval_shape(lambda z: passes.forward(forward, clean(params, causal, z)[1])[1], nothing)
+    first = jax.eval_shape(lambda z: passes.forward(forward, step_cleaned(params, causal, z)[1])[1], nothing)
     waiting = jax.tree.map(lambda a: jnp.zeros((lag + 1, *a.shape), a.dtype), first)
     mixture = passes.init_mixing(points, dims, like)
     # No two leaves share a buffer, so the state can be donated.
@@ -87,7 +87,7 @@ def step_lagged(
     """
     given: dict[str, Any] = {"mask": mask, "confidence": confidence, "reset": reset}
     options = {name: value for name, value in given.items() if value is not None}
-    causal, observation = clean(params, state.causal, z, dt=dt, **options)
+    causal, observation = step_cleaned(params, state.causal, z, dt=dt, **options)
     forward, newest = passes.forward(state.forward, observation)
     waiting = jax.tree.map(lambda old, new: jnp.concatenate([old[1:], new[None]]), state.waiting, newest)
     frame = jax.tree.map(lambda a: a[0], waiting.frame)

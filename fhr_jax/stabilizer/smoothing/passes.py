@@ -4,37 +4,16 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
+from fhr_jax.stabilizer.filter import Cleaned
 from fhr_jax.stabilizer.smoothing import bands, kalman_bank, mixing
 from fhr_jax.stabilizer.smoothing.bands import Parts, Regions
 from fhr_jax.stabilizer.smoothing.kalman_bank import BankFrame, BankState
 from fhr_jax.stabilizer.smoothing.mixing import EvidenceState, MixingNet, NoiseState
 
 MISSING_WEIGHT = 0.05
-"""Weight of a missing point in a frame that shows others: the causal stabilizer moves it with them."""
-
-
-class Observation(NamedTuple):
-    """A frame, or T of them along a first axis, as the causal stabilizer has cleaned it.
-
-    Attributes:
-        z: (M, d) observed points, units of the track.
-        weight: (M,) their weights, at least 0; 0 for missing points and outliers.
-        restart: (M,) points that start anew in this frame.
-        seen: (M,) points that were observed so far.
-        size: () size of the face, units of the track.
-        output: (M, d) of the causal stabilizer.
-        dt: () frames of 1/30 s since the frame before.
-    """
-
-    z: Float[Array, "*t m d"]
-    weight: Float[Array, "*t m"]
-    restart: Bool[Array, "*t m"]
-    seen: Bool[Array, "*t m"]
-    size: Float[Array, "*t"]
-    output: Float[Array, "*t m d"]
-    dt: Float[Array, "*t"]
+"""Weight of a missing point or outlier in a frame that shows others: the causal stabilizer moves it with them."""
 
 
 class ForwardFrame(NamedTuple):
@@ -96,10 +75,11 @@ def init_mixing(points: int, dims: int, like: Float[Array, ""]) -> MixingState:
     return MixingState(mixing.init_evidence(points, like), Parts(*zeros))
 
 
-def forward(state: ForwardState, frame: Observation) -> tuple[ForwardState, ForwardPass]:
+def forward(state: ForwardState, frame: Cleaned) -> tuple[ForwardState, ForwardPass]:
     """One frame forward in time."""
     some = (frame.weight > 0).any()
-    observed = frame.seen & (frame.weight > 0)
+    # A point of hardly any weight, such as an outlier, would drag its region along.
+    observed = frame.seen & (frame.weight >= MISSING_WEIGHT)
     weight = jnp.where(observed, frame.weight, jnp.where(frame.seen & some, MISSING_WEIGHT, 0))
     counted = frame.seen.astype(frame.z.dtype)
     place = jnp.where(frame.seen[:, None], frame.output, 0)

@@ -9,13 +9,13 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.filter import State, init_state
+from fhr_jax.stabilizer.filter import Cleaned, step_cleaned
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.run_tracks import check_track, options_with_batch_axes, run
 from fhr_jax.stabilizer.smoothing import passes
-from fhr_jax.stabilizer.smoothing.clean import clean
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet
-from fhr_jax.stabilizer.smoothing.passes import ForwardState, MixingState, Observation
+from fhr_jax.stabilizer.smoothing.passes import ForwardState, MixingState
+from fhr_jax.stabilizer.state import State, init_state
 
 CHUNK = 512
 """Frames that are smoothed at once."""
@@ -115,7 +115,7 @@ def smooth_one(params: Params, inputs: dict[str, Array], *, lag: int | None) -> 
     return outputs.reshape(number * chunk, points, dims)[tail : tail + frames]
 
 
-Carry = tuple[State, Observation, ForwardState, MixingState]
+Carry = tuple[State, Cleaned, ForwardState, MixingState]
 
 
 def _chunk(
@@ -124,8 +124,8 @@ def _chunk(
     """Read a chunk of frames, and smooth as many, `tail` frames earlier."""
     state, waiting, forward, mixing = carry
 
-    def first_pass(state: State, frame: dict[str, Any]) -> tuple[State, Observation]:
-        return clean(params, state, **frame)
+    def first_pass(state: State, frame: dict[str, Any]) -> tuple[State, Cleaned]:
+        return step_cleaned(params, state, **frame)
 
     state, read = jax.lax.scan(first_pass, state, inputs)
     chunk = read.dt.shape[0]
@@ -149,9 +149,9 @@ def _pad(name: str, value: Array, padding: int) -> Array:
     return jnp.pad(value, widths, constant_values=fill)
 
 
-def _empty(frames: int, points: int, dims: int, like: Array) -> Observation:
+def _empty(frames: int, points: int, dims: int, like: Array) -> Cleaned:
     """Frames before the first one: no point was ever seen."""
     zeros = jnp.zeros_like(like, shape=(frames, points, dims))
     never = jnp.zeros((frames, points), bool)
     ones = jnp.ones_like(like, shape=(frames,))
-    return Observation(zeros, zeros[..., 0], never, never, ones, zeros, ones)
+    return Cleaned(zeros, zeros[..., 0], never, never, ones, zeros, ones)

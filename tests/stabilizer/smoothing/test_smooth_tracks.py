@@ -58,6 +58,14 @@ def test_a_gap_is_filled_from_both_sides():
     assert np.abs(smoothed - TRUTH)[15:22].mean() < np.abs(causal - TRUTH)[15:22].mean()
 
 
+def test_an_outlier_moves_neither_its_point_nor_the_others():
+    track = OBSERVED.copy()
+    track[20:22, 3] += 150
+    difference = np.abs(np.asarray(smooth(track)) - np.asarray(smooth(OBSERVED)))
+    assert difference.max() < 4
+    assert np.delete(difference, 3, axis=1).max() < 0.5
+
+
 def test_points_are_missing_until_they_are_observed():
     track = OBSERVED.copy()
     track[:5, 1] = np.nan
