@@ -33,7 +33,7 @@ class Regions(NamedTuple):
     spread: Float[Array, "m g"]
 
 
-class Parts(NamedTuple):
+class MotionParts(NamedTuple):
     """Displacements by part, in the units of the track.
 
     Attributes:
@@ -73,7 +73,7 @@ def regions(points: Float[Array, "m d"], weight: Float[Array, " m"], size: Float
 
 def split(
     moved: Float[Array, "n m d"], points: Float[Array, "m d"], weight: Float[Array, " m"], regions: Regions
-) -> Parts:
+) -> MotionParts:
     """The parts of N displacements of a frame.
 
     Args:
@@ -85,9 +85,9 @@ def split(
     face = jax.vmap(common_motion, in_axes=(0, None, None))(moved, points, weight)
     rest = moved - face
     pooled = jnp.einsum("gm,nmd->ngd", regions.pool, rest, precision=Precision.HIGHEST)
-    return Parts(face, pooled, rest - interpolate(pooled, regions))
+    return MotionParts(face, pooled, rest - interpolate(pooled, regions))
 
 
 def interpolate(pooled: Float[Array, "n g d"], regions: Regions) -> Float[Array, "n m d"]:
-    """Values of the regions (N, G, d) at the points (N, M, d)."""
+    """Displacements of the regions (N, G, d) at the points (N, M, d), in the same units, such as pixels."""
     return jnp.einsum("mg,ngd->nmd", regions.spread, pooled, precision=Precision.HIGHEST)

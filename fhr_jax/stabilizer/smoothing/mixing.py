@@ -18,7 +18,7 @@ from jax.lax import Precision
 from jaxtyping import Array, Float, PRNGKeyArray, UInt32
 
 from fhr_jax.stabilizer.smoothing import bands
-from fhr_jax.stabilizer.smoothing.bands import Parts, Regions
+from fhr_jax.stabilizer.smoothing.bands import MotionParts, Regions
 from fhr_jax.stabilizer.smoothing.kalman_bank import TYPES
 
 PARTS = 3
@@ -137,7 +137,7 @@ def init_evidence(points: int, like: Float[Array, ""]) -> EvidenceState:
     return EvidenceState((mean[0], mean[1], mean[2]), jnp.zeros_like(like, shape=(len(DECAYS),)))
 
 
-def noise_of_frame(innovation: Parts, size: Float[Array, ""], weight: Float[Array, " m"]) -> Float[Array, "p"]:
+def noise_of_frame(innovation: MotionParts, size: Float[Array, ""], weight: Float[Array, " m"]) -> Float[Array, "p"]:
     """Noise variance (3,) of one frame by part, in squared face sizes.
 
     Args:
@@ -172,8 +172,8 @@ def follow_noise(
 
 
 def evidence_of_frame(
-    parts: Parts,
-    last: Parts,
+    parts: MotionParts,
+    last: MotionParts,
     *,
     variance: Float[Array, "p"],
     size: Float[Array, ""],
@@ -217,7 +217,14 @@ def follow_evidence(
     observed: Float[Array, ""],
     dt: Float[Array, ""],
 ) -> EvidenceState:
-    """The running means after a frame; see `follow_noise`."""
+    """The running means after a frame.
+
+    Args:
+        state: from the last frame.
+        evidence: of this frame, for the face (1, E), the regions (G, E) and the points (M, E).
+        observed: () 0 for a frame without any observation, which changes nothing.
+        dt: () frames of 1/30 s since the last frame.
+    """
     keep = jnp.where(observed > 0, jnp.asarray(DECAYS, dt.dtype) ** dt, 1)
     count = keep * state.count + (observed > 0)
     rate = ((observed > 0) / jnp.maximum(count, 1e-9))[None, None]
@@ -277,7 +284,7 @@ def type_weights(
     return result[0], result[1], result[2]
 
 
-def combine(parts: Parts, weights: tuple[Array, Array, Array], regions: Regions) -> Float[Array, "m d"]:
+def combine(parts: MotionParts, weights: tuple[Array, Array, Array], regions: Regions) -> Float[Array, "m d"]:
     """The displacement (M, d) from the observation to the output: sum over parts and types."""
     face, region, points = (value[:, :-1] for value in weights)
     moved = jnp.einsum("k,kmd->md", face[0], parts.face, precision=Precision.HIGHEST)

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from fhr_jax.stabilizer.filter import Cleaned
 from fhr_jax.stabilizer.smoothing import bands, kalman_bank, mixing
-from fhr_jax.stabilizer.smoothing.bands import Parts, Regions
+from fhr_jax.stabilizer.smoothing.bands import MotionParts, Regions
 from fhr_jax.stabilizer.smoothing.kalman_bank import BankFrame, BankState
 from fhr_jax.stabilizer.smoothing.mixing import EvidenceState, MixingNet, NoiseState
 
@@ -60,7 +60,7 @@ class MixingState(NamedTuple):
     """State of the mixing: running means of the evidence, and the parts of d_k of the last frame (K, ...)."""
 
     evidence: EvidenceState
-    last: Parts
+    last: MotionParts
 
 
 def init_forward(points: int, dims: int, like: Float[Array, ""]) -> ForwardState:
@@ -72,7 +72,7 @@ def init_mixing(points: int, dims: int, like: Float[Array, ""]) -> MixingState:
     """The state before the first frame, for M points of d coordinates, in the dtype of the scalar `like`."""
     sizes = (points, bands.number_of_regions(points), points)
     zeros = [jnp.zeros_like(like, shape=(kalman_bank.TYPES, size, dims)) for size in sizes]
-    return MixingState(mixing.init_evidence(points, like), Parts(*zeros))
+    return MixingState(mixing.init_evidence(points, like), MotionParts(*zeros))
 
 
 def forward(state: ForwardState, frame: Cleaned) -> tuple[ForwardState, ForwardPass]:
@@ -113,11 +113,11 @@ class Displacement(NamedTuple):
         evidence: of the frame, for the face, the regions and the points.
     """
 
-    parts: Parts
+    parts: MotionParts
     evidence: mixing.Evidence
 
 
-def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: Parts) -> Displacement:
+def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: MotionParts) -> Displacement:
     """Split the positions by the movement types against the observation, and weigh the evidence for each.
 
     Args:
@@ -129,7 +129,7 @@ def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: Parts)
     return Displacement(parts, evidence_of(frame, parts, last))
 
 
-def evidence_of(frame: ForwardFrame, parts: Parts, last: Parts) -> mixing.Evidence:
+def evidence_of(frame: ForwardFrame, parts: MotionParts, last: MotionParts) -> mixing.Evidence:
     """The evidence of a frame, from the parts of its displacements and of those of the frame before."""
     return mixing.evidence_of_frame(
         parts,

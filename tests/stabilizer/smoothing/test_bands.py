@@ -1,4 +1,4 @@
-"""Parts of the motion of a face: they add up, and each kind of motion ends in its own part."""
+"""MotionParts of the motion of a face: they add up, and each kind of motion ends in its own part."""
 
 import jax
 import jax.numpy as jnp
