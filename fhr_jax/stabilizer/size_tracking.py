@@ -1,10 +1,10 @@
 """The size of the face over a track, for parameters in face units: broken frames do not set it, and a zoom changes it.
 
-The size is known from the first frame that shows a quarter of the points, and not all of them in one place. Every
-frame before it starts anew. From then on a frame whose size differs from that of the last output by more than a factor
-`LIMIT` is broken, or the face has changed. It counts as missing until as many such frames came in a row as frames of
-the old size were seen, at most `FRAMES`; then the filter starts anew there. Frames with all points in one place always
-count as missing.
+The size is sure from the first frame that shows a quarter of the points, and not all of them in one place. This frame
+starts anew, and so does every frame before it that shows a new point. From then on a frame whose size differs from that
+of the last output by more than a factor `LIMIT` is broken, or the face has changed. It counts as missing until as many
+such frames came in a row as frames of the old size were seen, at most `FRAMES`; then the filter starts anew there.
+Frames with all points in one place always count as missing.
 
 Otherwise the size follows that of the outputs. The scale of the state changes only if the two differ by more than
 `TOLERANCE`, so an ordinary track keeps one scale.
@@ -49,7 +49,7 @@ class SizeState(NamedTuple):
 
     Attributes:
         size: () size of the face, units of the track; 0 while it is unknown.
-        agreed: () frames that agreed with it, counted up to `FRAMES`.
+        agreed: () frames that agreed with it, counted up to `FRAMES`; 0 while it is not sure.
         others: () frames in a row with another size.
     """
 
@@ -118,24 +118,27 @@ def check(
     number = present.sum()
     collapsed = (number >= 3) & (spread(z, present) == 0)
     usable = (number >= need) & ~collapsed
-    known, both = state.size > 0, present & seen
+    sure, both = state.agreed > 0, present & seen
+    enough = jnp.where(sure, need, 2)
     # Where enough points are near the face, those that are not are broken, not the face.
     near = both & ~within(z, centroid(expected, seen), NEAR * state.size)[1]
-    both = jnp.where(near.sum() >= need, near, both)
+    both = jnp.where(near.sum() >= enough, near, both)
     both = both & ~within(z, centroid(z, both), TRIM * spread(z, both))[1]
     now, before = spread(z, both), spread(expected, both)
-    other = known & ~collapsed & (both.sum() >= need) & (before > 0) & ((LIMIT * now < before) | (now > LIMIT * before))
+    differs = (before > 0) & ((LIMIT * now < before) | (now > LIMIT * before))
+    other = (state.size > 0) & ~collapsed & (both.sum() >= enough) & differs
     others = jnp.where(other, state.others + 1, jnp.where(usable, 0, state.others))
     restart = other & (others >= jnp.minimum(state.agreed, FRAMES))
-    start = (restart | ~known) & (number > 0) & ~collapsed
+    unsure = ~sure & (usable | (present & ~seen).any() | (state.size == 0))
+    start = (restart | unsure) & (number > 0) & ~collapsed
     present = present & ~collapsed & (~other | restart)
     if far is not None:
         z, present = around_the_median(z, present, limit=far, wanted=start & (number >= FEWEST))
-    one = jnp.ones_like(state.agreed)
     agreed = jnp.where(usable & ~other, jnp.minimum(state.agreed + 1, FRAMES), state.agreed)
+    first = spread(z, present)
     state = SizeState(
-        size=jnp.where(start, jnp.where(usable, spread(z, present), 0), state.size),
-        agreed=jnp.where(start, jnp.where(usable, one, 0), agreed),
+        size=jnp.where(start, first, state.size),
+        agreed=jnp.where(start, (usable & (first > 0)).astype(agreed.dtype), agreed),
         others=jnp.where(start, 0, others),
     )
     return state, SizeCheck(start, z, present)

@@ -38,25 +38,29 @@ def size_check(state, z, expected, present, seen, far=None):
     collapsed = present.sum() >= 3 and spread(z[present]) == 0
     usable = present.sum() >= need and not collapsed
     both = [i for i in points if present[i] and seen[i]]
+    new = any(present[i] and not seen[i] for i in points)
+    enough = need if agreed > 0 else 2
     if size > 0:
         centre = expected[seen].mean(axis=0)
         near = [i for i in both if np.linalg.norm(z[i] - centre) <= 5 * size]
-        both = near if len(near) >= need else both
+        both = near if len(near) >= enough else both
     if both:
         centre, radius = z[both].mean(axis=0), 2 * spread(z[both])
         both = [i for i in both if np.linalg.norm(z[i] - centre) <= radius or radius == 0]
     now, before = spread(z[both]), spread(expected[both])
-    other = size > 0 and not collapsed and len(both) >= need and before > 0
+    other = size > 0 and not collapsed and len(both) >= enough and before > 0
     other = other and (4 * now < before or now > 4 * before)
     others = others + 1 if other else 0 if usable else others
     restart = other and others >= min(agreed, 3)
-    start = (restart or size == 0) and present.any() and not collapsed
+    unsure = agreed == 0 and (usable or new or size == 0)
+    start = (restart or unsure) and present.any() and not collapsed
     kept = present & (not collapsed) & (not other or restart)
     if start and far is not None and present.sum() >= 5:
         z, kept = near_the_median(z, kept, far)
     agreed = min(agreed + 1, 3) if usable and not other else agreed
     if start:
-        size, agreed, others = (spread(z[kept]), 1, 0) if usable else (0.0, 0, 0)
+        size, others = spread(z[kept]), 0
+        agreed = int(usable and size > 0)
     return (size, agreed, others), start, z, kept
 
 

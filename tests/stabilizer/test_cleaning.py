@@ -98,6 +98,12 @@ def thrown(points=7, frames=5):
     return z
 
 
+def few():
+    """10 of the points, with noise."""
+    shown = np.arange(POINTS) % 7 == 0
+    return np.where(shown[None, :, None], clean() + noise(5), np.nan)
+
+
 @pytest.fixture(scope="module")
 def tracks():
     found = {("clean", n): np.concatenate([clean()[n:], np.full((n, POINTS, 2), np.nan)]) for n in (0, *STARTS)}
@@ -114,6 +120,7 @@ def tracks():
             found["moving", speed, onset] = moving(speed, onset) + noise(3)
     found["zoom"] = zoomed() + noise(4)
     found["thrown"] = thrown()
+    found["few"] = few()
     return found
 
 
@@ -188,3 +195,11 @@ def test_half_precision_is_computed_in_float32():
     assert x.dtype == np.float32
     np.testing.assert_array_equal(x, stabilizer.run(params, brain.astype(jnp.float32)))
     assert np.isfinite(x).all()
+
+
+def test_a_track_that_shows_few_of_its_points_is_smoothed(outputs):
+    shown = np.isfinite(few()[0, :, 0])
+    assert shown.sum() == 10
+    error = (np.asarray(outputs["few"]) - clean())[10:, shown]
+    raw = (few() - clean())[10:, shown]
+    assert np.sqrt((error**2).mean()) < 0.9 * np.sqrt((raw**2).mean())

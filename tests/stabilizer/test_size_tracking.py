@@ -44,7 +44,7 @@ def test_every_decision_is_that_of_plain_loops(far):
     starts = broken = 0
     for z, present in frames():
         size = rng.choice([0.0, 30.0, 60.0])
-        state = (size, float(rng.integers(1, 4)) if size else 0.0, float(rng.integers(0, 3)) if size else 0.0)
+        state = (size, float(rng.integers(0, 4)) if size else 0.0, float(rng.integers(0, 3)) if size else 0.0)
         expected = walk(1, POINTS)[0]
         seen = (rng.uniform(size=POINTS) < 0.9) if size else np.zeros(POINTS, bool)
         seen[0] |= size > 0
