@@ -26,6 +26,7 @@ from fhr_jax.benchmark.frame_rates import RateFilter, RateScore
 from fhr_jax.benchmark.options import as_config
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
+from fhr_jax.data.synthetic import randomized
 from fhr_jax.data.synthetic.detector_noise import DetectorNoise
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
@@ -39,7 +40,7 @@ class Options:
     """Folder for summary.json, rates.csv and rates.md."""
     params: Annotated[Path | None, optional("FILE")] = None
     """Parameters that `fhr-jax fit` wrote; default: those in the package."""
-    fps: tuple[float, ...] = frame_rates.RATES
+    fps: tuple[float, ...] = randomized.RATES
     """Frames a second."""
     videos: int = 4
     """Heads."""

@@ -24,9 +24,6 @@ from fhr_jax.data.synthetic.detector_noise import DetectorNoise, observe
 from fhr_jax.errors import InputError
 from fhr_jax.stabilizer import Videos, as_videos
 
-RATES = (12.0, 15.0, 24.0, 25.0, 30.0, 50.0, 60.0, 120.0)
-"""Frames a second."""
-
 LATEST = 0.2
 """Seconds: the largest delay that is measured."""
 

@@ -77,8 +77,8 @@ def step(
 
     Returns:
         The state, and the points (M, d) in the units of the track. A missing point is predicted, and moves with the
-        others. A frame without any observation only fades the history. Until a point is
-        accepted for the first time it is returned as observed, or NaN where it is missing.
+        others. A frame without any observation only fades the history. Until a point is accepted for the first time it
+        is returned as observed, or NaN where it is missing.
 
     Raises:
         InputError: the points and the parameters differ in their number of coordinates.

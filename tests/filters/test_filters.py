@@ -170,7 +170,8 @@ def test_kalman_depends_on_ratios_and_takes_settings_by_coordinate():
 def test_kalman_comes_to_rest_at_gains_of_an_alpha_beta_filter():
     """The steady gains of the Riccati equation, from SciPy."""
     q, r = 0.3, 1.5
-    predicted = solve_discrete_are(oracle.F.T, oracle.H.T, q * oracle.Q, r)
+    f, noise = oracle.transition(1, q)
+    predicted = solve_discrete_are(f.T, oracle.H.T, noise, r)
     a, b = predicted[:, 0] / (predicted[0, 0] + r)
     track = jnp.array(walk(frames=120))
     ours = filters.run(filters.kalman(q=q, r=r), track)[80:]

@@ -93,30 +93,8 @@ def alpha_beta(a, b):
     return of
 
 
-F = np.array([[1.0, 1.0], [0.0, 1.0]])
-Q = np.array([[1 / 3, 1 / 2], [1 / 2, 1.0]])
-H = np.array([[1.0, 0.0]])
-
-
 def kalman(q, r, velocity_variance):
-    """With explicit matrices, and the covariance in Joseph's form."""
-
-    def of(z):
-        out, mean, cov = [], None, None
-        for value in z:
-            if mean is None:
-                if not math.isnan(value):
-                    mean, cov = np.array([value, 0.0]), np.diag([r, velocity_variance])
-            else:
-                mean, cov = F @ mean, F @ cov @ F.T + q * Q
-                if not math.isnan(value):
-                    gain = cov @ H.T @ np.linalg.inv(H @ cov @ H.T + r)
-                    rest = np.eye(2) - gain @ H
-                    mean, cov = mean + gain @ (value - H @ mean), rest @ cov @ rest.T + r * gain @ gain.T
-            out.append(math.nan if mean is None else mean[0])
-        return out
-
-    return of
+    return _every_frame(kalman_dt(q, r, velocity_variance))
 
 
 def savgol(n, order):
@@ -143,27 +121,12 @@ def savgol(n, order):
 
 
 def rts(q, r, velocity_variance):
-    """The posterior of all positions and velocities at once, as one dense linear system."""
-
-    def of(z):
-        seen = [t for t, value in enumerate(z) if not math.isnan(value)]
-        if not seen:
-            return z
-        first, frames = seen[0], len(z) - seen[0]
-        precision, moment = np.zeros((2 * frames, 2 * frames)), np.zeros(2 * frames)
-        precision[1, 1] += 1 / velocity_variance
-        for t in seen:
-            precision[2 * (t - first), 2 * (t - first)] += 1 / r
-            moment[2 * (t - first)] += z[t] / r
-        step = np.concatenate([-F, np.eye(2)], axis=1)
-        for t in range(frames - 1):
-            precision[2 * t : 2 * t + 4, 2 * t : 2 * t + 4] += step.T @ np.linalg.inv(q * Q) @ step
-        return [math.nan] * first + list(np.linalg.solve(precision, moment)[::2])
-
-    return of
+    return _every_frame(rts_dt(q, r, velocity_variance))
 
 
-# With the time between the frames, in float64 and from the equations in continuous time.
+def _every_frame(with_dt):
+    """A filter at steps of one frame."""
+    return lambda z: with_dt(z, np.ones(len(z)))
 
 
 def each_with_dt(filter_1d, track: np.ndarray, dt: np.ndarray) -> np.ndarray:
@@ -273,11 +236,16 @@ def one_euro_dt(min_cutoff, beta, d_cutoff, rate):
     return of
 
 
-def _transition(step, q):
+def transition(step, q):
     return np.array([[1, step], [0, 1]]), q * np.array([[step**3 / 3, step**2 / 2], [step**2 / 2, step]])
 
 
+H = np.array([[1.0, 0.0]])
+
+
 def kalman_dt(q, r, velocity_variance):
+    """With explicit matrices, and the covariance in Joseph's form."""
+
     def of(z, dt):
         out, mean, cov = [], None, None
         for value, step in zip(z, dt, strict=True):
@@ -285,7 +253,7 @@ def kalman_dt(q, r, velocity_variance):
                 if not math.isnan(value):
                     mean, cov = np.array([value, 0.0]), np.diag([r, velocity_variance])
             else:
-                f, noise = _transition(step, q)
+                f, noise = transition(step, q)
                 mean, cov = f @ mean, f @ cov @ f.T + noise
                 if not math.isnan(value):
                     gain = cov @ H.T @ np.linalg.inv(H @ cov @ H.T + r)
@@ -309,7 +277,7 @@ def rts_dt(q, r, velocity_variance):
             precision[2 * (t - first), 2 * (t - first)] += 1 / r
             moment[2 * (t - first)] += z[t] / r
         for t in range(frames - 1):
-            f, noise = _transition(dt[first + t + 1], q)
+            f, noise = transition(dt[first + t + 1], q)
             step = np.concatenate([-f, np.eye(2)], axis=1)
             precision[2 * t : 2 * t + 4, 2 * t : 2 * t + 4] += step.T @ np.linalg.inv(noise) @ step
         return [math.nan] * first + list(np.linalg.solve(precision, moment)[::2])
