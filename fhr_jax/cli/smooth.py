@@ -10,7 +10,7 @@ import numpy as np
 import tyro
 
 from fhr_jax import metrics, stabilizer
-from fhr_jax.cli import notes
+from fhr_jax.cli import look_ahead, notes
 from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, THIRD, optional
 from fhr_jax.data.io import frame_times, landmark_files
 from fhr_jax.data.io.frame_times import Timeline
@@ -80,13 +80,12 @@ def run(options: SmoothOptions) -> None:
         _smooth(track, timeline, params, options) for track, timeline in zip(recording.tracks, timelines, strict=True)
     ]
     landmark_files.write(options.output, recording, smoothed)
-    print(f"{options.output}: {_look_ahead(options)}")
+    print(f"{options.output}: {look_ahead.sentence(0 if options.causal else options.lag)}")
     print(_summary(options.output, recording.tracks, smoothed))
 
 
 def _check_look_ahead(options: SmoothOptions) -> None:
-    if options.lag is not None and (options.causal or options.lag < 1):
-        raise InputError(f"--lag {options.lag}: expected at least 1, without --causal, which looks at no later frame")
+    look_ahead.check(options.lag, causal=options.causal)
     if not options.causal:
         for name, value, default in (
             ("covariance", options.covariance, "diagonal"),
@@ -153,13 +152,6 @@ def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params,
     steady = filtered(params, jnp.asarray(padded), dt=dt, confidence=confidence)
     # A repeated frame shows the picture of the frame before, so it gets the same landmarks.
     return np.asarray(steady[:frames], np.float64)[timeline.new.cumsum() - 1]
-
-
-def _look_ahead(options: SmoothOptions) -> str:
-    if options.causal:
-        return "each frame is stabilized from the frames before it"
-    after = "all frames after it" if options.lag is None else f"{options.lag} frames after it"
-    return f"each frame is smoothed from the frames before it and {after}; --causal looks at no later frame"
 
 
 def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.ndarray]) -> str:

@@ -10,25 +10,32 @@ import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import npz, overlay, pipeline, weights
+from fhr_jax import npz, overlay, pipeline, stabilizer, weights
+from fhr_jax.cli import look_ahead, signals
 from fhr_jax.cli.options import DECODER, MIRROR, NET, OUT, optional
 from fhr_jax.data.io import openface, video
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
 from fhr_jax.heatmap import Decoder
 
+LAG = 5
+"""Frames of look-ahead by default."""
+
 
 @dataclass(frozen=True)
 class TrackOptions:
     """Follow the landmarks of one face through a video.
 
-    The command finds the largest face in the first frame, and looks for the face again where it is lost. The stabilizer
-    knows the times of the frames, also of a variable rate. The folder of --out gets three files: overlay.mp4 (every
-    frame with its landmarks), landmarks.csv (the columns of OpenFace) and landmarks.npz. The last one holds `landmarks`
-    (T, 68, 2), stabilized, and `raw`, as the net finds them, in pixels counted from 0; `confidence` (T, 68);
-    `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels; and `time` (T,) in seconds. If the net is not
-    calibrated, or with --no-mirror or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a
-    face are NaN. If no frame has a face, the command fails and writes nothing.
+    The command finds the largest face in the first frame, and looks for the face again where it is lost. Each frame is
+    smoothed from the frames before it and five after it, and memory does not grow with the video. The stabilizer knows
+    the times of the frames, also of a variable rate. When interrupted, the command writes the frames that it has read.
+
+    The folder of --out gets three files: overlay.mp4 (every frame with its landmarks), landmarks.csv (the columns of
+    OpenFace) and landmarks.npz. The last one holds `landmarks` (T, 68, 2), smoothed, and `raw`, as the net finds them,
+    in pixels counted from 0; `confidence` (T, 68); `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels;
+    and `time` (T,) in seconds. If the net is not calibrated, or with --no-mirror or another --decoder, `covariance` is
+    that of the heatmap's peaks. Frames without a face are NaN. If no frame has a face, the command fails and writes
+    nothing.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """
@@ -43,26 +50,41 @@ class TrackOptions:
     mirror: Annotated[bool, MIRROR] = True
     stabilize: bool = True
     """Stabilize the landmarks over time."""
+    params: Annotated[Path | None, optional("FILE")] = None
+    """Parameters of the stabilizer that `fhr-jax fit` wrote; default: the default parameters."""
+    lag: Annotated[int | None, optional("N")] = None
+    """Frames of look-ahead; default: 5, or none for parameters without a smoother."""
+    causal: bool = False
+    """Look at no later frame, as the paper's stabilizer and a live one do."""
 
 
 def run(options: TrackOptions) -> None:
     """Read, align, draw and write one frame after the other."""
+    look_ahead.check(options.lag, causal=options.causal)
+    if options.lag is not None and not options.stabilize:
+        raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     info = video.info(options.video)
     box = None if options.box is None else parse_box(options.box, info.size)
     net = weights.load(options.net)
-    with staged_folder(options.out) as folder:
+    params = _params(options, net.config.landmarks) if options.stabilize else None
+    lag, said = (0, "each frame is as the net finds it") if params is None else _lag(options, params)
+    with signals.catch_signals() as request, staged_folder(options.out) as folder:
         with contextlib.ExitStack() as stack:
             write = stack.enter_context(video.writer(folder / "overlay.mp4", size=info.size, rate=info.rate))
             stream = stack.enter_context((folder / "landmarks.csv").open("w", newline=""))
             log = stack.enter_context(_Log(folder / "log", net.config.landmarks))
             rows = openface.RowWriter(stream, landmarks=net.config.landmarks)
-            frames, images, clock = itertools.tee(video.frames(options.video), 3)
+            # With look-ahead the images run ahead of `frames`, which keeps those in between.
+            read = itertools.takewhile(lambda _: not request(), video.frames(options.video))
+            frames, images, clock = itertools.tee(read, 3)
             faces = pipeline.align_video(
                 net,
                 (frame.image for frame in images),
                 times=(frame.time for frame in clock),
                 box=box,
+                params=params,
                 stabilize=options.stabilize,
+                lag=lag,
                 mirror=options.mirror,
                 decoder=options.decoder,
             )
@@ -71,12 +93,43 @@ def run(options: TrackOptions) -> None:
                 write(overlay.draw(frame.image, face.points), frame.time)
                 rows.write(number, frame.time, float(face.confidence.mean()), face.points)
                 log.add(frame.time, face)
+            if request() and not log.found:
+                raise signals.Stopped(
+                    f"{options.out}: stopped before a face was found; nothing is written", request.number
+                )
         if not log.found:
             raise InputError(
                 f"{options.video}: no face found in any of {log.frames} frames; --box X,Y,W,H gives its position"
             )
         log.save(folder / "landmarks.npz")
     print(f"{options.out}: {log.frames} frames, a face in {log.found} of them")
+    print(f"{options.out}: {said}")
+    if request():
+        raise signals.Stopped(f"{options.out}: stopped after {log.frames} frames, which are written", request.number)
+
+
+def _params(options: TrackOptions, landmarks: int) -> stabilizer.Params:
+    if options.params is None:
+        return stabilizer.default_params(landmarks)
+    params = stabilizer.load(options.params)
+    if params.noise.shape[0] != 2 * landmarks:
+        found = params.noise.shape[0]
+        raise InputError(
+            f"{options.params}: for {found} coordinates, expected {2 * landmarks}, two for each landmark of the net"
+        )
+    return params
+
+
+def _lag(options: TrackOptions, params: stabilizer.Params) -> tuple[int, str]:
+    """Frames of look-ahead, and what is said about them."""
+    if options.causal:
+        return 0, look_ahead.sentence(0)
+    if params.smoother is not None:
+        lag = LAG if options.lag is None else options.lag
+        return lag, look_ahead.sentence(lag)
+    if options.lag is not None:
+        raise InputError(f"--lag {options.lag}: the parameters have no smoother, expected --causal with them")
+    return 0, f"{look_ahead.sentence(0)}, since the parameters have no smoother"
 
 
 def parse_box(text: str, size: tuple[int, int]) -> pipeline.Box:

@@ -5,6 +5,7 @@
 """
 
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
+from fhr_jax.pipeline.face import Face
 from fhr_jax.pipeline.inference import (
     BATCH,
     CALIBRATED_DECODER,
@@ -16,7 +17,7 @@ from fhr_jax.pipeline.inference import (
     predict,
     predict_all,
 )
-from fhr_jax.pipeline.tracking import MAX_GROWTH, MIN_CONFIDENCE, Face, align_image, align_video
+from fhr_jax.pipeline.tracking import MAX_GROWTH, MIN_CONFIDENCE, align_image, align_video
 from fhr_jax.types import Box
 
 __all__ = [

@@ -3,7 +3,7 @@
 import itertools
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,9 @@ from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Decoder
 from fhr_jax.pipeline import inference
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
+from fhr_jax.pipeline.face import Face
 from fhr_jax.pipeline.face_detector import Detector, cascade
+from fhr_jax.pipeline.look_ahead import LookAhead
 from fhr_jax.types import Box
 from fhr_jax.weights import Net
 
@@ -25,32 +27,6 @@ MIN_CONFIDENCE = 0.54
 photographs have 0.58 and more, and other places of the same pictures without faces 0.51 and less."""
 MAX_GROWTH = 1.6
 """A face that grows or shrinks by more than this factor from one frame to the next counts as lost."""
-
-
-class Face(NamedTuple):
-    """The landmarks of one face in one frame.
-
-    Attributes:
-        points: (M, 2) in image pixels, order (x, y), stabilized on request; NaN where there is no face.
-        raw: (M, 2) in image pixels, as the net finds them in this frame alone.
-        confidence: (M,) in [0, 1].
-        covariance: (M, 2, 2) in square image pixels, of the error of `raw`; see `Prediction`.
-    """
-
-    points: Float[np.ndarray, "m 2"]
-    raw: Float[np.ndarray, "m 2"]
-    confidence: Float[np.ndarray, " m"]
-    covariance: Float[np.ndarray, "m 2 2"]
-
-    def __repr__(self) -> str:
-        """One line: number of landmarks, their box and their mean confidence."""
-        if not isinstance(self.points, np.ndarray) or not isinstance(self.confidence, np.ndarray):
-            return f"Face(points={self.points!r}, raw={self.raw!r}, ...)"
-        if not np.isfinite(self.points).all():
-            return f"Face({len(self.points)} landmarks, not found)"
-        x, y, width, height = geometry.box_of(self.points)
-        box = f"x {x:.1f}, y {y:.1f}, width {width:.1f}, height {height:.1f}"
-        return f"Face({len(self.points)} landmarks, {box}, mean confidence {self.confidence.mean():.2f})"
 
 
 _Align = Callable[[Image, CropRegion], Face]
@@ -109,6 +85,7 @@ def align_video(
     box: Box | None = None,
     params: stabilizer.Params | None = None,
     stabilize: bool = True,
+    lag: int = 0,
     mirror: bool = True,
     decoder: Decoder = inference.CALIBRATED_DECODER,
     dtype: Any = jnp.float32,
@@ -121,6 +98,9 @@ def align_video(
     looks for one, nearest to the last position first, and the stabilizer starts again. A calibrated net also gives the
     stabilizer a weight for each landmark (`heatmap.confidence_weights`).
 
+    With look-ahead a face is yielded once `lag` later frames are read, or where the face is lost or the video ends. No
+    frame on the other side of such an end counts for it.
+
     Args:
         net: the network.
         frames: RGB bytes (H, W, 3), in order.
@@ -129,6 +109,7 @@ def align_video(
         box: (x, y, width, height) of the face in the first frame; None asks the detector.
         params: of the stabilizer; None takes the default ones.
         stabilize: False leaves the landmarks as the net finds them.
+        lag: frames of look-ahead, at least 0, for parameters with a smoother. 0: causal.
         mirror: as for `predict`.
         decoder: as for `predict`.
         dtype: as for `predict`.
@@ -139,8 +120,8 @@ def align_video(
         One `Face` per frame, NaN with confidence 0 where there is no face.
 
     Raises:
-        InputError: a frame is no array of RGB bytes, where the message counts frames from 0; or there are fewer times
-            than frames.
+        InputError: a frame is no array of RGB bytes, where the message counts frames from 0; there are fewer times than
+            frames; the lag is negative; or with a lag, the parameters have no smoother.
     """
     if stabilize and params is None:
         params = stabilizer.default_params(net.config.landmarks)
@@ -149,6 +130,7 @@ def align_video(
     weigh = None if calibration is None else partial(_confidence_weights, calibration, net.config.crop)
     detect = detector if detector is not None else cascade()
     region, state = None, None
+    ahead = LookAhead(params, lag) if stabilize and lag and params is not None else None
     for number, (image, dt) in enumerate(zip(frames, _steps(times), strict=False)):
         inputs.check_image(image, name=f"frame {number}")
         if number == 0 and box is not None:
@@ -157,15 +139,24 @@ def align_video(
             face = align(image, region) if region is not None else None
         if face is None or not _is_face(face, region, image, min_confidence):
             face, state = _detect(align, image, detect, region, min_confidence=min_confidence, passes=2), None
+            if ahead is not None:
+                yield from ahead.end()
         if face is None:
             yield _missing_face(net.config.landmarks)
             continue
-        if params is not None and stabilize:
-            state, face = _stabilize(params, state, face, dt, None if weigh is None else weigh(face))
+        weights = None if weigh is None or not stabilize else weigh(face)
+        if ahead is not None:
+            face, done = ahead.read(face, dt, weights)
+        else:
+            if params is not None and stabilize:
+                state, face = _stabilize(params, state, face, dt, weights)
+            done = [face]
         # Of the stabilized landmarks, not of the raw ones: on real clips the jitter of the next frame was 7 to 46 %
         # lower.
         region = region_from_landmarks(face.points)
-        yield face
+        yield from done
+    if ahead is not None:
+        yield from ahead.end()
 
 
 def _steps(times: Iterable[float] | None) -> Iterator[np.float32]:

@@ -1,11 +1,13 @@
 """`fhr-jax track` on drawn clips; the network and the detector are stand-ins that read the drawn pattern."""
 
+import os
+import signal
 from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from fhr_jax import cli, npz, pipeline, weights
+from fhr_jax import cli, npz, overlay, pipeline, stabilizer, weights
 from fhr_jax.data.io import openface, video
 from tests.nets import random_net
 from tests.pipeline.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
@@ -156,14 +158,129 @@ def test_bad_input(tmp_path, net, capsys):
         assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
-def test_the_times_of_the_frames_reach_the_stabilizer(tmp_path, net, monkeypatch):
-    seen, step = [], pipeline.tracking._step
-    monkeypatch.setattr(
-        pipeline.tracking, "_step", lambda *a, dt, **options: (seen.append(float(dt)), step(*a, dt=dt, **options))[1]
-    )
+@pytest.mark.parametrize("options", [("--causal",), ("--lag", "2")])
+def test_the_times_of_the_frames_reach_the_stabilizer(tmp_path, net, monkeypatch, options):
+    place, lag = (pipeline.tracking, 0) if options == ("--causal",) else (pipeline.look_ahead, 2)
+    seen, step = [], place._step
+    monkeypatch.setattr(place, "_step", lambda *a, dt, **more: (seen.append(float(dt)), step(*a, dt=dt, **more))[1])
     times = np.array([0, 0.04, 0.06, 0.16])
     with video.writer(tmp_path / "a.mp4", size=BLANK.shape[:2], rate=RATE) as write:
         for image, time in zip(faces(4), times, strict=True):
             write(image, float(time))
-    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net]) == 0
-    np.testing.assert_allclose(seen, [1, *30 * np.diff(times)], rtol=1e-3)
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, *options]) == 0
+    np.testing.assert_allclose(seen, [1, *30 * np.diff(times), *[1] * lag], rtol=1e-3)
+
+
+def shaking(frames, seed):
+    """Images of a face at rest whose position is uncertain by a pixel."""
+    rng = np.random.default_rng(seed)
+    return [pattern(np.array([60, 60]) + rng.normal(size=2), 80) for _ in range(frames)]
+
+
+LAG = 2
+AHEAD = ["--lag", str(LAG)]
+
+
+def test_it_looks_ahead_and_never_across_a_lost_face(tmp_path, net, monkeypatch, capsys):
+    drawn, draw = [], overlay.draw
+
+    def record(image, points):
+        drawn.append((image, points))
+        return draw(image, points)
+
+    monkeypatch.setattr(overlay, "draw", record)
+    images = [*shaking(5, 0), BLANK, *shaking(1, 1), BLANK, *shaking(6, 2)]
+    clip(tmp_path / "a.mp4", images)
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, *AHEAD]) == 0
+    said = capsys.readouterr().out
+    assert "14 frames, a face in 12" in said
+    assert said.count("each frame is smoothed from the frames before it and 2 frames after it") == 1
+    found = npz.read(tmp_path / "out" / "landmarks.npz")
+    landmarks, raw = found["landmarks"], found["raw"]
+    assert np.isnan(landmarks[[5, 7]]).all()
+    params, dt = stabilizer.default_params(), np.full(6, 30 / 25, np.float32)
+    # The length is the same everywhere, so that one program is compiled: frames without a face follow.
+    for part in (slice(0, 5), slice(6, 7), slice(8, 14)):
+        track = np.full((6, 68, 2), np.nan, np.float32)
+        track[: part.stop - part.start] = raw[part]
+        dt[0] = 30 / 25 if part.start else 1  # of the first frame of the video nothing is known
+        expected = np.asarray(stabilizer.smooth(params, track, lag=LAG, dt=dt))[: part.stop - part.start]
+        np.testing.assert_allclose(landmarks[part], expected, atol=1e-3)
+    # Each frame is drawn with its own landmarks, and is its own image.
+    assert len(drawn) == len(images)
+    for (image, points), expected, own in zip(drawn, landmarks, images, strict=True):
+        np.testing.assert_array_equal(points, expected)
+        assert np.abs(image.astype(float) - own).mean() < 4
+    assert np.abs(np.diff(landmarks[8:], axis=0)).mean() < 0.7 * np.abs(np.diff(raw[8:], axis=0)).mean()
+
+
+def test_by_default_it_looks_five_frames_ahead(tmp_path, net, monkeypatch, capsys):
+    seen = []
+
+    def stand_in(net, frames, *, lag, **options):
+        seen.append(lag)
+        return pipeline.align_video(net, frames, stabilize=False)
+
+    monkeypatch.setattr("fhr_jax.cli.track.pipeline", _Replaced(pipeline, align_video=stand_in))
+    clip(tmp_path / "a.mp4", faces(2))
+    command = ["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net]
+    stabilizer.save(tmp_path / "bare.npz", stabilizer.default_params()._replace(smoother=None))
+    bare = ["--params", f"{tmp_path}/bare.npz"]
+    cases = (([], 5, "5 frames after it"), (["--causal"], 0, "from the frames before it\n"), (bare, 0, "no smoother"))
+    for options, lag, text in cases:
+        assert cli.main([*command, *options]) == 0
+        assert seen.pop() == lag
+        assert text in capsys.readouterr().out
+    assert cli.main([*command, "--no-stabilize"]) == 0
+    assert "as the net finds it" in capsys.readouterr().out
+
+
+class _Replaced:
+    """A module with some other members."""
+
+    def __init__(self, module, **members):
+        self.__dict__.update({name: getattr(module, name) for name in dir(module)} | members)
+
+
+def test_options_that_do_not_go_together_are_refused(tmp_path, net, capsys):
+    clip(tmp_path / "a.mp4", faces(2))
+    stabilizer.save(tmp_path / "bare.npz", stabilizer.default_params()._replace(smoother=None))
+    stabilizer.save(tmp_path / "seven.npz", stabilizer.default_params(7))
+    cases = (
+        (["--lag", "0"], "--lag 0: expected at least 1"),
+        (["--lag", "2", "--causal"], "without --causal"),
+        (["--lag", "2", "--no-stabilize"], "without --no-stabilize"),
+        (["--lag", "2", "--params", f"{tmp_path}/bare.npz"], "no smoother"),
+        (["--params", f"{tmp_path}/seven.npz"], "for 14 coordinates, expected 136"),
+    )
+    for options, message in cases:
+        assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, *options]) == 2
+        assert message in last_line(capsys)
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [["--no-stabilize"], AHEAD])
+def test_when_interrupted_it_writes_what_it_has_read(tmp_path, net, monkeypatch, capsys, options):
+    images = [BLANK, *faces(9)]
+    clip(tmp_path / "a.mp4", images)
+    read, stop_at = video.frames, []
+
+    def interrupt(path):
+        for number, frame in enumerate(read(path)):
+            if number == stop_at[0]:
+                os.kill(os.getpid(), signal.SIGINT)
+            yield frame
+
+    monkeypatch.setattr(video, "frames", interrupt)
+    command = ["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, *options]
+    stop_at.append(1)
+    assert cli.main(command) == 128 + signal.SIGINT
+    assert "before a face was found; nothing is written" in last_line(capsys)
+    assert [p.name for p in tmp_path.iterdir()] == ["a.mp4"]
+    stop_at[0] = 6
+    assert cli.main(command) == 128 + signal.SIGINT
+    assert "stopped after 6 frames" in last_line(capsys)
+    landmarks = npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]
+    assert np.isfinite(landmarks).all(axis=(1, 2)).tolist() == [False, *[True] * 5]
+    assert len(list(read(tmp_path / "out" / "overlay.mp4"))) == 6
+    assert openface.read(tmp_path / "out" / "landmarks.csv").frame.tolist() == list(range(1, 7))

@@ -85,6 +85,37 @@ def step_lagged(
     Raises:
         InputError: the points and the parameters differ in their number of coordinates.
     """
+    state, (_, x) = step_both(params, state, z, dt=dt, mask=mask, confidence=confidence, reset=reset)
+    return state, x
+
+
+def step_both(
+    params: Params,
+    state: LaggedState,
+    z: Float[Array, "m d"],
+    *,
+    dt: float | Float[Array, ""] = 1.0,
+    mask: Bool[Array, ""] | Bool[Array, " m"] | None = None,
+    confidence: Float[Array, ""] | Float[Array, " m"] | None = None,
+    reset: Bool[Array, ""] | None = None,
+) -> tuple[LaggedState, tuple[Float[Array, "m d"], Float[Array, "m d"]]]:
+    """`step_lagged`, which also gives what the causal `step` returns for the frame that was read.
+
+    Args:
+        params: as for `smooth`.
+        state: from `init_lagged` or the last step.
+        z: (M, d) observed points.
+        dt: see `step_lagged`.
+        mask: see `step_lagged`.
+        confidence: see `step_lagged`.
+        reset: see `step_lagged`.
+
+    Returns:
+        The state; and the points (M, d) of this frame, causal, and of the frame `lag` frames ago, smoothed.
+
+    Raises:
+        InputError: as `step_lagged` does.
+    """
     given: dict[str, Any] = {"mask": mask, "confidence": confidence, "reset": reset}
     options = {name: value for name, value in given.items() if value is not None}
     causal, observation = step_cleaned(params, state.causal, z, dt=dt, **options)
@@ -103,4 +134,4 @@ def step_lagged(
     x = passes.mix(smoother_of(params, None), frame, displacement, evidence.mean, ahead)
     parts = jax.tree.map(lambda new, old: jnp.where(started, new, old), displacement.parts, state.mixing.last)
     after = LaggedState(causal, forward, MixingState(evidence, parts), waiting, frames)
-    return after, jnp.where(started, x, jnp.nan)
+    return after, (observation.output, jnp.where(started, x, jnp.nan))
