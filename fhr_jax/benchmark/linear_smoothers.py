@@ -8,8 +8,8 @@ compiled loss. They take complete tracks (`complete`).
 * Savitzky-Golay: a polynomial fitted to a window.
 * Gaussian: a mean with Gaussian weights, as far back as they reach, or only as far as ahead, so that it is not late.
 
-For the last two, a track begins with copies of its first frame, and goes on point-symmetric about its last one. Matrices
-are made in float64 on the host.
+For the last two, copies of the first frame come before a track, and it goes on point-symmetric about its last frame.
+Matrices are made in float64 on the host.
 """
 
 from collections.abc import Callable, Mapping
@@ -119,7 +119,14 @@ def tune(smoother: LinearSmoother, videos: Videos, *, lag: int | None, points: i
 
 
 def rts(frames: int, lag: int | None, *, order: int, q: float) -> Matrix:
-    """Rauch-Tung-Striebel, (T, T)."""
+    """Rauch-Tung-Striebel, (T, T).
+
+    Args:
+        frames: T.
+        lag: frames of look-ahead; None for all.
+        order: n, at least 1.
+        q: variance of the white noise, in variances of an observation.
+    """
     powers = range(order)
     step = np.array([[1 / factorial(j - i) if j >= i else 0.0 for j in powers] for i in powers])
     left = [order - 1 - i for i in powers]
@@ -151,13 +158,28 @@ def rts(frames: int, lag: int | None, *, order: int, q: float) -> Matrix:
 
 
 def savitzky_golay(frames: int, lag: int | None, *, window: int, ahead: int, order: int) -> Matrix:
-    """Savitzky-Golay, (T, T), with `ahead` frames of the window after the output."""
+    """Savitzky-Golay, (T, T).
+
+    Args:
+        frames: T.
+        lag: at least `ahead`, or None.
+        window: its frames.
+        ahead: frames of the window after the output.
+        order: of the polynomial, less than `window`.
+    """
     weights = savgol_coeffs(window, order, pos=window - 1 - ahead, use="dot")
     return _of_weights(frames, weights, ahead)
 
 
 def gaussian(frames: int, lag: int | None, *, symmetric: int, deviation: float) -> Matrix:
-    """Gaussian weights of a standard deviation in frames, (T, T)."""
+    """Gaussian weights, (T, T), as far ahead as four standard deviations.
+
+    Args:
+        frames: T.
+        lag: frames of look-ahead; None for all.
+        symmetric: 1 reaches as far back as ahead, 0 as far back as four standard deviations.
+        deviation: frames.
+    """
     reach = min(int(np.ceil(4 * deviation)), frames - 1)
     ahead = reach if lag is None else min(reach, lag)
     behind = ahead if symmetric else reach
