@@ -109,7 +109,8 @@ plots.loss_history({name: (fit.history.seconds, fit.history.loss) for name, fit 
 # %% [markdown]
 # The comparison that matters is the loss on clips that no fit has seen. The pretrained parameters belong to a model
 # that extends the paper's by a velocity, responsibilities per direction and a small recurrent network.
-# `fit_recommended` (what `fhr-jax fit` runs) fine-tunes them on your own tracks.
+# `fit_recommended` (`fhr-jax fit --method gradient`) fine-tunes them on your own tracks. It needs many of them;
+# `fhr-jax fit` by itself stays near the pretrained parameters.
 
 
 # %%

@@ -129,7 +129,7 @@ def make_split(
         source = read(source, keep_outliers=keep_outliers)
     rng = np.random.default_rng([seed, 300])
     train, test = _split_by_group(rng, source)
-    return Split(*(_pairs(rng, videos, frames, crops) for videos in (train, test)))
+    return Split(*(make_pairs(rng, videos, frames=frames, crops=crops) for videos in (train, test)))
 
 
 def batch(pairs: Sequence[TrackPair]) -> Videos:
@@ -199,19 +199,24 @@ def _read_track(file: Path, *, keep_outliers: bool) -> TrackSource:
 
 
 def smooth_motion(
-    observed: Float[np.ndarray, "t m 2"], good: Bool[np.ndarray, " t"], *, keep_outliers: bool = False
-) -> tuple[Float[np.ndarray, "t m 2"], Bool[np.ndarray, " t"]]:
-    """The motion (T, M, 2) of a track without truth, and the frames (T,) whose residual is noise.
+    observed: Float[np.ndarray, "t m d"],
+    good: Bool[np.ndarray, " t"],
+    *,
+    keep_outliers: bool = False,
+    window: int = WINDOW,
+) -> tuple[Float[np.ndarray, "t m d"], Bool[np.ndarray, " t"]]:
+    """The motion (T, M, d) of a track without truth, and the frames (T,) whose residual is noise.
 
     Args:
-        observed: predictions (T, M, 2), NaN where a point is missing.
+        observed: predictions (T, M, d), NaN where a point is missing.
         good: (T,), False where a frame is broken; those are interpolated.
         keep_outliers: as in `make_split`.
+        window: frames of the smoothing filter, odd.
     """
     missing = ~np.isfinite(observed).all(axis=-1) | ~good[:, None]
     replaced = find_outliers(np.where(good[:, None, None], observed, np.nan), far=FAR) | missing
-    motion = zero_phase(interpolate(observed, replaced), window=WINDOW)
-    near = maximum_filter1d((replaced & ~missing).any(axis=1), WINDOW)
+    motion = zero_phase(interpolate(observed, replaced), window=window)
+    near = maximum_filter1d((replaced & ~missing).any(axis=1), window)
     return motion, good if keep_outliers else good & ~near
 
 
@@ -236,7 +241,17 @@ def _split_by_group(
     return train, test
 
 
-def _pairs(rng: np.random.Generator, videos: list[TrackSource], frames: int | None, crops: int) -> list[TrackPair]:
+def make_pairs(
+    rng: np.random.Generator, videos: Sequence[TrackSource], *, frames: int | None, crops: int = 1
+) -> list[TrackPair]:
+    """Pairs of tracks (T, M, 2): each video's motion with noise of another one, or a video with its truth.
+
+    Args:
+        rng: draws the assignment and the crops.
+        videos: at least two, unless they have a truth.
+        frames: as in `make_split`.
+        crops: as in `make_split`.
+    """
     pairs = []
     for _ in range(crops):
         # The noise of each video goes to the next one of a random cycle, so never to itself.

@@ -1,26 +1,25 @@
 """`fhr-jax fit`: parameters of the stabilizer from a user's own tracks."""
 
-import time
-from collections.abc import Generator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 
 import numpy as np
 import tyro
 
 from fhr_jax import log
-from fhr_jax.cli.options import COVARIANCE, KEEP_ZEROS, OUT, THIRD, optional
+from fhr_jax.cli.fitting import config as configs
+from fhr_jax.cli.fitting.progress import STATE, progress_bar, saving
+from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, OUT, THIRD, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
 if TYPE_CHECKING:
-    from fhr_jax.progress import Progress, ProgressCallback
+    from fhr_jax.cli.fitting.tracks import UserTrack
+    from fhr_jax.losses import LossWeights
     from fhr_jax.stabilizer import Fit, Params, Videos
-    from fhr_jax.stabilizer.fit.loop import KeepCallback
-    from fhr_jax.stabilizer.fit.state import FitState
 
+T = TypeVar("T")
 _Positional = tyro.conf.Positional
 
 
@@ -28,13 +27,17 @@ _Positional = tyro.conf.Positional
 class FitOptions:
     """Fit the stabilizer to your landmarks; `fhr-jax smooth --params` then uses the result.
 
-    TRACKS are files and folders that `fhr-jax smooth` reads, or folders of them. An .npz has `predictions` or
-    `landmarks` (T, M, 2) and, if you have it, `truth` (or `ground_truth`) of the same shape. If a file has no truth,
-    the zero-phase smoothing of the track (Savitzky-Golay, 13 frames) replaces it, which removes blinks; the command
-    says so. Without TRACKS it fits synthetic ones.
+    TRACKS are files and folders that `fhr-jax smooth` reads, or folders of them; times, rates and confidences count as
+    they do there. An .npz has `predictions` or `landmarks` (T, M, 2) and, if you have it, `truth` (or `ground_truth`)
+    of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay, 13 frames)
+    replaces it, which removes blinks, and the noise of another track is added to it; the command says so. Without
+    TRACKS it fits synthetic ones.
 
-    If there are at least five tracks, a fifth of them is held out: they are not fitted, and the parameters with the
-    lowest loss on them are the result. This prevents overfitting.
+    The fit stays near the default parameters. A quarter of the tracks at a time is left out, the others are fitted, and
+    the command prints the loss on those left out with the default parameters and with the best fit. If the gain is not
+    certain, params.npz holds the default parameters.
+
+    The fit changes the causal stabilizer: `fhr-jax smooth --causal`, and what `smooth` finds missing or broken.
 
     OUT gets params.npz, history.json, config.json and fit.npz, from which --resume continues.
 
@@ -50,19 +53,26 @@ class FitOptions:
     model: Literal["recommended", "paper"] = "recommended"
     """recommended: the pretrained model with velocity, responsibilities by direction and a small recurrent network,
     fitted further; paper: the paper's model from the paper's initial parameters."""
-    method: Literal["gradient", "nelder-mead"] = "gradient"
-    """gradient: Adam for the recommended model, annealed L-BFGS for the paper's; nelder-mead: as in the
-    paper, needs --share-scales unless there are few points."""
-    steps: int = 150
-    """Steps of Adam, for the recommended model."""
+    method: Annotated[
+        Literal["careful", "gradient", "nelder-mead"] | None, optional("{careful,gradient,nelder-mead}")
+    ] = None
+    """careful: few steps of Adam near the initial parameters, and only as far as tracks that are left out gain by it;
+    gradient: Adam for the recommended model, annealed L-BFGS for the paper's; nelder-mead: as in the paper, needs
+    --share-scales unless there are few points. Default: careful for the recommended model, gradient for the paper's
+    and with --share-scales; with --resume that of the fit."""
+    steps: Annotated[int | None, optional("INT")] = None
+    """Steps of Adam at most, for the recommended model. Default: 20, or 150 with --method gradient."""
     share_scales: bool = False
     """Fit one scale per row of variances instead of every variance: robust where there is little data."""
-    seconds: float = 60.0
-    """Time limit of the fit, without reading and compiling. The time before --resume counts."""
+    seconds: Annotated[float | None, optional("FLOAT")] = None
+    """Time limit of the fit, without reading and compiling. The time before --resume counts. Default: 150, or 60
+    without --method careful."""
     holdout: Annotated[int | None, optional("INT")] = None
-    """Number of tracks to hold out; 0 holds out none. Default: a fifth of them if there are at least five."""
+    """Number of tracks to hold out, which are never fitted; 0 holds out none. Default: a quarter at a time with
+    --method careful, else a fifth of them if there are at least five, whose lowest loss gives the result."""
     patience: int = 50
-    """Stop after this number of iterations in a row without an improvement on the held-out tracks."""
+    """Stop after this number of iterations in a row without an improvement on the held-out tracks; not for --method
+    careful."""
     covariance: Annotated[Literal["diagonal", "full"], COVARIANCE] = "diagonal"
     lambda1: float = 1.0
     """Weight of smoothness in the loss."""
@@ -83,40 +93,63 @@ class FitOptions:
     """Draws the synthetic tracks and the tracks to hold out."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
+    fps: Annotated[float | None, FPS] = None
 
 
 def run(options: FitOptions) -> None:
     """Read or make tracks, fit with a progress bar, write the parameters and the history."""
+    options = _resolved(options)
     _check(options)
     from fhr_jax import stabilizer
-    from fhr_jax.cli import fit_tracks, notes
+    from fhr_jax.cli import notes
+    from fhr_jax.cli.fitting import careful as careful_fit
+    from fhr_jax.cli.fitting import pairs
+    from fhr_jax.cli.fitting import tracks as reading
     from fhr_jax.data.io.landmark_arrays import ReadOptions
 
-    reading = ReadOptions(options.keep_zeros, options.third)
-    pairs, smoothed, assumed = fit_tracks.read_pairs(options.tracks, options=reading)
+    read = ReadOptions(options.keep_zeros, options.third)
+    tracks, assumed = reading.read_tracks(options.tracks, options=read, fps=options.fps)
     notes.say(assumed)
-    if smoothed:
-        print(f"{smoothed} of {len(pairs)} tracks have no truth: their zero-phase smoothing replaces it")
-    pairs = pairs or _synthetic(options)
-    if not options.keep_bias:
-        pairs = [(stabilizer.without_bias(z, p), p) for z, p in pairs]
-    size = float(np.median([stabilizer.median_distance(truth) for _, truth in pairs]))
+    if smoothed := sum(track.truth is None for track in tracks):
+        print(
+            f"{smoothed} of {len(tracks)} tracks have no truth: their zero-phase smoothing replaces it, with the noise "
+            "of another track"
+        )
+    prepared = [pairs.prepare(track, keep_bias=options.keep_bias) for track in tracks or _synthetic(options)]
+    size = float(np.median([stabilizer.median_distance(track.truth) for track in prepared]))
     if not options.track_units:
-        pairs = [stabilizer.scale_to_face_size(z, p) for z, p in pairs]
-    holdout = fit_tracks.holdout_count(options.holdout, len(pairs))
-    fitted, held_out = fit_tracks.split_holdout(pairs, holdout, seed=options.seed)
-    videos = stabilizer.pad_videos(fitted)
-    fit_tracks.check_motion(np.asarray(videos.truth), np.asarray(videos.mask))
-    init_params = _init_params(options, videos, size)
-    config = _config(options, holdout)
+        prepared = [pairs.in_pixels(track) for track in prepared]
+    holdout = reading.holdout_count(options.holdout, len(prepared))
+    careful = options.method == "careful"
+    config = _config(options, options.holdout if careful else holdout)
+    everything = pairs.whole(prepared, seed=options.seed)
+    reading.check_motion(np.asarray(everything.truth), np.asarray(everything.mask))
+    held_out = reading.drawn_holdout(len(prepared), holdout, seed=options.seed)
+    fitted = [i for i in range(len(prepared)) if i not in held_out]
+    init_params = _init_params(options, everything, size)
     if options.resume:
-        _check_same_fit(options.out, config, tracks=len(pairs))
+        configs.check_same_fit(options.out, config, tracks=len(prepared))
     folder = output_folder(options.out)
     log.write_config(folder, config)
+    if careful:
+        careful_fit.run(
+            folder,
+            prepared,
+            init_params,
+            held_out=held_out if options.holdout else (),
+            steps=_given(options.steps),
+            seconds=_given(options.seconds),
+            seed=options.seed,
+            covariance=options.covariance,
+            weights=_weights(options),
+            resume=options.resume,
+        )
+        return
+    videos = pairs.whole([prepared[i] for i in fitted], seed=options.seed)
+    validation = pairs.whole([prepared[i] for i in held_out], seed=options.seed) if held_out else None
     if held_out:
         print(f"{len(fitted)} tracks to fit, {len(held_out)} held out")
     print("compiling: half a minute at most on two cores, not counted in --seconds", flush=True)
-    validation = stabilizer.pad_videos(held_out) if held_out else None
     fit = _fit(options, init_params, videos, validation, folder)
 
     stabilizer.save(folder / "params.npz", fit.params)
@@ -124,17 +157,10 @@ def run(options: FitOptions) -> None:
     figures = {} if validation_loss is None else {"held_out": validation_loss}
     write_json(folder / "history.json", {**history._asdict(), **figures, "compile_seconds": fit.compile_seconds})
     done = len(history.loss) - 1
-    if _uses_adam(options) and done < options.steps and history.seconds[-1] >= options.seconds:
+    if _uses_adam(options) and done < _given(options.steps) and history.seconds[-1] >= _given(options.seconds):
         print(f"{done} of {options.steps} steps in {options.seconds:g} s: --resume with more --seconds continues")
     text = "" if validation_loss is None else f", held out {validation_loss[0]:.2f} -> {validation_loss[-1]:.2f}"
     print(f"{folder / 'params.npz'}: loss {history.loss[0]:.2f} -> {history.loss[-1]:.2f}{text}")
-
-
-STATE = "fit.npz"
-"""State of the fit, in the folder of its results."""
-
-SAVE_EVERY = 10.0
-"""Seconds between savings."""
 
 
 def _fit(
@@ -144,18 +170,18 @@ def _fit(
     import jax
 
     from fhr_jax import stabilizer
-    from fhr_jax.losses import LossWeights
     from fhr_jax.sharding import device_mesh
 
-    with _saving(folder / STATE) as keep, _progress_bar(options.seconds) as progress:
+    seconds = _given(options.seconds)
+    with saving(folder / STATE, stabilizer.save_fit) as keep, progress_bar(seconds) as progress:
         common: dict[str, Any] = {
             "init_params": init_params,
             "share_scales": options.share_scales,
             "validation": validation,
             "covariance": options.covariance,
-            "weights": LossWeights(options.lambda1, options.lambda2, options.lambda3),
+            "weights": _weights(options),
             "mesh": device_mesh() if jax.device_count() > 1 else None,
-            "seconds": options.seconds,
+            "seconds": seconds,
             "patience": options.patience,
             "progress": progress,
             "keep": keep,
@@ -165,46 +191,14 @@ def _fit(
         if options.method == "nelder-mead":
             return stabilizer.fit_nelder_mead(videos, evaluations=None, freeze_outliers=True, **common)
         if _uses_adam(options):
-            return stabilizer.fit_recommended(videos, steps=options.steps, **common)
+            return stabilizer.fit_recommended(videos, steps=_given(options.steps), **common)
         return stabilizer.fit_gradient(videos, annealing=stabilizer.ANNEALING, steps=None, **common)
 
 
-@contextmanager
-def _saving(path: Path) -> "Generator[KeepCallback]":
-    """A callback that saves the state from time to time; the last one is saved at the end, interrupted or not."""
-    from fhr_jax.stabilizer import save_fit
+def _weights(options: FitOptions) -> "LossWeights":
+    from fhr_jax.losses import LossWeights
 
-    latest, saved = None, time.monotonic()
-
-    def keep(state: "FitState") -> None:
-        nonlocal latest, saved
-        latest = state
-        if time.monotonic() - saved > SAVE_EVERY:
-            save_fit(path, state)
-            saved = time.monotonic()
-
-    try:
-        yield keep
-    finally:
-        if latest is not None:
-            save_fit(path, latest)
-
-
-@contextmanager
-def _progress_bar(seconds: float) -> "Generator[ProgressCallback]":
-    """A callback that shows the seconds of the fit, of `seconds`, and its lowest loss."""
-    from tqdm import tqdm
-
-    form = "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}"
-    with tqdm(total=seconds, unit="s", bar_format=form) as bar:
-
-        def report(progress: "Progress") -> None:
-            bar.set_postfix_str(
-                f"loss {progress.info['loss']:.2f}, {progress.info['evaluations']} evaluations", refresh=False
-            )
-            bar.update(min(progress.info["seconds"], seconds) - bar.n)
-
-        yield report
+    return LossWeights(options.lambda1, options.lambda2, options.lambda3)
 
 
 def _uses_adam(options: FitOptions) -> bool:
@@ -218,53 +212,58 @@ def _init_params(options: FitOptions, videos: "Videos", size: float) -> "Params"
     if options.model == "paper":
         params = stabilizer.paper_init(videos)
         return params if options.track_units else stabilizer.in_face_units(params)
-    params = stabilizer.recommended_init(videos)
+    landmarks, dims = videos.truth.shape[2:]
+    careful = options.method == "careful"
+    params = stabilizer.default_params(landmarks, dims) if careful else stabilizer.recommended_init(videos)
     return stabilizer.in_track_units(params, size) if options.track_units else params
 
 
-def _config(options: FitOptions, holdout: int) -> dict[str, Any]:
+def _config(options: FitOptions, holdout: int | None) -> dict[str, Any]:
     """The options as config.json holds them; they must be the same to resume."""
     config = {k: [str(p) for p in v] if isinstance(v, tuple) else v for k, v in asdict(options).items()}
     del config["resume"]
     return config | {"out": str(options.out), "lambda3": str(options.lambda3), "holdout": holdout}
 
 
-def _check_same_fit(folder: Path, config: dict[str, Any], *, tracks: int) -> None:
-    """Refuse to resume a fit with other options than these."""
-    earlier = log.read_config(folder)
-    if earlier is None:
-        raise InputError(f"{folder}: no config.json there, expected a fit to resume")
-    earlier = _with_new_names(earlier, tracks)
-    for name in config.keys() - {"out", "seconds"}:
-        if earlier.get(name) != config[name]:
-            raise InputError(f"{folder}: holds a fit with {name} = {earlier.get(name)}, not {config[name]}")
+def _resolved(options: FitOptions) -> FitOptions:
+    """The options with the defaults that depend on the method."""
+    method = options.method
+    if method is None and options.resume:
+        method = cast(Any, configs.method_of(options.out))
+    elif method is None:
+        method = "gradient" if options.model == "paper" or options.share_scales else "careful"
+    if method == "careful" and (options.model == "paper" or options.share_scales or options.holdout == 0):
+        raise InputError(
+            "--method careful: leaves tracks out and moves each number of the recommended model, expected --method "
+            "gradient with --model paper, --share-scales or --holdout 0"
+        )
+    steps, seconds = (20, 150.0) if method == "careful" else (150, 60.0)
+    return replace(
+        options,
+        method=method,
+        steps=steps if options.steps is None else options.steps,
+        seconds=seconds if options.seconds is None else options.seconds,
+    )
 
 
-def _with_new_names(config: dict[str, Any], tracks: int) -> dict[str, Any]:
-    """A config.json of any version, with today's options: `tied`, `held_out` (a share) and `simplex` were renamed."""
-    from fhr_jax.cli.fit_tracks import ENOUGH
-
-    config = {"keep_zeros": False, "third": None} | config
-    if config.get("method") == "simplex":
-        config["method"] = "nelder-mead"
-    if "tied" in config:
-        config["share_scales"] = config.pop("tied")
-    if "held_out" in config:
-        share = config.pop("held_out")
-        config["holdout"] = round(share * tracks) if tracks >= ENOUGH else 0
-    return config
+def _given(value: T | None) -> T:
+    """A value of `_resolved` options, which is never None."""
+    assert value is not None
+    return value
 
 
-def _synthetic(options: FitOptions) -> list[tuple[np.ndarray, np.ndarray]]:
+def _synthetic(options: FitOptions) -> "list[UserTrack]":
     import jax
 
+    from fhr_jax.cli.fitting.tracks import UserTrack
     from fhr_jax.data.synthetic import tracks
 
     print(f"no tracks given: fitting {options.videos} synthetic ones")
     keys = jax.random.split(jax.random.key(options.seed), options.videos)
     # Without detector failures, which the fitted part of the model cannot repair.
     made = jax.vmap(lambda key: tracks.sample(key, options.frames, faults=False))(keys)
-    return list(zip(np.asarray(made.observed), np.asarray(made.truth), strict=True))
+    pairs = zip(np.asarray(made.observed), np.asarray(made.truth), strict=True)
+    return [UserTrack(observed, truth) for observed, truth in pairs]
 
 
 def _check(options: FitOptions) -> None:

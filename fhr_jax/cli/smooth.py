@@ -10,18 +10,15 @@ import numpy as np
 import tyro
 
 from fhr_jax import metrics, stabilizer
-from fhr_jax.cli import look_ahead, notes
+from fhr_jax.cli import look_ahead, notes, track_times
 from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, THIRD, optional
-from fhr_jax.data.io import frame_times, landmark_files
+from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.frame_times import Timeline
 from fhr_jax.data.io.landmark_arrays import ReadOptions
-from fhr_jax.data.io.landmark_files import LandmarkTrack, Recording
+from fhr_jax.data.io.landmark_files import LandmarkTrack
 from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
-
-MIN_CONFIDENCE = 0.05
-"""Lower limit of the confidence of a whole frame, as OpenFace gives it: the stabilizer divides the noise by it."""
 
 MAX_PIXEL = 1e7
 """In pixels; float32 does not resolve single pixels of larger coordinates."""
@@ -74,7 +71,7 @@ def run(options: SmoothOptions) -> None:
     if largest > MAX_PIXEL:
         raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_PIXEL:.0e}")
     params = _params(options, landmarks, dims)
-    timelines = [_timeline(track, recording, options) for track in recording.tracks]
+    timelines = [track_times.timeline(track, recording, fps=options.fps) for track in recording.tracks]
     notes.say((options.input, note) for timeline in timelines for note in timeline.notes)
     smoothed = [
         _smooth(track, timeline, params, options) for track, timeline in zip(recording.tracks, timelines, strict=True)
@@ -116,33 +113,15 @@ def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Par
     return params
 
 
-def _timeline(track: LandmarkTrack, recording: Recording, options: SmoothOptions) -> Timeline:
-    try:
-        # Times of its own tell more about a frame than the rate of the file.
-        fps = options.fps if options.fps is not None or track.time is not None else recording.fps
-        return frame_times.timeline(
-            track.points,
-            nominal=stabilizer.FRAME_RATE,
-            time=track.time,
-            present=track.present,
-            fps=fps,
-            name="timestamp" if recording.kind == "csv" else "time",
-            option=options.fps is not None,
-        )
-    except InputError as error:
-        raise InputError(f"{options.input}: {error}") from None
-
-
 def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
     # The length is padded to a power of two with missing frames, so that few lengths are compiled. Frames without any
     # observation do not change those before them.
     frames = int(timeline.new.sum())
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
     padded[:frames] = track.points[timeline.new]
-    confidence = dt = None
-    if track.confidence is not None and track.confidence.max() > 0:
-        weight = track.confidence if track.confidence.ndim == 2 else track.confidence.clip(MIN_CONFIDENCE)
-        confidence = jnp.ones((len(padded), *weight.shape[1:])).at[:frames].set(weight[timeline.new])
+    dt, confidence = None, track_times.confidence(track, timeline)
+    if confidence is not None:
+        confidence = jnp.ones((len(padded), *confidence.shape[1:])).at[:frames].set(confidence)
     if timeline.dt is not None:
         dt = jnp.ones(len(padded)).at[:frames].set(timeline.dt)
     if options.causal:

@@ -20,7 +20,7 @@ The parameters:
 * `params`: the parameters and their constraints. `bijectors` map them to unconstrained numbers.
 * `params_io`: loading and saving them.
 * `pretrained`: the default parameters (`default_params`).
-* `fit`: fitting them by gradient, by minibatches or by Nelder-Mead.
+* `fit`: fitting them by gradient, by minibatches or by Nelder-Mead, and carefully where there are few tracks.
 """
 
 from fhr_jax.stabilizer.extensions.outliers import Outliers
@@ -28,6 +28,7 @@ from fhr_jax.stabilizer.extensions.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
 from fhr_jax.stabilizer.extensions.velocity import Velocity
 from fhr_jax.stabilizer.filter import as_filter, step
+from fhr_jax.stabilizer.fit.careful import fit_carefully
 from fhr_jax.stabilizer.fit.checkpoint import save_fit
 from fhr_jax.stabilizer.fit.gradient import ANNEALING, fit_gradient
 from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
@@ -66,6 +67,7 @@ __all__ = [
     "constrain",
     "default_params",
     "extended_init",
+    "fit_carefully",
     "fit_gradient",
     "fit_minibatch",
     "fit_nelder_mead",

@@ -55,6 +55,49 @@ def test_smoothed_tracks_replace_a_missing_truth_and_it_says_so(tmp_path, capsys
     assert "zero-phase smoothing" in capsys.readouterr().out
 
 
+@pytest.fixture
+def alike(tmp_path):
+    """Five tracks without a truth."""
+    (tmp_path / "alike").mkdir()
+    for seed in range(5):
+        np.savez(tmp_path / "alike" / f"{seed}.npz", landmarks=_track(seed)[0])
+    return tmp_path / "alike"
+
+
+def test_the_held_out_loss_of_both_is_printed_and_the_better_one_is_written(alike, tmp_path, monkeypatch, capsys):
+    from fhr_jax.stabilizer.fit import careful
+
+    default = stabilizer.default_params(5)
+    for name, sure, learned in (("kept", 1e9, False), ("fitted", -1e9, True)):
+        monkeypatch.setattr(careful, "SURE", sure)
+        assert _fit(alike, "--out", tmp_path / name, "--steps", 4, "--seconds", 500) == 0
+        said = capsys.readouterr().out
+        history = json.loads((tmp_path / name / "history.json").read_text())
+        before, after = history["held_out"]
+        assert f"left out: {before:.2f} with the default parameters, {after:.2f} fitted" in said
+        assert ("so these are the default parameters" in said) == (not learned)
+        assert (history["steps"] > 0) == learned
+        noise = stabilizer.load(tmp_path / name / "params.npz").noise
+        assert np.array_equal(noise, default.noise) == (not learned)
+
+
+def test_a_careful_fit_continues_after_its_time_limit(alike, tmp_path, capsys):
+    arguments = (alike, "--out", tmp_path / "fit", "--steps", 4)
+    assert _fit(*arguments, "--seconds", 0.001) == 0
+    assert "too short to leave out tracks, so these are the default parameters; --resume" in capsys.readouterr().out
+    assert "held_out" not in json.loads((tmp_path / "fit" / "history.json").read_text())
+    assert not (tmp_path / "fit" / "fit.npz").exists()
+    assert _fit(*arguments, "--seconds", 500, "--holdout", 2) == 0
+    assert json.loads((tmp_path / "fit" / "history.json").read_text())["folds"] == 1
+    capsys.readouterr()
+    assert _fit(*arguments, "--seconds", 500, "--resume") == 2
+    assert "holds a fit with holdout = 2, not None" in capsys.readouterr().err
+    assert _fit(*arguments, "--seconds", 500, "--resume", "--holdout", 2) == 0
+    for more in (("--model", "paper"), ("--share-scales",), ("--holdout", 0)):
+        assert _fit(*arguments, "--method", "careful", *more) == 2
+        assert "--method careful: leaves tracks out" in capsys.readouterr().err
+
+
 def test_a_constant_error_does_not_change_the_fit_unless_it_is_kept(folder, tmp_path):
     for seed in range(3):
         observed, truth = _track(seed, bias=7.0)
@@ -124,7 +167,7 @@ def _with_basis(monkeypatch, basis):
 
 def test_a_fit_of_the_recommended_model_resumes_after_its_time_limit(six, tmp_path, monkeypatch, capsys):
     """With the basis that it began with, even if another one is found for the tracks now."""
-    arguments = (six, "--out", tmp_path / "fit", "--steps", 6)
+    arguments = (six, "--out", tmp_path / "fit", "--steps", 6, "--method", "gradient")
     assert _fit(*arguments, "--seconds", 0.001) == 0
     assert "of 6 steps in 0.001 s: --resume" in capsys.readouterr().out
     with monkeypatch.context() as patch:
@@ -132,7 +175,7 @@ def test_a_fit_of_the_recommended_model_resumes_after_its_time_limit(six, tmp_pa
         assert _fit(*arguments, "--seconds", 30, "--resume") == 0
     stopped = json.loads((tmp_path / "fit" / "history.json").read_text())
     assert len(stopped["loss"]) == 7
-    assert _fit(six, "--out", tmp_path / "whole", "--steps", 6) == 0
+    assert _fit(six, "--out", tmp_path / "whole", "--steps", 6, "--method", "gradient") == 0
     whole = json.loads((tmp_path / "whole" / "history.json").read_text())
     np.testing.assert_allclose(stopped["loss"], whole["loss"], rtol=1e-6)
     bases = [stabilizer.load(tmp_path / name / "params.npz").basis for name in ("fit", "whole")]
@@ -238,12 +281,13 @@ def test_a_run_of_an_earlier_version_is_resumed(six, tmp_path, monkeypatch, caps
 
 def test_the_defaults_of_the_command_are_those_of_the_library():
     """The command does not import the library before it runs, so its defaults are copies."""
-    from fhr_jax.cli.fit import FitOptions
+    from fhr_jax.cli.fit import FitOptions, _resolved
     from fhr_jax.losses import PAPER_WEIGHTS
-    from fhr_jax.stabilizer.fit import loop, recommended
+    from fhr_jax.stabilizer.fit import careful, loop, recommended
 
     options = FitOptions()
-    assert options.steps == recommended.STEPS
+    assert _resolved(options).steps == careful.STEPS
+    assert _resolved(FitOptions(method="gradient")).steps == recommended.STEPS
     assert options.patience == loop.PATIENCE
     weights = (options.lambda1, options.lambda2, options.lambda3)
     assert weights == (PAPER_WEIGHTS.smooth, PAPER_WEIGHTS.delay, PAPER_WEIGHTS.even_steps)

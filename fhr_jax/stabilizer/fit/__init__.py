@@ -1,12 +1,13 @@
 """Fit the parameters of the stabilizer: one objective, one loop, several solvers.
 
-The functions `fit_gradient`, `fit_minibatch`, `fit_nelder_mead` and `fit_recommended` do everything in one call. Their
-parts are here, too:
+The functions `fit_gradient`, `fit_minibatch`, `fit_nelder_mead` and `fit_recommended` do everything in one call, and
+`fit_carefully` decides by tracks that it leaves out whether to fit at all. Their parts are here, too:
 
 problem = fit.make_problem(videos)
 result = fit.fit(problem, fit.LBFGS(), budget=fit.Budget(seconds=20))
 """
 
+from fhr_jax.stabilizer.fit.careful import CarefulFit, fit_carefully
 from fhr_jax.stabilizer.fit.checkpoint import load_fit, save_fit
 from fhr_jax.stabilizer.fit.gradient import ANNEALING, LBFGS, OptaxSolver, fit_gradient
 from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
@@ -22,6 +23,7 @@ __all__ = [
     "ANNEALING",
     "LBFGS",
     "Budget",
+    "CarefulFit",
     "Fit",
     "FitState",
     "History",
@@ -35,6 +37,7 @@ __all__ = [
     "as_videos",
     "extended_init",
     "fit",
+    "fit_carefully",
     "fit_gradient",
     "fit_minibatch",
     "fit_nelder_mead",

@@ -173,18 +173,21 @@ def window_loss(
 
         return sharding.constrain_spread(jax.vmap(one)(jnp.asarray(windows.video), begin), problem.mesh)
 
-    observed, truth, mask = cut(videos.observed), cut(videos.truth), cut(videos.mask)
+    some = jax.tree.map(cut, videos)
     # A point that was seen earlier in the video may not have been seen yet in the window: such frames are not scored.
-    mask = mask & (jnp.isfinite(observed).all(axis=-1).cumsum(axis=1) > 0).all(axis=-1)
-    scale = jnp.ones(len(windows.video), observed.dtype)
+    seen = jnp.isfinite(some.observed).all(axis=-1)
+    if some.confidence is not None:
+        seen = seen & (some.confidence > 0)
+    mask = some.mask & (seen.cumsum(axis=1) > 0).all(axis=-1)
+    scale = jnp.ones(len(windows.video), some.observed.dtype)
     if params.face_size is not None:
         # The unit is the face in the first frame of the video, not in that of the window.
         scale = jax.vmap(first_face_size)(videos.observed)[windows.video] / params.face_size
         params = params._replace(face_size=None)
     scale = scale[:, None, None, None]
-    output = scale * problem.stabilize(params, observed / scale)
+    output = scale * problem.stabilize(params, some._replace(observed=some.observed / scale))
 
-    terms = stabilization_terms(output, truth, even_steps=problem.weights.even_steps, mask=mask)
+    terms = stabilization_terms(output, some.truth, even_steps=problem.weights.even_steps, mask=mask)
     inside = begin[:, None] + jnp.arange(length)[None]
     inside = (inside >= windows.first[:, None]) & (inside < windows.first[:, None] + window)
     pairs = mask[:, 1:] & mask[:, :-1]

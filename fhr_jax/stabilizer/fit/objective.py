@@ -37,7 +37,7 @@ class Problem:
         loss_on: (n,), videos, temperature -> loss (), to be compiled by the caller. The temperature divides the log
             odds of the components (on top of the model's own temperature); None leaves them as they are.
         to_params: (n,) -> Params.
-        stabilize: Params, tracks (N, T, M, d) -> stabilized tracks (N, T, M, d).
+        stabilize: Params, videos -> stabilized tracks (N, T, M, d) of what was observed.
         weights: of the terms of the loss.
         covariance: which covariance of the history the model keeps.
         mesh: devices that the videos are divided among; None is one device.
@@ -51,7 +51,7 @@ class Problem:
     validation_loss: Callable[[Float[Array, " n"]], Float[Array, ""]] | None
     loss_on: Callable[..., Float[Array, ""]]
     to_params: Callable[[Float[Array, " n"]], Params]
-    stabilize: Callable[[Params, Float[Array, "n t m d"]], Float[Array, "n t m d"]]
+    stabilize: Callable[[Params, Videos], Float[Array, "n t m d"]]
     weights: LossWeights
     covariance: CovarianceKind
     mesh: Mesh | None
@@ -122,19 +122,29 @@ def make_problem(
     origin, unravel = ravel_pytree(free)
     directions = _directions(free, share_scales=share_scales, freeze_recurrent=freeze_recurrent)
     complete = init_params.outliers is None and all(
-        bool(jnp.isfinite(some.observed).all()) for some in (videos, validation) if some is not None
+        some.dt is None and some.confidence is None and bool(jnp.isfinite(some.observed).all())
+        for some in (videos, validation)
+        if some is not None
     )
 
     def to_params(vector: Float[Array, " n"]) -> Params:
         full = vector if directions is None else origin + jnp.matmul(directions, vector, precision="highest")
         return constrain(unravel(full), init_params)
 
-    def stabilize(params: Params, tracks: Float[Array, "n t m d"]) -> Float[Array, "n t m d"]:
-        return run(params, tracks, covariance=covariance, chunk=chunk, complete=complete)
+    def stabilize(params: Params, videos: Videos) -> Float[Array, "n t m d"]:
+        return run(
+            params,
+            videos.observed,
+            dt=videos.dt,
+            confidence=videos.confidence,
+            covariance=covariance,
+            chunk=chunk,
+            complete=complete,
+        )
 
     def loss(vector: Array, videos: Videos, temperature: Array | None = None) -> Float[Array, ""]:
         params = with_temperature(to_params(vector), temperature)
-        return stabilization(stabilize(params, videos.observed), videos.truth, mask=videos.mask, weights=weights).total
+        return stabilization(stabilize(params, videos), videos.truth, mask=videos.mask, weights=weights).total
 
     # The videos are an argument: as a constant the compiler would fold them into the program.
     program = sharding.jit_everywhere(loss, mesh)

@@ -21,18 +21,29 @@ class Videos(NamedTuple):
         observed: z, (N, T, M, d), NaN where a point is missing.
         truth: p, (N, T, M, d), NaN where it is unknown.
         mask: (N, T), True where a frame is scored.
+        dt: (N, T), frames since the last one, see `run`; None where all are 1.
+        confidence: (N, T, M) in [0, 1], see `run`; None where all are 1.
     """
 
     observed: Float[Array, "n t m d"]
     truth: Float[Array, "n t m d"]
     mask: Bool[Array, "n t"]
+    dt: Float[Array, "n t"] | None = None
+    confidence: Float[Array, "n t m"] | None = None
 
 
-def pad_videos(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Videos:
+def pad_videos(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    dt: Sequence[np.ndarray | None] | None = None,
+    confidence: Sequence[np.ndarray | None] | None = None,
+) -> Videos:
     """Pad videos to the length of the longest.
 
     Args:
         pairs: (observed, truth) of each video, both (T, M, d) with a T of its own.
+        dt: (T,) of each video, see `run`, None for a video in which all are 1.
+        confidence: (T,) or (T, M) of each video, see `run`, None for a video in which all are 1.
 
     Raises:
         InputError: there are none, or the shapes do not match.
@@ -52,11 +63,33 @@ def pad_videos(pairs: Sequence[tuple[np.ndarray, np.ndarray]]) -> Videos:
     observed, truth = (np.stack([pad(pair[i]) for pair in pairs]).astype(np.float32) for i in (0, 1))
     lengths = np.array([len(z) for z, _ in pairs])
     inside = np.arange(longest)[None] < lengths[:, None]
-    return as_videos(observed, truth, mask=inside)
+    steps = _pad_options("dt", dt, lengths, ())
+    weights = _pad_options("confidence", confidence, lengths, (shape[0],))
+    return as_videos(observed, truth, mask=inside, dt=steps, confidence=weights)
+
+
+def _pad_options(
+    name: str, options: Sequence[np.ndarray | None] | None, lengths: np.ndarray, shape: tuple[int, ...]
+) -> np.ndarray | None:
+    """Options (N, T, *shape) of all videos, 1 where they have none; None where no video has any."""
+    if options is None or all(option is None for option in options):
+        return None
+    padded = np.ones((len(lengths), lengths.max(), *shape), np.float32)
+    for i, (option, length) in enumerate(zip(options, lengths, strict=True)):
+        if option is not None:
+            if option.shape not in ((length,), (length, *shape)):
+                raise InputError(f"video {i}: {name} of shape {option.shape}, expected {(int(length), *shape)}")
+            padded[i, :length] = option if option.ndim == 1 + len(shape) else option[:, None]
+    return padded
 
 
 def as_videos(
-    observed: np.ndarray | Array, truth: np.ndarray | Array, *, mask: np.ndarray | Array | None = None
+    observed: np.ndarray | Array,
+    truth: np.ndarray | Array,
+    *,
+    mask: np.ndarray | Array | None = None,
+    dt: np.ndarray | Array | None = None,
+    confidence: np.ndarray | Array | None = None,
 ) -> Videos:
     """Videos of one length, with the mask of scored frames: the truth is known and every point has been seen by then.
 
@@ -64,13 +97,19 @@ def as_videos(
         observed: (N, T, M, d), NaN where a point is missing.
         truth: (N, T, M, d), NaN where it is unknown.
         mask: (N, T), False excludes further frames.
+        dt: (N, T), frames since the last one, see `run`; None is 1.
+        confidence: (N, T, M) in [0, 1], see `run`; None is 1. A point is missing where it is 0.
     """
     observed, truth = np.asarray(observed), np.asarray(truth)
     scored = np.isfinite(truth).all(axis=(-2, -1))
-    scored &= np.isfinite(observed).all(axis=-1).cumsum(axis=1).all(axis=-1)
+    seen = np.isfinite(observed).all(axis=-1)
+    if confidence is not None:
+        seen = seen & (np.asarray(confidence) > 0)
+    scored &= seen.cumsum(axis=1).all(axis=-1)
     if mask is not None:
         scored &= np.asarray(mask)
-    return Videos(jnp.asarray(observed), jnp.asarray(truth), jnp.asarray(scored))
+    options = (None if value is None else jnp.asarray(value) for value in (dt, confidence))
+    return Videos(jnp.asarray(observed), jnp.asarray(truth), jnp.asarray(scored), *options)
 
 
 def without_bias(observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, "t m d"]) -> np.ndarray:
@@ -119,5 +158,6 @@ def pad_to_mesh(videos: Videos, mesh: Mesh | None) -> Videos:
     def pad(array: jax.Array) -> jax.Array:
         return jnp.concatenate([array, jnp.repeat(array[:1], missing, axis=0)])
 
-    padded = Videos(pad(videos.observed), pad(videos.truth), pad(videos.mask).at[number:].set(False))
+    padded = jax.tree.map(pad, videos)
+    padded = padded._replace(mask=padded.mask.at[number:].set(False))
     return sharding.spread(padded, mesh)

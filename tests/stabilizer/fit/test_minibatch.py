@@ -50,6 +50,20 @@ def test_all_windows_with_burn_in_have_the_gradient_of_the_whole(videos, window,
     np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-4 * np.abs(slope).max())
 
 
+def test_windows_have_the_steps_and_the_confidence_of_their_frames(videos):
+    rng = np.random.default_rng(0)
+    shape = videos.observed.shape[:3]
+    some = videos._replace(
+        dt=jnp.asarray(rng.uniform(0.5, 2, shape[:2]), jnp.float32),
+        confidence=jnp.asarray(rng.uniform(0.2, 1, shape), jnp.float32),
+    )
+    problem = make_problem(some)
+    loss, gradient = summed(problem, some, window=16, burn_in=60)
+    expected, slope = whole(problem)
+    np.testing.assert_allclose(loss, expected, rtol=1e-4)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-3, atol=1e-4 * np.abs(slope).max())
+
+
 @pytest.mark.slow
 def test_windows_without_burn_in_are_biased(videos):
     problem = make_problem(videos)

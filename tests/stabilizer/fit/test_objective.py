@@ -42,6 +42,32 @@ def test_the_loss_is_finite_where_points_are_missing(videos, start):
     assert abs(loss - complete.loss(complete.initial)) < 0.2 * loss
 
 
+def test_steps_and_confidence_count_as_in_run(videos, start):
+    rng = np.random.default_rng(0)
+    steps = [rng.uniform(0.5, 2, length).astype(np.float32) for length in LENGTHS[:2]] + [None]
+    weights = [None, rng.uniform(0.1, 1, 50).astype(np.float32), rng.uniform(0.1, 1, (60, 2)).astype(np.float32)]
+    some = stabilizer.pad_videos(pairs(LENGTHS), dt=steps, confidence=weights)
+    np.testing.assert_array_equal(some.dt[0, :40], steps[0])
+    np.testing.assert_array_equal(some.dt[2], 1)
+    np.testing.assert_array_equal(some.confidence[1, :50, 1], weights[1])
+    problem = make_problem(some, init_params=start)
+    x = stabilizer.run(start, some.observed, dt=some.dt, confidence=some.confidence)
+    expected = losses.stabilization(x, some.truth, mask=some.mask).total
+    np.testing.assert_allclose(problem.loss(problem.initial), expected, rtol=1e-5)
+    plain = make_problem(videos, init_params=start)
+    assert abs(problem.loss(problem.initial) - plain.loss(plain.initial)) > 0.01 * expected
+    with pytest.raises(InputError, match=r"video 0: dt of shape \(3,\), expected \(40,\)"):
+        stabilizer.pad_videos(pairs(LENGTHS), dt=[np.ones(3)] * 3)
+
+
+def test_a_point_without_confidence_has_not_been_seen(videos):
+    weights = np.ones((3, 60, 2))
+    weights[1, :7, 1] = 0
+    some = stabilizer.as_videos(videos.observed, videos.truth, mask=videos.mask, confidence=weights)
+    assert not some.mask[1, :7].any()
+    assert some.mask[1, 7]
+
+
 def test_shared_scales_have_seven_numbers_and_the_same_start(videos, start):
     free, shared = make_problem(videos), make_problem(videos, share_scales=True)
     assert (free.initial.size, shared.initial.size) == (4 + 3 * 4, 7)

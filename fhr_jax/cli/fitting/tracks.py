@@ -1,31 +1,43 @@
-"""Read pairs of an observed and a true track from a user's files, to fit the stabilizer."""
+"""Read a user's tracks, to fit the stabilizer; with or without a truth."""
 
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Float
 
-from fhr_jax.benchmark.steadiness import zero_phase
-from fhr_jax.data.io import frame_times, landmark_arrays, landmark_files
+from fhr_jax.cli import track_times
+from fhr_jax.data.io import landmark_arrays, landmark_files
+from fhr_jax.data.io.frame_times import Timeline
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer import FRAME_RATE
 
-Pair = tuple[np.ndarray, np.ndarray]
-"""Observed and true track, each (T, M, d)."""
+
+class UserTrack(NamedTuple):
+    """One face of a file, without frames that repeat the one before.
+
+    Attributes:
+        observed: (T, M, d) float32 in the unit of the file, NaN where a point is missing.
+        truth: (T, M, d) float32, NaN where it is unknown; None if the file has none.
+        dt: (T,) steps in frames of a thirtieth of a second; None where all are 1.
+        confidence: (T,) or (T, M) in [0, 1], or None.
+    """
+
+    observed: Float[np.ndarray, "t m d"]
+    truth: Float[np.ndarray, "t m d"] | None = None
+    dt: Float[np.ndarray, " t"] | None = None
+    confidence: Float[np.ndarray, "t *m"] | None = None
 
 
 class UserTracks(NamedTuple):
     """Tracks from a user's files.
 
     Attributes:
-        pairs: observed and true tracks.
-        smoothed: number of tracks without a truth, which their zero-phase smoothing replaces.
+        tracks: all of the same number of points.
         notes: files, and what was assumed about them.
     """
 
-    pairs: list[Pair]
-    smoothed: int
+    tracks: list[UserTrack]
     notes: list[tuple[Path, str]]
 
 
@@ -33,8 +45,10 @@ ENOUGH = 5
 """Minimum number of tracks of which some are held out by default."""
 
 
-def read_pairs(paths: tuple[Path, ...], *, options: ReadOptions = landmark_arrays.DEFAULT) -> UserTracks:
-    """Read (observed, truth) of every file that `fhr-jax smooth` reads too; only .npz files may have a truth.
+def read_tracks(
+    paths: tuple[Path, ...], *, options: ReadOptions = landmark_arrays.DEFAULT, fps: float | None = None
+) -> UserTracks:
+    """Read every file that `fhr-jax smooth` reads too, in the same way; only .npz files may have a truth.
 
     Frames that repeat the one before, because a rate was raised, are left out.
 
@@ -42,14 +56,17 @@ def read_pairs(paths: tuple[Path, ...], *, options: ReadOptions = landmark_array
         paths: files, folders of .pts files, or folders that are searched for .npz files, and for .csv files where they
             hold none.
         options: how the numbers of the files are read.
+        fps: frames a second of all files; None takes the times or the rate of each file.
 
     Raises:
-        InputError: a folder has no tracks, a file lacks the arrays, or its number of points differs from the first.
+        InputError: a folder has no tracks, a file lacks the arrays, its times are wrong, or its number of points
+            differs from the first.
     """
     files = [file for path in paths for file in (_tracks(path) if path.is_dir() else [path])]
     if paths and not files:
         raise InputError(f"{paths[0]}: no tracks in it, expected .npz, .csv or .pts files")
-    pairs, smoothed, notes = [], 0, []
+    tracks: list[UserTrack] = []
+    notes: list[tuple[Path, str]] = []
     for file in files:
         recording = landmark_files.read(file, options=options)
         notes += [(file, note) for note in recording.notes]
@@ -60,18 +77,25 @@ def read_pairs(paths: tuple[Path, ...], *, options: ReadOptions = landmark_array
                 raise InputError(
                     f"{file}: truth has shape {truth.shape}, expected that of the predictions, {observed.shape}"
                 )
-            new, more = _new_frames(recording, track)
-            notes += [(file, note) for note in more]
-            observed = observed[new]
-            if truth is None:
-                truth, smoothed = zero_phase(observed), smoothed + 1
-            else:
-                truth = truth[new]
-            if pairs and observed.shape[1:] != pairs[0][0].shape[1:]:
-                expected = f"{pairs[0][0].shape[1:]} as in {files[0]}"
+            timeline = track_times.timeline(track, recording, fps=fps)
+            notes += [(file, note) for note in timeline.notes]
+            read = _new_frames(observed, truth, timeline, track_times.confidence(track, timeline))
+            if tracks and observed.shape[1:] != tracks[0].observed.shape[1:]:
+                expected = f"{tracks[0].observed.shape[1:]} as in {files[0]}"
                 raise InputError(f"{file}: points {observed.shape[1:]}, expected {expected}")
-            pairs.append((observed, truth.astype(np.float32)))
-    return UserTracks(pairs, smoothed, notes)
+            tracks.append(read)
+    return UserTracks(tracks, notes)
+
+
+def _new_frames(
+    observed: np.ndarray, truth: np.ndarray | None, timeline: Timeline, confidence: np.ndarray | None
+) -> UserTrack:
+    """A track without repeated frames, and without points of confidence 0."""
+    observed = observed[timeline.new]
+    if confidence is not None and confidence.ndim == 2:
+        observed = np.where(confidence[..., None] > 0, observed, np.float32(np.nan))
+    dt = None if timeline.dt is None else timeline.dt.astype(np.float32)
+    return UserTrack(observed, None if truth is None else truth[timeline.new], dt, confidence)
 
 
 def _tracks(folder: Path) -> list[Path]:
@@ -98,28 +122,6 @@ def _truth(
     return _present(recording.path, truth)
 
 
-def _new_frames(
-    recording: landmark_files.Recording, track: landmark_files.LandmarkTrack
-) -> tuple[np.ndarray, list[str]]:
-    """(T,) False where a frame repeats the one before, and what to tell about the time, which a fit does not use."""
-    new = ~frame_times.repeated(track.points)
-    notes = [] if new.all() else [f"{(~new).sum()} of {len(new)} frames repeat the one before: left out"]
-    fps = None if track.time is not None else recording.fps
-    if track.time is None and fps is None:
-        return new, notes
-    try:
-        dt = frame_times.timeline(track.points, nominal=FRAME_RATE, time=track.time, present=track.present, fps=fps).dt
-    except InputError:
-        return new, [*notes, "its times are wrong, but a fit does not use them"]
-    if dt is not None:
-        rate = FRAME_RATE * len(new) / new.sum()
-        notes.append(
-            f"a fit counts {FRAME_RATE:g} frames a second, unlike this file: smooth it with these parameters and "
-            f"--fps {rate:.4g}"
-        )
-    return new, notes
-
-
 def _present(file: Path, points: np.ndarray) -> np.ndarray:
     if not np.isfinite(points).any():
         raise InputError(f"{file}: no landmark in any frame, every point is missing; expected some")
@@ -143,13 +145,9 @@ def holdout_count(wanted: int | None, tracks: int) -> int:
     return wanted
 
 
-def split_holdout(pairs: list[Pair], number: int, *, seed: int) -> tuple[list[Pair], list[Pair]]:
-    """Tracks to fit, and tracks to hold out: `number` of them, drawn at random."""
-    chosen = set(np.random.default_rng(seed).permutation(len(pairs))[:number].tolist())
-    return (
-        [pair for i, pair in enumerate(pairs) if i not in chosen],
-        [pair for i, pair in enumerate(pairs) if i in chosen],
-    )
+def drawn_holdout(tracks: int, number: int, *, seed: int) -> list[int]:
+    """Which of the tracks to hold out: `number` of them, drawn at random, in their order."""
+    return sorted(np.random.default_rng(seed).permutation(tracks)[:number].tolist())
 
 
 def check_motion(truth: np.ndarray, mask: np.ndarray) -> None:

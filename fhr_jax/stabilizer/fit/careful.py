@@ -1,0 +1,299 @@
+"""A fit that stays near its initial parameters unless tracks that it has not seen say otherwise.
+
+All numbers of the model but those of the outlier detection move, by a few steps of Adam and with a Gaussian prior
+around the initial parameters. How many steps is the only choice, and whole tracks that are left out make it:
+
+1. The tracks are divided into folds. Each fold is left out in turn, and the others are fitted.
+2. After 0, 5, 10 and 20 steps (`CHECKPOINTS`) the left-out tracks are scored.
+3. The number of steps with the surest gain counts if the gain is larger than twice its standard error over the folds.
+   Otherwise the initial parameters are the result.
+4. All tracks are fitted with this number of steps.
+
+The loss is that of the stabilizer as it runs, with its outlier detection.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jax.flatten_util import ravel_pytree
+from jax.sharding import Mesh
+from jaxtyping import Array, Float
+
+from fhr_jax import sharding
+from fhr_jax.errors import InputError
+from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
+from fhr_jax.progress import Progress, ProgressCallback, silent
+from fhr_jax.stabilizer.covariance import CovarianceKind
+from fhr_jax.stabilizer.fit.careful_state import CarefulState
+from fhr_jax.stabilizer.fit.state import History
+from fhr_jax.stabilizer.fit.tracks import Videos, pad_to_mesh
+from fhr_jax.stabilizer.params import Params, constrain, unconstrain
+from fhr_jax.stabilizer.run_tracks import run
+
+STEPS, LEARNING_RATE = 20, 0.01
+"""Of Adam; the learning rate falls to 0 over the steps, by a half cosine."""
+
+CHECKPOINTS = (1 / 4, 1 / 2, 1.0)
+"""Shares of the steps after which the tracks that are left out are scored."""
+
+PRIOR = 0.02
+"""Weight of the squared distance to the initial parameters, against the logarithm of the loss, for one track; it is
+divided by the number of tracks. The numbers that move are logarithms or log odds, so 1 is a factor of 2.7."""
+
+FOLDS = 5
+"""Parts of the tracks that are left out in turn, at most."""
+
+SURE = 2.0
+"""Standard errors of the gain by which it must exceed 0."""
+
+VideosOf = Callable[[Sequence[int], int], Videos]
+"""Numbers of tracks, and a seed -> videos of these tracks, always of one shape."""
+
+
+class CarefulFit(NamedTuple):
+    """The result of a careful fit.
+
+    Attributes:
+        params: fitted, or the initial ones.
+        steps: after which they were taken; 0 for the initial ones.
+        held_out: mean loss on the tracks that were left out: of the initial parameters, and the lowest of a fit.
+            NaN where the time did not suffice.
+        history: of the last fit, of all tracks.
+        compile_seconds: time for compiling.
+        folds: number of folds that were left out; fewer than there are where the time ended before.
+    """
+
+    params: Params
+    steps: int
+    held_out: tuple[float, float]
+    history: History
+    compile_seconds: float
+    folds: int
+
+
+def checkpoints(steps: int) -> tuple[int, ...]:
+    """Numbers of steps after which the tracks that are left out are scored, without 0."""
+    return tuple(sorted({max(1, round(share * steps)) for share in CHECKPOINTS}))
+
+
+def fit_carefully(
+    videos_of: VideosOf,
+    tracks: int,
+    *,
+    init_params: Params,
+    left_out: Sequence[Sequence[int]] | None = None,
+    steps: int = STEPS,
+    learning_rate: float = LEARNING_RATE,
+    prior: float = PRIOR,
+    seconds: float = float("inf"),
+    clock: Callable[[], float] = time.perf_counter,
+    covariance: CovarianceKind = "diagonal",
+    chunk: int | None = None,
+    weights: LossWeights = PAPER_WEIGHTS,
+    mesh: Mesh | None = None,
+    progress: ProgressCallback = silent,
+    resume: CarefulState | None = None,
+    keep: Callable[[CarefulState], None] | None = None,
+) -> CarefulFit:
+    """Fit near the initial parameters, as far as tracks that are left out say that it helps.
+
+    Args:
+        videos_of: makes the videos of some of the tracks, such as their motion with noise of each other. Called with
+            the tracks to fit and with those that are left out.
+        tracks: their number. Of a single one nothing can be left out, so the initial parameters are the result.
+        init_params: first parameters, and the result where no fit is better.
+        left_out: tracks of each fold. A single fold is never fitted, so the result is the fit of the others. None
+            divides all tracks into `FOLDS` folds, or fewer where there are fewer tracks.
+        steps: of Adam at most.
+        learning_rate: of Adam at the first step.
+        prior: see `PRIOR`.
+        seconds: the fit leaves out only as many folds as fit into it, and none at all if there is no time for two. The
+            fit of a single fold ends where this time does. Compiling does not count.
+        clock: returns the time in seconds.
+        covariance: which covariance of the history to keep, see `run`.
+        chunk: keep only the states of every `chunk`-th frame for the gradient, for long tracks; see `run`.
+        weights: lambda_1, lambda_2 and lambda_3 of the loss.
+        mesh: devices to divide the videos among, from `device_mesh`.
+        progress: called after each step; `info` has `seconds`, `evaluations` and the lowest `loss` of this fit.
+        resume: an earlier fit with the same options to continue, from `keep`.
+        keep: called after each fold, to save what is known.
+
+    Raises:
+        InputError: there are no tracks or no steps, or `resume` holds another fit.
+    """
+    if tracks < 1 or steps < 1:
+        raise InputError(f"tracks: {tracks}, steps: {steps}, expected at least 1 of each")
+    folds = _folds(tracks) if left_out is None else [list(fold) for fold in left_out]
+    marks = checkpoints(steps)
+    began = time.perf_counter()
+    everything = videos_of(range(tracks), 0)
+    path = _Path(
+        init_params if resume is None else resume.init_params,
+        optimizer=optax.adam(optax.cosine_decay_schedule(learning_rate, steps)),
+        stabilize=partial(run, covariance=covariance, chunk=chunk),
+        weights=weights,
+        mesh=mesh,
+    )
+    first = path.warm_up(everything)
+    losses = np.full((len(folds), 1 + len(marks), len(first)), np.nan)
+    if resume is not None and resume.losses.shape != losses.shape:
+        raise InputError("resume: holds another fit, expected one with the same options and tracks")
+    losses = losses if resume is None else np.array(resume.losses)
+    compile_seconds = time.perf_counter() - began
+    began = clock() - (0.0 if resume is None else float(resume.seconds))
+
+    def fit(some: Sequence[int], videos: Videos, steps: int, end: float) -> tuple[dict[int, Array], History]:
+        return path.follow(videos, steps, marks, prior / len(some), lambda: clock() - began, end, progress)
+
+    def left_out_already() -> list[int]:
+        return [i for i in range(len(folds)) if np.isfinite(losses[i]).any()]
+
+    single = len(folds) == 1
+    found: tuple[dict[int, Array], History] = ({}, History([], [], []))
+    for i, fold in enumerate(folds):
+        if i in left_out_already() and not single:
+            continue
+        # Three fits at least: two folds, and all tracks. The first fold shows how long one takes.
+        done = len(left_out_already())
+        if done and not single and (clock() - began) * (1 + 2 / done) > seconds:
+            break
+        rest = [track for track in range(tracks) if track not in fold]
+        found = fit(rest, videos_of(rest, i + 1), steps, seconds if single or done else seconds / 3)
+        if len(found[0]) < 1 + len(marks) and not single:
+            break
+        judged = videos_of(fold, i + 1)
+        for place, mark in enumerate((0, *marks)):
+            losses[i, place] = path.losses(found[0][mark], judged) if mark in found[0] else np.inf
+        if keep is not None:
+            keep(CarefulState(losses, np.asarray(clock() - began), path.init_params))
+    done = left_out_already()
+    best, held_out = (
+        choose(losses[done]) if len(done) >= min(2, max(len(folds), 1)) else (0, (float("nan"), float("nan")))
+    )
+    number = (0, *marks)[best]
+    if number and not single:
+        found = fit(range(tracks), everything, number, float("inf"))
+    if number:
+        points, history = found
+        entries = slice(number + 1)
+        history = History(history.seconds[entries], history.evaluations[entries], history.loss[entries])
+        return CarefulFit(path.params(points[number]), number, held_out, history, compile_seconds, len(done))
+    history = History([clock() - began], [1], [float(np.nanmean(first))])
+    return CarefulFit(path.init_params, 0, held_out, history, compile_seconds, len(done))
+
+
+def choose(losses: Float[np.ndarray, "f c n"]) -> tuple[int, tuple[float, float]]:
+    """Which checkpoint to take, 0 for the initial parameters; their mean loss, and the lowest one of a fit.
+
+    Args:
+        losses: (F, C, N) of the videos of each fold that was left out, see `CarefulState`.
+    """
+    scored = np.isfinite(losses[:, 0])
+    by_fold = [fold[:, some].mean(axis=1) for fold, some in zip(losses, scored, strict=True) if some.any()]
+    means = np.mean(by_fold, axis=0)
+    if len(by_fold) > 1:
+        gains = np.log(np.array(by_fold) / np.array(by_fold)[:, :1])
+    else:  # a single fold: the videos take the place of folds
+        gains = np.log(losses[0][:, scored[0]] / losses[0][:1, scored[0]]).T
+    with np.errstate(invalid="ignore"):  # a point that was not reached has an infinite loss
+        error = gains.std(axis=0, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.full(gains.shape[1], np.inf)
+        certain = np.where(means < means[0], gains.mean(axis=0) + SURE * error, np.inf)
+    certain[0] = 0.0
+    return int(np.nan_to_num(certain, nan=np.inf).argmin()), (float(means[0]), float(np.min(means[1:])))
+
+
+def _folds(tracks: int) -> list[list[int]]:
+    """Tracks (numbers) of each fold: every `FOLDS`-th."""
+    number = min(FOLDS, tracks) if tracks > 1 else 0
+    return [list(range(first, tracks, number)) for first in range(number)]
+
+
+class _Path:
+    """Adam from the initial parameters on; everything is compiled once for videos of one shape."""
+
+    def __init__(
+        self,
+        init_params: Params,
+        *,
+        optimizer: optax.GradientTransformation,
+        stabilize: Callable[..., Array],
+        weights: LossWeights,
+        mesh: Mesh | None,
+    ):
+        self.init_params, self._mesh = init_params, mesh
+        # The videos hold no outliers, so they say nothing about how to detect them.
+        free = unconstrain(init_params._replace(outliers=None))
+        self.origin, self._unravel = ravel_pytree(free)
+        self._optimizer = optimizer
+
+        def losses(vector: Array, videos: Videos) -> Array:
+            steady = stabilize(self.params(vector), videos.observed, dt=videos.dt, confidence=videos.confidence)
+            score = partial(stabilization, weights=weights)
+            return jax.vmap(lambda x, p, mask: score(x, p, mask=mask).total)(steady, videos.truth, videos.mask)
+
+        def objective(vector: Array, videos: Videos, first: Array, prior: Array) -> Array:
+            scored = videos.mask.any(axis=1)
+            mean = jnp.where(scored, losses(vector, videos), 0).sum() / jnp.maximum(scored.sum(), 1)
+            return jnp.log(mean / first) + prior * ((vector - self.origin) ** 2).sum()
+
+        def step(vector: Array, state: optax.OptState, videos: Videos, first: Array, prior: Array) -> tuple:
+            value, gradient = jax.value_and_grad(objective)(vector, videos, first, prior)
+            updates, state = optimizer.update(gradient, state, vector)
+            return optax.apply_updates(vector, updates), state, value
+
+        self._losses, self._step = (sharding.jit_everywhere(function, mesh) for function in (losses, step))
+
+    def params(self, vector: Float[Array, " n"]) -> Params:
+        """The parameters at a point (n,)."""
+        constant = self.init_params
+        return constrain(self._unravel(vector), constant._replace(outliers=None))._replace(outliers=constant.outliers)
+
+    def losses(self, vector: Float[Array, " n"], videos: Videos) -> Float[np.ndarray, " v"]:
+        """Loss of each video; NaN where no frame is scored."""
+        videos = pad_to_mesh(videos, self._mesh)
+        found = np.asarray(self._losses(sharding.everywhere(vector, self._mesh), videos), np.float64)
+        return np.where(np.asarray(videos.mask).any(axis=1), found, np.nan)
+
+    def warm_up(self, videos: Videos) -> Float[np.ndarray, " n"]:
+        """Compile everything; the losses of the videos at the initial parameters."""
+        state = self._optimizer.init(self.origin)
+        one = jnp.ones_like(self.origin[0])
+        arguments = sharding.everywhere((self.origin, state), self._mesh)
+        jax.block_until_ready(self._step(*arguments, pad_to_mesh(videos, self._mesh), one, one))
+        return self.losses(self.origin, videos)
+
+    def follow(
+        self,
+        videos: Videos,
+        steps: int,
+        marks: Sequence[int],
+        prior: float,
+        elapsed: Callable[[], float],
+        end: float,
+        progress: ProgressCallback,
+    ) -> tuple[dict[int, Array], History]:
+        """The points after 0 steps and after those of `marks` that were reached before the time `end`; the history."""
+        losses = self.losses(self.origin, videos)
+        first = float(np.nanmean(losses))
+        vector, state = sharding.everywhere((self.origin, self._optimizer.init(self.origin)), self._mesh)
+        placed, points = pad_to_mesh(videos, self._mesh), {0: self.origin}
+        history = History([elapsed()], [1], [first])
+        scale, weight = (jnp.asarray(value, self.origin.dtype) for value in (first, prior))
+        for i in range(1, steps + 1):
+            if elapsed() > end:
+                break
+            vector, state, _ = self._step(vector, state, placed, scale, weight)
+            if i in marks:
+                points[i] = vector
+            loss = float(np.nanmean(self.losses(vector, videos))) if i in marks else history.loss[-1]
+            history.seconds.append(elapsed())
+            history.evaluations.append(i + 1)
+            history.loss.append(min(loss, history.loss[-1]))
+            progress(Progress(i, steps, {"seconds": elapsed(), "evaluations": i + 1, "loss": history.loss[-1]}))
+        return points, history
