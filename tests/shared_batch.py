@@ -1,7 +1,8 @@
 """A training run on several devices, for `test_sharding`: python -m tests.shared_batch OUT [ADDRESS NUMBER]
 
-OUT gets the losses of all updates and the final parameters, of a run on all devices and of one on one device. With
-ADDRESS this is process NUMBER of two, which save and restore the last state, and there is no run on one device.
+OUT gets the losses of all updates and the final parameters, of a run on all devices and of one on one device, and the
+fits of `shared_videos`. With ADDRESS this is process NUMBER of two, which save and restore the last state, and there is
+no run on one device and no fit.
 
 It computes in float64. In float32 the order of a sum sometimes decides which of two nearly equal pixels a max pooling
 takes, or the sign before a ReLU, and from then on two equally correct runs differ.
@@ -21,7 +22,8 @@ from fhr_jax import checkpoint, heatmap, train
 from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples
 from fhr_jax.hourglass import TINY
-from fhr_jax.sharding import device_mesh, everywhere_shapes, spread_sharding
+from fhr_jax.sharding import device_mesh, everywhere, everywhere_shapes, spread_sharding
+from tests import shared_videos
 
 CONFIG = TINY._replace(crop=16, heatmap=8, landmarks=5, stacks=1, depth=1)
 BATCH, STEPS = 8, 10
@@ -50,11 +52,21 @@ def main(out, address=None, number=0):
         jax.distributed.initialize(address, 2, int(number))
         if jax.__version_info__ < (0, 12):  # not tried with later versions
             _cache_programs_of_both()
+    else:
+        shared_videos.fit(f"{out}_fits.npz")
     jax.config.update("jax_enable_x64", True)
-    if len(jax.devices()) > 1:
-        _train(Path(f"{out}{number}.npz"), device_mesh(batch=BATCH))
-    if address is None:
-        _train(Path(f"{out}_alone.npz"), None)
+    mesh, method = device_mesh(batch=BATCH), optax.sgd(0.03, momentum=0.9)
+
+    def start(mesh):
+        return train.init_state(jax.random.key(0), CONFIG, method, ema=True, mesh=mesh)
+
+    path = Path(f"{out}{number}.npz")
+    if address is not None:
+        _train(path, start(mesh), method, mesh)
+        return
+    state = start(None)  # the two processes make theirs on their mesh
+    _train(path, everywhere(state, mesh), method, mesh)
+    _train(Path(f"{out}_alone.npz"), state, method, None)
 
 
 def _cache_programs_of_both():
@@ -73,13 +85,12 @@ def _saved_and_restored(folder, state, batches, mesh):
         return checkpoint.restore(checkpoints, state, batches, like=everywhere_shapes(state, mesh))
 
 
-def _train(path, mesh):
+def _train(path, state, method, mesh):
     """On all devices of a mesh; without one on one device."""
     sharding = None if mesh is None else spread_sharding(mesh)
     batches = loader.batches(loader.Indices(0, 50), batch=BATCH, seed=3, sharding=sharding)
-    method = optax.sgd(0.03, momentum=0.9)
     update = train.make_update(jax.random.key(1), CONFIG, method, prepare, ema_decay=0.99, dtype=jnp.float64, mesh=mesh)
-    state = _in_float64(train.init_state(jax.random.key(0), CONFIG, method, ema=True, mesh=mesh))
+    state = _in_float64(state)
     losses = []
     for output in train.train_steps(update, state, batches, steps=STEPS):
         state = output.state

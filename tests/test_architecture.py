@@ -140,7 +140,6 @@ WITHOUT_MODULE = {
         "data/io/test_bad_images.py",
         "heatmap/test_logits.py",
         "stabilizer/fit/test_functions.py",
-        "stabilizer/fit/test_sharding.py",
         "stabilizer/test_donation.py",
         "stabilizer/test_gradients.py",
         "stabilizer/test_missing.py",

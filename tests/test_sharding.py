@@ -1,4 +1,4 @@
-"""Training on several devices, in one process and in two, gives the same result as on one device."""
+"""Training and fits on several devices, in one process and in two, give the same result as on one device."""
 
 import socket
 import subprocess
@@ -20,7 +20,7 @@ def _start(out, *more, devices=1):
 
 @pytest.fixture(scope="module")
 def one_process(tmp_path_factory):
-    """Runs on four devices and on one, by the same process."""
+    """Training and fits on four devices and on one, all by one process."""
     out = tmp_path_factory.mktemp("one_process") / "run"
     assert _start(out, devices=4).wait(timeout=300) == 0
     return out
@@ -42,6 +42,13 @@ def _same(one_device, path, devices):
 def test_four_devices_train_like_one(one_process, one_device):
     assert one_device["devices"] == 1
     _same(one_device, f"{one_process}0.npz", 4)
+
+
+@pytest.mark.parametrize("what", ["loss", "gradient", "fits", "validation"])
+def test_four_devices_fit_videos_like_one(one_process, what):
+    figures = npz.read(f"{one_process}_fits.npz")
+    one, four = figures[f"{what}_1"], figures[f"{what}_4"]
+    np.testing.assert_allclose(four, one, rtol=1e-5, atol=1e-5 * np.abs(one).max())
 
 
 def test_two_processes_train_like_one(one_device, tmp_path):

@@ -18,6 +18,8 @@ from fhr_jax.stabilizer.units import median_face_size
 
 SHIFTS = range(-5, 6)
 """Delays that are tried, in frames."""
+WINDOW, ORDER = 13, 2
+"""Frames and order of the polynomial of the zero-phase reference."""
 
 
 class Steadiness(NamedTuple):
@@ -53,7 +55,9 @@ def find_outliers(track: Float[np.ndarray, "t m d"], *, far: float = 0.5) -> Boo
     return outlying | missing
 
 
-def zero_phase(track: Float[np.ndarray, "t m d"], *, window: int = 13, order: int = 2) -> Float[np.ndarray, "t m d"]:
+def zero_phase(
+    track: Float[np.ndarray, "t m d"], *, window: int = WINDOW, order: int = ORDER
+) -> Float[np.ndarray, "t m d"]:
     """Savitzky-Golay smoothing of the track, with outliers interpolated; not causal, without delay.
 
     Args:
@@ -87,7 +91,8 @@ def steadiness(
     if not three.any():
         raise InputError("valid: no three valid frames in a row, expected some")
     output = np.asarray(output, np.float64)
-    clean, reference = interpolate(track, find_outliers(track)), zero_phase(track)
+    clean = interpolate(track, find_outliers(track))
+    reference = smoothers.zero_phase(clean, window=WINDOW, order=ORDER)
 
     def second_difference(x: np.ndarray) -> float:
         return float(metrics.second_difference(x)[three].mean())
