@@ -7,7 +7,7 @@ other clip of the same detector (`benchmark.detectors`). Published predictions o
 protocol has them (`benchmark.protocol`): all test videos of its seeds.
 
 One Euro has one setting for the four detectors, the best by the geometric mean of its losses there, and one for each.
-Both are tuned on the very videos that are scored.
+Both are tuned on the very videos that are scored. With --lag the smoother is scored beside the causal stabilizer.
 
 Paper:    none.
 Command:  FHR_JAX_DATA=folder python experiments/detectors.py --out runs/detectors
@@ -18,9 +18,10 @@ Figures:  docs/results.md, "Every detector".
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -29,7 +30,7 @@ from tqdm import tqdm
 from fhr_jax import npz, pipeline, stabilizer, weights
 from fhr_jax.benchmark import baselines, detectors, protocol
 from fhr_jax.benchmark.detectors import BatchFilter, DetectorLosses
-from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.options import ALL, as_config
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
@@ -61,6 +62,8 @@ class Options:
     """Folder in which the tracks of the net are kept."""
     frames: Annotated[int | None, optional("INT")] = None
     """Frames of a video at most; default: all, and 300 of 300-VW, as in its protocol."""
+    lag: tuple[int | Literal["all"], ...] = ()
+    """Frames of look-ahead of the smoother, one column each; none by default."""
     evaluations: int = 60
     """Evaluations of a search for settings at most."""
 
@@ -81,6 +84,9 @@ def main(options: Options) -> dict[str, DetectorLosses]:
     folder = output_folder(options.out)
     params = stabilizer.default_params() if options.params is None else stabilizer.load(options.params)
     filters: dict[str, BatchFilter] = {STABILIZER: lambda observed: stabilizer.run(params, observed)}
+    for lag in options.lag:
+        smoother = partial(stabilizer.smooth, params, lag=None if lag == ALL else lag)
+        filters[f"look-ahead {lag}"] = smoother
     apart = dict(published(options))
     found, shared = detectors.compare(
         filters,
@@ -92,8 +98,8 @@ def main(options: Options) -> dict[str, DetectorLosses]:
     text = table(found, options.baseline, apart=tuple(apart))
     setting = ", ".join(f"{name} {value:.3g}" for name, value in shared.items())
     print(f"{text}\n\n{options.baseline}, one setting: {setting}")
-    header = ("detector", "raw", STABILIZER, "one_setting", "tuned")
-    rows = [(name, one.raw, one.filters[STABILIZER], one.one_setting, one.tuned) for name, one in found.items()]
+    header = ("detector", "raw", "one_setting", "tuned", *filters)
+    rows = [(name, one.raw, one.one_setting, one.tuned, *one.filters.values()) for name, one in found.items()]
     write_table(folder, "detectors", text=text, rows=[header, *rows])
     write_json(
         folder / "summary.json",
@@ -155,18 +161,20 @@ def means(found: dict[str, DetectorLosses], apart: tuple[str, ...]) -> dict[str,
 
 
 def table(found: dict[str, DetectorLosses], baseline: str, *, apart: tuple[str, ...]) -> str:
-    """The losses as a Markdown table."""
-    lines = [
-        f"| detector | raw | {baseline}, one setting | tuned for each | stabilizer | over one setting | over tuned |",
-        "|---|---|---|---|---|---|---|",
-    ]
+    """The losses as a Markdown table; with look-ahead, in brackets over the causal stabilizer."""
+    ahead = [name for name in next(iter(found.values())).filters if name != STABILIZER]
+    columns = ("detector", "raw", f"{baseline}, one setting", "tuned for each", "stabilizer", "over one setting")
+    lines = ["| " + " | ".join((*columns, "over tuned", *ahead)) + " |", "|---" * (len(columns) + 1 + len(ahead)) + "|"]
     for name, one in found.items():
         ours = one.filters[STABILIZER]
         losses = " | ".join(f"{loss:.1f}" for loss in (one.raw, one.one_setting, one.tuned, ours))
-        lines.append(f"| {name} | {losses} | {ours / one.one_setting:.2f} | {ours / one.tuned:.2f} |")
+        more = "".join(f" {one.filters[key]:.1f} ({one.filters[key] / ours:.2f}) |" for key in ahead)
+        lines.append(f"| {name} | {losses} | {ours / one.one_setting:.2f} | {ours / one.tuned:.2f} |{more}")
     mean = means(found, apart)
     name = "geometric mean" + (f" without {', '.join(apart)}" if apart else "")
-    return "\n".join([*lines, f"| {name} | | | | | {mean['one_setting']:.2f} | {mean['tuned']:.2f} |"])
+    return "\n".join(
+        [*lines, f"| {name} | | | | | {mean['one_setting']:.2f} | {mean['tuned']:.2f} |" + " |" * len(ahead)]
+    )
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ from matplotlib.figure import Figure
 
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import linear_smoothers
-from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.options import ALL, as_config
 from fhr_jax.benchmark.scores import score
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
@@ -38,8 +38,6 @@ MILLISECONDS = 1000 / stabilizer.FRAME_RATE
 
 WHOLE = 4
 """The whole track is drawn this many frames beyond the longest lag."""
-
-ALL = "all"
 
 
 class Row(NamedTuple):

@@ -20,6 +20,12 @@ PAPER, RECOMMENDED = "paper's model", "recommended"
 FILES = {PAPER: "paper_{}.npz", RECOMMENDED: "recommended_{}.npz"}
 """Files of the fitted parameters, by seed."""
 
+ALL = "all"
+"""In an option: look-ahead to the end of the track."""
+
+LOOK_AHEAD: dict[str, int | None] = {"look-ahead 1": 1, "look-ahead 2": 2, "look-ahead 5": 5, "look-ahead all": None}
+"""Rows of the smoother with the default parameters, and their frames of look-ahead."""
+
 
 @dataclass(frozen=True)
 class BenchmarkOptions:

@@ -40,13 +40,19 @@ def test_detectors(tmp_path, data, module, monkeypatch):
     def compare(filters, detectors, *, apart, baseline, evaluations):
         passed.update(detectors)
         assert (apart, baseline.name, evaluations) == ({}, "RTS smoother", 60)
-        return {name: DetectorLosses(4.0, {"stabilizer": 1.0}, 2.0, 0.5, {"q": 1.0}) for name in detectors}, {"q": 2.0}
+        assert list(filters) == ["stabilizer", "look-ahead 2", "look-ahead all"]
+        losses = dict(zip(filters, (1.0, 0.5, 0.25), strict=True))
+        return {name: DetectorLosses(4.0, losses, 2.0, 0.5, {"q": 1.0}) for name in detectors}, {"q": 2.0}
 
     monkeypatch.setattr(module.video, "frames", lambda path: (SimpleNamespace(image=path) for _ in range(99)))
     monkeypatch.setattr(module.pipeline, "align_video", align)
     monkeypatch.setattr(module.detectors, "compare", compare)
     options = module.Options(
-        out=tmp_path / "out", only=("dlib", "fhr_jax"), baseline="RTS smoother", tracks=tmp_path / "kept"
+        out=tmp_path / "out",
+        only=("dlib", "fhr_jax"),
+        baseline="RTS smoother",
+        tracks=tmp_path / "kept",
+        lag=(2, "all"),
     )
     module.main(options)
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == ["fhr_jax.a.npz", "fhr_jax.b.npz"]
@@ -56,7 +62,10 @@ def test_detectors(tmp_path, data, module, monkeypatch):
     )
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["geometric_means"] == {"one_setting": 0.5, "tuned": 2.0}
-    assert "| dlib | 4.0 | 2.0 | 0.5 | 1.0 | 0.50 | 2.00 |" in (tmp_path / "out" / "detectors.md").read_text()
+    text = (tmp_path / "out" / "detectors.md").read_text()
+    assert "| dlib | 4.0 | 2.0 | 0.5 | 1.0 | 0.50 | 2.00 | 0.5 (0.50) | 0.2 (0.25) |" in text
+    assert {line.count("|") for line in text.splitlines()} == {10}
+    assert (tmp_path / "out" / "detectors.csv").read_text().startswith("detector,raw,one_setting,tuned,stabilizer,look")
     monkeypatch.setattr(module.pipeline, "align_video", None)
     module.main(options)  # reads what it kept
 

@@ -86,13 +86,14 @@ def fits(tmp_path_factory, source):
 
 @pytest.mark.slow
 def test_ablation(tmp_path, source, instead_of_fits):
-    only = ("raw", "first order", "RTS smoother", "paper's model", "recommended")
+    only = ("raw", "first order", "RTS smoother", "paper's model", "recommended", "look-ahead 1")
     summary, pictures = run("stabilizer_ablation", tmp_path, data=source, only=only, **TINY)
     table = summary["table"]
     assert summary["best_baseline"] == "first order"
     assert table["first order"]["ratio"]["mean"] == 1.0
     # Independent noise on a smooth motion: filtering helps, and seeing the future helps more.
     assert table["RTS smoother"]["loss"]["mean"] < table["first order"]["loss"]["mean"] < table["raw"]["loss"]["mean"]
+    assert table["look-ahead 1"]["loss"]["mean"] < table["raw"]["loss"]["mean"]
     assert set(table) == set(only)
     assert pictures == ["loss.png"]
     assert (tmp_path / "recommended_0.npz").exists()
@@ -118,7 +119,8 @@ def test_figure3(tmp_path, source, fits, instead_of_fits):
     assert pictures == ["landmarks.png", "trajectory.png"]
 
 
-def test_figure6(tmp_path, source, fits, instead_of_fits):
+def test_figure6(tmp_path, source, fits, instead_of_fits, monkeypatch):
+    monkeypatch.setattr(stabilizer, "smooth", lambda params, track, *, lag: track)
     summary, _ = run(
         "figure6_tradeoff",
         tmp_path,
@@ -132,6 +134,8 @@ def test_figure6(tmp_path, source, fits, instead_of_fits):
     assert smooth["stability"][1] <= smooth["stability"][0] < summary["mean"]["raw"]["stability"][0]
     assert smooth["delay"][1] >= smooth["delay"][0]
     assert set(summary["dominated"]) == {"nrmse", "delay"}
+    for name in options.LOOK_AHEAD:  # with a stand-in that returns the track
+        assert summary["mean"][name] == summary["mean"]["raw"]
 
 
 def test_where_a_model_is_dominated():
