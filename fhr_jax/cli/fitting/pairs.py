@@ -21,7 +21,7 @@ from fhr_jax.stabilizer import Videos, as_videos, scale_to_face_size, without_bi
 FRAMES = 300
 """Frames of a video at most."""
 
-VIDEOS = 16
+VIDEOS = 24
 """Number of videos of each fit."""
 
 FEW = 30
