@@ -5,9 +5,10 @@ around the initial parameters. How many steps is the only choice, and whole trac
 
 1. The tracks are divided into folds. Each fold is left out in turn, and the others are fitted.
 2. After 0, 5, 10 and 20 steps (`CHECKPOINTS`) the left-out tracks are scored.
-3. The number of steps with the surest gain counts if the gain is larger than twice its standard error over the folds.
-   Otherwise the initial parameters are the result.
-4. All tracks are fitted with this number of steps.
+3. A gain is certain if it exceeds twice its standard error over the folds. The number of steps with the largest certain
+   gain counts. If there is none, the initial parameters are the result.
+4. The result is the mean of the fits of all folds after this number of steps, which averages what each has learned of
+   its own tracks only.
 
 Tracks that are left out are scored by the stabilizer as it runs, with its outlier detection. The gradient is that of
 the model without it: the detection decides by thresholds, which no gradient sees.
@@ -65,7 +66,7 @@ class CarefulFit(NamedTuple):
         steps: after which they were taken; 0 for the initial ones.
         held_out: mean loss on the tracks that were left out: of the initial parameters, and the lowest of a fit.
             NaN where the time did not suffice.
-        history: of the last fit, of all tracks.
+        history: of all tracks, two entries: with the initial parameters, and with the result if it is another.
         compile_seconds: time for compiling.
         folds: number of folds that were left out; fewer than there are where the time ended before.
     """
@@ -109,19 +110,19 @@ def fit_carefully(
             the tracks to fit and with those that are left out.
         tracks: their number. Of a single one nothing can be left out, so the initial parameters are the result.
         init_params: first parameters, and the result where no fit is better.
-        left_out: tracks of each fold. A single fold is never fitted, so the result is the fit of the others. None
-            divides all tracks into `FOLDS` folds, or fewer where there are fewer tracks.
+        left_out: tracks of each fold; those of a single one are never fitted. None divides all tracks into `FOLDS`
+            folds, or fewer where there are fewer tracks.
         steps: of Adam at most.
         learning_rate: of Adam at the first step.
         prior: see `PRIOR`.
-        seconds: the fit leaves out only as many folds as fit into it, and none at all if there is no time for two. The
-            fit of a single fold ends where this time does. Compiling does not count.
+        seconds: the fit leaves out only as many folds as this time allows, and keeps the initial parameters if it
+            does not suffice for two. The fit of a single fold ends where this time does. Compiling does not count.
         clock: returns the time in seconds.
         covariance: which covariance of the history to keep, see `run`.
         chunk: keep only the states of every `chunk`-th frame for the gradient, for long tracks; see `run`.
         weights: lambda_1, lambda_2 and lambda_3 of the loss.
         mesh: devices to divide the videos among, from `device_mesh`.
-        progress: called after each step; `info` has `seconds`, `evaluations` and the lowest `loss` of this fit.
+        progress: called after each step; `info` has `seconds`, `evaluations` and the lowest `loss` of this fold.
         resume: an earlier fit with the same options to continue, from `keep`.
         keep: called after each fold, to save what is known.
 
@@ -143,50 +144,46 @@ def fit_carefully(
     )
     first = path.warm_up(everything)
     losses = np.full((len(folds), 1 + len(marks), len(first)), np.nan)
-    if resume is not None and resume.losses.shape != losses.shape:
+    points = np.full((*losses.shape[:2], path.origin.size), np.nan, path.origin.dtype)
+    if resume is not None and (resume.losses.shape, resume.points.shape) != (losses.shape, points.shape):
         raise InputError("resume: holds another fit, expected one with the same options and tracks")
-    losses = losses if resume is None else np.array(resume.losses)
+    losses, points = (losses, points) if resume is None else (np.array(resume.losses), np.array(resume.points))
     compile_seconds = time.perf_counter() - began
     began = clock() - (0.0 if resume is None else float(resume.seconds))
 
-    def fit(some: Sequence[int], videos: Videos, steps: int, end: float) -> tuple[dict[int, Array], History]:
-        return path.follow(videos, steps, marks, prior / len(some), lambda: clock() - began, end, progress)
+    def elapsed() -> float:
+        return clock() - began
 
-    def left_out_already() -> list[int]:
-        return [i for i in range(len(folds)) if np.isfinite(losses[i]).any()]
+    def finished() -> list[int]:
+        return np.flatnonzero(np.isfinite(losses).any(axis=(1, 2))).tolist()
 
-    single = len(folds) == 1
-    found: tuple[dict[int, Array], History] = ({}, History([], [], []))
+    enough = min(2, len(folds))
     for i, fold in enumerate(folds):
-        if i in left_out_already() and not single:
+        done = len(finished())
+        # The first fold shows how long one takes.
+        if i in finished() or (done and elapsed() * (1 + 1 / done) > seconds):
             continue
-        # Three fits at least: two folds, and all tracks. The first fold shows how long one takes.
-        done = len(left_out_already())
-        if done and not single and (clock() - began) * (1 + 2 / done) > seconds:
-            break
         rest = [track for track in range(tracks) if track not in fold]
-        found = fit(rest, videos_of(rest, i + 1), steps, seconds if single or done else seconds / 3)
-        if len(found[0]) < 1 + len(marks) and not single:
+        end = seconds if done or enough == 1 else seconds / 2
+        found = path.follow(videos_of(rest, i + 1), steps, marks, prior / len(rest), elapsed, end, progress)
+        if len(found) < 1 + len(marks) and enough > 1:
             break
         judged = videos_of(fold, i + 1)
         for place, mark in enumerate((0, *marks)):
-            losses[i, place] = path.losses(found[0][mark], judged) if mark in found[0] else np.inf
+            points[i, place] = found.get(mark, np.inf)
+            losses[i, place] = path.losses(found[mark], judged) if mark in found else np.inf
         if keep is not None:
-            keep(CarefulState(losses, np.asarray(clock() - began), path.init_params))
-    done = left_out_already()
-    best, held_out = (
-        choose(losses[done]) if len(done) >= min(2, max(len(folds), 1)) else (0, (float("nan"), float("nan")))
-    )
-    number = (0, *marks)[best]
-    if number and not single:
-        found = fit(range(tracks), everything, number, float("inf"))
-    if number:
-        points, history = found
-        entries = slice(number + 1)
-        history = History(history.seconds[entries], history.evaluations[entries], history.loss[entries])
-        return CarefulFit(path.params(points[number]), number, held_out, history, compile_seconds, len(done))
-    history = History([clock() - began], [1], [float(np.nanmean(first))])
-    return CarefulFit(path.init_params, 0, held_out, history, compile_seconds, len(done))
+            keep(CarefulState(losses, points, np.asarray(elapsed()), path.init_params))
+    done = finished()
+    best, held_out = choose(losses[done]) if len(done) >= max(enough, 1) else (0, (float("nan"), float("nan")))
+    history = History([0.0], [1], [float(np.nanmean(first))])
+    if best == 0:
+        return CarefulFit(path.init_params, 0, held_out, history, compile_seconds, len(done))
+    vector = jnp.asarray(points[done, best].mean(axis=0))
+    history.seconds.append(elapsed())
+    history.evaluations.append(1 + len(done) * steps)
+    history.loss.append(float(np.nanmean(path.losses(vector, everything))))
+    return CarefulFit(path.params(vector), (0, *marks)[best], held_out, history, compile_seconds, len(done))
 
 
 def choose(losses: Float[np.ndarray, "f c n"]) -> tuple[int, tuple[float, float]]:
@@ -205,8 +202,9 @@ def choose(losses: Float[np.ndarray, "f c n"]) -> tuple[int, tuple[float, float]
     with np.errstate(invalid="ignore"):  # a point that was not reached has an infinite loss
         error = gains.std(axis=0, ddof=1) / np.sqrt(len(gains)) if len(gains) > 1 else np.full(gains.shape[1], np.inf)
         certain = np.where(means < means[0], gains.mean(axis=0) + SURE * error, np.inf)
-    certain[0] = 0.0
-    return int(np.nan_to_num(certain, nan=np.inf).argmin()), (float(means[0]), float(np.min(means[1:])))
+    # The lowest mean of those that are certain.
+    taken = np.where(certain < 0, gains.mean(axis=0), 0.0)
+    return int(taken.argmin()), (float(means[0]), float(np.min(means[1:])))
 
 
 def _folds(tracks: int) -> list[list[int]]:
@@ -285,14 +283,12 @@ class _Path:
         elapsed: Callable[[], float],
         end: float,
         progress: ProgressCallback,
-    ) -> tuple[dict[int, Array], History]:
-        """The points after 0 steps and after those of `marks` that were reached before the time `end`; the history."""
-        losses = self.losses(self.origin, videos)
-        first = float(np.nanmean(losses))
+    ) -> dict[int, Array]:
+        """The points after 0 steps and after those of `marks` that were reached before the time `end`."""
+        first = lowest = float(np.nanmean(self.losses(self.origin, videos)))
         vector, state = sharding.everywhere((self.origin, self._optimizer.init(self.origin)), self._mesh)
         placed, points = pad_to_mesh(videos, self._mesh), {0: self.origin}
         step = self._steps[_is_complete(videos)]
-        history = History([elapsed()], [1], [first])
         scale, weight = (jnp.asarray(value, self.origin.dtype) for value in (first, prior))
         for i in range(1, steps + 1):
             if elapsed() > end:
@@ -300,12 +296,9 @@ class _Path:
             vector, state = step(vector, state, placed, scale, weight)
             if i in marks:
                 points[i] = vector
-            loss = float(np.nanmean(self.losses(vector, videos))) if i in marks else history.loss[-1]
-            history.seconds.append(elapsed())
-            history.evaluations.append(i + 1)
-            history.loss.append(min(loss, history.loss[-1]))
-            progress(Progress(i, steps, {"seconds": elapsed(), "evaluations": i + 1, "loss": history.loss[-1]}))
-        return points, history
+                lowest = min(lowest, float(np.nanmean(self.losses(vector, videos))))
+            progress(Progress(i, steps, {"seconds": elapsed(), "evaluations": i + 1, "loss": lowest}))
+        return points
 
 
 def _is_complete(videos: Videos) -> bool:

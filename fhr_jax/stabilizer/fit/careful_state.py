@@ -19,13 +19,15 @@ class CarefulState(NamedTuple):
     """What a careful fit has found so far.
 
     Attributes:
-        losses: (F, C, N) loss of each video of each fold that was left out, after 0 steps and after each checkpoint;
+        losses: (F, C, V) loss of each video of each fold that was left out, after 0 steps and after each checkpoint;
             NaN where the fold was not left out yet, or no frame of the video is scored.
+        points: (F, C, n) unconstrained parameters there; NaN where the fold was not left out yet.
         seconds: () since the start, without compiling.
         init_params: the parameters that it began with.
     """
 
-    losses: Float[np.ndarray, "f c n"]
+    losses: Float[np.ndarray, "f c v"]
+    points: Float[np.ndarray, "f c n"]
     seconds: Float[np.ndarray, ""]
     init_params: Params
 
@@ -37,7 +39,8 @@ def save_careful(path: str | os.PathLike[str], state: CarefulState) -> None:
         InputError: the folder cannot be written to.
     """
     begun = {_INIT_PARAMS + key: array for key, array in params_io.as_arrays(state.init_params).items()}
-    npz.write(path, {"careful.losses": state.losses, "careful.seconds": np.asarray(state.seconds), **begun})
+    arrays = {f"careful.{name}": np.asarray(getattr(state, name)) for name in ("losses", "points", "seconds")}
+    npz.write(path, arrays | begun)
 
 
 def load_careful(path: str | os.PathLike[str]) -> CarefulState:
@@ -48,7 +51,7 @@ def load_careful(path: str | os.PathLike[str]) -> CarefulState:
     """
     arrays = npz.read(path)
     begun = {name.removeprefix(_INIT_PARAMS): a for name, a in arrays.items() if name.startswith(_INIT_PARAMS)}
-    losses, seconds = (arrays.get(f"careful.{name}") for name in ("losses", "seconds"))
-    if losses is None or seconds is None or losses.ndim != 3 or not begun:
+    losses, points, seconds = (arrays.get(f"careful.{name}") for name in ("losses", "points", "seconds"))
+    if losses is None or points is None or seconds is None or not losses.ndim == points.ndim == 3 or not begun:
         raise InputError(f"{path}: holds another fit, expected a careful one")
-    return CarefulState(losses, seconds, params_io.from_arrays(begun, source=str(path)))
+    return CarefulState(losses, points, seconds, params_io.from_arrays(begun, source=str(path)))

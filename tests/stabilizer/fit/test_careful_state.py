@@ -12,7 +12,7 @@ from fhr_jax.stabilizer.fit.careful_state import CarefulState, load_careful, sav
 def test_a_state_is_read_as_it_was_saved(tmp_path):
     losses = np.full((4, 3, 2), np.nan)
     losses[1] = 5.0
-    state = CarefulState(losses, np.asarray(12.5), stabilizer.default_params(5))
+    state = CarefulState(losses, np.arange(24.0).reshape(4, 3, 2), np.asarray(12.5), stabilizer.default_params(5))
     save_careful(tmp_path / "fit.npz", state)
     found = load_careful(tmp_path / "fit.npz")
     jax.tree.map(np.testing.assert_array_equal, found, state)
