@@ -98,8 +98,12 @@ def main(options: Options) -> dict[str, DetectorLosses]:
     text = table(found, options.baseline, apart=tuple(apart))
     setting = ", ".join(f"{name} {value:.3g}" for name, value in shared.items())
     print(f"{text}\n\n{options.baseline}, one setting: {setting}")
-    header = ("detector", "raw", "one_setting", "tuned", *filters)
-    rows = [(name, one.raw, one.one_setting, one.tuned, *one.filters.values()) for name, one in found.items()]
+    ahead = [name for name in filters if name != STABILIZER]
+    header = ("detector", "raw", STABILIZER, "one_setting", "tuned", *ahead)
+    rows = [
+        (name, one.raw, one.filters[STABILIZER], one.one_setting, one.tuned, *(one.filters[key] for key in ahead))
+        for name, one in found.items()
+    ]
     write_table(folder, "detectors", text=text, rows=[header, *rows])
     write_json(
         folder / "summary.json",

@@ -191,6 +191,16 @@ def test_time_per_frame(tmp_path):
 
 
 @pytest.mark.slow
+def test_memory_of_the_smoother(tmp_path):
+    summary, pictures = run("bench/memory", tmp_path, frames=1000, smooth=True)
+    (row,) = summary["marks"]["default, smooth"]
+    assert row["finite"]
+    assert row["frames"] == 1000
+    assert row["MiB"] > 50
+    assert pictures == ["memory.png"]
+
+
+@pytest.mark.slow
 def test_loader(tmp_path):
     pytest.importorskip("PIL")
     summary, _ = run("bench/loader", tmp_path, photographs=4, rounds=1, seconds=0.2, workers=(0,))
