@@ -13,7 +13,8 @@ Figures:  2 x86 cores with six times as many jobs running beside, Python 3.11.7,
           1e3, 1e5 and 1e6 frames: paper's model 356.86, 356.87, 356.87 MiB; the default one 420.30, 420.35,
           420.37 MiB. Between the marks a frame took the paper's model 87 to 132 us and the default one 234 to
           956 us, which says how busy the machine was: see time_per_frame.py for times. With plots loaded, on one core,
-          to 1e5 frames: 415.27, 415.27 and 507.91, 507.95 MiB; 52 and 85 us a frame.
+          to 1e5 frames: 415.27, 415.27 and 507.91, 507.95 MiB; 52 and 85 us a frame. With --smooth, beside four times
+          as many jobs, peaks of 1060, 1157, 1446 and 3832 MiB for 1e3 to 1e6 frames.
 """
 
 import json

@@ -40,7 +40,7 @@ def smooth(
     The causal stabilizer runs first: it finds outliers, cuts and the size of the face. Then each movement type is
     smoothed forward and back in time (`kalman_bank.py`), and a network mixes them (`mixing.py`). Nothing is smoothed
     across a cut or a `reset`, and a gap is filled from both sides. Differentiable, and compiled once for each shape,
-    lag and set of options. Memory beyond input and output does not grow with T.
+    lag and set of options. Memory beyond input, output and three copies of the track does not grow with T.
 
     Args:
         params: as for `run`, with `Params.smoother`.
