@@ -1,4 +1,6 @@
-"""Fit the pretrained parameters of the stabilizer: `fhr_jax/stabilizer/default.npz` and `default_points.npz`.
+"""Fit the mixture of the default parameters: `fhr_jax/stabilizer/default.npz` and `default_points.npz`.
+
+Beside it these files have the networks of `fit_movements.py`, which give the output; this script leaves them out.
 
 The model is the recommended one (velocity, responsibilities by direction, recurrent network) in face units. Adam fits
 it to the paper's loss (lambda 1, 10, 1) on synthetic tracks in pixels of the 256 crop. `default.npz` has the basis of

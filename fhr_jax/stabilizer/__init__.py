@@ -11,7 +11,9 @@ The filter:
 * `mixture`: the posterior of one frame, a mixture of Gaussians. `mixture_mode` finds its argmax.
 * `covariance`: full, diagonal or windowed covariance of the past landmarks.
 * `checkpointed_scan`: a scan whose gradient needs less memory.
-* `smoothing`: look-ahead, for whole tracks (`smooth`) and frame by frame (`init_lagged`, `step_lagged`).
+* `smoothing`: a bank of Kalman filters, one for each movement type, and networks that weigh them: without look-ahead
+  (`Params.movements`, in `run` and `step`), and with it for whole tracks (`smooth`) and frame by frame (`init_lagged`,
+  `step_lagged`).
 * `units`: face size, and face units to and from track units.
 * `extensions`: velocity, responsibilities by direction, recurrent network, outliers, common motion.
 

@@ -1,13 +1,15 @@
 """The stabilizer on landmarks: one step; `run_tracks.py` scans it over whole tracks.
 
 A step has four parts: missing points, the size of the face, outliers and common motion (all of `cleaning.py`), and the
-mixture (`_filter`, the model of `mixture.py`). The mixture works on coordinates relative to the first frame, so float32
-keeps its digits at any distance from the origin. They are rotated into the basis of the parameters and, for parameters
-in face units, divided by the face size.
+mixture (`_filter`, the model of `mixture.py`). With `Params.movements`, as by default, `smoothing/causal.py` then makes
+the output from the cleaned frame, and that of the mixture serves for outliers and missing points.
+
+The mixture works on coordinates relative to the first frame, so float32 keeps its digits at any distance from the
+origin. They are rotated into the basis of the parameters and, for parameters in face units, divided by the face size.
 """
 
 from functools import partial
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, get_args
 
 import jax
 import jax.numpy as jnp
@@ -18,34 +20,12 @@ from fhr_jax.filters import Filter
 from fhr_jax.stabilizer import cleaning, mixture
 from fhr_jax.stabilizer.covariance import CovarianceKind
 from fhr_jax.stabilizer.params import Params
+from fhr_jax.stabilizer.smoothing import causal
+from fhr_jax.stabilizer.smoothing.passes import Cleaned
 from fhr_jax.stabilizer.state import State, init_state, reset_where
 from fhr_jax.stabilizer.units import face_size
 
 Estimate = Literal["mean", "mode"]
-
-
-class Cleaned(NamedTuple):
-    """A frame as the filter used it, beside its output: what a smoother with look-ahead needs of the causal pass.
-
-    Attributes:
-        z: (M, d) observed points, units of the track; those too far from the face moved nearer, 0 where missing.
-        weight: (M,) confidence times inlier probability, in [0, 1]: nearly 0 for an outlier, 0 where a point is
-            missing, too far from the face, or in a broken frame.
-        restart: (M,) True for points that start anew in this frame: seen for the first time, also after a reset,
-            reacquired, or after a cut.
-        seen: (M,) True for points that were observed in this frame or before it.
-        size: () more than 0, size of the face, units of the track: RMS distance of the points to their centroid.
-        output: (M, d) the stabilized points, as `step` returns them.
-        dt: () frames since the last step.
-    """
-
-    z: Float[Array, "m d"]
-    weight: Float[Array, " m"]
-    restart: Bool[Array, " m"]
-    seen: Bool[Array, " m"]
-    size: Float[Array, ""]
-    output: Float[Array, "m d"]
-    dt: Float[Array, ""]
 
 
 def step(
@@ -72,8 +52,9 @@ def step(
         confidence: (M,), or () for all points, in [0, 1]. The noise variance of a point is divided by it; 0 is
             missing.
         reset: () True forgets the past, so that this frame is the first one (another face, a cut).
-        estimate: "mean" of the posterior, or its "mode" as in Eq. 8. The mode is meant for the paper's model. With
-            responsibilities by direction it is the mode of the narrowest components, which freezes the face.
+        estimate: "mean" of the posterior, or its "mode" as in Eq. 8, without movement types. The mode is meant for the
+            paper's model. With responsibilities by direction it is the mode of the narrowest components, which freezes
+            the face.
 
     Returns:
         The state, and the points (M, d) in the units of the track. A missing point is predicted, and moves with the
@@ -86,7 +67,10 @@ def step(
     state, cleaned = step_cleaned(
         params, state, z, dt=dt, mask=mask, confidence=confidence, reset=reset, estimate=estimate
     )
-    return state, cleaned.output
+    if params.movements is None or state.movements is None or estimate == "mode":
+        return state, cleaned.output
+    movements, output = causal.step(params.movements, state.movements, cleaned)
+    return state._replace(movements=movements), output
 
 
 def step_cleaned(
@@ -100,7 +84,7 @@ def step_cleaned(
     reset: Bool[Array, ""] | None = None,
     estimate: Estimate = "mean",
 ) -> tuple[State, Cleaned]:
-    """`step`, which also says what it made of the frame.
+    """`step` without movement types, which also says what it made of the frame.
 
     Args:
         params: the parameters.
@@ -126,17 +110,18 @@ def step_cleaned(
     frame = cleaning.observe(z, dt=dt, mask=mask, confidence=confidence)
     observed = frame.present
     state, frame, predicted = cleaning.check_size(params, state, frame, cleaning.predict(params, state, frame.dt))
+    first = ~state.seen.any()
     aligned = cleaning.align(params, state, frame, predicted)
     history, x = _filter(params, frame, aligned, estimate)
     points = aligned.origin + state.scale * cleaning.to_points(params, x, z.shape)
-    after = State(history, aligned.origin, aligned.seen, state.scale, state.size, aligned.outliers)
+    after = state._replace(filter=history, origin=aligned.origin, seen=aligned.seen, outliers=aligned.outliers)
     after = cleaning.follow_size(params, after, state, frame, aligned, points)
     unseen = jnp.where(observed[:, None], aligned.z, jnp.nan)
     output = jnp.where(aligned.seen[:, None], points, unseen)
     size = face_size(points, aligned.seen)
     if after.size is not None:
         size = jnp.where(after.size.size > 0, after.size.size, size)
-    return after, Cleaned(aligned.z, aligned.weight, aligned.restart, aligned.seen, size, output, frame.dt)
+    return after, Cleaned(aligned.z, aligned.weight, aligned.restart, aligned.seen, size, output, frame.dt, first)
 
 
 def as_filter(params: Params, *, covariance: CovarianceKind = "diagonal", estimate: Estimate = "mean") -> Filter:

@@ -40,7 +40,9 @@ class Params(NamedTuple):
         outliers: detection of single points that lie far from where they should be.
         face_size: () the size of a face (`units.py`) in the units of these values: a track is scaled so that the face
             of its first observed frame has this size. None: the values are in the units of the track.
-        smoother: the network of `smooth`, which looks ahead; the causal stabilizer does not use it.
+        movements: a network that weighs the movement types of `smoothing/kalman_bank.py`. With it, they give the
+            output, and the mixture finds outliers and moves missing points.
+        smoother: the network of `smooth`, which weighs them with look-ahead.
     """
 
     gamma: Float[Array, ""]
@@ -54,6 +56,7 @@ class Params(NamedTuple):
     recurrent: Recurrent | None = None
     outliers: Outliers | None = None
     face_size: Float[Array, ""] | None = None
+    movements: MixingNet | None = None
     smoother: MixingNet | None = None
 
     def __repr__(self) -> str:
@@ -66,15 +69,15 @@ class Params(NamedTuple):
         return f"<Params: {sizes[0]} directions, {sizes[1]} components{beside}, {units} units>"
 
 
-EXTENSIONS = ("velocity", "responsibilities", "recurrent", "outliers")
+EXTENSIONS = ("velocity", "responsibilities", "recurrent", "outliers", "movements")
 """Fields of `Params` that are None in the paper's model."""
 
 
 class UnconstrainedParams(NamedTuple):
     """The numbers that a fit moves, without constraints: 4 + 3D for two components of the paper's model.
 
-    The fields are those of `Params`, but for the constants of a fit (basis and face size) and for the last entry of
-    `alpha`, which follows from the others.
+    The fields are those of `Params`, but for the constants of a fit (basis, face size, networks of the movement types)
+    and for the last entry of `alpha`, which follows from the others.
     """
 
     gamma: Float[Array, ""]
@@ -170,7 +173,7 @@ def constrain(unconstrained: UnconstrainedParams, constant: Params) -> Params:
 
     Args:
         unconstrained: from `unconstrain`, or moved by a fit.
-        constant: parameters whose basis, groups, face size and smoother are taken over.
+        constant: parameters whose basis, groups, face size, movement types and smoother are taken over.
     """
     logits = jnp.concatenate([unconstrained.alpha, jnp.zeros_like(unconstrained.beta[:1])])
     responsibilities = constant.responsibilities
@@ -189,5 +192,6 @@ def constrain(unconstrained: UnconstrainedParams, constant: Params) -> Params:
         recurrent=None if recurrent is None else network.constrain(recurrent),
         outliers=None if outliers is None else outlier_detection.constrain(outliers),
         face_size=constant.face_size,
+        movements=constant.movements,
         smoother=constant.smoother,
     )

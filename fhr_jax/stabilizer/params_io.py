@@ -16,7 +16,7 @@ from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
 from fhr_jax.stabilizer.extensions.velocity import Velocity
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.smoothing.kalman_bank import TYPES
-from fhr_jax.stabilizer.smoothing.mixing import INPUTS, PARTS, MixingNet
+from fhr_jax.stabilizer.smoothing.mixing import INPUTS, PARTS, TAILS, MixingNet
 
 
 class _Extension(NamedTuple):
@@ -41,6 +41,7 @@ EXTENSIONS = {
     "responsibilities": _Extension(Responsibilities, "switch"),
     "recurrent": _Extension(Recurrent, "recurrent"),
     "outliers": _Extension(Outliers, "tail", {"inlier_log_odds": "odds", "scale": "reach"}),
+    "movements": _Extension(MixingNet, "movements"),
     "smoother": _Extension(MixingNet, "smoother"),
 }
 """Extensions by their field of `Params`. Keys in files stay when fields are renamed, so old files can be read."""
@@ -75,9 +76,17 @@ def load(path: str | os.PathLike[str]) -> Params:
     for name, array in arrays.items():
         if array.dtype.kind != "f":
             raise InputError(f"{path}: {name} holds {array.dtype}, expected floating point numbers")
+    arrays = {name: _with_all_inputs(name, array) for name, array in arrays.items()}
     params = from_arrays({name: array.astype(np.float32) for name, array in arrays.items()}, source=str(path))
     _check_values(str(path), arrays)
     return params
+
+
+def _with_all_inputs(name: str, array: np.ndarray) -> np.ndarray:
+    """The first layer of a smoother written before the network saw the tail of the noise: it ignores it."""
+    if name != EXTENSIONS["smoother"].key("first") or array.ndim != 3 or array.shape[1] != INPUTS - TAILS:
+        return array
+    return np.pad(array, ((0, 0), (0, TAILS), (0, 0)))
 
 
 def as_arrays(params: Params) -> dict[str, np.ndarray]:
@@ -123,10 +132,11 @@ def _check_shapes(path: str, arrays: dict[str, np.ndarray]) -> None:
     network |= {"decay": (3,), "second_bias": (hidden,), "last": (hidden, 2 * k), "last_bias": (2 * k,)}
     shapes |= {f"recurrent.{name}": shape for name, shape in network.items()}
     shapes |= {EXTENSIONS["outliers"].key(name): () for name in Outliers._fields}
-    width = arrays["smoother.first_bias"].shape[-1] if "smoother.first_bias" in arrays else 0
-    smoother = {"first": (INPUTS, width), "first_bias": (width,), "second": (width, width), "second_bias": (width,)}
-    smoother |= {"last": (width, TYPES + 1), "last_bias": (TYPES + 1,), "refuted": (TYPES,)}
-    shapes |= {f"smoother.{name}": (PARTS, *shape) for name, shape in smoother.items()}
+    for field in ("movements", "smoother"):
+        width = arrays[f"{field}.first_bias"].shape[-1] if f"{field}.first_bias" in arrays else 0
+        mixing = {"first": (INPUTS, width), "first_bias": (width,), "second": (width, width), "second_bias": (width,)}
+        mixing |= {"last": (width, TYPES + 1), "last_bias": (TYPES + 1,), "refuted": (TYPES,)}
+        shapes |= {f"{field}.{name}": (PARTS, *shape) for name, shape in mixing.items()}
     for name, array in arrays.items():
         if name not in shapes:
             raise InputError(f"{path}: unknown array {name!r}, expected one of {', '.join(shapes)}")

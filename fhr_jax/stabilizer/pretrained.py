@@ -1,4 +1,8 @@
-"""The default parameters, in face units, fitted on synthetic tracks by `experiments/fit_default_stabilizer.py`."""
+"""The default parameters, in face units, fitted on synthetic tracks.
+
+The mixture is from `experiments/fit_default_stabilizer.py`; it finds outliers and the size of the face, and moves
+missing points. The networks that weigh the movement types are from `experiments/fit_movements.py`, and give the output.
+"""
 
 from functools import cache
 from importlib.resources import as_file, files

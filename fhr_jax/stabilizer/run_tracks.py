@@ -17,6 +17,7 @@ from fhr_jax.stabilizer.covariance import WINDOW, CovarianceKind
 from fhr_jax.stabilizer.filter import Estimate, check_points, step
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.size_tracking import ROUNDING, TOLERANCE
+from fhr_jax.stabilizer.smoothing.chunks import mix_track
 from fhr_jax.stabilizer.state import State, init_state
 from fhr_jax.stabilizer.units import MAX_COORDINATE, track_scale
 
@@ -60,9 +61,9 @@ def run(
         chunk: store the state only every `chunk` frames for a gradient, and recompute the states between.
         complete: True asserts that no coordinate is missing and takes the fast path, whose output is NaN from the
             first missing point on, and whose unit is the face in the first frame. It needs parameters without outlier
-            detection and none of dt, mask, confidence, reset, or estimate="mode". False takes the general path. None
-            looks at the values, and takes the fast path if that is possible and the whole batch is complete and of one
-            size; a traced track, or one spread over several processes, counts as incomplete.
+            detection and movement types, and none of dt, mask, confidence, reset, or estimate="mode". False takes the
+            general path. None looks at the values, and takes the fast path if that is possible and the whole batch is
+            complete and of one size; a traced track, or one spread over several processes, counts as incomplete.
 
     Returns:
         (..., T, M, d) the stabilized track in the same units, in float32 for narrower types; a point is NaN until it
@@ -75,11 +76,11 @@ def run(
     given = {"dt": dt, "mask": mask, "confidence": confidence, "reset": reset}
     options = {name: value for name, value in given.items() if value is not None}
     batched = options_with_batch_axes(options, track.shape)
-    fast = not options and params.outliers is None and estimate == "mean"
+    fast = not options and params.outliers is None and params.movements is None and estimate == "mean"
     if complete and not fast:
         raise InputError(
-            "complete: True, expected parameters without outlier detection, estimate 'mean', and no dt, mask, "
-            "confidence or reset"
+            "complete: True, expected parameters without outlier detection and movement types, estimate 'mean', and "
+            "no dt, mask, confidence or reset"
         )
     if complete is None:
         complete = fast and _is_complete(track) and (params.face_size is None or _has_one_size(track))
@@ -103,6 +104,9 @@ def _run(
     def one_track(inputs: dict[str, Array]) -> Array:
         if complete:
             return _run_complete(params, inputs["z"], covariance=covariance, window=window, chunk=chunk)
+
+        if params.movements is not None and estimate == "mean":
+            return mix_track(params, params.movements, inputs, lag=0, chunk=chunk, covariance=covariance, window=window)
 
         def body(state: State, frame: dict[str, Any]) -> tuple[State, Array]:
             return step(params, state, estimate=estimate, **frame)

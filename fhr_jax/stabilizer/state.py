@@ -11,6 +11,7 @@ from fhr_jax.stabilizer import mixture, size_tracking
 from fhr_jax.stabilizer.covariance import WINDOW, CovarianceKind
 from fhr_jax.stabilizer.extensions import outliers as outlier_detection
 from fhr_jax.stabilizer.params import Params
+from fhr_jax.stabilizer.smoothing import causal
 
 
 class State(NamedTuple):
@@ -23,6 +24,7 @@ class State(NamedTuple):
         scale: () units of the track in one unit of the parameters.
         size: the size of the face so far; None for parameters in units of the track without outlier detection.
         outliers: state of the outlier detection; None without `Params.outliers`.
+        movements: state of the movement types; None without `Params.movements`.
     """
 
     filter: mixture.FilterState
@@ -31,6 +33,7 @@ class State(NamedTuple):
     scale: Float[Array, ""]
     size: size_tracking.SizeState | None
     outliers: outlier_detection.OutlierState | None
+    movements: causal.MovementState | None
 
 
 def init_state(
@@ -60,6 +63,7 @@ def init_state(
         scale=one,
         size=size_tracking.init_state(one) if follows_size(params) else None,
         outliers=None if params.outliers is None else outlier_detection.init_state(points, dims, one),
+        movements=None if params.movements is None else causal.init_state(points, dims, one),
     )
     # No two leaves share a buffer, so the state can be donated.
     return jax.tree.map(jnp.copy, state)

@@ -171,7 +171,7 @@ def golden():
 def test_a_parameter_file_with_older_keys_gives_the_outputs_recorded_then(golden, name):
     """Every extension, a throw, a cut, gaps; `options` with dt and confidence, `fast` complete and without outliers."""
     p, z = stabilizer.load(GOLDEN / "stabilizer_params.npz"), golden["track"]
-    assert [name for name, part in p._asdict().items() if part is None] == ["smoother"]  # it is newer
+    assert [name for name, part in p._asdict().items() if part is None] == ["movements", "smoother"]  # they are newer
     if name == "fast":
         out = stabilizer.run(p._replace(outliers=None), np.nan_to_num(z, nan=100.0), complete=True)
     elif name == "options":

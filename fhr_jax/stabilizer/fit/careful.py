@@ -1,7 +1,8 @@
 """A fit that stays near its initial parameters unless tracks that it has not seen say otherwise.
 
-All numbers of the model but those of the outlier detection move, by a few steps of Adam and with a Gaussian prior
-around the initial parameters. How many steps is the only choice, and whole tracks that are left out make it:
+The network of the movement types moves, or for parameters without it all numbers but those of the outlier detection,
+by a few steps of Adam and with a Gaussian prior around the initial parameters. How many steps is the only choice, and
+whole tracks that are left out make it:
 
 1. The tracks are divided into folds. Each fold is left out in turn, and the others are fitted.
 2. After 0, 5, 10 and 20 steps (`CHECKPOINTS`) the left-out tracks are scored.
@@ -53,6 +54,10 @@ FOLDS = 4
 
 SURE = 2.0
 """Standard errors of the gain by which it must exceed 0."""
+
+NET_SCALE = 0.3
+"""By how much a weight of the network of the movement types moves for a step of 1. With movement types only this
+network moves, since it gives the output."""
 
 VideosOf = Callable[[Sequence[int], int], Videos]
 """Numbers of tracks, and a seed -> videos of these tracks, always of one shape."""
@@ -227,7 +232,7 @@ class _Path:
     ):
         self.init_params, self._mesh = init_params, mesh
         # The videos hold no outliers, so they say nothing about how to detect them.
-        free = unconstrain(init_params._replace(outliers=None))
+        free = init_params.movements or unconstrain(init_params._replace(outliers=None))
         self.origin, self._unravel = ravel_pytree(free)
         self._optimizer = optimizer
 
@@ -257,6 +262,8 @@ class _Path:
     def params(self, vector: Float[Array, " n"]) -> Params:
         """The parameters at a point (n,)."""
         constant = self.init_params
+        if constant.movements is not None:
+            return constant._replace(movements=self._unravel(self.origin + NET_SCALE * (vector - self.origin)))
         return constrain(self._unravel(vector), constant._replace(outliers=None))._replace(outliers=constant.outliers)
 
     def losses(self, vector: Float[Array, " n"], videos: Videos) -> Float[np.ndarray, " v"]:
@@ -270,7 +277,7 @@ class _Path:
         state = self._optimizer.init(self.origin)
         one = jnp.ones_like(self.origin[0])
         arguments = sharding.everywhere((self.origin, state), self._mesh)
-        step = self._steps[_is_complete(videos)]
+        step = self._steps[self._is_complete(videos)]
         jax.block_until_ready(step(*arguments, pad_to_mesh(videos, self._mesh), one, one))
         return self.losses(self.origin, videos)
 
@@ -288,7 +295,7 @@ class _Path:
         first = lowest = float(np.nanmean(self.losses(self.origin, videos)))
         vector, state = sharding.everywhere((self.origin, self._optimizer.init(self.origin)), self._mesh)
         placed, points = pad_to_mesh(videos, self._mesh), {0: self.origin}
-        step = self._steps[_is_complete(videos)]
+        step = self._steps[self._is_complete(videos)]
         scale, weight = (jnp.asarray(value, self.origin.dtype) for value in (first, prior))
         for i in range(1, steps + 1):
             if elapsed() > end:
@@ -300,7 +307,7 @@ class _Path:
             progress(Progress(i, steps, {"seconds": elapsed(), "evaluations": i + 1, "loss": lowest}))
         return points
 
-
-def _is_complete(videos: Videos) -> bool:
-    """Whether all frames may be transformed at once, see `run`."""
-    return videos.dt is None and videos.confidence is None and bool(jnp.isfinite(videos.observed).all())
+    def _is_complete(self, videos: Videos) -> bool:
+        """Whether all frames may be transformed at once, see `run`."""
+        plain = videos.dt is None and videos.confidence is None and self.init_params.movements is None
+        return plain and bool(jnp.isfinite(videos.observed).all())

@@ -118,6 +118,8 @@ def make_problem(
             mesh=mesh,
         )
 
+    # With movement types the mixture gives no output, so what is fitted is the mixture without them.
+    init_params = init_params._replace(movements=None)
     free = unconstrain(init_params)
     origin, unravel = ravel_pytree(free)
     directions = _directions(free, share_scales=share_scales, freeze_recurrent=freeze_recurrent)

@@ -30,13 +30,13 @@ def adam(steps: int, *, learning_rate: float = LEARNING_RATE) -> optax.GradientT
 
 
 def recommended_init(videos: Videos) -> Params:
-    """`default_params` for the points of these videos.
+    """`default_params` for the points of these videos, without movement types: the mixture alone is fitted.
 
     68 points in 2D have parameters of their own. The parameters for any other points take their basis from the motion
     in the videos.
     """
     landmarks, dims = videos.truth.shape[2:]
-    params = default_params(landmarks, dims)
+    params = default_params(landmarks, dims)._replace(movements=None)
     if (landmarks, dims) == FITTED_SHAPE:
         return params
     return params._replace(basis=motion_basis(videos.truth, mask=videos.mask))

@@ -9,6 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 from fhr_jax.stabilizer.filter import step_cleaned
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.smoothing import kalman_bank, mixing, passes
+from fhr_jax.stabilizer.smoothing.causal import mix
 from fhr_jax.stabilizer.smoothing.passes import ForwardPass, ForwardState, MixingState
 from fhr_jax.stabilizer.smoothing.smooth_tracks import smoother_of
 from fhr_jax.stabilizer.state import State, init_state
@@ -21,6 +22,7 @@ class LaggedState(NamedTuple):
         causal: of the causal stabilizer.
         forward: of the Kalman filters, at the newest frame.
         mixing: of the mixture, at the last output.
+        newest: of the mixture without look-ahead, at the newest frame; None without `Params.movements`.
         waiting: the last lag + 1 frames, oldest first.
         frames: () number of frames read, at most lag + 1.
     """
@@ -28,6 +30,7 @@ class LaggedState(NamedTuple):
     causal: State
     forward: ForwardState
     mixing: MixingState
+    newest: MixingState | None
     waiting: ForwardPass
     frames: Int[Array, ""]
 
@@ -44,15 +47,16 @@ def init_lagged(params: Params, *, lag: int, dims: int = 2) -> LaggedState:
         InputError: the lag is negative, or the parameters do not fit.
     """
     smoother_of(params, lag)
-    causal = init_state(params, dims=dims)
+    causal = init_state(params._replace(movements=None), dims=dims)
     points, like = causal.origin.shape[0], jnp.zeros_like(params.gamma)
     forward = passes.init_forward(points, dims, like)
     nothing = jnp.full((points, dims), jnp.nan, like.dtype)
     first = jax.eval_shape(lambda z: passes.forward(forward, step_cleaned(params, causal, z)[1])[1], nothing)
     waiting = jax.tree.map(lambda a: jnp.zeros((lag + 1, *a.shape), a.dtype), first)
     mixture = passes.init_mixing(points, dims, like)
+    at_once = None if params.movements is None else mixture
     # No two leaves share a buffer, so the state can be donated.
-    return jax.tree.map(jnp.copy, LaggedState(causal, forward, mixture, waiting, jnp.zeros((), jnp.int32)))
+    return jax.tree.map(jnp.copy, LaggedState(causal, forward, mixture, at_once, waiting, jnp.zeros((), jnp.int32)))
 
 
 def step_lagged(
@@ -120,6 +124,9 @@ def step_both(
     options = {name: value for name, value in given.items() if value is not None}
     causal, observation = step_cleaned(params, state.causal, z, dt=dt, **options)
     forward, newest = passes.forward(state.forward, observation)
+    at_once, now = state.newest, observation.output
+    if params.movements is not None and at_once is not None:
+        at_once, now = mix(params.movements, at_once, newest)
     waiting = jax.tree.map(lambda old, new: jnp.concatenate([old[1:], new[None]]), state.waiting, newest)
     frame = jax.tree.map(lambda a: a[0], waiting.frame)
     position = kalman_bank.smooth(waiting.bank, lag=None)[0]
@@ -128,10 +135,14 @@ def step_both(
     frames = jnp.minimum(state.frames + 1, number)
     started = frames == number
     evidence = mixing.follow_evidence(
-        state.mixing.evidence, displacement.evidence, observed=jnp.where(started, frame.some, 0), dt=frame.dt
+        state.mixing.evidence,
+        displacement.evidence,
+        observed=jnp.where(started, frame.some, 0),
+        dt=frame.dt,
+        first=frame.first,
     )
     ahead = passes.ahead(waiting.frame, lag=None)[0]
     x = passes.mix(smoother_of(params, None), frame, displacement, evidence.mean, ahead)
     parts = jax.tree.map(lambda new, old: jnp.where(started, new, old), displacement.parts, state.mixing.last)
-    after = LaggedState(causal, forward, MixingState(evidence, parts), waiting, frames)
-    return after, (observation.output, jnp.where(started, x, jnp.nan))
+    after = LaggedState(causal, forward, MixingState(evidence, parts), at_once, waiting, frames)
+    return after, (now, jnp.where(started, x, jnp.nan))

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 from jax.lax import Precision
-from jaxtyping import Array, Float, PRNGKeyArray, UInt32
+from jaxtyping import Array, Bool, Float, PRNGKeyArray, UInt32
 
 from fhr_jax.stabilizer.smoothing import bands
 from fhr_jax.stabilizer.smoothing.bands import MotionParts, Regions
@@ -23,6 +23,9 @@ from fhr_jax.stabilizer.smoothing.kalman_bank import TYPES
 
 PARTS = 3
 """Face, regions, points."""
+
+TAILS = 2
+"""Tails of the noise: those of regions and points."""
 
 EVIDENCE = 3 * TYPES - 1
 """Logarithms of a part in a frame: one for each type and one for each pair of neighbouring types."""
@@ -36,6 +39,9 @@ DECAYS = (0.6, 0.95)
 NOISE_DECAY = 0.97
 """Of the running mean of the noise variance, per frame of 1/30 s."""
 
+FIRST_TAIL = 0.7
+"""The tail that is expected before the first frame: that of a normal distribution in 2D, ln 2."""
+
 FIRST_NOISE, FIRST_FRAMES = 0.01, 2.0
 """The noise in face sizes that is expected before the first frame, and how many frames this counts for."""
 
@@ -48,7 +54,10 @@ AHEAD = (1.0, 3.0, 10.0)
 MAX_REFUTED = 100.0
 """Variances of the noise beyond which a type is not refuted further."""
 
-INPUTS = EVIDENCE * (2 + len(DECAYS)) + PARTS + len(AHEAD) + 2
+MAX_TAIL = 6.0
+"""The logarithm of a ratio of moments is clipped here."""
+
+INPUTS = EVIDENCE * (2 + len(DECAYS)) + PARTS + len(AHEAD) + 2 + TAILS
 """Inputs of the network, F."""
 
 
@@ -83,14 +92,16 @@ class MixingNet(NamedTuple):
 
 
 class NoiseState(NamedTuple):
-    """Running mean of the noise variance.
+    """Running means of the noise.
 
     Attributes:
         variance: (3,) by part, in squared face sizes.
-        count: () frames that it stands for.
+        tail: (2,) of regions and points: how much larger than usual single errors get, see `tail_of_frame`.
+        count: () frames that they stand for.
     """
 
     variance: Float[Array, "p"]
+    tail: Float[Array, "q"]
     count: Float[Array, ""]
 
 
@@ -127,7 +138,11 @@ def init_net(key: PRNGKeyArray | UInt32[Array, "2"], *, hidden: int = 24) -> Mix
 
 def init_noise(like: Float[Array, ""]) -> NoiseState:
     """The state before the first frame, in the dtype of the scalar `like`."""
-    return NoiseState(jnp.full_like(like, FIRST_NOISE**2, shape=(PARTS,)), jnp.full_like(like, FIRST_FRAMES))
+    return NoiseState(
+        jnp.full_like(like, FIRST_NOISE**2, shape=(PARTS,)),
+        jnp.full_like(like, FIRST_TAIL, shape=(TAILS,)),
+        jnp.full_like(like, FIRST_FRAMES),
+    )
 
 
 def init_evidence(points: int, like: Float[Array, ""]) -> EvidenceState:
@@ -146,29 +161,56 @@ def noise_of_frame(innovation: MotionParts, size: Float[Array, ""], weight: Floa
         weight: (M,) points of weight 0 do not count.
     """
     share = weight / jnp.maximum(weight.sum(), 1e-9)
-    face = jnp.einsum("m,md->", share, innovation.face[0] ** 2)
+    face = (share[:, None] * innovation.face[0] ** 2).sum()
     length = [jnp.sqrt((part[0] ** 2).sum(axis=-1) + 1e-12) for part in (innovation.regions, innovation.points)]
     regions, points = 4 / jnp.pi * length[0].mean() ** 2, 4 / jnp.pi * (share * length[1]).sum() ** 2
     dims = innovation.face.shape[-1]
     return jnp.stack([face, regions, points]) / (dims * jnp.maximum(size, 1e-12) ** 2)
 
 
+def tail_of_frame(innovation: MotionParts, weight: Float[Array, " m"]) -> Float[Array, "q"]:
+    """How far the largest innovations of a frame exceed the others (2,), for regions and points, without unit.
+
+    The logarithm of the mean fourth power of their lengths over the squared square of their robust deviation. A
+    detector whose points flicker has a large one; the network then trusts quick motions of parts less.
+
+    Args:
+        innovation: as for `noise_of_frame`.
+        weight: (M,) points of weight 0 do not count.
+    """
+    share = weight / jnp.maximum(weight.sum(), 1e-9)
+    ratios = []
+    for part, count in ((innovation.regions, jnp.ones_like(innovation.regions[0, :, 0])), (innovation.points, share)):
+        share_of_part = count / jnp.maximum(count.sum(), 1e-9)
+        square = (part[0] ** 2).sum(axis=-1) + 1e-12
+        robust = 4 / jnp.pi * (share_of_part * jnp.sqrt(square)).sum() ** 2
+        ratios.append(jnp.log((share_of_part * square**2).sum() / robust**2))
+    return jnp.clip(jnp.stack(ratios), 0, MAX_TAIL)
+
+
 def follow_noise(
-    state: NoiseState, variance: Float[Array, "p"], *, observed: Float[Array, ""], dt: Float[Array, ""]
+    state: NoiseState,
+    variance: Float[Array, "p"],
+    tail: Float[Array, "q"],
+    *,
+    observed: Float[Array, ""],
+    dt: Float[Array, ""],
 ) -> NoiseState:
     """The running mean after a frame.
 
     Args:
         state: from the last frame.
         variance: (3,) of this frame.
+        tail: (2,) of this frame.
         observed: () share of the points that are observed; a frame without any changes nothing.
         dt: () frames of 1/30 s since the last frame.
     """
     keep = jnp.where(observed > 0, NOISE_DECAY**dt, 1)
     count = keep * state.count + observed
     variance = jnp.minimum(variance, MAX_SQUARE * state.variance)
-    mean = state.variance + observed / jnp.maximum(count, 1e-9) * (variance - state.variance)
-    return NoiseState(mean, count)
+    rate = observed / jnp.maximum(count, 1e-9)
+    mean = state.variance + rate * (variance - state.variance)
+    return NoiseState(mean, state.tail + rate * (tail - state.tail), count)
 
 
 def evidence_of_frame(
@@ -216,6 +258,7 @@ def follow_evidence(
     *,
     observed: Float[Array, ""],
     dt: Float[Array, ""],
+    first: Bool[Array, ""],
 ) -> EvidenceState:
     """The running means after a frame.
 
@@ -224,7 +267,9 @@ def follow_evidence(
         evidence: of this frame, for the face (1, E), the regions (G, E) and the points (M, E).
         observed: () 0 for a frame without any observation, which changes nothing.
         dt: () frames of 1/30 s since the last frame.
+        first: () True where the past is forgotten.
     """
+    state = jax.tree.map(lambda value: jnp.where(first, 0, value), state)
     keep = jnp.where(observed > 0, jnp.asarray(DECAYS, dt.dtype) ** dt, 1)
     count = keep * state.count + (observed > 0)
     rate = ((observed > 0) / jnp.maximum(count, 1e-9))[None, None]
@@ -249,6 +294,7 @@ def type_weights(
     *,
     regions: Regions,
     variance: Float[Array, "p"],
+    tail: Float[Array, "q"],
     ahead: Float[Array, ""],
     weights: PartWeights,
     dt: Float[Array, ""],
@@ -261,6 +307,7 @@ def type_weights(
         running: its running means, see `EvidenceState.mean`.
         regions: of this frame.
         variance: (3,) of the noise, in squared face sizes.
+        tail: (2,) of the noise.
         ahead: () frames of 1/30 s that follow and count.
         weights: of the observations, by part; an observation of weight 0 is not used.
         dt: () frames of 1/30 s since the last frame.
@@ -274,7 +321,8 @@ def type_weights(
         own, weight = evidence[part], weights[part][:, None]
         past = running[part].reshape(len(own), -1)
         shared = jnp.broadcast_to(frame[None], (len(own), len(frame)))
-        inputs = jnp.concatenate([own, past, parents[part], shared, weight], axis=1)
+        last = jnp.broadcast_to(tail[None] - FIRST_TAIL, (len(own), len(tail)))
+        inputs = jnp.concatenate([own, past, parents[part], shared, weight, last], axis=1)
         hidden = jax.nn.silu(_layer(net.first[part], net.first_bias[part], inputs))
         hidden = jax.nn.silu(_layer(net.second[part], net.second_bias[part], hidden))
         square = jnp.minimum(jnp.exp(own[:, :TYPES]), MAX_REFUTED)

@@ -4,9 +4,8 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
-from fhr_jax.stabilizer.filter import Cleaned
 from fhr_jax.stabilizer.smoothing import bands, kalman_bank, mixing
 from fhr_jax.stabilizer.smoothing.bands import MotionParts, Regions
 from fhr_jax.stabilizer.smoothing.kalman_bank import BankFrame, BankState
@@ -16,6 +15,32 @@ MISSING_WEIGHT = 0.05
 """Weight of a missing point or outlier in a frame that shows others: the causal stabilizer moves it with them."""
 
 
+class Cleaned(NamedTuple):
+    """A frame as the filter used it, beside its output: what a smoother with look-ahead needs of the causal pass.
+
+    Attributes:
+        z: (M, d) observed points, units of the track; those too far from the face moved nearer, 0 where missing.
+        weight: (M,) confidence times inlier probability, in [0, 1]: nearly 0 for an outlier, 0 where a point is
+            missing, too far from the face, or in a broken frame.
+        restart: (M,) True for points that start anew in this frame: seen for the first time, also after a reset,
+            reacquired, or after a cut.
+        seen: (M,) True for points that were observed in this frame or before it.
+        size: () more than 0, size of the face, units of the track: RMS distance of the points to their centroid.
+        output: (M, d) the stabilized points, as `step` returns them.
+        dt: () frames since the last step.
+        first: () True for the first frame, also after a reset: no point was observed before it.
+    """
+
+    z: Float[Array, "m d"]
+    weight: Float[Array, " m"]
+    restart: Bool[Array, " m"]
+    seen: Bool[Array, " m"]
+    size: Float[Array, ""]
+    output: Float[Array, "m d"]
+    dt: Float[Array, ""]
+    first: Bool[Array, ""]
+
+
 class ForwardFrame(NamedTuple):
     """What the pass forward in time leaves of a frame.
 
@@ -23,23 +48,31 @@ class ForwardFrame(NamedTuple):
         z: (M, d) observed points, and the output of the causal stabilizer where they are missing.
         weight: (M,) weights of `z`; 0 in a frame without any observation and for points never seen.
         counted: (M,) 1 for points that were observed so far, else 0.
+        anchor: (M, d) where each point started; the movement types are relative to it, so that float32 keeps digits.
         place: (M, d) output of the causal stabilizer, 0 for points never seen.
+        unseen: (M, d) what is returned for points never seen: as observed or NaN; 0 for the others.
         regions: of the frame.
         size: () of the face.
         dt: () frames of 1/30 s since the frame before.
         some: () 1 if a point is observed, else 0.
         variance: (3,) noise by part, squared face sizes.
+        tail: (2,) how far the largest errors exceed the others.
+        first: () True where nothing came before it.
     """
 
     z: Float[Array, "*t m d"]
     weight: Float[Array, "*t m"]
     counted: Float[Array, "*t m"]
+    anchor: Float[Array, "*t m d"]
     place: Float[Array, "*t m d"]
+    unseen: Float[Array, "*t m d"]
     regions: Regions
     size: Float[Array, "*t"]
     dt: Float[Array, "*t"]
     some: Float[Array, "*t"]
     variance: Float[Array, "*t 3"]
+    tail: Float[Array, "*t 2"]
+    first: Bool[Array, "*t"]
 
 
 class ForwardPass(NamedTuple):
@@ -50,10 +83,11 @@ class ForwardPass(NamedTuple):
 
 
 class ForwardState(NamedTuple):
-    """State of the pass forward: the Kalman filters and the noise."""
+    """State of the pass forward: the Kalman filters, the noise, and where each point started (M, d)."""
 
     bank: BankState
     noise: NoiseState
+    anchor: Float[Array, "m d"]
 
 
 class MixingState(NamedTuple):
@@ -65,7 +99,8 @@ class MixingState(NamedTuple):
 
 def init_forward(points: int, dims: int, like: Float[Array, ""]) -> ForwardState:
     """The state before the first frame, for M points of d coordinates, in the dtype of the scalar `like`."""
-    return ForwardState(kalman_bank.init_state(points, dims, like), mixing.init_noise(like))
+    anchor = jnp.zeros_like(like, shape=(points, dims))
+    return ForwardState(kalman_bank.init_state(points, dims, like), mixing.init_noise(like), anchor)
 
 
 def init_mixing(points: int, dims: int, like: Float[Array, ""]) -> MixingState:
@@ -75,8 +110,44 @@ def init_mixing(points: int, dims: int, like: Float[Array, ""]) -> MixingState:
     return MixingState(mixing.init_evidence(points, like), MotionParts(*zeros))
 
 
+class Observation(NamedTuple):
+    """A cleaned frame as the Kalman filters take it; see `ForwardFrame`.
+
+    Attributes:
+        z: (M, d).
+        weight: (M,).
+        counted: (M,).
+        place: (M, d).
+        regions: of the frame.
+        share: () of the points whose innovations tell the noise.
+    """
+
+    z: Float[Array, "*t m d"]
+    weight: Float[Array, "*t m"]
+    counted: Float[Array, "*t m"]
+    place: Float[Array, "*t m d"]
+    regions: Regions
+    share: Float[Array, "*t"]
+
+
 def forward(state: ForwardState, frame: Cleaned) -> tuple[ForwardState, ForwardPass]:
     """One frame forward in time."""
+    observation = _observe(frame)
+    (bank, anchor), (places, passed) = _filter((state.bank, state.anchor), (frame, observation))
+    noise = _follow_noise(state.noise, (frame, observation, _noise(frame, observation, passed)))[0]
+    return ForwardState(bank, noise, anchor), _passed(frame, observation, places, passed, noise)
+
+
+def forward_all(state: ForwardState, frames: Cleaned) -> tuple[ForwardState, ForwardPass]:
+    """All frames (T, ...) forward in time: what `forward` gives, with only the recursions in a scan."""
+    observations = jax.vmap(_observe)(frames)
+    (bank, anchor), (places, passed) = jax.lax.scan(_filter, (state.bank, state.anchor), (frames, observations))
+    of_frame = jax.vmap(_noise)(frames, observations, passed)
+    noise, noises = jax.lax.scan(_follow_noise, state.noise, (frames, observations, of_frame))
+    return ForwardState(bank, noise, anchor), _passed(frames, observations, places, passed, noises)
+
+
+def _observe(frame: Cleaned) -> Observation:
     some = (frame.weight > 0).any()
     # A point of hardly any weight, such as an outlier, would drag its region along.
     observed = frame.seen & (frame.weight >= MISSING_WEIGHT)
@@ -84,17 +155,59 @@ def forward(state: ForwardState, frame: Cleaned) -> tuple[ForwardState, ForwardP
     counted = frame.seen.astype(frame.z.dtype)
     place = jnp.where(frame.seen[:, None], frame.output, 0)
     z = jnp.where(observed[:, None], frame.z, place)
-    bank, passed = kalman_bank.step(state.bank, z, weight=weight, restart=frame.restart, dt=frame.dt)
-    regions = bands.regions(place, counted, frame.size)
-    innovation = bands.split(passed.innovation[None], place, counted, regions)
-    variance = mixing.noise_of_frame(innovation, frame.size, counted)
     # Points that start have no innovation, and missing ones are not noisy.
     share = jnp.where(frame.restart.any(), 0, (frame.weight > 0.5).astype(z.dtype).mean())
-    noise = mixing.follow_noise(state.noise, variance, observed=share, dt=frame.dt)
-    result = ForwardFrame(
-        z, weight, counted, place, regions, frame.size, frame.dt, some.astype(z.dtype), noise.variance
+    return Observation(z, weight, counted, place, bands.regions(place, counted, frame.size), share)
+
+
+def _filter(
+    state: tuple[BankState, Array], inputs: tuple[Cleaned, Observation]
+) -> tuple[tuple[BankState, Array], tuple[Array, BankFrame]]:
+    """Kalman filters and anchors after a frame; the anchors and what the pass back needs."""
+    (bank, anchor), (frame, observation) = state, inputs
+    anchor = jnp.where(frame.restart[:, None], observation.z, anchor)
+    bank, passed = kalman_bank.step(
+        bank, observation.z - anchor, weight=observation.weight, restart=frame.restart, dt=frame.dt
     )
-    return ForwardState(bank, noise), ForwardPass(result, passed)
+    return (bank, anchor), (anchor, passed)
+
+
+def _noise(frame: Cleaned, observation: Observation, passed: BankFrame) -> tuple[Array, Array]:
+    """Noise variance of the frame (3,) by part, squared face sizes, and its tail (2,)."""
+    counted = observation.counted
+    innovation = bands.split(passed.innovation[None], observation.place, counted, observation.regions)
+    return mixing.noise_of_frame(innovation, frame.size, counted), mixing.tail_of_frame(innovation, counted)
+
+
+def _follow_noise(
+    state: NoiseState, inputs: tuple[Cleaned, Observation, tuple[Array, Array]]
+) -> tuple[NoiseState, NoiseState]:
+    frame, observation, noise = inputs
+    first = mixing.init_noise(frame.size)
+    state = jax.tree.map(lambda new, old: jnp.where(frame.first, new, old), first, state)
+    state = mixing.follow_noise(state, *noise, observed=observation.share, dt=frame.dt)
+    return state, state
+
+
+def _passed(
+    frame: Cleaned, observation: Observation, anchor: Array, passed: BankFrame, noise: NoiseState
+) -> ForwardPass:
+    result = ForwardFrame(
+        z=observation.z,
+        weight=observation.weight,
+        counted=observation.counted,
+        anchor=anchor,
+        place=observation.place,
+        unseen=jnp.where(frame.seen[..., None], 0, frame.output),
+        regions=observation.regions,
+        size=frame.size,
+        dt=frame.dt,
+        some=(frame.weight > 0).any(axis=-1).astype(observation.z.dtype),
+        variance=noise.variance,
+        tail=noise.tail,
+        first=frame.first,
+    )
+    return ForwardPass(result, passed)
 
 
 def ahead(frames: ForwardFrame, *, lag: int | None) -> Float[Array, " t"]:
@@ -122,10 +235,10 @@ def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: Motion
 
     Args:
         frame: from `forward`.
-        positions: (K, M, d) smoothed, units of the track.
+        positions: (K, M, d) by the movement types, relative to the anchor, units of the track.
         last: parts of the frame before.
     """
-    parts = bands.split(positions - frame.z[None], frame.place, frame.counted, frame.regions)
+    parts = bands.split(positions - (frame.z - frame.anchor)[None], frame.place, frame.counted, frame.regions)
     return Displacement(parts, evidence_of(frame, parts, last))
 
 
@@ -133,7 +246,7 @@ def evidence_of(frame: ForwardFrame, parts: MotionParts, last: MotionParts) -> m
     """The evidence of a frame, from the parts of its displacements and of those of the frame before."""
     return mixing.evidence_of_frame(
         parts,
-        last,
+        jax.tree.map(lambda value: jnp.where(frame.first, 0, value), last),
         variance=frame.variance,
         size=frame.size,
         counted=frame.counted,
@@ -148,7 +261,7 @@ def mix(
     running: tuple[Array, Array, Array],
     ahead: Float[Array, ""],
 ) -> Float[Array, "m d"]:
-    """The output (M, d) of a frame, units of the track; NaN for points never seen.
+    """The output (M, d) of a frame, units of the track; points never seen are as observed, or NaN.
 
     Args:
         net: the network.
@@ -163,12 +276,13 @@ def mix(
         running,
         regions=frame.regions,
         variance=frame.variance,
+        tail=frame.tail,
         ahead=ahead,
         weights=mixing.part_weights(frame.weight, frame.regions),
         dt=frame.dt,
     )
     moved = mixing.combine(displacement.parts, weights, frame.regions)
-    return jnp.where(frame.counted[:, None] > 0, frame.z + moved, jnp.nan)
+    return jnp.where(frame.counted[:, None] > 0, frame.z + moved, frame.unseen)
 
 
 class Prepared(NamedTuple):
@@ -200,11 +314,11 @@ def mix_all(net: MixingNet, prepared: Prepared, state: MixingState) -> tuple[Evi
     frames, evidence = prepared.frames, prepared.displacements.evidence
 
     def follow(state: EvidenceState, inputs: Any) -> tuple[EvidenceState, EvidenceState]:
-        logs, some, dt = inputs
-        state = mixing.follow_evidence(state, logs, observed=some, dt=dt)
+        logs, some, dt, first = inputs
+        state = mixing.follow_evidence(state, logs, observed=some, dt=dt, first=first)
         return state, state
 
-    states = jax.lax.scan(follow, state.evidence, (evidence, frames.some, frames.dt))[1]
+    states = jax.lax.scan(follow, state.evidence, (evidence, frames.some, frames.dt, frames.first))[1]
     outputs = jax.vmap(mix, in_axes=(None, 0, 0, 0, 0))(
         net, frames, prepared.displacements, states.mean, prepared.ahead
     )

@@ -1,28 +1,16 @@
 """Smoothing with look-ahead of whole tracks, in chunks, so that memory does not grow with the length of a track."""
 
 from functools import partial
-from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.filter import Cleaned, step_cleaned
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.run_tracks import check_track, options_with_batch_axes, run
-from fhr_jax.stabilizer.smoothing import passes
+from fhr_jax.stabilizer.smoothing.chunks import mix_track
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet
-from fhr_jax.stabilizer.smoothing.passes import ForwardState, MixingState
-from fhr_jax.stabilizer.state import State, init_state
-
-CHUNK = 512
-"""Frames that are smoothed at once."""
-
-HORIZON = 128
-"""Frames that look-ahead over a whole track sees in a track of several chunks. The longest movement type forgets within
-ten frames, so only a longer gap between observations is filled differently."""
 
 
 def smooth(
@@ -85,73 +73,8 @@ def smoother_of(params: Params, lag: int | None) -> MixingNet:
 def _smooth(
     params: Params, track: Array, options: dict[str, Array], *, batched: tuple[str, ...], lag: int | None
 ) -> Array:
-    one_track = partial(smooth_one, params, lag=lag)
+    one_track = partial(mix_track, params, smoother_of(params, lag), lag=lag)
     axes = {"z": 0} | {name: 0 if name in batched else None for name in options}
     for _ in track.shape[:-3]:
         one_track = jax.vmap(one_track, in_axes=(axes,))
-    track = track.astype(jnp.promote_types(track.dtype, jnp.float32))
     return one_track({"z": track} | options)
-
-
-def smooth_one(params: Params, inputs: dict[str, Array], *, lag: int | None) -> Array:
-    """One track: its frames in chunks, each smoothed with the `tail` of frames before it that had no future yet."""
-    frames, points, dims = inputs["z"].shape
-    tail = HORIZON if lag is None else lag
-    if frames <= CHUNK + tail:
-        tail, chunk, number = 0, frames, 1
-    else:
-        chunk, number = CHUNK, -(-(frames + tail) // CHUNK)
-    padding = number * chunk - frames
-    padded = {name: _pad(name, value, padding) for name, value in inputs.items()}
-    chunks = jax.tree.map(lambda a: a.reshape(number, chunk, *a.shape[1:]), padded)
-    like = inputs["z"][0, 0, 0] * 0
-    carry = (
-        init_state(params, dims=dims),
-        _empty(tail, points, dims, like),
-        passes.init_forward(points, dims, like),
-        passes.init_mixing(points, dims, like),
-    )
-    outputs = jax.lax.scan(partial(_chunk, params, tail=tail, lag=lag), carry, chunks)[1]
-    return outputs.reshape(number * chunk, points, dims)[tail : tail + frames]
-
-
-Carry = tuple[State, Cleaned, ForwardState, MixingState]
-
-
-def _chunk(
-    params: Params, carry: Carry, inputs: dict[str, Array], *, tail: int, lag: int | None
-) -> tuple[Carry, Float[Array, "c m d"]]:
-    """Read a chunk of frames, and smooth as many, `tail` frames earlier."""
-    state, waiting, forward, mixing = carry
-
-    def first_pass(state: State, frame: dict[str, Any]) -> tuple[State, Cleaned]:
-        return step_cleaned(params, state, **frame)
-
-    state, read = jax.lax.scan(first_pass, state, inputs)
-    chunk = read.dt.shape[0]
-    frames = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), waiting, read)
-    done, later = (jax.tree.map(part, frames) for part in (lambda a: a[:chunk], lambda a: a[chunk:]))
-    forward, passed = jax.lax.scan(passes.forward, forward, done)
-    if tail:
-        beyond = jax.lax.scan(passes.forward, forward, later)[1]
-        passed = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), passed, beyond)
-    prepared = passes.prepare(passed, mixing, lag=lag)
-    prepared = jax.tree.map(lambda a: a[:chunk], prepared)
-    evidence, outputs = passes.mix_all(smoother_of(params, lag), prepared, mixing)
-    mixing = MixingState(*jax.tree.map(lambda a: a[-1], (evidence, prepared.displacements.parts)))
-    return (state, later, forward, mixing), outputs
-
-
-def _pad(name: str, value: Array, padding: int) -> Array:
-    """Frames behind the end: without any observation."""
-    widths = [(0, padding)] + [(0, 0)] * (value.ndim - 1)
-    fill: Any = {"z": jnp.nan, "dt": 1, "confidence": 0}.get(name, False)
-    return jnp.pad(value, widths, constant_values=fill)
-
-
-def _empty(frames: int, points: int, dims: int, like: Array) -> Cleaned:
-    """Frames before the first one: no point was ever seen."""
-    zeros = jnp.zeros_like(like, shape=(frames, points, dims))
-    never = jnp.zeros((frames, points), bool)
-    ones = jnp.ones_like(like, shape=(frames,))
-    return Cleaned(zeros, zeros[..., 0], never, never, ones, zeros, ones)

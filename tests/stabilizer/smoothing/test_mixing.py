@@ -41,6 +41,7 @@ def _weights(net, parts, last, regions, weight, variance):
         running,
         regions=regions,
         variance=variance,
+        tail=jnp.asarray([1.0, 2.0]),
         ahead=jnp.full((), 3.0),
         weights=mixing.part_weights(weight, regions),
         dt=jnp.ones(()),
@@ -82,12 +83,30 @@ def test_a_new_network_weighs_by_the_evidence_alone():
 
 def test_the_noise_follows_its_frames_and_not_an_outlier():
     state, expected, count = mixing.init_noise(jnp.zeros(())), mixing.FIRST_NOISE**2, mixing.FIRST_FRAMES
-    follow = jax.jit(mixing.follow_noise)
+    tail, follow = mixing.FIRST_TAIL, jax.jit(mixing.follow_noise)
     for value, observed, dt in ((2e-4, 1.0, 1.0), (5.0, 1.0, 1.0), (1e-4, 0.5, 2.0), (1.0, 0.0, 1.0)):
-        state = follow(state, jnp.full(3, value), observed=jnp.full((), observed), dt=jnp.full((), dt))
+        state = follow(
+            state, jnp.full(3, value), jnp.full(2, value), observed=jnp.full((), observed), dt=jnp.full((), dt)
+        )
         count = (mixing.NOISE_DECAY**dt if observed else 1) * count + observed
         expected += observed / count * (min(value, mixing.MAX_SQUARE * expected) - expected)
+        tail += observed / count * (value - tail)
         np.testing.assert_allclose(state.variance, expected, rtol=1e-5)
+        np.testing.assert_allclose(state.tail, tail, rtol=1e-5)
+
+
+def test_the_tail_of_normal_noise_is_known_and_grows_with_few_large_errors():
+    rng = np.random.default_rng(2)
+    points, regions = rng.normal(size=(1, 2000, 2)), rng.normal(size=(1, 2000, 2))
+    regions[0, :20] *= 8
+    parts = bands.MotionParts(*(jnp.asarray(value, jnp.float32) for value in (points, regions, points)))
+    tail = jax.jit(mixing.tail_of_frame)(parts, jnp.ones(2000))
+    length = np.linalg.norm(regions[0], axis=1)
+    expected = np.log((length**4).mean() / (4 / np.pi * length.mean() ** 2) ** 2)
+    np.testing.assert_allclose(tail, [expected, mixing.FIRST_TAIL], atol=0.1)
+    assert tail[0] > 2
+    still = jax.tree.map(jnp.zeros_like, parts)
+    assert np.isfinite(jax.jit(mixing.tail_of_frame)(still, jnp.ones(2000))).all()
 
 
 def test_running_evidence_is_a_mean_whose_weights_fade():
@@ -95,9 +114,9 @@ def test_running_evidence_is_a_mean_whose_weights_fade():
     rng = np.random.default_rng(1)
     frames = rng.normal(size=(5, POINTS, mixing.EVIDENCE)).astype(np.float32)
     follow = jax.jit(mixing.follow_evidence)
-    for frame in frames:
+    for first, frame in enumerate([7 * frames[0], *frames]):  # the first frame is forgotten at the second
         logs = tuple(jnp.asarray(frame[: len(mean)]) for mean in state.mean)
-        state = follow(state, logs, observed=jnp.ones(()), dt=jnp.ones(()))
+        state = follow(state, logs, observed=jnp.ones(()), dt=jnp.ones(()), first=jnp.asarray(first == 1))
     for i, decay in enumerate(mixing.DECAYS):
         weight = decay ** np.arange(4, -1, -1)
         expected = (weight[:, None, None] * frames).sum(axis=0) / weight.sum()

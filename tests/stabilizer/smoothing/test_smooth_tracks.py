@@ -10,7 +10,6 @@ from jax.test_util import check_grads
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from fhr_jax.stabilizer.smoothing import smooth_tracks
 from tests.stabilizer.smoothing.tracks import FRAMES, POINTS, moving_face, parameters
 
 PARAMS = parameters()
@@ -73,17 +72,6 @@ def test_points_are_missing_until_they_are_observed():
     assert np.isnan(smoothed[:5, 1]).all()
     assert np.isfinite(np.delete(smoothed, 1, axis=1)).all()
     assert np.isfinite(smoothed[5:]).all()
-
-
-def test_chunks_change_nothing(monkeypatch):
-    whole = {lag: np.asarray(smooth(OBSERVED, lag)) for lag in (2, None)}
-    monkeypatch.setattr(smooth_tracks, "CHUNK", 8)
-    monkeypatch.setattr(smooth_tracks, "HORIZON", 30)
-    reset = jnp.zeros(FRAMES, bool)
-    for lag, expected in whole.items():
-        one = partial(smooth_tracks.smooth_one, PARAMS, lag=lag)
-        found = jax.jit(one)({"z": jnp.asarray(OBSERVED), "reset": reset})
-        np.testing.assert_allclose(found, expected, atol=0.02 if lag is None else 1e-4)
 
 
 def test_a_batch_is_one_track_after_the_other():

@@ -9,11 +9,15 @@ POINTS, FRAMES = 6, 40
 
 
 def parameters():
-    """Default parameters for 6 points, with a smoother whose weights are random."""
-    net = stabilizer.init_net(jax.random.key(0), hidden=8)
-    keys = jax.random.split(jax.random.key(1), len(net))
-    net = type(net)(*(value + 0.3 * jax.random.normal(key, value.shape) for key, value in zip(keys, net, strict=True)))
-    return stabilizer.default_params(POINTS)._replace(smoother=net)
+    """Default parameters for 6 points, without movement types, and with a smoother whose weights are random."""
+    return stabilizer.default_params(POINTS)._replace(smoother=random_net(0), movements=None)
+
+
+def random_net(seed):
+    """A small network whose weights are all random."""
+    net = stabilizer.init_net(jax.random.key(seed), hidden=8)
+    keys = jax.random.split(jax.random.key(seed + 1), len(net))
+    return type(net)(*(value + 0.3 * jax.random.normal(key, value.shape) for key, value in zip(keys, net, strict=True)))
 
 
 def moving_face(frames=FRAMES):
