@@ -19,7 +19,7 @@ class LaggedState(NamedTuple):
     """Everything that is kept between two frames: a pytree of constant size.
 
     Attributes:
-        causal: of the causal stabilizer.
+        causal: of the mixture and of all that cleans a frame before it.
         forward: of the Kalman filters, at the newest frame.
         mixing: of the mixture, at the last output.
         newest: of the mixture without look-ahead, at the newest frame; None without `Params.movements`.

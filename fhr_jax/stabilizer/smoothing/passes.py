@@ -26,7 +26,8 @@ class Cleaned(NamedTuple):
             reacquired, or after a cut.
         seen: (M,) True for points that were observed in this frame or before it.
         size: () more than 0, size of the face, units of the track: RMS distance of the points to their centroid.
-        output: (M, d) the stabilized points, as `step` returns them.
+        output: (M, d) the points as the mixture stabilizes them, units of the track; `step` returns them for
+            parameters without movement types.
         dt: () frames since the last step.
         first: () True for the first frame, also after a reset: no point was observed before it.
     """
@@ -45,11 +46,11 @@ class ForwardFrame(NamedTuple):
     """What the pass forward in time leaves of a frame.
 
     Attributes:
-        z: (M, d) observed points, and the output of the causal stabilizer where they are missing.
+        z: (M, d) observed points, and the output of the mixture where they are missing.
         weight: (M,) weights of `z`; 0 in a frame without any observation and for points never seen.
         counted: (M,) 1 for points that were observed so far, else 0.
         anchor: (M, d) where each point started; the movement types are relative to it, so that float32 keeps digits.
-        place: (M, d) output of the causal stabilizer, 0 for points never seen.
+        place: (M, d) output of the mixture, 0 for points never seen.
         unseen: (M, d) what is returned for points never seen: as observed or NaN; 0 for the others.
         regions: of the frame.
         size: () of the face.
@@ -114,12 +115,12 @@ class Observation(NamedTuple):
     """A cleaned frame as the Kalman filters take it; see `ForwardFrame`.
 
     Attributes:
-        z: (M, d).
-        weight: (M,).
-        counted: (M,).
-        place: (M, d).
+        z: (M, d) observed points, units of the track, and the output of the mixture where they are missing.
+        weight: (M,) weights of `z`, in [0, 1].
+        counted: (M,) 1 for points that were observed so far, else 0.
+        place: (M, d) output of the mixture, units of the track, 0 for points never seen.
         regions: of the frame.
-        share: () of the points whose innovations tell the noise.
+        share: () in [0, 1], of the points whose innovations tell the noise.
     """
 
     z: Float[Array, "*t m d"]
