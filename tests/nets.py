@@ -52,7 +52,9 @@ def shared_programs():
             programs["update", config] = make_update(key, config, *more, **options)
         return programs["update", config]
 
-    def start(key, config, optimizer, **options):
+    def start(key, config, optimizer, *, variables=None, **options):
+        if variables is not None:
+            return init_state(key, config, optimizer, variables=variables, **options)
         if ("start", config) not in programs:
             programs["start", config] = init_state(key, config, optimizer, **options)
         return programs["start", config]

@@ -1,16 +1,15 @@
 """`fhr-jax train`: train a network on synthetic or real faces, or resume an interrupted run."""
 
 import dataclasses
-import sys
 from collections.abc import Callable
-from contextlib import closing, nullcontext
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from fhr_jax import log
-from fhr_jax.cli import cluster, signals
+from fhr_jax.cli import cluster, signals, train_cost, train_init
 from fhr_jax.cli.options import BOXES, DATA, DIRECTORY, DTYPE_OF_RECIPE, OUT, SPLIT, WORKERS, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from fhr_jax.data.examples import Examples, Prepare
     from fhr_jax.hourglass import Config
     from fhr_jax.train.run import TrainPlan
+    from fhr_jax.weights import Net
 
 _FREE = ("out", "workers", "save_every", "devices", "tensorboard", "dry_run", *cluster.OPTIONS)
 """Options that may change when a run is resumed, because they do not affect what is learned."""
@@ -46,8 +46,11 @@ class TrainOptions:
     """
 
     out: Annotated[Path, OUT]
-    preset: Literal["paper", "medium", "small", "tiny"] = "small"
-    """Size of the network: `small` learns in minutes on a CPU, `paper` needs a GPU."""
+    preset: Annotated[Literal["paper", "medium", "small", "tiny"] | None, optional("{paper,medium,small,tiny}")] = None
+    """Size of the network: `small`, the default, learns in minutes on a CPU, `paper` needs a GPU."""
+    init: Annotated[str | None, optional("FILE|small")] = None
+    """Start from a trained net: a net.npz, an exported folder, or `small`, the net in the package. It decides on the
+    architecture and the loss. Data with another number of landmarks keep its trunk. Default: random parameters."""
     data: Annotated[str | None, DATA] = None
     directory: Annotated[Path | None, DIRECTORY] = None
     split: Annotated[str | None, SPLIT] = None
@@ -56,9 +59,12 @@ class TrainOptions:
     boxes: Annotated[str, BOXES] = "truth"
     steps: int = 2000
     """Number of updates. The learning rate decays over them, so a finished run cannot be prolonged."""
-    recipe: Literal["quick", "modern", "paper"] = "quick"
+    recipe: Annotated[
+        Literal["quick", "modern", "paper", "finetune"] | None, optional("{quick,modern,paper,finetune}")
+    ] = None
     """quick: cross-entropy and Adam. modern: for long runs on GPU or TPU; AdamW, averaged parameters, bfloat16. paper:
-    squared error and RMSprop, as the authors trained; learns slowly at first."""
+    squared error and RMSprop, as the authors trained; learns slowly at first. finetune: for --init. Default: finetune
+    with --init, else quick."""
     batch: Annotated[int | None, optional("INT")] = None
     """Images per update, over all devices; default: 16, 64 with the modern recipe, 6 with the paper's."""
     learning_rate: Annotated[float | None, optional("FLOAT")] = None
@@ -96,6 +102,8 @@ class TrainOptions:
 
 def run(options: TrainOptions) -> None:
     """Train with a progress bar; see `TrainOptions`."""
+    import jax
+
     _check(options)
     cluster.init_distributed(
         distributed=options.distributed,
@@ -103,13 +111,20 @@ def run(options: TrainOptions) -> None:
         hosts=options.hosts,
         host=options.host,
     )
+    init = None if options.init is None else train_init.open_init(options.init, preset=options.preset)
+    options = _with_defaults(options)
     if options.dry_run:
-        _print_flops_and_memory(options)
+        data = _data(options, init)
+        validation = data.validation if options.data else partial(jax.eval_shape, data.validation)
+        plan = _plan(options, data._replace(validation=validation), init)
+        train_cost.print_flops_and_memory(plan, name=options.preset or f"--init {options.init}")
         return
     folder = options.out
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
+    if init is not None:
+        fixed["init_checksum"] = train_init.checksum(init)
     log.same_run(folder, fixed, may_change=_MAY_CHANGE, renamed=RENAMED)
-    plan = _plan(options, _data(options))
+    plan = _plan(options, _data(options, init), init)
     output_folder(folder)
     if cluster.is_first_host():
         with folder_lock(folder):
@@ -127,7 +142,7 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
     from fhr_jax.train.run import TrainingStopped, run
 
     folder, main = options.out, cluster.is_first_host()
-    bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset}", disable=not main)
+    bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset or options.init}", disable=not main)
     bar.set_postfix_str("compiling; minutes the first time, then cached")
     tensorboard = log.tensorboard(folder / "tensorboard") if options.tensorboard and main else nullcontext(None)
 
@@ -157,45 +172,14 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
             )
 
 
-def _print_flops_and_memory(options: TrainOptions) -> None:
-    import jax
-    import jax.numpy as jnp
-
-    from fhr_jax import train
-    from fhr_jax.data import loader
-    from fhr_jax.sharding import everywhere_shapes, spread_sharding
-    from fhr_jax.train.run import initialize
-
-    data = _data(options)
-    validation = data.validation if options.data else partial(jax.eval_shape, data.validation)
-    plan = _plan(options, data._replace(validation=validation))
-    updates: list[Any] = []
-
-    def state() -> Any:
-        update, state = initialize(plan)
-        updates.append(update)
-        return state
-
-    shapes = everywhere_shapes(jax.eval_shape(state), plan.mesh)
-    sharding = None if plan.mesh is None else spread_sharding(plan.mesh)
-    with closing(loader.batches(plan.source, batch=plan.recipe.batch, seed=plan.seed, sharding=sharding)) as batches:
-        batch = next(batches)
-    parameters, forward = train.network_flops(shapes, plan.config, dtype=jnp.dtype(plan.recipe.dtype))
-    print(f"{options.preset}: {parameters:,} parameters; {forward / 1e9:.2f} GFLOP per crop forward")
-    print("compiling an update to count its operations ...", file=sys.stderr)
-    costs = train.update_flops_and_memory(updates[0], shapes, batch)
-    devices = 1 if plan.mesh is None else plan.mesh.devices.size
-    images = plan.steps * plan.recipe.batch
-    print(
-        f"an update of {plan.recipe.batch} crops: {costs.flops / 1e9:.1f} GFLOP and "
-        f"{costs.memory_bytes / 2**20:.0f} MiB of memory on each of {devices} {jax.devices()[0].device_kind} "
-        f"device{'s' * (devices > 1)}\n"
-        f"a checkpoint: {costs.state_bytes / 2**20:.0f} MiB\n"
-        f"the run: {plan.steps:,} updates, {images:,} images of {len(plan.source):,} faces"
-    )
+def _with_defaults(options: TrainOptions) -> TrainOptions:
+    """The options with the defaults that depend on `--init`, as config.json records them."""
+    preset = None if options.init is not None else options.preset or "small"
+    recipe = options.recipe or ("quick" if options.init is None else "finetune")
+    return dataclasses.replace(options, preset=preset, recipe=recipe)
 
 
-def _recipe(options: TrainOptions) -> Any:
+def _recipe(options: TrainOptions, init: "Net | None") -> Any:
     from fhr_jax.train import RECIPES
 
     given: dict[str, Any] = {
@@ -203,15 +187,18 @@ def _recipe(options: TrainOptions) -> Any:
         "learning_rate": options.learning_rate,
         "ema_decay": options.ema_decay,
         "dtype": options.dtype,
+        "loss": None if init is None else init.loss,
     }
-    return RECIPES[options.recipe]._replace(**{name: value for name, value in given.items() if value is not None})
+    return RECIPES[options.recipe or "quick"]._replace(
+        **{name: value for name, value in given.items() if value is not None}
+    )
 
 
-def _plan(options: TrainOptions, data: "_Data") -> "TrainPlan":
+def _plan(options: TrainOptions, data: "_Data", init: "Net | None") -> "TrainPlan":
     from fhr_jax.sharding import device_mesh
     from fhr_jax.train.run import TrainPlan
 
-    recipe = _recipe(options)
+    recipe = _recipe(options, init)
     mesh = device_mesh(options.devices, batch=recipe.batch)
     return TrainPlan(
         config=data.config,
@@ -227,6 +214,7 @@ def _plan(options: TrainOptions, data: "_Data") -> "TrainPlan":
         workers=options.workers,
         mesh=mesh if mesh.devices.size > 1 else None,
         calibration=data.calibration,
+        init=init,
     )
 
 
@@ -273,14 +261,15 @@ class _Data(NamedTuple):
     calibration: Any = None
 
 
-def _data(options: TrainOptions) -> _Data:
+def _data(options: TrainOptions, init: "Net | None") -> _Data:
     import jax
 
     from fhr_jax import calibrate
     from fhr_jax.data import examples, loader
     from fhr_jax.hourglass import PRESETS
+    from fhr_jax.markup import FACE68
 
-    config = PRESETS[options.preset]
+    config = PRESETS[options.preset or "small"] if init is None else init.config
     key = jax.random.fold_in(jax.random.key(options.seed), 1)
     if options.data is not None:
         return _real(options, options.data, config)
@@ -292,6 +281,7 @@ def _data(options: TrainOptions) -> _Data:
     def calibration() -> Any:  # augmented as in training, but faces that training never sees
         return calibrate.synthetic_faces(jax.random.fold_in(key, 1), config.crop)
 
+    config = config._replace(landmarks=FACE68.size)
     return _Data(config, source, examples.synthetic_examples(key, config.crop), validation, calibration)
 
 

@@ -3,8 +3,8 @@
 `init_state` makes a state, `make_update` one compiled update, `train_loop` (or `train_steps`, which yields every
 update) runs it over batches of `data.loader`. `run.run` does all that in a folder, with checkpoints.
 
-Files: `recipe` (loss, optimizer, schedule), `state`, `update`, `loop`, `run` (a run in a folder), and
-`flops_and_memory` (counts what a network and an update take, without training).
+Files: `recipe` (loss, optimizer, schedule), `initial_net` (start from a trained net), `state`, `update`, `loop`, `run`
+(a run in a folder), and `flops_and_memory` (counts what a network and an update take, without training).
 
 A batch is prepared on the device with the random key of its step, so a run that resumes at a step repeats exactly what
 an uninterrupted run would do.
@@ -12,8 +12,10 @@ an uninterrupted run would do.
 
 from fhr_jax.lazy import submodules
 from fhr_jax.train.flops_and_memory import FlopsAndMemory, network_flops, update_flops_and_memory
+from fhr_jax.train.initial_net import init_from, load_initial
 from fhr_jax.train.loop import NonFiniteLoss, StepOutput, train_loop, train_steps
 from fhr_jax.train.recipe import (
+    FINETUNE,
     MODERN,
     PAPER,
     QUICK,
@@ -28,6 +30,7 @@ from fhr_jax.train.state import Batch, Metrics, TrainState, Update, init_state, 
 from fhr_jax.train.update import LOSSES, make_update, targets
 
 __all__ = [
+    "FINETUNE",
     "LOSSES",
     "MODERN",
     "PAPER",
@@ -41,7 +44,9 @@ __all__ = [
     "StepOutput",
     "TrainState",
     "Update",
+    "init_from",
     "init_state",
+    "load_initial",
     "make_optimizer",
     "make_schedule",
     "make_update",

@@ -47,7 +47,10 @@ PAPER = Recipe(loss="squared", optimizer="rmsprop", learning_rate=2.5e-4, schedu
 """The recipe of the paper's authors, kept as the reference. It learns slowly at first, because most of its loss comes
 from the empty background of the heatmaps."""
 
-RECIPES = {"quick": QUICK, "modern": MODERN, "paper": PAPER}
+FINETUNE = Recipe(learning_rate=5e-4, ema_decay=0.98)
+"""For a run that starts from a trained net."""
+
+RECIPES = {"quick": QUICK, "modern": MODERN, "paper": PAPER, "finetune": FINETUNE}
 """The recipes by the name that `fhr-jax train --recipe` takes."""
 
 

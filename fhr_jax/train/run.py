@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -25,6 +25,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.hourglass import Config
 from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.sharding import everywhere_shapes, spread_sharding
+from fhr_jax.train.initial_net import init_from
 from fhr_jax.train.loop import NonFiniteLoss, StepOutput, train_steps
 from fhr_jax.train.recipe import Recipe, make_optimizer
 from fhr_jax.train.state import TrainState, Update, init_state, trained_net
@@ -54,6 +55,8 @@ class TrainPlan(NamedTuple):
         workers: processes that read examples; 0 reads in a thread.
         mesh: devices that share each batch; None: one device.
         calibration: makes the examples that the trained net is calibrated on; None: those of `validation`.
+        init: the net to start from, with the loss of the recipe. If it has another number of landmarks than `config`,
+            its trunk is kept; see `init_from`. None: random parameters.
     """
 
     config: Config
@@ -69,6 +72,7 @@ class TrainPlan(NamedTuple):
     workers: int = 0
     mesh: Mesh | None = None
     calibration: Callable[[], Iterable[Examples]] | None = None
+    init: Net | None = None
 
 
 class TrainingStopped(Exception):
@@ -80,7 +84,11 @@ class TrainingStopped(Exception):
 
 
 def initialize(plan: TrainPlan) -> tuple[Update, TrainState]:
-    """The compiled update of a plan, and its state at step 0."""
+    """The compiled update of a plan, and its state at step 0.
+
+    Raises:
+        InputError: the initial net has another architecture or loss than the plan.
+    """
     network_key, step_key = jax.random.split(jax.random.key(plan.seed))
     recipe = plan.recipe
     optimizer = make_optimizer(recipe, plan.steps)
@@ -95,7 +103,25 @@ def initialize(plan: TrainPlan) -> tuple[Update, TrainState]:
         dtype=jnp.dtype(recipe.dtype),
         mesh=plan.mesh,
     )
-    return update, init_state(network_key, plan.config, optimizer, ema=recipe.ema_decay > 0, mesh=plan.mesh)
+    return update, init_state(
+        network_key,
+        plan.config,
+        optimizer,
+        ema=recipe.ema_decay > 0,
+        mesh=plan.mesh,
+        variables=_initial_variables(network_key, plan),
+    )
+
+
+def _initial_variables(key: jax.Array, plan: TrainPlan) -> dict[str, Any] | None:
+    if plan.init is None:
+        return None
+    net = init_from(key, plan.init, landmarks=plan.config.landmarks)
+    if net.config != plan.config:
+        raise InputError(f"the initial net is {net.config}, expected {plan.config}")
+    if net.loss != plan.recipe.loss:
+        raise InputError(f"the initial net was trained with the loss {net.loss}, but the recipe has {plan.recipe.loss}")
+    return net.variables
 
 
 def run(

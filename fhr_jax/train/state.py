@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from jax.sharding import Mesh
 from jaxtyping import Array, Float, Int
@@ -52,8 +53,9 @@ def init_state(
     *,
     ema: bool = False,
     mesh: Mesh | None = None,
+    variables: dict[str, Any] | None = None,
 ) -> TrainState:
-    """A network with random parameters at step 0.
+    """A network with random or given parameters at step 0.
 
     Args:
         key: of the random parameters, a scalar key.
@@ -61,10 +63,12 @@ def init_state(
         optimizer: its state starts here.
         ema: keep moving averages of parameters and statistics.
         mesh: devices that each get the whole state; None: the first device of this process.
+        variables: parameters and statistics to start from; None: random ones.
     """
+    given = jax.tree.map(np.asarray, variables)
 
     def make(key: jax.Array) -> TrainState:
-        variables = hourglass.init(key, config)
+        variables = hourglass.init(key, config) if given is None else jax.tree.map(jnp.asarray, given)
         params, batch_stats = variables["params"], variables["batch_stats"]
         averages = (params, batch_stats) if ema else None
         return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), averages)

@@ -1,0 +1,156 @@
+"""`fhr-jax train --init`: a run that starts from a trained net."""
+
+import jax
+import numpy as np
+import pytest
+
+from fhr_jax import cli, log, npz, weights
+from fhr_jax.data.io import pts
+from fhr_jax.train import run
+from tests.nets import SMALLEST, random_net, shared_programs, stopped_after
+
+pytest.importorskip("cv2")
+
+
+def _photographs(folder, landmarks=68, number=8):
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    for i in range(number):
+        Image.fromarray(rng.integers(0, 255, (80, 90, 3), np.uint8)).save(folder / f"{i}.png")
+        pts.write(folder / f"{i}.pts", rng.uniform(20, 60, (landmarks, 2)))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def photographs(tmp_path_factory):
+    return _photographs(tmp_path_factory.mktemp("photographs"))
+
+
+@pytest.fixture(scope="module")
+def initial(tmp_path_factory):
+    path = tmp_path_factory.mktemp("nets") / "initial.npz"
+    weights.save(path, random_net(SMALLEST, loss="cross_entropy"))
+    return path
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled_once():
+    with shared_programs() as programs:
+        yield programs
+
+
+def _command(photographs, out, initial, *more):
+    return [
+        *("train", "--out", str(out), "--init", str(initial), "--data", str(photographs), "--holdout", "2"),
+        *("--batch", "2", "--steps", "4", "--save-every", "2", "--validate-every", "4", *more),
+    ]
+
+
+@pytest.fixture(scope="module")
+def through(photographs, initial, tmp_path_factory):
+    out = tmp_path_factory.mktemp("runs") / "through"
+    assert cli.main(_command(photographs, out, initial)) == 0
+    return out
+
+
+def test_config_json_records_the_net(through, initial):
+    config = log.read_config(through)
+    assert (config["init"], config["recipe"], config["preset"]) == (str(initial), "finetune", None)
+    assert isinstance(config["init_checksum"], int)
+    assert weights.load(through / "net.npz").config == SMALLEST
+
+
+def test_a_run_that_was_stopped_resumes_exactly(photographs, initial, through, tmp_path):
+    with stopped_after(3):
+        assert cli.main(_command(photographs, tmp_path / "run", initial)) == 130
+    assert cli.main(_command(photographs, tmp_path / "run", initial)) == 0
+    for name, array in npz.read(through / "net.npz").items():
+        np.testing.assert_array_equal(npz.read(tmp_path / "run" / "net.npz")[name], array)
+
+
+def test_the_first_update_starts_from_the_parameters_of_the_file(photographs, initial, tmp_path, monkeypatch):
+    started = []
+
+    def recorded(update, state, batches, *, steps):
+        started.append(state)
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run, "train_steps", recorded)
+        assert cli.main(_command(photographs, tmp_path / "run", initial)) == 130
+    variables = {"params": started[0].params, "batch_stats": started[0].batch_stats}
+    jax.tree.map(np.testing.assert_array_equal, variables, weights.load(initial).variables)
+
+
+def test_another_net_does_not_resume_the_run(photographs, initial, through, tmp_path, capsys):
+    assert cli.main(_command(photographs, through, "small")) == 2
+    assert f"holds a run with init = {initial}, not small" in capsys.readouterr().err
+    net = weights.load(initial)
+    changed = net._replace(variables=jax.tree.map(lambda leaf: leaf + 1, net.variables))
+    before = initial.read_bytes()
+    try:
+        weights.save(initial, changed)
+        assert cli.main(_command(photographs, through, initial)) == 2
+    finally:
+        initial.write_bytes(before)
+    assert "holds a run with init_checksum = " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--init", "absent.npz"], "absent.npz"),
+        (["--preset", "small"], "--preset small contradicts --init"),
+    ],
+)
+def test_errors_take_one_line(photographs, initial, tmp_path, capsys, more, message):
+    command = _command(photographs, tmp_path / "run", initial)
+    if more[0] in command:
+        command[command.index(more[0]) + 1] = more[1]
+    else:
+        command += more
+    assert cli.main(command) == 2
+    lines = capsys.readouterr().err.strip().splitlines()
+    assert len(lines) == 1
+    assert message in lines[0]
+
+
+def test_a_preset_that_agrees_is_accepted(photographs, initial, through, capsys):
+    assert cli.main(_command(photographs, through, initial, "--preset", "tiny")) == 0
+
+
+def test_the_loss_is_that_of_the_net(photographs, tmp_path, capsys):
+    """Whatever the recipe says: the maps of a net mean what they meant in its training."""
+    weights.save(tmp_path / "squared.npz", random_net(SMALLEST))
+    plans = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "run", lambda folder, plan, **_: plans.append(plan) or random_net(SMALLEST))
+        assert cli.main(_command(photographs, tmp_path / "run", tmp_path / "squared.npz")) == 0
+        assert cli.main(_command(photographs, tmp_path / "quick", "small", "--recipe", "paper")) == 0
+    assert [plan.recipe.loss for plan in plans] == ["squared", "cross_entropy"]
+    assert plans[1].recipe.optimizer == "rmsprop"
+    assert plans[1].config.crop == 128
+
+
+def test_seven_landmarks_keep_the_trunk(initial, tmp_path):
+    (tmp_path / "seven").mkdir()
+    photographs = _photographs(tmp_path / "seven", landmarks=7, number=4)
+    assert cli.main(_command(photographs, tmp_path / "run", initial)) == 0
+    assert weights.load(tmp_path / "run" / "net.npz").config == SMALLEST._replace(landmarks=7)
+
+
+def test_a_dry_run_counts_the_net(photographs, initial, tmp_path, capsys):
+    assert cli.main([*_command(photographs, tmp_path / "run", initial), "--dry-run"]) == 0
+    parameters = sum(leaf.size for leaf in jax.tree.leaves(random_net(SMALLEST).variables["params"]))
+    assert f"--init {initial}: {parameters:,} parameters" in capsys.readouterr().out
+    assert not (tmp_path / "run").exists()
+
+
+def test_conventional_heatmaps_can_be_learned_too(photographs, initial, tmp_path):
+    plans = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "run", lambda folder, plan, **_: plans.append(plan) or random_net(SMALLEST))
+        assert cli.main(_command(photographs, tmp_path / "run", initial, "--conventional")) == 0
+    assert plans[0].rounded
+    assert plans[0].init is not None
