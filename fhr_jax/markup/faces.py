@@ -1,33 +1,9 @@
-"""The 68-point markup of 300W and its 7-point subset. This module needs the standard library only.
+"""The 68-point markup of 300W and its 7-point subset.
 
 Indices count from 0; published pictures of the markup count from 1.
 """
 
-from typing import NamedTuple
-
-
-class Markup(NamedTuple):
-    """A set of landmarks: their number, symmetry, and how to draw them.
-
-    Attributes:
-        size: number of landmarks M.
-        flip: landmark i of the mirrored face is landmark ``flip[i]`` of the face.
-        eye_corners: indices of the outer eye corners; their distance is the inter-ocular distance.
-        edges: polylines that draw the face, as sequences of indices.
-    """
-
-    size: int
-    flip: tuple[int, ...]
-    eye_corners: tuple[int, int]
-    edges: tuple[tuple[int, ...], ...]
-
-
-def _flip(size: int, pairs: tuple[tuple[int, int], ...]) -> tuple[int, ...]:
-    permutation = list(range(size))
-    for left, right in pairs:
-        permutation[left], permutation[right] = right, left
-    return tuple(permutation)
-
+from fhr_jax.markup.definition import Markup, flip_of
 
 JAW = tuple(range(17))
 BROWS = (tuple(range(17, 22)), tuple(range(22, 27)))
@@ -49,7 +25,7 @@ _PAIRS = (
 
 FACE68 = Markup(
     size=68,
-    flip=_flip(68, _PAIRS),
+    flip=flip_of(68, _PAIRS),
     eye_corners=(36, 45),
     edges=(
         JAW,
@@ -60,6 +36,7 @@ FACE68 = Markup(
         (*OUTER_LIPS, OUTER_LIPS[0]),
         (*INNER_LIPS, INNER_LIPS[0]),
     ),
+    name="300w",
 )
 """The 68 points of 300W, 300-VW and OpenFace."""
 
@@ -72,8 +49,9 @@ XM2VTS: contour, brows, eyes of five points (outer corner, above, inner corner, 
 
 FACE7 = Markup(
     size=7,
-    flip=_flip(7, ((0, 3), (1, 2), (5, 6))),
+    flip=flip_of(7, ((0, 3), (1, 2), (5, 6))),
     eye_corners=(0, 3),
     edges=((0, 1), (2, 3), (5, 6)),
+    name="seven",
 )
 """Eye corners (4), nose tip, mouth corners (2), in the order of SEVEN_OF_68 and SEVEN_OF_TALKING_FACE."""
