@@ -57,28 +57,32 @@ class TrainOptions:
     validate_on: Annotated[str | None, optional("SPLIT")] = None
     """The split to validate on; default: faces held out of the training data."""
     boxes: Annotated[str, BOXES] = "truth"
-    steps: int = 2000
-    """Number of updates. The learning rate decays over them, so a finished run cannot be prolonged."""
+    steps: Annotated[int | None, optional("INT")] = None
+    """Number of updates; default: 2000, or with the finetune recipe 100 and half an update for each photograph, at most
+    2000. The learning rate decays over them, so a finished run cannot be prolonged."""
     recipe: Annotated[
         Literal["quick", "modern", "paper", "finetune"] | None, optional("{quick,modern,paper,finetune}")
     ] = None
     """quick: cross-entropy and Adam. modern: for long runs on GPU or TPU; AdamW, averaged parameters, bfloat16. paper:
-    squared error and RMSprop, as the authors trained; learns slowly at first. finetune: for --init. Default: finetune
-    with --init, else quick."""
+    squared error and RMSprop, as the authors trained; learns slowly at first. finetune: for --init; small steps, and
+    net.npz is the best net on the held-out faces, the initial one included. Default: finetune with --init, else quick.
+    """
     batch: Annotated[int | None, optional("INT")] = None
     """Images per update, over all devices; default: 16, 64 with the modern recipe, 6 with the paper's."""
     learning_rate: Annotated[float | None, optional("FLOAT")] = None
-    """Highest learning rate; default: 2e-3, or 2.5e-4 with the paper's recipe. You may change it when you resume."""
+    """Highest learning rate; default: 2e-3, 5e-4 with the finetune recipe, 2.5e-4 with the paper's. You may change it
+    when you resume."""
     ema_decay: Annotated[float | None, optional("FLOAT")] = None
     """Decay of the exponential moving average of the parameters, such as 0.999; the averages become the net. Default:
-    0.999 with the modern recipe, else 0 (no average)."""
+    0.999 with the modern recipe, 0.98 with finetune, else 0 (no average)."""
     dtype: Annotated[Literal["float32", "bfloat16"] | None, DTYPE_OF_RECIPE] = None
     conventional: bool = False
     """Train on conventional heatmaps, whose centres are rounded to whole pixels, for comparison."""
-    holdout: int = 64
-    """Number of faces to validate on, held out of the training data; of videos, whole videos are held out."""
-    validate_every: int = 250
-    """Updates between validations."""
+    holdout: Annotated[int | None, optional("INT")] = None
+    """Number of faces to validate on, held out of the training data; of videos, whole videos are held out. Default: 64,
+    with the finetune recipe at most a fifth of the faces."""
+    validate_every: Annotated[int | None, optional("INT")] = None
+    """Updates between validations; default: 250, or 50 with the finetune recipe."""
     save_every: int = 250
     """Updates between checkpoints."""
     workers: Annotated[int, WORKERS] = 0
@@ -142,7 +146,7 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
     from fhr_jax.train.run import TrainingStopped, run
 
     folder, main = options.out, cluster.is_first_host()
-    bar = tqdm(total=options.steps, unit="step", desc=f"train {options.preset or options.init}", disable=not main)
+    bar = tqdm(total=plan.steps, unit="step", desc=f"train {options.preset or options.init}", disable=not main)
     bar.set_postfix_str("compiling; minutes the first time, then cached")
     tensorboard = log.tensorboard(folder / "tensorboard") if options.tensorboard and main else nullcontext(None)
 
@@ -163,7 +167,7 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
             message = f"{folder}: {stopped}; repeat the command to resume"
             raise signals.Stopped(message, request.number) from None
     if main:
-        print(f"{folder / 'net.npz'}: trained for {options.steps} steps")
+        print(f"{folder / 'net.npz'}: {train_init.result(log.read_metrics(folder), plan)}")
         if net.calibration is None:
             number = len(plan.validation.images)
             print(
@@ -176,7 +180,11 @@ def _with_defaults(options: TrainOptions) -> TrainOptions:
     """The options with the defaults that depend on `--init`, as config.json records them."""
     preset = None if options.init is not None else options.preset or "small"
     recipe = options.recipe or ("quick" if options.init is None else "finetune")
-    return dataclasses.replace(options, preset=preset, recipe=recipe)
+    changed: dict[str, Any] = {"preset": preset, "recipe": recipe}
+    changed["validate_every"] = options.validate_every or (50 if recipe == "finetune" else 250)
+    if recipe != "finetune":  # which decides on these by the number of faces
+        changed |= {"steps": options.steps or 2000, "holdout": options.holdout or 64}
+    return dataclasses.replace(options, **changed)
 
 
 def _recipe(options: TrainOptions, init: "Net | None") -> Any:
@@ -196,6 +204,7 @@ def _recipe(options: TrainOptions, init: "Net | None") -> Any:
 
 def _plan(options: TrainOptions, data: "_Data", init: "Net | None") -> "TrainPlan":
     from fhr_jax.sharding import device_mesh
+    from fhr_jax.train import finetune_steps
     from fhr_jax.train.run import TrainPlan
 
     recipe = _recipe(options, init)
@@ -203,13 +212,13 @@ def _plan(options: TrainOptions, data: "_Data", init: "Net | None") -> "TrainPla
     return TrainPlan(
         config=data.config,
         recipe=recipe,
-        steps=options.steps,
+        steps=options.steps or finetune_steps(len(data.source)),
         source=data.source,
         prepare=data.prepare,
         validation=data.validation(),
         seed=options.seed,
         rounded=options.conventional,
-        validate_every=options.validate_every,
+        validate_every=options.validate_every or 250,
         save_every=options.save_every,
         workers=options.workers,
         mesh=mesh if mesh.devices.size > 1 else None,
@@ -220,8 +229,10 @@ def _plan(options: TrainOptions, data: "_Data", init: "Net | None") -> "TrainPla
 
 def _check(options: TrainOptions) -> None:
     for name in ("steps", "validate_every", "save_every", "holdout"):
-        if getattr(options, name) < 1:
-            raise InputError(f"--{name.replace('_', '-')} is {getattr(options, name)}, expected at least 1")
+        if (value := getattr(options, name)) is not None and value < 1:
+            raise InputError(f"--{name.replace('_', '-')} is {value}, expected at least 1")
+    if options.recipe == "finetune" and options.init is None:
+        raise InputError("--recipe finetune goes with --init, the net to start from")
     if options.batch is not None and options.batch < 1:
         raise InputError(f"--batch is {options.batch}, expected at least 1")
     if options.workers < 0:
@@ -266,6 +277,7 @@ def _data(options: TrainOptions, init: "Net | None") -> _Data:
 
     from fhr_jax import calibrate
     from fhr_jax.data import examples, loader
+    from fhr_jax.data.sources import holdout
     from fhr_jax.hourglass import PRESETS
     from fhr_jax.markup import FACE68
 
@@ -273,10 +285,11 @@ def _data(options: TrainOptions, init: "Net | None") -> _Data:
     key = jax.random.fold_in(jax.random.key(options.seed), 1)
     if options.data is not None:
         return _real(options, options.data, config)
-    source = loader.Indices(options.holdout, 2**31 - 1)
+    number = options.holdout or holdout.MOST
+    source = loader.Indices(number, 2**31 - 1)
 
     def validation() -> Any:
-        return examples.synthetic_batch(key, range(options.holdout), config.crop)
+        return examples.synthetic_batch(key, range(number), config.crop)
 
     def calibration() -> Any:  # augmented as in training, but faces that training never sees
         return calibrate.synthetic_faces(jax.random.fold_in(key, 1), config.crop)
@@ -295,12 +308,16 @@ def _real(options: TrainOptions, name: str, config: Any) -> _Data:
     faces = open_source(name, split=options.split, **choices)
     if options.validate_on is None:
         learn, validate = holdout.split_holdout(
-            faces.records, options.holdout, seed=options.seed, name=name, groups=faces.videos
+            faces.records,
+            options.holdout or holdout.fair_share(len(faces.records)),
+            seed=options.seed,
+            name=name,
+            groups=faces.videos,
         )
     else:
         learn = faces.records
         others = open_source(name, split=options.validate_on, **choices).records
-        validate = holdout.random_subset(others, options.holdout, seed=options.seed)
+        validate = holdout.random_subset(others, options.holdout or holdout.MOST, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
     prepare = examples.photograph_examples(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
     validation = partial(examples.photograph_batch, validate, config.crop, landmarks=faces.landmarks)

@@ -1,11 +1,13 @@
 """`fhr-jax train --init`: the net that a run starts from, and what the options mean with it."""
 
 import zlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from fhr_jax.errors import InputError
 
 if TYPE_CHECKING:
+    from fhr_jax.train.run import TrainPlan
     from fhr_jax.weights import Net
 
 
@@ -36,3 +38,21 @@ def checksum(net: "Net") -> int:
     for _, array in sorted(weights.named_arrays("init", net).items()):
         total = zlib.crc32(array.tobytes(), total)
     return total
+
+
+def result(lines: Sequence[Mapping[str, float | int]], plan: "TrainPlan") -> str:
+    """What became of a finished run, in words.
+
+    Args:
+        lines: of its metrics.jsonl.
+        plan: of the run.
+    """
+    errors = {int(line["step"]): line["nrmse"] for line in lines if "nrmse" in line}
+    last = max(errors, default=plan.steps)
+    trained = f"trained for {last} steps" + (f" of {plan.steps}, as the error no longer fell" * (last < plan.steps))
+    if not plan.recipe.keep_best or not errors:
+        return trained
+    best = min(errors, key=lambda step: errors[step])
+    kept = f"the net of step {best}" if best else "the initial net, which none after it surpassed"
+    faces = f"{errors[best]:.2f} % NRMSE on {len(plan.validation.images)} held-out faces"
+    return f"{trained}; kept {kept}: {faces}" + (f", {errors[0]:.2f} % before" if 0 in errors and best else "")

@@ -11,7 +11,7 @@ import optax
 
 
 class Recipe(NamedTuple):
-    """The options of `make_optimizer` and `make_update`.
+    """The options of `make_optimizer`, `make_update` and `run`.
 
     Attributes:
         loss: "cross_entropy" (the network's maps are logits) or "squared" (they are heatmaps).
@@ -25,6 +25,8 @@ class Recipe(NamedTuple):
             the last parameters instead.
         batch: images per update.
         dtype: of the network's computation; parameters, normalization and loss are always float32.
+        keep_best: the trained net is the one of the lowest validation error, the initial net included, not the last.
+        patience: the run ends after so many validations in a row without a lower error; None: never early.
     """
 
     loss: Literal["cross_entropy", "squared"] = "cross_entropy"
@@ -37,6 +39,8 @@ class Recipe(NamedTuple):
     ema_decay: float = 0.0
     batch: int = 16
     dtype: Literal["float32", "bfloat16"] = "float32"
+    keep_best: bool = False
+    patience: int | None = None
 
 
 QUICK = Recipe()
@@ -47,11 +51,16 @@ PAPER = Recipe(loss="squared", optimizer="rmsprop", learning_rate=2.5e-4, schedu
 """The recipe of the paper's authors, kept as the reference. It learns slowly at first, because most of its loss comes
 from the empty background of the heatmaps."""
 
-FINETUNE = Recipe(learning_rate=5e-4, ema_decay=0.98)
-"""For a run that starts from a trained net."""
+FINETUNE = Recipe(learning_rate=5e-4, ema_decay=0.98, keep_best=True, patience=5)
+"""For a run that starts from a trained net; `finetune_steps` gives the number of updates."""
 
 RECIPES = {"quick": QUICK, "modern": MODERN, "paper": PAPER, "finetune": FINETUNE}
 """The recipes by the name that `fhr-jax train --recipe` takes."""
+
+
+def finetune_steps(photographs: int) -> int:
+    """Number of updates to fine-tune with so many photographs: 100 and half an update for each, at most 2000."""
+    return min(100 + photographs // 2, 2000)
 
 
 def make_optimizer(recipe: Recipe, steps: int) -> optax.GradientTransformation:

@@ -1,8 +1,8 @@
 """A training run in a folder: it can be stopped at any time and resumes exactly.
 
 The folder gets metrics.jsonl, `checkpoints` (the latest two), `best` (the checkpoint of the lowest validation error,
-and its net, best.npz), and at the end net.npz. What a run learns depends on its `TrainPlan` alone, not on how often it
-was stopped.
+and its net, best.npz), and at the end net.npz. A net that the run starts from is validated too, as step 0. What a run
+learns depends on its `TrainPlan` alone, not on how often it was stopped.
 """
 
 import time
@@ -144,7 +144,8 @@ def run(
         writer: also gets the values of every line of metrics.jsonl, for TensorBoard.
 
     Returns:
-        The trained net, calibrated; it is also saved as net.npz.
+        The trained net, calibrated; it is also saved as net.npz. With too few faces to calibrate it, it keeps the
+        calibration of the initial net, if that has the same landmarks.
 
     Raises:
         TrainingStopped: `stop` returned True.
@@ -167,20 +168,34 @@ def run(
     ):
         if latest.latest_step() is not None:
             state = checkpoint.restore(latest, state, batches, like=everywhere_shapes(state, plan.mesh))
-        after_update = _AfterUpdate(folder, plan, latest, best, batches, int(state.step), progress, stop, writer)
+        after_update = _AfterUpdate(folder, plan, latest, best, batches, state, progress, stop, writer)
+        steps = int(state.step) if after_update.ended_early else plan.steps
         try:
-            for output in train_steps(update, state, batches, steps=plan.steps):
+            for output in train_steps(update, state, batches, steps=steps):
                 after_update(output)
                 state = output.state
+                if after_update.ended_early:
+                    break
         except NonFiniteLoss as error:
             raise InputError(_save_bad_batch(folder, plan, error, latest)) from error
         latest.wait_until_finished()
         best.wait_until_finished()
     examples = [plan.validation] if plan.calibration is None else plan.calibration()
-    net = calibrate.with_calibration(trained_net(state, plan.config, loss=plan.recipe.loss), examples)
+    net = calibrate.with_calibration(_kept_net(folder, plan, state), examples)
+    if net.calibration is None and plan.init is not None and plan.init.config == net.config:
+        net = net._replace(calibration=plan.init.calibration)
     if jax.process_index() == 0:
         weights.save(folder / "net.npz", net)
     return net
+
+
+def _kept_net(folder: Path, plan: TrainPlan, state: TrainState) -> Net:
+    """The net of the lowest validation error if the recipe says so, else that of the last state."""
+    if not plan.recipe.keep_best:
+        return trained_net(state, plan.config, loss=plan.recipe.loss)
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices("best.npz is written")
+    return weights.load(folder / "best.npz")
 
 
 class _AfterUpdate:
@@ -196,23 +211,34 @@ class _AfterUpdate:
         latest: ocp.CheckpointManager,
         best: ocp.CheckpointManager,
         batches: checkpoint.Resumable,
-        resumed_at: int,
+        state: TrainState,
         progress: ProgressCallback,
         stop: Callable[[], bool],
         writer: log.Writer | None,
     ):
         self._folder, self._plan, self._latest, self._best, self._batches = folder, plan, latest, best, batches
         self._progress, self._stop, self._writer = progress, stop, writer
+        resumed_at = int(state.step)
         self._resumed_at, self._start, self._nrmse = resumed_at, time.monotonic(), None
         self._compiled, self._validating = self._start, 0.0
         self._main = jax.process_index() == 0
+        logged = resumed_at or -1  # a run that begins validates its initial net again
         if self._main:
             # A run that was killed may have logged updates after its last checkpoint; they are made again.
-            log.cut_metrics(folder, resumed_at)
+            log.cut_metrics(folder, logged)
         # Other processes may read the file before it is cut.
-        lines = [line for line in log.read_metrics(folder) if line["step"] <= resumed_at]
+        lines = [line for line in log.read_metrics(folder) if line["step"] <= logged]
         earlier = [line["nrmse"] for line in lines if "nrmse" in line]
         self._lowest = float(min(earlier, default=np.inf))
+        self._stale = len(earlier) - 1 - int(np.argmin(earlier)) if earlier else 0
+        if plan.init is not None and not resumed_at:
+            self._log(0, {"nrmse": self._validate(state)})
+
+    @property
+    def ended_early(self) -> bool:
+        """Whether the error has not fallen for as many validations as the recipe's `patience`."""
+        patience = self._plan.recipe.patience
+        return patience is not None and self._stale >= patience
 
     def __call__(self, output: StepOutput) -> None:
         plan, step, state, metrics = self._plan, output.step, output.state, output.metrics
@@ -227,7 +253,7 @@ class _AfterUpdate:
             output.check()
         done = step if checked else step - 1  # the update before was checked when this one began
         if first:
-            self._compiled = time.monotonic()
+            self._compiled, self._validating = time.monotonic(), 0.0
         line: dict[str, float | int] = {}
         if logged:
             line = {"loss": float(metrics.loss), "gradient_norm": float(metrics.gradient_norm)}
@@ -236,11 +262,8 @@ class _AfterUpdate:
                 line["images_per_second"] = round(speed, 2)
         if validated:
             line["nrmse"] = self._validate(state)
-        if line and self._main:
-            log.append_metrics(self._folder, {"step": step} | line)
-            if self._writer is not None:
-                self._writer(step, line)
-        if saved:
+        self._log(step, line)
+        if saved or self.ended_early:
             checkpoint.save(self._latest, step, state, self._batches)
         speed = self._images_per_second(done)
         info = {"resumed_at": self._resumed_at, "images_per_second": speed, "nrmse": self._nrmse}
@@ -248,6 +271,12 @@ class _AfterUpdate:
         if stopping:
             self._latest.wait_until_finished()
             raise TrainingStopped(step)
+
+    def _log(self, step: int, line: dict[str, float | int]) -> None:
+        if line and self._main:
+            log.append_metrics(self._folder, {"step": step} | line)
+            if self._writer is not None:
+                self._writer(step, line)
 
     def _images_per_second(self, done: int) -> float | None:
         updates = done - self._resumed_at - 1
@@ -267,8 +296,9 @@ class _AfterUpdate:
         if jax.process_count() > 1:  # all take the first process's value, so that all save the same checkpoints
             agreed = multihost_utils.broadcast_one_to_all(np.array([error, self._lowest], np.float32))
             error, self._lowest = (float(value) for value in agreed)
+        self._stale += 1
         if error < self._lowest:
-            self._lowest = error
+            self._lowest, self._stale = error, 0
             step = int(state.step)
             if step not in self._best.all_steps():  # it is there if the run was killed right after saving it
                 checkpoint.save(self._best, step, state, self._batches)

@@ -1,12 +1,15 @@
 """`fhr-jax train --init`: a run that starts from a trained net."""
 
+from types import SimpleNamespace
+
 import jax
 import numpy as np
 import pytest
 
 from fhr_jax import cli, log, npz, weights
+from fhr_jax.cli import train_init
 from fhr_jax.data.io import pts
-from fhr_jax.train import run
+from fhr_jax.train import FINETUNE, QUICK, finetune_steps, run
 from tests.nets import SMALLEST, random_net, shared_programs, stopped_after
 
 pytest.importorskip("cv2")
@@ -102,6 +105,7 @@ def test_another_net_does_not_resume_the_run(photographs, initial, through, tmp_
     [
         (["--init", "absent.npz"], "absent.npz"),
         (["--preset", "small"], "--preset small contradicts --init"),
+        (["--holdout", "0"], "--holdout is 0, expected at least 1"),
     ],
 )
 def test_errors_take_one_line(photographs, initial, tmp_path, capsys, more, message):
@@ -131,6 +135,34 @@ def test_the_loss_is_that_of_the_net(photographs, tmp_path, capsys):
     assert [plan.recipe.loss for plan in plans] == ["squared", "cross_entropy"]
     assert plans[1].recipe.optimizer == "rmsprop"
     assert plans[1].config.crop == 128
+
+
+def test_the_recipe_decides_on_updates_and_held_out_faces(photographs, initial, tmp_path):
+    plans = []
+    command = ["train", "--out", str(tmp_path / "run"), "--init", str(initial), "--data", str(photographs)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(run, "run", lambda folder, plan, **_: plans.append(plan) or random_net(SMALLEST))
+        assert cli.main(command) == 0
+        assert cli.main(command) == 0  # the same run again
+    plan = plans[0]
+    assert (len(plan.validation.images), len(plan.source)) == (1, 7)
+    assert (plan.steps, plan.validate_every) == (finetune_steps(7), 50)
+    assert plan.recipe == FINETUNE
+
+
+def test_the_recipe_needs_a_net_to_start_from(tmp_path, capsys):
+    assert cli.main(["train", "--out", str(tmp_path / "run"), "--recipe", "finetune"]) == 2
+    assert "--recipe finetune goes with --init" in capsys.readouterr().err
+
+
+def test_the_last_line_says_which_net_is_kept():
+    lines = [{"step": 0, "nrmse": 5.0}, {"step": 2, "nrmse": 3.0}, {"step": 3, "loss": 1.0}, {"step": 4, "nrmse": 3.5}]
+    plan = SimpleNamespace(steps=6, recipe=FINETUNE, validation=SimpleNamespace(images=range(9)))
+    kept = "kept the net of step 2: 3.00 % NRMSE on 9 held-out faces, 5.00 % before"
+    assert train_init.result(lines, plan) == f"trained for 4 steps of 6, as the error no longer fell; {kept}"
+    assert "kept the initial net" in train_init.result(lines[:1], plan)
+    quick = SimpleNamespace(steps=4, recipe=QUICK)
+    assert train_init.result(lines, quick) == "trained for 4 steps"
 
 
 def test_seven_landmarks_keep_the_trunk(initial, tmp_path):

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax.train.recipe import PAPER, QUICK, RECIPES, make_optimizer, make_schedule
+from fhr_jax.train.recipe import PAPER, QUICK, RECIPES, finetune_steps, make_optimizer, make_schedule
 
 PARAMS = {"kernel": jnp.ones((3, 2)), "scale": jnp.ones(2), "bias": jnp.zeros(2)}
 GRADIENT = jax.tree.map(lambda leaf: jnp.full(leaf.shape, 0.3), PARAMS)
@@ -58,3 +58,8 @@ def test_clipping_shortens_only_long_gradients():
 def test_every_recipe_makes_an_optimizer():
     for recipe in RECIPES.values():
         assert jax.tree.structure(_change(recipe)) == jax.tree.structure(PARAMS)
+
+
+@pytest.mark.parametrize(("photographs", "steps"), [(1, 100), (20, 110), (870, 535), (2**31 - 65, 2000)])
+def test_more_photographs_get_more_updates(photographs, steps):
+    assert finetune_steps(photographs) == steps

@@ -13,7 +13,7 @@ from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import TINY
-from fhr_jax.train import QUICK
+from fhr_jax.train import QUICK, trained_net
 from fhr_jax.train import run as running
 from fhr_jax.train.run import TrainingStopped, TrainPlan, run
 
@@ -117,6 +117,77 @@ def test_the_lowest_error_is_known_after_a_stop(plan, through, tmp_path, monkeyp
     run(tmp_path, plan)
     assert (tmp_path / "best.npz").read_bytes() == first
     assert (tmp_path / "best" / "2").is_dir()
+
+
+@pytest.fixture
+def tuning(plan):
+    """The plan, but from a given net, of which the best is kept."""
+    _, state = running.initialize(plan)
+    net = trained_net(state, CONFIG, loss=plan.recipe.loss)
+    return plan._replace(init=net, recipe=plan.recipe._replace(keep_best=True))
+
+
+def _errors(monkeypatch, *values):
+    errors = iter(values)
+    monkeypatch.setattr(running.evaluate, "validate", lambda *_, **__: next(errors))
+
+
+def test_the_initial_net_is_kept_if_none_is_better(tuning, tmp_path, monkeypatch):
+    _errors(monkeypatch, 3.0, 5.0, 4.0, 3.0)
+    net = run(tmp_path, tuning)
+    jax.tree.map(np.testing.assert_array_equal, net.variables, tuning.init.variables)
+    _same(net, tmp_path)
+    assert [line["step"] for line in log.read_metrics(tmp_path)] == [0, 2, 4, 6]
+
+
+def test_the_best_net_becomes_the_trained_net_also_after_a_stop(tuning, tmp_path, monkeypatch):
+    _errors(monkeypatch, 3.0, 2.0, 4.0)
+    seen = []
+    with pytest.raises(TrainingStopped):
+        run(tmp_path, tuning, progress=seen.append, stop=lambda: len(seen) == 4)
+    best = weights.load(tmp_path / "best.npz")
+    _errors(monkeypatch, 2.5)
+    net = run(tmp_path, tuning)
+    jax.tree.map(np.testing.assert_array_equal, net.variables, best.variables)
+    assert [line["nrmse"] for line in log.read_metrics(tmp_path)] == [3.0, 2.0, 4.0, 2.5]
+
+
+def test_a_tuned_net_is_never_worse_than_the_initial_one(tuning, tmp_path):
+    """On the held-out faces."""
+    before = running.evaluate.validate(tuning.init, tuning.validation)
+    net = run(tmp_path, tuning)
+    assert running.evaluate.validate(net, tuning.validation) <= before
+    assert log.read_metrics(tmp_path)[0] == {"step": 0, "nrmse": pytest.approx(before)}
+
+
+def test_a_run_ends_early_once_the_error_no_longer_falls(tuning, tmp_path, monkeypatch):
+    patient = tuning._replace(recipe=tuning.recipe._replace(patience=2))
+    _errors(monkeypatch, 3.0, 5.0, 4.0)
+    net = run(tmp_path, patient)
+    assert [line["step"] for line in log.read_metrics(tmp_path)] == [0, 2, 4]
+    again = run(tmp_path, patient)  # nothing is trained or validated any more
+    jax.tree.map(np.testing.assert_array_equal, again.variables, net.variables)
+
+
+def test_a_run_that_was_killed_before_its_first_checkpoint_validates_the_initial_net_again(tuning, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def kill(_):
+        raise Killed
+
+    with pytest.raises(Killed):
+        run(tmp_path, tuning, progress=kill)
+    run(tmp_path, tuning)
+    assert [line["step"] for line in log.read_metrics(tmp_path)] == [0, 2, 4, 6]
+
+
+@pytest.mark.parametrize(("landmarks", "kept"), [(68, True), (7, False)])
+def test_too_few_faces_leave_the_calibration_of_the_initial_net(tuning, tmp_path, monkeypatch, landmarks, kept):
+    init = tuning.init._replace(config=CONFIG._replace(landmarks=landmarks), calibration=weights.load().calibration)
+    _errors(monkeypatch, 3.0, 2.0, 4.0, 2.5)
+    net = run(tmp_path, tuning._replace(init=init))
+    assert (net.calibration is not None) == kept
 
 
 def test_the_net_is_the_moving_average(plan, through):

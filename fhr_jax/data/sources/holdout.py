@@ -7,6 +7,9 @@ import numpy as np
 from fhr_jax.data.records import Frames, Record, Records, encoded
 from fhr_jax.errors import InputError
 
+MOST = 64
+"""Number of records that are held out by default."""
+
 
 class Subset:
     """The records at some indices of another source, in that order."""
@@ -71,6 +74,11 @@ def split_holdout(
     held = numbers[: ends[first - 1]]
     chosen = [held[i * len(held) // number] for i in range(number)]
     return Subset(records, numbers[ends[first - 1] :]), Subset(records, chosen)
+
+
+def fair_share(records: int) -> int:
+    """How many of so many records to hold out when few are to be had: a fifth, at least 1 and at most 64."""
+    return min(max(records // 5, 1), MOST)
 
 
 def random_subset(records: Records, number: int, *, seed: int) -> Subset:
