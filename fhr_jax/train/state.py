@@ -65,17 +65,17 @@ def init_state(
         mesh: devices that each get the whole state; None: the first device of this process.
         variables: parameters and statistics to start from; None: random ones.
     """
-    given = jax.tree.map(np.asarray, variables)
 
-    def make(key: jax.Array) -> TrainState:
+    def make(key: jax.Array, given: dict[str, Any] | None) -> TrainState:
         variables = hourglass.init(key, config) if given is None else jax.tree.map(jnp.asarray, given)
         params, batch_stats = variables["params"], variables["batch_stats"]
         averages = (params, batch_stats) if ema else None
         return TrainState(jnp.zeros((), jnp.int32), params, batch_stats, optimizer.init(params), averages)
 
     if mesh is None:
-        return jax.device_put(make(key), everywhere_sharding(None))
-    return jax.jit(make, out_shardings=everywhere_sharding(mesh))(key)
+        return jax.device_put(make(key, variables), everywhere_sharding(None))
+    on_host = jax.tree.map(np.asarray, variables)  # the same in every process
+    return jax.jit(make, out_shardings=everywhere_sharding(mesh))(key, on_host)
 
 
 def trained_net(state: TrainState, config: Config, *, loss: str) -> Net:

@@ -143,6 +143,11 @@ def test_whole_videos_are_held_out():
     assert len(parts(3, [range(17)])[1]) == 3
 
 
+@pytest.mark.parametrize(("records", "share"), [(2, 1), (9, 1), (20, 4), (870, 64)])
+def test_of_few_records_a_fifth_is_held_out(records, share):
+    assert holdout.fair_share(records) == share
+
+
 def test_at_most_so_many_of_other_records():
     some = holdout.random_subset(Numbers(range(14)), 20, seed=1)
     assert sorted(some[i]["file"] for i in range(len(some))) == list(range(14))

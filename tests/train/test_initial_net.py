@@ -10,6 +10,7 @@ from fhr_jax import hourglass, weights
 from fhr_jax.data import loader
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import TINY
+from fhr_jax.sharding import device_mesh
 from fhr_jax.train import QUICK, init_from, init_state, load_initial
 from fhr_jax.train.run import TrainPlan, initialize
 from tests.nets import SMALLEST, random_net
@@ -58,9 +59,11 @@ def test_a_net_of_the_package_has_a_name_and_others_a_path(tmp_path, monkeypatch
         load_initial("smaller")
 
 
-def test_a_state_starts_from_the_given_variables():
+@pytest.mark.parametrize("mesh", [None, device_mesh()])
+def test_a_state_starts_from_the_given_variables(mesh):
     net = random_net(SMALLEST)
-    state = init_state(jax.random.key(0), SMALLEST, optax.adam(1e-3), ema=True, variables=net.variables)
+    state = init_state(jax.random.key(0), SMALLEST, optax.adam(1e-3), ema=True, mesh=mesh, variables=net.variables)
+    assert int(state.step) == 0
     jax.tree.map(np.testing.assert_array_equal, state.params, net.variables["params"])
     jax.tree.map(np.testing.assert_array_equal, state.ema, (net.variables["params"], net.variables["batch_stats"]))
 
