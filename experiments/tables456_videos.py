@@ -48,7 +48,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.evaluate import LIMIT
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.heatmap import Decoder
-from fhr_jax.markup import SEVEN_OF_68, SEVEN_OF_TALKING_FACE
+from fhr_jax.markup import FACE7, FACE68, SEVEN_OF_68, SEVEN_OF_TALKING_FACE
 from fhr_jax.weights import Net
 
 VIDEOS, TALKING = "face300vw", "talking_face"
@@ -202,7 +202,7 @@ def filtered(params: stabilizer.Params, track: np.ndarray) -> np.ndarray:
 def measure(options: Options, name: str, split: str, number: int, paths: list[Path]) -> dict[str, Any]:
     """The rows of one split, printed beside those of the paper."""
     scores: dict[str, list[metrics.VideoScore]] = {}
-    markup = pipeline.MARKUPS[number]
+    markup = {68: FACE68, 7: FACE7}[number]
     for path in paths:
         kept = npz.read(path)
         truth = points_of(kept["truth"], number, SEVEN_OF_TALKING_FACE if name == TALKING else SEVEN_OF_68)

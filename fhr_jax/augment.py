@@ -270,12 +270,14 @@ def geometric(
         image: (S, S, C).
         points: landmarks (M, 2), pixels (x, y).
         affine: map (2, 3) of pixels.
-        flip: whether to mirror after it, ().
+        flip: whether to mirror after it, (). A markup without a permutation is never mirrored.
         markup: of the landmarks; its permutation renames them in a mirrored crop.
         size: side of the result in pixels; default: S.
     """
     size = image.shape[0] if size is None else size
     image, points = crop.warp(image, affine, size=size), geometry.apply(affine, points)
+    if not markup.flip:
+        return image, points
     mirrored = geometry.mirror(points, width=size, markup=markup)
     return jnp.where(flip, image[:, ::-1], image), jnp.where(flip, mirrored, points)
 

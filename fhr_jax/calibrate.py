@@ -27,7 +27,7 @@ LOG_SCALE_PRIOR = 0.5
 
 
 class CalibrationData(NamedTuple):
-    """Peaks and errors of a net on N faces, mirror-averaged and with the default decoder.
+    """Peaks and errors of a net on N faces, mirror-averaged if its markup allows, and with the default decoder.
 
     Attributes:
         peak_covariance: covariance of the peaks (N, M, 2, 2) in units of sigma^2.
@@ -78,7 +78,7 @@ def collect(net: Net, faces: Iterable[Examples]) -> CalibrationData:
     uncalibrated, config, parts = net._replace(calibration=None), net.config, []
     unit = (config.sigma * config.crop / config.heatmap) ** 2
     for batch in faces:
-        prediction = pipeline.predict_all(uncalibrated, batch.images)
+        prediction = pipeline.predict_all(uncalibrated, batch.images, mirror=pipeline.can_mirror(net))
         errors = np.asarray(prediction.points - batch.points)
         parts.append(CalibrationData(np.asarray(prediction.covariance) / unit, errors))
     return CalibrationData(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))

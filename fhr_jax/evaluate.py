@@ -20,9 +20,9 @@ from fhr_jax.data.records import Identity, Records, encoded, identity
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 from fhr_jax.heatmap import Decoder
-from fhr_jax.markup import SEVEN_OF_68
+from fhr_jax.markup import FACE7, FACE68, SEVEN_OF_68, Markup, built_in, unknown
 from fhr_jax.progress import Progress, ProgressCallback, silent
-from fhr_jax.weights import Net
+from fhr_jax.weights import Net, markup_of
 
 LIMIT = 8.0
 """NRMSE in percent: upper limit of the AUC, and the error above which an image is a failure."""
@@ -36,15 +36,28 @@ class Predictions(NamedTuple):
         predictions: (N, M, 2).
         truth: (N, M, 2).
         identities: dataset, file and frame of each image, if they are records; else empty.
+        markup: of the landmarks; None takes that of the package with as many (`markup_of_predictions`).
     """
 
     names: tuple[str, ...]
     predictions: Float[np.ndarray, "n m 2"]
     truth: Float[np.ndarray, "n m 2"]
     identities: tuple[Identity, ...] = ()
+    markup: Markup | None = None
 
 
-def read_predictions(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays.DEFAULT) -> Predictions:
+def markup_of_predictions(results: Predictions) -> Markup:
+    """The markup that measures predictions; `markup.unknown`, with errors in units of the box, if none is known."""
+    landmarks = results.truth.shape[1]
+    return results.markup or built_in(landmarks) or unknown(landmarks)
+
+
+def read_predictions(
+    path: str | os.PathLike[str],
+    *,
+    options: ReadOptions = landmark_arrays.DEFAULT,
+    markup: Markup | None = None,
+) -> Predictions:
     """Read an .npz with `ground_truth` and `predictions`, both (N, M, 2), and optionally `names` and `coordinates`.
 
     `truth` and `landmarks` are names for the same. A third column of scores is left out. Without `coordinates` the
@@ -54,6 +67,7 @@ def read_predictions(path: str | os.PathLike[str], *, options: ReadOptions = lan
     Args:
         path: the file.
         options: how its numbers are read.
+        markup: of the landmarks; default: the one of the package with as many.
 
     Raises:
         InputError: the file cannot be read, an array is missing, has another shape or is not finite, a point is
@@ -86,7 +100,7 @@ def read_predictions(path: str | os.PathLike[str], *, options: ReadOptions = lan
         raise InputError(f"{path}: coordinates is {convention[:40]!r}, expected image or fhr_crop256")
     if convention == "fhr_crop256":
         predictions = crop256_to_image(predictions, truth)
-    result = Predictions(tuple(str(name) for name in names), predictions, truth)
+    result = Predictions(tuple(str(name) for name in names), predictions, truth, markup=markup)
     _check(path, result)
     return result
 
@@ -137,10 +151,10 @@ def predict_records(
     from fhr_jax.data import loader  # imports Grain
 
     landmarks = len(encoded(records, 0)["points"])
-    if not {landmarks, net.config.landmarks} <= set(pipeline.MARKUPS):
+    markup = _compared(markup_of(net), landmarks)
+    if markup is None:
         raise InputError(f"{records!r}: {landmarks} landmarks, but the net has {net.config.landmarks}")
     source = Crops(records, size=net.config.crop, landmarks=landmarks, margin=1.0)
-    compared = min(landmarks, net.config.landmarks)
     identities, predictions, truth = [], [], []
     options: dict[str, Any] = {"mirror": mirror, "decoder": decoder, "dtype": dtype}
     stream = loader.one_pass(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
@@ -148,11 +162,11 @@ def predict_records(
         for batch in batches:
             found, valid = np.asarray(pipeline.predict_all(net, batch["image"], **options).points), batch["valid"]
             identities += [identity({key: batch[key][i] for key in Identity._fields}) for i in np.flatnonzero(valid)]
-            predictions.append(_select_seven(crop.to_image(batch["affine"], found)[valid], compared))
-            truth.append(_select_seven(crop.to_image(batch["affine"], batch["points"])[valid], compared))
+            predictions.append(_select_seven(crop.to_image(batch["affine"], found)[valid], markup.size))
+            truth.append(_select_seven(crop.to_image(batch["affine"], batch["points"])[valid], markup.size))
             progress(Progress(len(identities), len(records)))
     names = tuple(f"{dataset}/{file}" + f" frame {k}" * (k > 0) for dataset, file, k in identities)
-    results = Predictions(names, np.concatenate(predictions), np.concatenate(truth), tuple(identities))
+    results = Predictions(names, np.concatenate(predictions), np.concatenate(truth), tuple(identities), markup)
     _check("the data", results)
     return results
 
@@ -166,14 +180,14 @@ def validate(net: Net, examples: Examples, *, conventional: bool = False) -> flo
         conventional: decode as conventional heatmaps with rounded centres are decoded, by argmax and quarter shift.
     """
     decoder: Decoder = "quarter_shift" if conventional else pipeline.CALIBRATED_DECODER
-    points = pipeline.predict_all(net, examples.images, decoder=decoder).points
-    markup = pipeline.MARKUPS[net.config.landmarks]
-    return float(metrics.nrmse(points, examples.points, markup=markup).mean())
+    mirror = pipeline.can_mirror(net)
+    points = pipeline.predict_all(net, examples.images, decoder=decoder, mirror=mirror).points
+    return float(metrics.nrmse(points, examples.points, markup=markup_of(net)).mean())
 
 
 def errors(results: Predictions) -> Float[np.ndarray, " n"]:
-    """NRMSE of every image (N,), in percent of the distance between the outer eye corners."""
-    markup = pipeline.MARKUPS[results.truth.shape[1]]
+    """NRMSE of every image (N,), in percent of the distance between the outer eye corners, or as the markup says."""
+    markup = markup_of_predictions(results)
     # Relative to a corner of the face: float32 coordinates of large images have too few digits.
     origin = results.truth.min(axis=1, keepdims=True)
     return np.asarray(metrics.nrmse(results.predictions - origin, results.truth - origin, markup=markup))
@@ -208,20 +222,27 @@ def write_table(
         writer.writerows([*row, f"{error:.4f}", int(error > LIMIT)] for row, error in numbers)
 
 
+def _compared(markup: Markup, landmarks: int) -> Markup | None:
+    """The markup of the points to compare, of a net and of data with this number; None if they do not go together."""
+    if markup.size == landmarks:
+        return markup
+    return FACE7 if markup in (FACE68, FACE7) and landmarks in (FACE68.size, FACE7.size) else None
+
+
 def _select_seven(points: Float[np.ndarray, "b m 2"], number: int) -> Float[np.ndarray, "b k 2"]:
     """The points (B, M, 2) as they are, or the seven of the 68 if `number` is less than M."""
     return points[:, np.array(SEVEN_OF_68)] if number < points.shape[1] else points
 
 
 def _check(path: str | os.PathLike[str], results: Predictions) -> None:
-    landmarks = results.truth.shape[1]
-    if landmarks not in pipeline.MARKUPS:
-        raise InputError(f"{path}: {landmarks} landmarks, expected 68 or 7")
+    markup, landmarks = markup_of_predictions(results), results.truth.shape[1]
+    if markup.size != landmarks:
+        raise InputError(f"{path}: {landmarks} landmarks, but the markup is {markup.label}")
     for what, points in (("ground_truth", results.truth), ("predictions", results.predictions)):
         finite = np.isfinite(points).all(axis=(1, 2))
         if not finite.all():
             raise InputError(f"{path}: {what} of {results.names[finite.argmin()]}: a point is not finite")
-    left, right = pipeline.MARKUPS[landmarks].eye_corners
-    apart = np.linalg.norm(results.truth[:, left] - results.truth[:, right], axis=-1)
+    apart = np.asarray(metrics.interocular(results.truth - results.truth[:, :1], markup=markup))
     if not apart.all():
-        raise InputError(f"{path}: ground_truth of {results.names[apart.argmin()]}: its eye corners coincide")
+        what = "its eye corners coincide" if markup.eye_corners else "its landmarks lie on one line"
+        raise InputError(f"{path}: ground_truth of {results.names[apart.argmin()]}: {what}")

@@ -15,6 +15,7 @@ import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Float, Float64
 
+from fhr_jax.errors import InputError
 from fhr_jax.markup import Markup
 from fhr_jax.types import Affine, Points, Size
 
@@ -176,7 +177,13 @@ def box_of(points: Float[Array | np.ndarray, "*t m 2"], *, dtype: Any = np.float
 
 
 def mirror(points: Points, *, width: int, markup: Markup) -> Points:
-    """Landmarks (..., M, 2) of the mirrored image of `width` pixels: x -> width - 1 - x, left and right renamed."""
+    """Landmarks (..., M, 2) of the mirrored image of `width` pixels: x -> width - 1 - x, left and right renamed.
+
+    Raises:
+        InputError: the markup does not tell which landmarks change places.
+    """
+    if not markup.flip:
+        raise InputError(f"markup {markup.label}: has no flip_pairs, so a face cannot be mirrored")
     flipped = points[..., jnp.array(markup.flip), :]
     return jnp.stack([width - 1 - flipped[..., 0], flipped[..., 1]], axis=-1)
 

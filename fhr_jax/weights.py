@@ -20,12 +20,15 @@ from fhr_jax import exported, hourglass, npz, tensors
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Calibration
 from fhr_jax.hourglass import PRESETS, Config
+from fhr_jax.markup import FACE7, FACE68, Markup, definition, from_definition, unknown
 
 DEFAULT = Path(__file__).parent / "nets" / "small.npz"
 """The file of the default net."""
 
 LOSSES = ("squared", "cross_entropy")
 _ENTRY = "fhr_jax"
+_WITHOUT_MARKUP = {markup.size: markup for markup in (FACE68, FACE7)}
+"""What nets learned before their files named the markup."""
 _CALIBRATION = "calibration/"
 _CALIBRATION_KEYS = {
     "log_scale": "level",
@@ -55,12 +58,14 @@ class Net(NamedTuple):
         variables: {"params": ..., "batch_stats": ...}, float32.
         loss: the loss that trained it: "squared" (its outputs are heatmaps) or "cross_entropy" (they are logits).
         calibration: predicts its errors from the covariance of its peaks; None if it was not calibrated.
+        markup: of its landmarks; None if its file does not tell. `markup_of` then takes that of 68 or 7 landmarks.
     """
 
     config: Config
     variables: dict[str, Any]
     loss: str
     calibration: Calibration | None = None
+    markup: Markup | None = None
 
     def __repr__(self) -> str:
         """One line: architecture, size, loss, and whether it is calibrated."""
@@ -70,12 +75,29 @@ class Net(NamedTuple):
             f"preset {preset}" if preset else "no preset",
             f"crop {config.crop}",
             f"heatmap {config.heatmap}",
-            f"{config.landmarks} landmarks",
+            f"{config.landmarks} landmarks{f' of {self.markup.name}' if self.markup else ''}",
             f"{parameters:,} parameters",
             f"loss {self.loss}",
             "not calibrated" if self.calibration is None else "calibrated",
         ]
         return f"Net({', '.join(parts)})"
+
+
+def markup_of(net: Net) -> Markup:
+    """The markup of a net; `markup.unknown` if neither the net nor its number of landmarks tells."""
+    landmarks = net.config.landmarks
+    return net.markup or _WITHOUT_MARKUP.get(landmarks) or unknown(landmarks)
+
+
+def with_markup(net: Net, markup: Markup) -> Net:
+    """The net with another markup.
+
+    Raises:
+        InputError: the markup has another number of landmarks.
+    """
+    if markup.size != net.config.landmarks:
+        raise InputError(f"markup {markup.label}: the net has {net.config.landmarks} landmarks")
+    return net._replace(markup=markup)
 
 
 def save(path: str | os.PathLike[str], net: Net, *, dtype: Literal["float32", "float16"] = "float32") -> None:
@@ -97,7 +119,8 @@ def save(path: str | os.PathLike[str], net: Net, *, dtype: Literal["float32", "f
 
 def header(net: Net) -> dict[str, Any]:
     """Everything about a net except its arrays, ready for JSON."""
-    return {"config": net.config._asdict(), "loss": net.loss}
+    named = {} if net.markup is None else {"markup": definition(net.markup)}
+    return {"config": net.config._asdict(), "loss": net.loss} | named
 
 
 def named_arrays(
@@ -160,7 +183,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
     else:
         arrays = npz.read(path)
         entry = arrays.pop(_ENTRY, None)
-    config, loss = _header(path, entry)
+    config, loss, markup = _header(path, entry)
     calibration = _calibration(path, arrays, config.landmarks)
     shapes = shapes_of(config)
     preset = _preset_name(config)
@@ -175,7 +198,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
         if array.dtype.kind != "f" or not np.isfinite(array).all():
             raise InputError(f"{path}: {key}: expected finite floating-point numbers")
     variables = {key: jnp.asarray(array, jnp.float32) for key, array in arrays.items()}
-    return Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss, calibration)
+    return Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss, calibration, markup)
 
 
 def _preset_name(config: Config) -> str | None:
@@ -197,7 +220,7 @@ def _calibration(path: Path, arrays: dict[str, np.ndarray], landmarks: int) -> C
     return Calibration(**{name: jnp.asarray(array, jnp.float32) for name, array in found.items()})
 
 
-def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str]:
+def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str, Markup | None]:
     if entry is None or entry.dtype.kind != "U" or entry.ndim:
         raise InputError(f"{path}: is not a net of fhr_jax (it has no text entry {_ENTRY!r})")
     try:
@@ -219,4 +242,13 @@ def _header(path: Path, entry: np.ndarray | None) -> tuple[Config, str]:
         )
     if type(config.pool) is not bool or type(config.sigma) not in (int, float) or not 0 < config.sigma < math.inf:
         raise InputError(f"{path}: expected true or false for pool, and a positive number for sigma")
-    return config, loss
+    return config, loss, _markup(path, header.get("markup"), config.landmarks)
+
+
+def _markup(path: Path, table: Any, landmarks: int) -> Markup | None:
+    if table is None:
+        return None
+    markup = from_definition(table, where=f"{path}: markup")
+    if markup.size != landmarks:
+        raise InputError(f"{path}: markup: points is {markup.size}, but the net has {landmarks} landmarks")
+    return markup

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from fhr_jax import augment, geometry
 from fhr_jax.errors import InputError
-from fhr_jax.markup import FACE7, FACE68
+from fhr_jax.markup import FACE7, FACE68, unknown
 from tests.oracles import degradation as oracle
 
 SIZE = 64
@@ -67,6 +67,14 @@ def test_a_dot_lands_on_its_landmark(seed):
     if bool(flip):
         expected = expected[list(FACE7.flip)]
     np.testing.assert_allclose(found, expected, atol=0.05)
+
+
+def test_faces_of_an_unknown_markup_are_never_mirrored():
+    points = jnp.asarray(np.random.default_rng(0).uniform(0, SIZE, (5, 2)), jnp.float32)
+    options = {"affine": geometry.similarity(SIZE), "flip": jnp.asarray(True), "markup": unknown(5)}
+    image, moved = geometric(picture(), points, **options)
+    np.testing.assert_allclose(image, picture(), atol=1e-5)
+    np.testing.assert_allclose(moved, points, atol=1e-4)
 
 
 def test_mirror_twice_is_the_identity():

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from fhr_jax import geometry
-from fhr_jax.markup import FACE7, FACE68
+from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE7, FACE68, unknown
 
 SIZES = st.tuples(st.integers(1, 300), st.integers(1, 300))
 
@@ -211,3 +212,8 @@ def test_half_pixels_and_the_crop_factor_have_one_owner():
         assert len(HALF_PIXELS.findall(text)) <= ELSEWHERE.get(name, 0), f"{name}: use fhr_jax.geometry"
         assert not re.search(r"CROP_SCALE \*[^\n]*(max|width|height)", text), f"{name}: use geometry.square_of_box"
         assert not re.search(r"^(\w*SCALE|MARGIN) = 1\.3$", text, re.MULTILINE), f"{name}: use geometry.CROP_SCALE"
+
+
+def test_a_markup_without_pairs_cannot_be_mirrored():
+    with pytest.raises(InputError, match="has no flip_pairs"):
+        geometry.mirror(jnp.zeros((5, 2)), width=8, markup=unknown(5))

@@ -4,10 +4,10 @@ import jax
 import numpy as np
 import pytest
 
-from fhr_jax import hourglass, npz, weights
+from fhr_jax import hourglass, markup, npz, weights
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Calibration
-from tests.nets import random_net
+from tests.nets import SMALLEST, random_net
 
 
 @pytest.fixture(scope="module")
@@ -45,6 +45,45 @@ def test_the_calibration_is_saved_with_the_net(net, tmp_path):
         np.testing.assert_allclose(ours, given, rtol=1e-6)
     weights.save(tmp_path / "net.npz", net)
     assert weights.load(tmp_path / "net.npz").calibration is None
+
+
+FIVE = markup.Markup(5, (1, 0, 2, 4, 3), (0, (1, 2)), ((0, 2, 1), (3, 4)), "five")
+
+
+def test_the_markup_is_saved_with_the_net(tmp_path):
+    net = random_net(SMALLEST._replace(landmarks=5))
+    weights.save(tmp_path / "net.npz", weights.with_markup(net, FIVE))
+    assert weights.load(tmp_path / "net.npz").markup == FIVE
+    with pytest.raises(InputError, match=r"markup 300w \(68 points\): the net has 5 landmarks"):
+        weights.with_markup(net, markup.FACE68)
+
+
+def test_nets_without_a_markup_have_that_of_68_or_7_landmarks(net, tmp_path):
+    weights.save(tmp_path / "net.npz", net)
+    assert "markup" not in json.loads(npz.read(tmp_path / "net.npz")["fhr_jax"].item())
+    loaded = weights.load(tmp_path / "net.npz")
+    assert loaded.markup is None
+    assert weights.markup_of(loaded) == markup.FACE68
+    others = {number: loaded._replace(config=loaded.config._replace(landmarks=number)) for number in (7, 98)}
+    assert weights.markup_of(others[7]) == markup.FACE7
+    assert weights.markup_of(others[98]) == markup.unknown(98)  # its order is not known
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (markup.definition(FIVE), "markup: points is 5, but the net has 68 landmarks"),
+        ({"points": 68}, "markup: normalize is missing"),
+        (markup.definition(markup.FACE68) | {"flip_pairs": [[0, 68]]}, "markup: flip_pairs: 68 is not an index"),
+        ("300w", "markup: expected a table"),
+    ],
+)
+def test_a_bad_markup_is_named(net, tmp_path, table, message):
+    weights.save(tmp_path / "net.npz", net)
+    arrays = npz.read(tmp_path / "net.npz")
+    npz.write(tmp_path / "net.npz", change(arrays, markup=table))
+    with pytest.raises(InputError, match=message):
+        weights.load(tmp_path / "net.npz")
 
 
 def change(arrays, **changes):

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
-from fhr_jax.cli.options import DECODER, DTYPE, MIRROR, NET, OUT
+from fhr_jax.cli import markups
+from fhr_jax.cli.options import DECODER, DTYPE, MARKUP, MIRROR, NET, OUT
 from fhr_jax.heatmap import Decoder
 
 
@@ -22,6 +23,7 @@ class ExportOptions:
 
     out: Annotated[Path, OUT]
     net: Annotated[Path | None, NET] = None
+    markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = "least_squares"
     mirror: Annotated[bool, MIRROR] = True
     dtype: Annotated[Literal["float32", "bfloat16"], DTYPE] = "float32"
@@ -31,11 +33,10 @@ class ExportOptions:
 
 def run(options: ExportOptions) -> None:
     """Write the folder and list its files."""
-    from fhr_jax import export, weights
+    from fhr_jax import export
 
-    net = weights.load(options.net)
-    export.write(
-        options.out, net, mirror=options.mirror, decoder=options.decoder, dtype=options.dtype, maps=options.maps
-    )
+    net = markups.open_net(options.net, options.markup)
+    mirror = markups.can_mirror(net, options.mirror)
+    export.write(options.out, net, mirror=mirror, decoder=options.decoder, dtype=options.dtype, maps=options.maps)
     for path in sorted(options.out.iterdir()):
         print(f"{path}: {path.stat().st_size / 1e6:.2f} MB")

@@ -6,7 +6,8 @@ from typing import Annotated, Literal
 
 import tyro
 
-from fhr_jax.cli.options import optional
+from fhr_jax.cli import markups
+from fhr_jax.cli.options import MARKUP, optional
 from fhr_jax.errors import InputError
 
 
@@ -36,6 +37,7 @@ class ImportOptions:
     """Standard deviation that its images were then divided by."""
     sigma: Annotated[float | None, optional("FLOAT")] = None
     """Standard deviation of its target heatmaps, in heatmap pixels; default: that of the preset."""
+    markup: Annotated[str | None, MARKUP] = None
 
 
 def run(options: ImportOptions) -> None:
@@ -47,9 +49,11 @@ def run(options: ImportOptions) -> None:
     from fhr_jax.hourglass import PRESETS
 
     if options.input.is_dir():
-        if options != ImportOptions(options.input, options.out):
-            raise InputError(f"{options.input}: an exported folder describes its own net; give no option but --out")
-        net = weights.load(options.input)
+        if options != ImportOptions(options.input, options.out, markup=options.markup):
+            raise InputError(
+                f"{options.input}: an exported folder describes its own net; give no option but --out and --markup"
+            )
+        net = markups.open_net(options.input, options.markup)
     else:
         if options.preset is None or options.loss is None:
             raise InputError(f"{options.input}: a PyTorch file needs --preset and --loss")
@@ -61,6 +65,7 @@ def run(options: ImportOptions) -> None:
                 )
             config = config._replace(sigma=options.sigma)
         net = torch_weights.load(options.input, config, loss=options.loss, mean=options.mean, std=options.std)
+        net = markups.imported(options.input, net, option=options.markup)
     weights.save(options.out, net)
     config = net.config
     if not options.input.is_dir():

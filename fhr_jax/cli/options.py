@@ -42,6 +42,11 @@ NET = optional(
 )
 DECODER = arg(help="How landmarks are decoded from heatmaps; `fractional` is the paper's.")
 MIRROR = arg(help="Average the heatmaps with those of the mirrored crop: more accurate, but twice the time.")
+MARKUP = optional(
+    "FILE|NAME",
+    text="The landmarks: a TOML file (format: docs/markups.md), or 300w, wflw, lapa, cofw, aflw, aflw19, face_mesh, "
+    "face_mesh_irises or their number of points; default: what the net says, or the number of landmarks.",
+)
 _DTYPE = "Precision of the network's computation; parameters are always float32. bfloat16 is faster on GPU and TPU."
 DTYPE = arg(help=_DTYPE)
 DTYPE_OF_RECIPE = optional(

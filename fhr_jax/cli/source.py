@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
-from fhr_jax import pipeline
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import Records, encoded
 from fhr_jax.data.skipped import Skipped
@@ -27,7 +26,7 @@ class FaceSource(NamedTuple):
 
     Attributes:
         records: photographs, or single frames of videos.
-        landmarks: landmarks of each record, 68 or 7.
+        landmarks: number of landmarks of each record.
         videos: for each video the indices of its records; empty for photographs, or where the source does not tell.
         skipped: files of a folder that are not used.
     """
@@ -78,14 +77,11 @@ def open_source(name: str, *, directory: Path | None, split: str | None, choice:
         seed: of the jitter.
 
     Raises:
-        InputError: there are no such data, or their landmarks are neither 68 nor 7.
+        InputError: there are no such data.
     """
     opened = open_readable(name, directory=directory, split=split)
     chosen = boxes.BoxJitter(seed) if choice == "jitter" else choice
     single = single_frames(opened)
     records = talking_face_subset(boxes.with_boxes(single, chosen))
-    first = encoded(records, 0)
-    landmarks = len(first["points"])
-    if landmarks not in pipeline.MARKUPS:
-        raise InputError(f"{name}: {first['file']} has {landmarks} landmarks, expected 68 or 7")
+    landmarks = len(encoded(records, 0)["points"])
     return FaceSource(records, landmarks, records_by_video(single), getattr(opened, "skipped", ()))

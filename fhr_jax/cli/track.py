@@ -11,8 +11,8 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import npz, overlay, pipeline, stabilizer, weights
-from fhr_jax.cli import look_ahead, signals
-from fhr_jax.cli.options import DECODER, MIRROR, NET, OUT, optional
+from fhr_jax.cli import look_ahead, markups, signals
+from fhr_jax.cli.options import DECODER, MARKUP, MIRROR, NET, OUT, optional
 from fhr_jax.data.io import openface, video
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
@@ -31,11 +31,11 @@ class TrackOptions:
     the times of the frames, also of a variable rate. When interrupted, the command writes the frames that it has read.
 
     The folder of --out gets three files: overlay.mp4 (every frame with its landmarks), landmarks.csv (the columns of
-    OpenFace) and landmarks.npz. The last one holds `landmarks` (T, 68, 2), smoothed, and `raw`, as the net finds them,
-    in pixels counted from 0; `confidence` (T, 68); `covariance` (T, 68, 2, 2) of the errors of `raw`, in square pixels;
-    and `time` (T,) in seconds. If the net is not calibrated, or with --no-mirror or another --decoder, `covariance` is
-    that of the heatmap's peaks. Frames without a face are NaN. If no frame has a face, the command fails and writes
-    nothing.
+    OpenFace) and landmarks.npz. The last one holds `landmarks` (T, M, 2), smoothed, and `raw`, as the net finds them,
+    in pixels counted from 0; `confidence` (T, M); `covariance` (T, M, 2, 2) of the errors of `raw`, in square pixels;
+    and `time` (T,) in seconds. M is the number of landmarks of the net, 68 by default. If the net is not calibrated, or
+    with --no-mirror or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a face are NaN.
+    If no frame has a face, the command fails and writes nothing.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """
@@ -46,6 +46,7 @@ class TrackOptions:
     box: Annotated[str | None, optional("X,Y,W,H")] = None
     """Box of the face in the first frame, from brows to chin, in pixels; default: the face is detected."""
     net: Annotated[Path | None, NET] = None
+    markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
     mirror: Annotated[bool, MIRROR] = True
     stabilize: bool = True
@@ -65,7 +66,8 @@ def run(options: TrackOptions) -> None:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     info = video.info(options.video)
     box = None if options.box is None else parse_box(options.box, info.size)
-    net = weights.load(options.net)
+    net = markups.open_net(options.net, options.markup)
+    mirror, markup = markups.can_mirror(net, options.mirror), weights.markup_of(net)
     params = _params(options, net.config.landmarks) if options.stabilize else None
     lag, said = (0, "each frame is as the net finds it") if params is None else _lag(options, params)
     with signals.catch_signals() as request, staged_folder(options.out) as folder:
@@ -85,12 +87,12 @@ def run(options: TrackOptions) -> None:
                 params=params,
                 stabilize=options.stabilize,
                 lag=lag,
-                mirror=options.mirror,
+                mirror=mirror,
                 decoder=options.decoder,
             )
             aligned = zip(frames, faces, strict=True)
             for number, (frame, face) in enumerate(tqdm(aligned, total=info.frames, unit="frame", desc="track"), 1):
-                write(overlay.draw(frame.image, face.points), frame.time)
+                write(overlay.draw(frame.image, face.points, markup=markup), frame.time)
                 rows.write(number, frame.time, float(face.confidence.mean()), face.points)
                 log.add(frame.time, face)
             if request() and not log.found:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from fhr_jax import log
-from fhr_jax.cli import cluster, signals, train_cost, train_init
-from fhr_jax.cli.options import BOXES, DATA, DIRECTORY, DTYPE_OF_RECIPE, OUT, SPLIT, WORKERS, optional
+from fhr_jax.cli import cluster, markups, signals, train_cost, train_init
+from fhr_jax.cli.options import BOXES, DATA, DIRECTORY, DTYPE_OF_RECIPE, MARKUP, OUT, SPLIT, WORKERS, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
+from fhr_jax.markup import FACE68, Markup, definition
 
 if TYPE_CHECKING:
     from fhr_jax.data.examples import Examples, Prepare
@@ -57,6 +58,7 @@ class TrainOptions:
     validate_on: Annotated[str | None, optional("SPLIT")] = None
     """The split to validate on; default: faces held out of the training data."""
     boxes: Annotated[str, BOXES] = "truth"
+    markup: Annotated[str | None, MARKUP] = None
     steps: Annotated[int | None, optional("INT")] = None
     """Number of updates; default: 2000, or with the finetune recipe 100 and half an update for each photograph, at most
     2000. The learning rate decays over them, so a finished run cannot be prolonged."""
@@ -127,6 +129,8 @@ def run(options: TrainOptions) -> None:
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
     if init is not None:
         fixed["init_checksum"] = train_init.checksum(init)
+    if (markup := markups.chosen(options.markup)) is not None:
+        fixed["markup"] = definition(markup)  # the file may change until the run is resumed
     log.same_run(folder, fixed, may_change=_MAY_CHANGE, renamed=RENAMED)
     plan = _plan(options, _data(options, init), init)
     output_folder(folder)
@@ -224,6 +228,7 @@ def _plan(options: TrainOptions, data: "_Data", init: "Net | None") -> "TrainPla
         mesh=mesh if mesh.devices.size > 1 else None,
         calibration=data.calibration,
         init=init,
+        markup=data.markup,
     )
 
 
@@ -241,7 +246,7 @@ def _check(options: TrainOptions) -> None:
         raise InputError(f"--learning-rate is {options.learning_rate}, expected a positive number")
     if options.ema_decay is not None and not 0 <= options.ema_decay < 1:
         raise InputError(f"--ema-decay is {options.ema_decay}, expected at least 0 and below 1")
-    for name in ("directory", "split", "validate_on"):
+    for name in ("directory", "split", "validate_on", "markup"):
         if options.data is None and getattr(options, name) is not None:
             raise InputError(f"--{name.replace('_', '-')} goes with --data; synthetic faces have no such option")
     if options.data is None and options.boxes != "truth":
@@ -262,6 +267,7 @@ class _Data(NamedTuple):
         source: the training examples.
         prepare: makes crops and landmarks of a batch.
         validation: makes the examples to validate on.
+        markup: of the landmarks.
         calibration: makes the examples to calibrate on; None: those to validate on.
     """
 
@@ -269,6 +275,7 @@ class _Data(NamedTuple):
     source: Any
     prepare: "Prepare"
     validation: Callable[[], "Examples"]
+    markup: Markup
     calibration: Any = None
 
 
@@ -279,12 +286,11 @@ def _data(options: TrainOptions, init: "Net | None") -> _Data:
     from fhr_jax.data import examples, loader
     from fhr_jax.data.sources import holdout
     from fhr_jax.hourglass import PRESETS
-    from fhr_jax.markup import FACE68
 
     config = PRESETS[options.preset or "small"] if init is None else init.config
     key = jax.random.fold_in(jax.random.key(options.seed), 1)
     if options.data is not None:
-        return _real(options, options.data, config)
+        return _real(options, options.data, config, init)
     number = options.holdout or holdout.MOST
     source = loader.Indices(number, 2**31 - 1)
 
@@ -295,17 +301,17 @@ def _data(options: TrainOptions, init: "Net | None") -> _Data:
         return calibrate.synthetic_faces(jax.random.fold_in(key, 1), config.crop)
 
     config = config._replace(landmarks=FACE68.size)
-    return _Data(config, source, examples.synthetic_examples(key, config.crop), validation, calibration)
+    return _Data(config, source, examples.synthetic_examples(key, config.crop), validation, FACE68, calibration)
 
 
-def _real(options: TrainOptions, name: str, config: Any) -> _Data:
-    from fhr_jax import pipeline
+def _real(options: TrainOptions, name: str, config: Any, init: "Net | None") -> _Data:
     from fhr_jax.cli.source import open_source
     from fhr_jax.data import crops, examples
     from fhr_jax.data.sources import holdout
 
     choices = {"directory": options.directory, "choice": options.boxes, "seed": options.seed}
     faces = open_source(name, split=options.split, **choices)
+    markup = markups.of_data(name, faces.landmarks, option=options.markup, init=init)
     if options.validate_on is None:
         learn, validate = holdout.split_holdout(
             faces.records,
@@ -319,6 +325,6 @@ def _real(options: TrainOptions, name: str, config: Any) -> _Data:
         others = open_source(name, split=options.validate_on, **choices).records
         validate = holdout.random_subset(others, options.holdout or holdout.MOST, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
-    prepare = examples.photograph_examples(config.crop, markup=pipeline.MARKUPS[faces.landmarks])
+    prepare = examples.photograph_examples(config.crop, markup=markup)
     validation = partial(examples.photograph_batch, validate, config.crop, landmarks=faces.landmarks)
-    return _Data(config._replace(landmarks=faces.landmarks), source, prepare, validation)
+    return _Data(config._replace(landmarks=faces.landmarks), source, prepare, validation, markup)

@@ -5,7 +5,7 @@ standard library only.
 """
 
 from fhr_jax.markup.datasets import AFLW, AFLW19, COFW, LAPA, WFLW
-from fhr_jax.markup.definition import Markup, definition, from_definition, unknown
+from fhr_jax.markup.definition import Group, Markup, definition, from_definition, unknown
 from fhr_jax.markup.face_mesh import FACE_MESH, FACE_MESH_IRISES
 from fhr_jax.markup.faces import (
     BROWS,
@@ -42,6 +42,7 @@ __all__ = [
     "SEVEN_OF_68",
     "SEVEN_OF_TALKING_FACE",
     "WFLW",
+    "Group",
     "Markup",
     "built_in",
     "definition",

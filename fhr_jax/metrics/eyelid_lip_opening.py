@@ -9,6 +9,9 @@ import numpy as np
 from jaxtyping import Bool, Float
 from scipy.ndimage import maximum_filter1d
 
+from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE68
+
 MEAN_FRAMES = 31
 """Length in frames of the centred moving mean that is subtracted, so that blinks and syllables remain."""
 
@@ -39,12 +42,21 @@ def eyelid_opening(track: Float[np.ndarray, "*batch t 68 2"]) -> Float[np.ndarra
     """Distance (..., T) of upper and lower eyelid, mean of both eyes, in the unit of the track (..., T, 68, 2).
 
     It is measured perpendicular to the line through the eye corners.
+
+    Raises:
+        InputError: the track has another number of landmarks; only those of the 68-point markup are known.
     """
+    _check(track)
     return np.mean([_opening(track, *eye) for eye in _EYES], axis=0)
 
 
 def lip_opening(track: Float[np.ndarray, "*batch t 68 2"]) -> Float[np.ndarray, "*batch t"]:
-    """Distance (..., T) of the inner lips, across the line of the corners, in the unit of the track (..., T, 68, 2)."""
+    """Distance (..., T) of the inner lips, across the line of the corners, in the unit of the track (..., T, 68, 2).
+
+    Raises:
+        InputError: the track has another number of landmarks; only those of the 68-point markup are known.
+    """
+    _check(track)
     return _opening(track, *_LIPS)
 
 
@@ -90,6 +102,11 @@ def movement_response(
         if energy > 0 and product / np.sqrt(energy) > best[0]:
             best = (product / np.sqrt(energy), MovementResponse(product / energy, float(delay)))
     return best[1]
+
+
+def _check(track: np.ndarray) -> None:
+    if track.shape[-2] != FACE68.size:
+        raise InputError(f"track: {track.shape[-2]} landmarks, but openings are measured in the 68-point markup only")
 
 
 def _opening(

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from fhr_jax.markup import FACE68, SEVEN_OF_68, Markup
+from fhr_jax.markup import FACE68, SEVEN_OF_68, Group, Markup
 
 AnyPoints = Float[Array | np.ndarray, "*batch m 2"]
 """Landmarks (x, y) in pixels, from JAX or NumPy."""
@@ -27,17 +27,29 @@ def point_errors(predictions: AnyPoints, truth: AnyPoints) -> Float[Array, "*bat
 
 
 def interocular(points: AnyPoints, *, markup: Markup = FACE68) -> Float[Array, "*batch"]:
-    """Distance (...) between the outer corners of both eyes of landmarks (..., M, 2), in pixels."""
+    """Distance (...) between the outer corners of both eyes of landmarks (..., M, 2), in pixels.
+
+    For other markups, the distance between the points or groups that they name; if they name none, the size of the box
+    of the landmarks, the square root of width times height.
+    """
     points = jnp.asarray(points)
-    left, right = markup.eye_corners
-    return length(points[..., left, :] - points[..., right, :])
+    if not markup.eye_corners:
+        width, height = jnp.moveaxis(points.max(axis=-2) - points.min(axis=-2), -1, 0)
+        return jnp.sqrt(width * height)
+    left, right = (_mean_point(points, group) for group in markup.eye_corners)
+    return length(left - right)
+
+
+def _mean_point(points: Float[Array, "*batch m 2"], group: Group) -> Float[Array, "*batch 2"]:
+    return points[..., group, :] if isinstance(group, int) else points[..., jnp.array(group), :].mean(axis=-2)
 
 
 @partial(jax.jit, static_argnames="markup")
 def nrmse(predictions: AnyPoints, truth: AnyPoints, *, markup: Markup = FACE68) -> Float[Array, "*batch"]:
     """Normalized error of each image in percent: mean point error over the true inter-ocular distance.
 
-    The name in the literature says "root mean square", but the papers compute the mean of the distances.
+    Of other markups `interocular` says what stands for that distance. The name in the literature says "root mean
+    square", but the papers compute the mean of the distances.
 
     Args:
         predictions: (..., M, 2) in pixels, order (x, y).

@@ -9,8 +9,8 @@ from fhr_jax.pipeline.face import Face
 from fhr_jax.pipeline.inference import (
     BATCH,
     CALIBRATED_DECODER,
-    MARKUPS,
     Prediction,
+    can_mirror,
     heatmap_batches,
     heatmaps,
     is_calibrated,
@@ -23,7 +23,6 @@ from fhr_jax.types import Box
 __all__ = [
     "BATCH",
     "CALIBRATED_DECODER",
-    "MARKUPS",
     "MAX_GROWTH",
     "MIN_CONFIDENCE",
     "Box",
@@ -32,6 +31,7 @@ __all__ = [
     "Prediction",
     "align_image",
     "align_video",
+    "can_mirror",
     "heatmap_batches",
     "heatmaps",
     "is_calibrated",

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 
 from fhr_jax import geometry
 from fhr_jax.geometry import CROP_SCALE
-from fhr_jax.markup import FACE68
+from fhr_jax.markup import FACE68, Markup
 
 
 class CropRegion(NamedTuple):
@@ -25,13 +25,18 @@ class CropRegion(NamedTuple):
     side: float
 
 
-def region_from_landmarks(points: Float[np.ndarray, "m 2"]) -> CropRegion:
+def region_from_landmarks(points: Float[np.ndarray, "m 2"], *, markup: Markup | None = None) -> CropRegion:
     """The region to crop, given the landmarks (M, 2) of the face in image pixels.
 
-    With 68 landmarks it ignores the contour of the face except for the position across; with any other number it is
-    `geometry.landmark_square`.
+    With the 68 landmarks of 300W it ignores the contour of the face except for the position across; with any others it
+    is `geometry.landmark_square`.
+
+    Args:
+        points: the landmarks.
+        markup: of the landmarks; None takes 68 for those of 300W.
     """
-    centre, side = _face_square(points) if len(points) == FACE68.size else _landmark_square(points)
+    inner = len(points) == FACE68.size if markup is None else markup.flip == FACE68.flip
+    centre, side = _face_square(points) if inner else _landmark_square(points)
     return CropRegion(np.asarray(centre), float(side))
 
 

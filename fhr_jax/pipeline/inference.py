@@ -20,17 +20,15 @@ from fhr_jax import geometry, heatmap, inputs
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Calibration, Decoder
 from fhr_jax.hourglass import Config, Hourglass
-from fhr_jax.markup import FACE7, FACE68
 from fhr_jax.types import Heatmaps
-from fhr_jax.weights import Net
+from fhr_jax.weights import Net, markup_of
 
-MARKUPS = {markup.size: markup for markup in (FACE68, FACE7)}
-"""The markup of a net by its number of landmarks; mirror averaging needs it to exchange left and right."""
 CALIBRATED_DECODER: Decoder = "least_squares"
 """The decoder with which nets are calibrated."""
 BATCH = 16
 """Number of crops that `predict_all` and `heatmap_batches` run at a time."""
 
+Flip = tuple[int, ...]
 Crops = Float[Array, "n s s 3"] | UInt8[np.ndarray, "n s s 3"]
 
 
@@ -75,26 +73,29 @@ def predict(
         dtype: of the network's computation; `jnp.bfloat16` is faster on GPU and TPU. Heatmaps and results are float32.
 
     Raises:
-        InputError: crops of another size or type, or with NaN; `mirror` for a number of landmarks whose markup is not
-            known.
+        InputError: crops of another size or type, or with NaN; `mirror` for a net that `can_mirror` refuses.
     """
     side = net.config.crop
     inputs.check_crops(crops, side)
-    if mirror and net.config.landmarks not in MARKUPS:
-        raise InputError(
-            f"mirror averaging is known for {' and '.join(map(str, MARKUPS))} landmarks, not for "
-            f"{net.config.landmarks}: expected mirror=False"
-        )
+    flip = _flip(net, mirror)
     if crops.shape[0] == 0:
         one = predict(net, jnp.zeros((1, side, side, 3)), mirror=mirror, decoder=decoder, dtype=dtype)
         return Prediction(*(leaf[:0] for leaf in one))
     calibration = net.calibration if is_calibrated(net, mirror=mirror, decoder=decoder) else None
-    return _predict(net.variables, calibration, crops, net.config, net.loss, mirror, decoder, jnp.dtype(dtype))
+    return _predict(net.variables, calibration, crops, net.config, net.loss, flip, decoder, jnp.dtype(dtype))
+
+
+def can_mirror(net: Net) -> bool:
+    """Whether the markup of a net says which landmarks change places in a mirror; else `mirror` must be False."""
+    return bool(markup_of(net).flip)
 
 
 def is_calibrated(net: Net, *, mirror: bool, decoder: Decoder) -> bool:
-    """Whether `predict` gives covariances of errors with these options: those with which the net was calibrated."""
-    return net.calibration is not None and mirror and decoder == CALIBRATED_DECODER
+    """Whether `predict` gives covariances of errors with these options: those with which the net was calibrated.
+
+    Nets are calibrated with mirror averaging if they `can_mirror`.
+    """
+    return net.calibration is not None and mirror == can_mirror(net) and decoder == CALIBRATED_DECODER
 
 
 def predict_all(
@@ -137,7 +138,8 @@ def heatmaps(
         mirror: as for `predict`.
         dtype: as for `predict`.
     """
-    return _as_heatmaps(_outputs(net.variables, crops, net.config, mirror, dtype), net.config, net.loss)
+    flip = _flip(net, mirror)
+    return _as_heatmaps(_outputs(net.variables, crops, net.config, flip, dtype), net.config, net.loss)
 
 
 def heatmap_batches(net: Net, crops: Crops, *, mirror: bool = True) -> Iterator[tuple[slice, Heatmaps]]:
@@ -151,8 +153,9 @@ def heatmap_batches(net: Net, crops: Crops, *, mirror: bool = True) -> Iterator[
     Yields:
         The range of crops, and their heatmaps (B, H, W, M).
     """
+    flip = _flip(net, mirror)
     for part, batch in _batches(crops):
-        yield part, _heatmaps(net.variables, batch, net.config, net.loss, mirror)[: part.stop - part.start]
+        yield part, _heatmaps(net.variables, batch, net.config, net.loss, flip)[: part.stop - part.start]
 
 
 def _batches(crops: Crops) -> Iterator[tuple[slice, Float[Array, "b s s 3"]]]:
@@ -163,9 +166,19 @@ def _batches(crops: Crops) -> Iterator[tuple[slice, Float[Array, "b s s 3"]]]:
         yield slice(start, min(start + BATCH, len(crops))), jnp.asarray(crops[order], jnp.float32) / scale
 
 
+def _flip(net: Net, mirror: bool) -> Flip:
+    """The permutation for mirror averaging; empty without it."""
+    if mirror and not can_mirror(net):
+        raise InputError(
+            f"mirror averaging needs to know which landmarks change places, which the markup {markup_of(net).label} "
+            "does not tell: expected mirror=False"
+        )
+    return markup_of(net).flip if mirror else ()
+
+
 @partial(jax.jit, static_argnums=(2, 3, 4))
-def _heatmaps(variables: Any, crops: Array, config: Config, loss: str, mirror: bool) -> Heatmaps:
-    return _as_heatmaps(_outputs(variables, crops, config, mirror, jnp.float32), config, loss)
+def _heatmaps(variables: Any, crops: Array, config: Config, loss: str, flip: Flip) -> Heatmaps:
+    return _as_heatmaps(_outputs(variables, crops, config, flip, jnp.float32), config, loss)
 
 
 @partial(jax.jit, static_argnums=(3, 4, 5, 6, 7))
@@ -175,11 +188,11 @@ def _predict(
     crops: Array,
     config: Config,
     loss: str,
-    mirror: bool,
+    flip: Flip,
     decoder: Decoder,
     dtype: Any,
 ) -> Prediction:
-    outputs = _outputs(variables, crops, config, mirror, dtype)
+    outputs = _outputs(variables, crops, config, flip, dtype)
     logits = loss != "squared"
     if logits:
         maps = outputs.maps
@@ -208,21 +221,22 @@ class _Outputs(NamedTuple):
     normalizer: Float[Array, "b m"]
 
 
-def _outputs(variables: Any, crops: Array, config: Config, mirror: bool, dtype: Any) -> _Outputs:
-    """The outputs of the net for crops; with `mirror` averaged with those for the mirrored crops."""
+def _outputs(variables: Any, crops: Array, config: Config, flip: Flip, dtype: Any) -> _Outputs:
+    """The outputs of the net for crops; with a permutation averaged with those for the mirrored crops."""
 
     def apply(images: Array) -> _Outputs:
         maps = jnp.asarray(Hourglass(config, dtype).apply(variables, images))[-1]
         return _Outputs(maps, jax.nn.logsumexp(maps, axis=(1, 2)))
 
-    if not mirror:
+    if not flip:
         return apply(crops)
-    flip = np.array(MARKUPS[config.landmarks].flip)
+    partner = np.array(flip)
 
     def add_view(carry: tuple[_Outputs, Array], _: None) -> tuple[tuple[_Outputs, Array], None]:
         # Images and sum are both mirrored before each view, so after two views they are the right way round again.
         total, images = carry
-        mirrored, images = _Outputs(total.maps[:, :, ::-1, flip], total.normalizer[:, flip]), images[:, :, ::-1]
+        mirrored = _Outputs(total.maps[:, :, ::-1, partner], total.normalizer[:, partner])
+        images = images[:, :, ::-1]
         return (jax.tree.map(lambda old, new: old + new / 2, mirrored, apply(images)), images), None
 
     # One view after the other: a batch of both would need twice the memory.

@@ -1,9 +1,9 @@
 """The landmarks of a face in an image and through the frames of a video: where to crop, and when the face is lost."""
 
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,7 +19,7 @@ from fhr_jax.pipeline.face import Face
 from fhr_jax.pipeline.face_detector import Detector, cascade
 from fhr_jax.pipeline.look_ahead import LookAhead
 from fhr_jax.types import Box
-from fhr_jax.weights import Net
+from fhr_jax.weights import Net, markup_of
 
 Image = UInt8[np.ndarray, "h w 3"]
 MIN_CONFIDENCE = 0.54
@@ -29,8 +29,17 @@ MAX_GROWTH = 1.6
 """A face that grows or shrinks by more than this factor from one frame to the next counts as lost."""
 
 
-_Align = Callable[[Image, CropRegion], Face]
-"""Finds the landmarks in a region of an image."""
+class _Aligner(NamedTuple):
+    """Finds the landmarks in a region of an image, and the region around landmarks."""
+
+    net: Net
+    options: dict[str, Any]
+
+    def __call__(self, image: Image, region: CropRegion) -> Face:
+        return _align_region(self.net, image, region, **self.options)
+
+    def region(self, points: Float[np.ndarray, "m 2"]) -> CropRegion:
+        return region_from_landmarks(points, markup=markup_of(self.net))
 
 
 def align_image(
@@ -67,7 +76,7 @@ def align_image(
             is no array of RGB bytes.
     """
     inputs.check_image(image)
-    align = partial(_align_region, net, mirror=mirror, decoder=decoder, dtype=dtype)
+    align = _Aligner(net, {"mirror": mirror, "decoder": decoder, "dtype": dtype})
     if box is not None:
         return _align_box(align, image, box, passes)
     detect = detector if detector is not None else cascade()
@@ -125,9 +134,9 @@ def align_video(
     """
     if stabilize and params is None:
         params = stabilizer.default_params(net.config.landmarks)
-    align = partial(_align_region, net, mirror=mirror, decoder=decoder, dtype=dtype)
+    align = _Aligner(net, {"mirror": mirror, "decoder": decoder, "dtype": dtype})
     calibration = net.calibration if inference.is_calibrated(net, mirror=mirror, decoder=decoder) else None
-    weigh = None if calibration is None else partial(_confidence_weights, calibration, net.config.crop)
+    weigh = None if calibration is None else partial(_confidence_weights, calibration, align)
     detect = detector if detector is not None else cascade()
     region, state = None, None
     ahead = LookAhead(params, lag) if stabilize and lag and params is not None else None
@@ -137,7 +146,7 @@ def align_video(
             face = _align_box(align, image, box, passes=2)
         else:
             face = align(image, region) if region is not None else None
-        if face is None or not _is_face(face, region, image, min_confidence):
+        if face is None or not _is_face(align, face, region, image, min_confidence):
             face, state = _detect(align, image, detect, region, min_confidence=min_confidence, passes=2), None
             if ahead is not None:
                 yield from ahead.end()
@@ -153,7 +162,7 @@ def align_video(
             done = [face]
         # Of the stabilized landmarks, not of the raw ones: on real clips the jitter of the next frame was 7 to 46 %
         # lower.
-        region = region_from_landmarks(face.points)
+        region = align.region(face.points)
         yield from done
     if ahead is not None:
         yield from ahead.end()
@@ -179,7 +188,7 @@ def _align_region(net: Net, image: Image, region: CropRegion, **options: Any) ->
     return Face(points, points, np.asarray(prediction.confidence[0]), covariance)
 
 
-def _align_box(align: _Align, image: Image, box: Box, passes: int) -> Face:
+def _align_box(align: _Aligner, image: Image, box: Box, passes: int) -> Face:
     if len(box) != 4:
         raise InputError(f"box: got {len(box)} numbers, expected x,y,width,height")
     x, y, width, height = (float(value) for value in box)
@@ -192,12 +201,12 @@ def _align_box(align: _Align, image: Image, box: Box, passes: int) -> Face:
     centre, side = geometry.square_of_box(np.array([x, y, width, height]))
     face = align(image, CropRegion(centre, float(side)))
     for _ in range(passes - 1):
-        face = align(image, region_from_landmarks(face.points))
+        face = align(image, align.region(face.points))
     return face
 
 
 def _detect(
-    align: _Align, image: Image, detector: Detector, last: CropRegion | None, *, min_confidence: float, passes: int
+    align: _Aligner, image: Image, detector: Detector, last: CropRegion | None, *, min_confidence: float, passes: int
 ) -> Face | None:
     """The first box of the detector in which the net finds a face: nearest to the last region first, or largest."""
     boxes = detector(image)
@@ -205,12 +214,12 @@ def _detect(
         centres = boxes[:, :2] + boxes[:, 2:] / 2
         boxes = boxes[np.argsort(np.linalg.norm(centres - last.centre, axis=1), kind="stable")]
     faces = (_align_box(align, image, tuple(box), passes) for box in boxes)
-    return next((face for face in faces if _is_face(face, None, image, min_confidence)), None)
+    return next((face for face in faces if _is_face(align, face, None, image, min_confidence)), None)
 
 
-def _is_face(face: Face, before: CropRegion | None, image: Image, min_confidence: float) -> bool:
+def _is_face(align: _Aligner, face: Face, before: CropRegion | None, image: Image, min_confidence: float) -> bool:
     """Whether the net is confident, and the face neither changed its size too much nor left the image."""
-    centre, side = region_from_landmarks(face.points)
+    centre, side = align.region(face.points)
     height, width = image.shape[:2]
     confident = face.confidence.mean() >= min_confidence
     inside = 0 <= centre[0] < width and 0 <= centre[1] < height
@@ -227,9 +236,9 @@ def _stabilize(
     return state, face._replace(points=np.asarray(points))
 
 
-def _confidence_weights(calibration: heatmap.Calibration, size: int, face: Face) -> Float[Array, " m"]:
+def _confidence_weights(calibration: heatmap.Calibration, align: _Aligner, face: Face) -> Float[Array, " m"]:
     """Weights from the covariance in crop pixels, that is relative to the face, like the noise of the stabilizer."""
-    scale = np.float32(size / region_from_landmarks(face.raw).side)
+    scale = np.float32(align.net.config.crop / align.region(face.raw).side)
     return _weights(calibration, scale**2 * face.covariance)
 
 

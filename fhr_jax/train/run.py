@@ -23,6 +23,7 @@ from fhr_jax.data import loader
 from fhr_jax.data.examples import Examples, Prepare
 from fhr_jax.errors import InputError
 from fhr_jax.hourglass import Config
+from fhr_jax.markup import Markup
 from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.sharding import everywhere_shapes, spread_sharding
 from fhr_jax.train.initial_net import init_from
@@ -57,6 +58,7 @@ class TrainPlan(NamedTuple):
         calibration: makes the examples that the trained net is calibrated on; None: those of `validation`.
         init: the net to start from, with the loss of the recipe. If it has another number of landmarks than `config`,
             its trunk is kept; see `init_from`. None: random parameters.
+        markup: of the landmarks, kept in the net. None: those of `weights.markup_of`.
     """
 
     config: Config
@@ -73,6 +75,7 @@ class TrainPlan(NamedTuple):
     mesh: Mesh | None = None
     calibration: Callable[[], Iterable[Examples]] | None = None
     init: Net | None = None
+    markup: Markup | None = None
 
 
 class TrainingStopped(Exception):
@@ -192,7 +195,7 @@ def run(
 def _kept_net(folder: Path, plan: TrainPlan, state: TrainState) -> Net:
     """The net of the lowest validation error if the recipe says so, else that of the last state."""
     if not plan.recipe.keep_best:
-        return trained_net(state, plan.config, loss=plan.recipe.loss)
+        return trained_net(state, plan.config, loss=plan.recipe.loss, markup=plan.markup)
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices("best.npz is written")
     return weights.load(folder / "best.npz")
@@ -291,7 +294,7 @@ class _AfterUpdate:
             self._validating += time.monotonic() - start
 
     def _validation_error(self, state: TrainState) -> float:
-        net = trained_net(state, self._plan.config, loss=self._plan.recipe.loss)
+        net = trained_net(state, self._plan.config, loss=self._plan.recipe.loss, markup=self._plan.markup)
         error = evaluate.validate(net, self._plan.validation, conventional=self._plan.rounded)
         if jax.process_count() > 1:  # all take the first process's value, so that all save the same checkpoints
             agreed = multihost_utils.broadcast_one_to_all(np.array([error, self._lowest], np.float32))

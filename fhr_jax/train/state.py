@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int
 
 from fhr_jax import hourglass
 from fhr_jax.hourglass import Config
+from fhr_jax.markup import Markup
 from fhr_jax.sharding import everywhere_sharding
 from fhr_jax.weights import Net
 
@@ -78,16 +79,17 @@ def init_state(
     return jax.jit(make, out_shardings=everywhere_sharding(mesh))(key, on_host)
 
 
-def trained_net(state: TrainState, config: Config, *, loss: str) -> Net:
+def trained_net(state: TrainState, config: Config, *, loss: str, markup: Markup | None = None) -> Net:
     """The network of a state, ready for `pipeline.predict` and `weights.save`.
 
     Args:
         state: its moving averages become the net, or its parameters if it has no averages.
         config: of the network.
         loss: what it was trained with, "cross_entropy" or "squared".
+        markup: of its landmarks.
     """
     params, batch_stats = (state.params, state.batch_stats) if state.ema is None else state.ema
     variables = {"params": params, "batch_stats": batch_stats}
     if jax.process_count() > 1:  # the arrays span all processes: each takes its own copy
         variables = jax.tree.map(lambda leaf: jnp.asarray(leaf.addressable_data(0)), variables)
-    return Net(config, variables, loss)
+    return Net(config, variables, loss, markup=markup)

@@ -5,6 +5,7 @@ import pytest
 
 from fhr_jax.benchmark import motion_patterns
 from fhr_jax.data.faces import anatomy
+from fhr_jax.errors import InputError
 from fhr_jax.metrics import eyelid_lip_opening
 
 
@@ -58,3 +59,9 @@ def test_only_frames_of_the_mask_count():
     mask[:, :80] = True
     np.testing.assert_allclose(eyelid_lip_opening.movement_response(output, truth, mask=mask).gain, 1.0, atol=0.02)
     assert np.isnan(eyelid_lip_opening.movement_response(output, truth, mask=np.zeros((1, 200), bool)).gain)
+
+
+@pytest.mark.parametrize("measure", [eyelid_lip_opening.eyelid_opening, eyelid_lip_opening.lip_opening])
+def test_other_markups_are_refused(measure):
+    with pytest.raises(InputError, match="98 landmarks, but openings are measured in the 68-point markup only"):
+        measure.__wrapped__(np.zeros((3, 98, 2)))

@@ -13,7 +13,7 @@ from jax.test_util import check_grads
 
 from fhr_jax import metrics
 from fhr_jax.errors import InputError
-from fhr_jax.markup import FACE7, FACE68
+from fhr_jax.markup import FACE7, FACE68, Markup, unknown
 from tests.oracles import metrics as oracle
 
 
@@ -42,6 +42,16 @@ def test_nrmse_is_the_mean_distance_over_the_distance_of_the_outer_eye_corners()
     expected = [oracle.nrmse(x, p, (0, 3)) for x, p in zip(predictions[:, :7], truth[:, :7], strict=True)]
     ours = metrics.nrmse(jnp.asarray(predictions[:, :7]), jnp.asarray(truth[:, :7]), markup=FACE7)
     np.testing.assert_allclose(ours, expected, rtol=1e-5)
+
+
+def test_the_unit_of_errors_is_that_of_the_markup():
+    predictions, truth = (np.asarray(points, np.float64)[:, :5] for points in faces())
+    mean = np.linalg.norm(predictions - truth, axis=-1).mean(axis=-1)
+    groups = Markup(5, (), ((0, 1), 4))
+    unit = np.linalg.norm(truth[:, :2].mean(axis=1) - truth[:, 4], axis=-1)
+    np.testing.assert_allclose(metrics.nrmse(predictions, truth, markup=groups), 100 * mean / unit, rtol=1e-4)
+    box = np.sqrt(np.ptp(truth, axis=1).prod(axis=1))
+    np.testing.assert_allclose(metrics.nrmse(predictions, truth, markup=unknown(5)), 100 * mean / box, rtol=1e-4)
 
 
 def test_select_seven_gives_the_points_of_the_paper_with_the_same_eye_corners():

@@ -5,9 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import heatmap, hourglass, npz, pipeline
+from fhr_jax import geometry, heatmap, hourglass, npz, pipeline
 from fhr_jax.errors import InputError
-from fhr_jax.markup import FACE68
+from fhr_jax.markup import FACE68, Markup, unknown
 from tests.nets import random_net
 
 CONFIG = hourglass.TINY
@@ -106,12 +106,12 @@ def test_mirror_averaging_keeps_no_second_copy_of_the_maps(net, loss):
     """Mirror averaging may add the sum of the maps and the mirrored crops to the memory of one view."""
     crops = jnp.zeros((BATCH, CONFIG.crop, CONFIG.crop, 3))
 
-    def temporary(mirror):
-        arguments = (net.variables, None, crops, CONFIG, loss, mirror, "least_squares", jnp.dtype("float32"))
+    def temporary(flip):
+        arguments = (net.variables, None, crops, CONFIG, loss, flip, "least_squares", jnp.dtype("float32"))
         return pipeline.inference._predict.lower(*arguments).compile().memory_analysis().temp_size_in_bytes
 
     maps = 4 * BATCH * CONFIG.heatmap**2 * 68
-    assert temporary(True) <= temporary(False) + 1.5 * maps + 2 * crops.nbytes
+    assert temporary(FACE68.flip) <= temporary(()) + 1.5 * maps + 2 * crops.nbytes
 
 
 @pytest.mark.parametrize("loss", ["squared", "cross_entropy"])
@@ -140,6 +140,37 @@ def test_bad_crops_and_unknown_markups_are_named(net, crops):
     other = net._replace(config=CONFIG._replace(landmarks=5))
     with pytest.raises(InputError, match="mirror"):
         pipeline.predict(other, crops)
+    with pytest.raises(InputError, match="mirror"):
+        pipeline.heatmaps(other, crops)
+
+
+def test_mirror_averaging_follows_the_markup_of_the_net(net, crops):
+    net = net._replace(loss="squared")
+    flip = tuple(reversed(range(68)))
+    other = net._replace(markup=Markup(68, flip, FACE68.eye_corners))
+    views = [maps_of(net, crops), maps_of(net, crops[:, :, ::-1])[:, :, ::-1][..., list(flip)]]
+    for _, seen in pipeline.heatmap_batches(other, crops):
+        np.testing.assert_allclose(seen, np.maximum(np.mean(views, axis=0), 0), atol=1e-4)
+
+
+def test_nets_that_cannot_mirror_are_calibrated_without(net):
+    calibrated = net._replace(calibration=object())
+    cannot = calibrated._replace(markup=unknown(68))
+    options = {"decoder": pipeline.CALIBRATED_DECODER}
+    assert pipeline.is_calibrated(calibrated, mirror=True, **options)
+    assert not pipeline.is_calibrated(calibrated, mirror=False, **options)
+    assert not pipeline.is_calibrated(cannot, mirror=True, **options)
+    assert pipeline.is_calibrated(cannot, mirror=False, **options)
+
+
+def test_only_the_68_landmarks_of_300w_are_cropped_by_their_inner_part():
+    points = np.random.default_rng(0).uniform(20, 60, (68, 2)).astype(np.float32)
+    other = pipeline.region_from_landmarks(points, markup=unknown(68))
+    centre, side = geometry.landmark_square(jnp.asarray(points))
+    np.testing.assert_allclose(other.centre, centre, rtol=1e-5)
+    assert other.side == pytest.approx(float(side), rel=1e-5)
+    ours = pipeline.region_from_landmarks(points, markup=FACE68._replace(name="mine"))
+    np.testing.assert_array_equal(ours.centre, pipeline.region_from_landmarks(points).centre)
 
 
 # A pattern whose landmarks can be read from its colours: red grows to the right, green downwards, blue marks it.
