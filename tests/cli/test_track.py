@@ -184,9 +184,9 @@ AHEAD = ["--lag", str(LAG)]
 def test_it_looks_ahead_and_never_across_a_lost_face(tmp_path, net, monkeypatch, capsys):
     drawn, draw = [], overlay.draw
 
-    def record(image, points):
+    def record(image, points, **options):
         drawn.append((image, points))
-        return draw(image, points)
+        return draw(image, points, **options)
 
     monkeypatch.setattr(overlay, "draw", record)
     images = [*shaking(5, 0), BLANK, *shaking(1, 1), BLANK, *shaking(6, 2)]
