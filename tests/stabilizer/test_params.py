@@ -8,6 +8,7 @@ from jax.flatten_util import ravel_pytree
 
 from fhr_jax import npz, stabilizer
 from fhr_jax.errors import InputError
+from fhr_jax.stabilizer import pretrained
 from fhr_jax.stabilizer.extensions.responsibilities import single_group
 from fhr_jax.stabilizer.params_io import as_arrays
 from tests.tracks import EXTENSIONS, extended
@@ -167,9 +168,10 @@ def test_missing_and_unreadable_files(tmp_path):
 
 
 def test_default_params_under_jit_leak_nothing():
-    z = jnp.ones((3, 68, 2))
-    jax.jit(lambda z: stabilizer.run(stabilizer.default_params(), z))(z)
-    stabilizer.run(stabilizer.default_params(), z)
+    pretrained._read.cache_clear()  # so that the files are read under jit
+    for points in (68, 5):
+        inside = jax.jit(lambda points=points: stabilizer.default_params(points))()
+        jax.tree.map(np.testing.assert_array_equal, inside, stabilizer.default_params(points))
 
 
 def test_default_params_need_two_points():

@@ -22,13 +22,25 @@ def outputs(real_data: Path):
         with np.load(file, allow_pickle=False) as arrays:
             tracks.append(arrays["predictions"])
             valid.append(~np.isin(np.arange(len(tracks[-1])), arrays["broken_frames"] - 1))
-    longest = max(map(len, tracks))
-    # The filter is causal, so padding behind a track does not change the output before it.
-    padded = np.stack([np.concatenate([t, np.repeat(t[-1:], longest - len(t), axis=0)]) for t in tracks])
-    with fully_optimized():
-        smooth = np.asarray(stabilizer.run(stabilizer.default_params(), padded))
     names = [f"{file.parent.name}/{file.stem}" for file in files]
-    return [(name, track, ok, x[: len(track)]) for name, track, ok, x in zip(names, tracks, valid, smooth, strict=True)]
+    return list(zip(names, tracks, valid, filtered(tracks), strict=True))
+
+
+def filtered(tracks):
+    """The outputs of all tracks, as many as fit one after the other in rows of the length of the longest."""
+    longest, rows, places = max(map(len, tracks)), [], {}
+    for number in sorted(range(len(tracks)), key=lambda n: -len(tracks[n])):
+        row = next((i for i, used in enumerate(rows) if used + len(tracks[number]) <= longest), len(rows))
+        rows += [0] * (row == len(rows))
+        places[number] = row, slice(rows[row], rows[row] + len(tracks[number]))
+        rows[row] += len(tracks[number])
+    packed = np.full((len(rows), longest, *tracks[0].shape[1:]), np.nan, np.float32)
+    reset = np.zeros(packed.shape[:2], bool)
+    for number, (row, part) in places.items():
+        packed[row, part], reset[row, part.start] = tracks[number], True
+    with fully_optimized():
+        smooth = np.asarray(stabilizer.run(stabilizer.default_params(), packed, reset=reset))
+    return [smooth[places[number]] for number in range(len(tracks))]
 
 
 def test_steadier_on_every_file(outputs):

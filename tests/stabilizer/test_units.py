@@ -1,5 +1,7 @@
 """Scale and position of a track, and the face size: one for all uses."""
 
+from functools import cache
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +18,12 @@ SCALE, PLACE = st.floats(0.05, 30), st.floats(-2000, 2000)
 run = stabilizer.run
 
 
+@cache
+def default_output(points, dims):
+    """Of `track_with_gaps`."""
+    return np.asarray(run(stabilizer.default_params(points, dims), track_with_gaps(points, dims)))
+
+
 def track_with_gaps(points, dims):
     z = walk(60, points, dims)
     z[8, 1] = z[12] = np.nan
@@ -30,8 +38,8 @@ def track_with_gaps(points, dims):
 def test_default_params_are_equivariant(points, dims, scale, x, y):
     p, z = stabilizer.default_params(points, dims), track_with_gaps(points, dims)
     b = np.array([x, y, x - y][:dims], np.float32)
-    moved = run(p, jnp.asarray(scale * z + b, jnp.float32))
-    expected = scale * np.asarray(run(p, jnp.asarray(z))) + b
+    moved = np.asarray(run(p, (scale * z + b).astype(np.float32)))
+    expected = scale * default_output(points, dims) + b
     # A float32 coordinate of 2000 px has steps of 1e-4 px.
     np.testing.assert_allclose(moved, expected, rtol=0, atol=2e-3 * scale + 3e-6 * (abs(x) + abs(y)) + 1e-3)
     assert np.isfinite(moved).all()
@@ -72,19 +80,19 @@ def test_the_scale_is_the_face_size_of_the_first_frame_with_a_point():
 
 def test_default_params_suit_any_number_of_points():
     """The second difference is smaller for all of them."""
-    for points, dims in [(68, 2), (7, 2), (68, 3), (2, 2), (478, 2)]:
+    for points, dims in [(68, 2), (5, 2), (68, 3), (2, 2), (478, 2)]:
         rng = np.random.default_rng(0)
         place, noise = 100 * rng.normal(size=(1, points, dims)), rng.normal(size=(60, points, dims))
-        z = jnp.asarray(place + noise, jnp.float32)
+        z = (place + noise).astype(np.float32)
         x = run(stabilizer.default_params(points, dims), z)
-        assert jnp.abs(jnp.diff(x, 2, axis=0))[10:].mean() < 0.9 * jnp.abs(jnp.diff(z, 2, axis=0))[10:].mean()
+        assert np.abs(np.diff(x, 2, axis=0))[10:].mean() < 0.9 * np.abs(np.diff(z, 2, axis=0))[10:].mean()
 
 
 def test_parameters_in_the_units_of_a_track_are_the_same_filter():
     """With the face size of the first frame; both reject an outlier."""
-    track = walk(30, 12)
-    track[20, 5] += 300
-    params = stabilizer.default_params(12)
+    track = walk(60, 5)
+    track[20, 3] += 300
+    params = stabilizer.default_params(5)
     off = track[0] - track[0].mean(axis=0)
     size = float(np.sqrt((off**2).sum(axis=-1).mean()))
     fixed = stabilizer.in_track_units(params, size)

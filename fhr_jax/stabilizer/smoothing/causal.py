@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from fhr_jax.stabilizer.smoothing import mixing, passes
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet
-from fhr_jax.stabilizer.smoothing.passes import Cleaned, ForwardPass, ForwardState, MixingState
+from fhr_jax.stabilizer.smoothing.passes import Cleaned, Displacement, ForwardPass, ForwardState, MixingState
 
 
 class MovementState(NamedTuple):
@@ -44,9 +44,10 @@ def mix(net: MixingNet, state: MixingState, passed: ForwardPass) -> tuple[Mixing
         passed: the frame after the pass forward, units of the track.
     """
     frame = passed.frame
-    displacement = passes.displace(frame, passed.bank.filtered[0], state.last)
+    parts = passes.displace(frame, passed.bank.filtered[0])
+    displacement = Displacement(parts, passes.evidence_of(frame, parts, state.last))
     evidence = mixing.follow_evidence(
         state.evidence, displacement.evidence, observed=frame.some, dt=frame.dt, first=frame.first
     )
     output = passes.mix(net, frame, displacement, evidence.mean, jnp.zeros_like(frame.dt))
-    return MixingState(evidence, displacement.parts), output
+    return MixingState(evidence, parts), output

@@ -10,7 +10,7 @@ from fhr_jax.stabilizer.filter import step_cleaned
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.smoothing import kalman_bank, mixing, passes
 from fhr_jax.stabilizer.smoothing.causal import mix
-from fhr_jax.stabilizer.smoothing.passes import ForwardPass, ForwardState, MixingState
+from fhr_jax.stabilizer.smoothing.passes import Displacement, ForwardPass, ForwardState, MixingState
 from fhr_jax.stabilizer.smoothing.smooth_tracks import smoother_of
 from fhr_jax.stabilizer.state import State, init_state
 
@@ -130,7 +130,8 @@ def step_both(
     waiting = jax.tree.map(lambda old, new: jnp.concatenate([old[1:], new[None]]), state.waiting, newest)
     frame = jax.tree.map(lambda a: a[0], waiting.frame)
     position = kalman_bank.smooth(waiting.bank, lag=None)[0]
-    displacement = passes.displace(frame, position, state.mixing.last)
+    displaced = passes.displace(frame, position)
+    displacement = Displacement(displaced, passes.evidence_of(frame, displaced, state.mixing.last))
     number = waiting.frame.dt.shape[0]
     frames = jnp.minimum(state.frames + 1, number)
     started = frames == number
@@ -143,6 +144,6 @@ def step_both(
     )
     ahead = passes.ahead(waiting.frame, lag=None)[0]
     x = passes.mix(smoother_of(params, None), frame, displacement, evidence.mean, ahead)
-    parts = jax.tree.map(lambda new, old: jnp.where(started, new, old), displacement.parts, state.mixing.last)
+    parts = jax.tree.map(lambda new, old: jnp.where(started, new, old), displaced, state.mixing.last)
     after = LaggedState(causal, forward, MixingState(evidence, parts), at_once, waiting, frames)
     return after, (now, jnp.where(started, x, jnp.nan))

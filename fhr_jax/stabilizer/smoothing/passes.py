@@ -231,16 +231,14 @@ class Displacement(NamedTuple):
     evidence: mixing.Evidence
 
 
-def displace(frame: ForwardFrame, positions: Float[Array, "k m d"], last: MotionParts) -> Displacement:
-    """Split the positions by the movement types against the observation, and weigh the evidence for each.
+def displace(frame: ForwardFrame, positions: Float[Array, "k m d"]) -> MotionParts:
+    """The parts of d_k (K, ...), units of the track: the positions by the movement types against the observation.
 
     Args:
         frame: from `forward`.
         positions: (K, M, d) by the movement types, relative to the anchor, units of the track.
-        last: parts of the frame before.
     """
-    parts = bands.split(positions - (frame.z - frame.anchor)[None], frame.place, frame.counted, frame.regions)
-    return Displacement(parts, evidence_of(frame, parts, last))
+    return bands.split(positions - (frame.z - frame.anchor)[None], frame.place, frame.counted, frame.regions)
 
 
 def evidence_of(frame: ForwardFrame, parts: MotionParts, last: MotionParts) -> mixing.Evidence:
@@ -267,7 +265,7 @@ def mix(
     Args:
         net: the network.
         frame: from `forward`.
-        displacement: from `displace`.
+        displacement: of this frame.
         running: running means of the evidence after this frame.
         ahead: () frames of 1/30 s that follow and count.
     """
@@ -304,10 +302,10 @@ def prepare(passed: ForwardPass, state: MixingState, *, lag: int | None) -> Prep
     """
     frames = passed.frame
     positions = kalman_bank.smooth(passed.bank, lag=lag)
-    split = jax.vmap(displace, in_axes=(0, 0, None))(frames, positions, state.last)
-    last = jax.tree.map(lambda first, value: jnp.concatenate([first[None], value[:-1]]), state.last, split.parts)
-    evidence = jax.vmap(evidence_of)(frames, split.parts, last)
-    return Prepared(frames, split._replace(evidence=evidence), ahead(frames, lag=lag))
+    parts = jax.vmap(displace)(frames, positions)
+    last = jax.tree.map(lambda first, value: jnp.concatenate([first[None], value[:-1]]), state.last, parts)
+    evidence = jax.vmap(evidence_of)(frames, parts, last)
+    return Prepared(frames, Displacement(parts, evidence), ahead(frames, lag=lag))
 
 
 def mix_all(net: MixingNet, prepared: Prepared, state: MixingState) -> tuple[EvidenceState, Float[Array, "t m d"]]:
