@@ -26,13 +26,6 @@ def folder(tmp_path):
     return tmp_path
 
 
-@pytest.fixture
-def plain_default(monkeypatch):
-    """The default parameters without movement types, which take long to compile: for tests of the command alone."""
-    default = stabilizer.default_params
-    monkeypatch.setattr(stabilizer, "default_params", lambda *shape: default(*shape)._replace(movements=None))
-
-
 def _fit(*arguments):
     return cli.main(["fit", *map(str, arguments)])
 
@@ -55,7 +48,7 @@ def test_the_result_improves_on_the_initial_parameters_and_smooth_reads_it(folde
     capsys.readouterr()
 
 
-def test_smoothed_tracks_replace_a_missing_truth_and_it_says_so(plain_default, tmp_path, capsys):
+def test_smoothed_tracks_replace_a_missing_truth_and_it_says_so(tmp_path, capsys):
     observed, _ = _track(0)
     np.savez(tmp_path / "track.npz", landmarks=observed)
     assert _fit(tmp_path / "track.npz", "--out", tmp_path / "fit", "--seconds", 0.05) == 0
@@ -89,7 +82,7 @@ def test_the_held_out_loss_of_both_is_printed_and_the_better_one_is_written(alik
         assert np.array_equal(found.movements.last, default.movements.last) == (not learned)
 
 
-def test_a_careful_fit_continues_after_its_time_limit(plain_default, alike, tmp_path, capsys):
+def test_a_careful_fit_continues_after_its_time_limit(alike, tmp_path, capsys):
     arguments = (alike, "--out", tmp_path / "fit", "--steps", 4)
     assert _fit(*arguments, "--seconds", 0.001) == 0
     assert "too short to leave out tracks, so these are the default parameters; --resume" in capsys.readouterr().out
@@ -312,7 +305,7 @@ def test_without_tracks_it_fits_synthetic_ones(tmp_path):
     assert stabilizer.load(tmp_path / "params.npz").noise.shape == (136,)
 
 
-def test_what_was_assumed_about_a_file_is_printed_once(plain_default, tmp_path, capsys):
+def test_what_was_assumed_about_a_file_is_printed_once(tmp_path, capsys):
     observed, truth = _track(2)
     observed, truth = observed + 300, truth + 300
     observed[7], observed[9, 2] = 0, 0

@@ -272,7 +272,8 @@ def test_the_timestamps_of_openface_count_also_over_rows_that_are_missing(tmp_pa
 
 @pytest.mark.parametrize(("options", "lag"), [([], None), (["--lag", "2"], 2)])
 def test_it_looks_ahead_and_says_so(tmp_path, capsys, options, lag):
-    track = noisy(30, landmarks=6)
+    # The command pads tracks to 2^n frames, which the first case checks; the second has a length that it compiles.
+    track = noisy(30 if lag is None else 32, landmarks=6)
     npz.write(tmp_path / "in.npz", {"landmarks": track})
     assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", *options]) == 0
     expected = stabilizer.smooth(stabilizer.default_params(6), jnp.asarray(track, jnp.float32), lag=lag)
