@@ -31,10 +31,10 @@ RENAMED = {"average": "ema_decay", "held_out": "holdout"}
 
 @dataclass(frozen=True)
 class TrainOptions:
-    """Train a network that finds 68 face landmarks.
+    """Train a network that finds face landmarks: 68, or those of your files.
 
     Without --data it trains on synthetic faces, rendered on the fly. With --data it trains on photographs or video
-    frames. Talking Face has another markup: from it the network learns the seven landmarks that it shares with 300W.
+    frames, and finds as many landmarks as these have; --markup says which. Talking Face has another markup: from it the network learns the seven landmarks that it shares with 300W.
 
     The folder OUT gets config.json, metrics.jsonl (one JSON object a line), checkpoints, best.npz (the net with the
     lowest validation error so far) and, at the end, net.npz: the trained net, calibrated on faces outside the
@@ -306,12 +306,14 @@ def _data(options: TrainOptions, init: "Net | None") -> _Data:
 
 def _real(options: TrainOptions, name: str, config: Any, init: "Net | None") -> _Data:
     from fhr_jax.cli.source import open_source
-    from fhr_jax.data import crops, examples
+    from fhr_jax.data import crops, examples, symmetry
     from fhr_jax.data.sources import holdout
 
     choices = {"directory": options.directory, "choice": options.boxes, "seed": options.seed}
     faces = open_source(name, split=options.split, **choices)
     markup = markups.of_data(name, faces.landmarks, option=options.markup, init=init)
+    if (why := symmetry.contradiction(faces.records, markup)) is not None:
+        print(f"{name}: {why}: is this the order of the points? --markup FILE tells another")
     if options.validate_on is None:
         learn, validate = holdout.split_holdout(
             faces.records,

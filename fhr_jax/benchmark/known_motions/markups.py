@@ -1,7 +1,7 @@
 """Other numbers of points: weights (M, 68) of the 68 landmarks in each of M points.
 
-The package has the 68-point markup and its subset only. These stand for what other detectors report: as many points, in
-such places, that move as the 68 do. They are not the exact points of those detectors.
+These stand for what other detectors report: as many points, in such places, that move as the 68 do. They are not the
+exact points of those detectors, whose markups are in `fhr_jax.markup`.
 """
 
 import numpy as np
