@@ -34,7 +34,8 @@ class TrainOptions:
     """Train a network that finds face landmarks: 68, or those of your files.
 
     Without --data it trains on synthetic faces, rendered on the fly. With --data it trains on photographs or video
-    frames, and finds as many landmarks as these have; --markup says which. Talking Face has another markup: from it the network learns the seven landmarks that it shares with 300W.
+    frames, and finds as many landmarks as these have; --markup says which. Talking Face has another markup: from it the
+    network learns the seven landmarks that it shares with 300W.
 
     The folder OUT gets config.json, metrics.jsonl (one JSON object a line), checkpoints, best.npz (the net with the
     lowest validation error so far) and, at the end, net.npz: the trained net, calibrated on faces outside the

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float, UInt8
 from fhr_jax import crop, geometry, heatmap, inputs, stabilizer
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Decoder
+from fhr_jax.markup import BUILT_IN, FACE_MESH, FACE_MESH_IRISES
 from fhr_jax.pipeline import inference
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
 from fhr_jax.pipeline.face import Face
@@ -29,6 +30,11 @@ MAX_GROWTH = 1.6
 """A face that grows or shrinks by more than this factor from one frame to the next counts as lost."""
 
 
+_FROM_BROWS_TO_CHIN = tuple(markup for markup in BUILT_IN if markup not in (FACE_MESH, FACE_MESH_IRISES))
+_SCALES = (1.0, 0.6, 1.35)
+"""Sizes of the box that are tried for other markups: of eyes, nose and mouth, and with the forehead."""
+
+
 class _Aligner(NamedTuple):
     """Finds the landmarks in a region of an image, and the region around landmarks."""
 
@@ -40,6 +46,15 @@ class _Aligner(NamedTuple):
 
     def region(self, points: Float[np.ndarray, "m 2"]) -> CropRegion:
         return region_from_landmarks(points, markup=markup_of(self.net))
+
+    def detected(self, image: Image, box: Box, passes: int) -> Face:
+        """The landmarks in a box of the detector, which is that of a face from brows to chin.
+
+        If the landmarks of the net may have a larger or smaller box, the size with the highest confidence counts.
+        """
+        scales = (1.0,) if markup_of(self.net) in _FROM_BROWS_TO_CHIN else _SCALES
+        boxes = ((x + (1 - s) * w / 2, y + (1 - s) * h / 2, s * w, s * h) for x, y, w, h in [box] for s in scales)
+        return max((_align_box(self, image, each, passes) for each in boxes), key=lambda face: face.confidence.mean())
 
 
 def align_image(
@@ -213,7 +228,7 @@ def _detect(
     if last is not None:
         centres = boxes[:, :2] + boxes[:, 2:] / 2
         boxes = boxes[np.argsort(np.linalg.norm(centres - last.centre, axis=1), kind="stable")]
-    faces = (_align_box(align, image, tuple(box), passes) for box in boxes)
+    faces = (align.detected(image, tuple(box), passes) for box in boxes)
     return next((face for face in faces if _is_face(align, face, None, image, min_confidence)), None)
 
 

@@ -163,6 +163,26 @@ def test_nets_that_cannot_mirror_are_calibrated_without(net):
     assert pipeline.is_calibrated(cannot, mirror=False, **options)
 
 
+@pytest.mark.parametrize(("points", "sides"), [(68, (100, 100)), (5, (100, 60, 135, 60))])
+def test_the_size_of_a_detected_face_is_that_of_its_markup(monkeypatch, points, sides):
+    """A net of other landmarks finds them in the crop of the size that it learned."""
+    seen = []
+
+    def stand_in(net, image, region, **_):
+        seen.append(region.side / geometry.CROP_SCALE)
+        shape = np.random.default_rng(0).uniform(size=(points, 2))
+        found = (region.centre + 60 * (shape - 0.5)).astype(np.float32)
+        likely = np.float32(0.9 if points == 68 or abs(seen[-1] - 60) < 9 else 0.3)
+        return pipeline.Face(found, found, np.full(points, likely), np.zeros((points, 2, 2), np.float32))
+
+    monkeypatch.setattr(pipeline.tracking, "_align_region", stand_in)
+    net = random_net(CONFIG)._replace(config=CONFIG._replace(landmarks=points))
+    boxes = np.array([[110.0, 70, 100, 100]])
+    face = pipeline.align_image(net, np.zeros((240, 320, 3), np.uint8), detector=lambda _: boxes, mirror=points == 68)
+    assert face.confidence.mean() > 0.8
+    np.testing.assert_allclose(sorted({round(side) for side in seen[::2]}), sorted(set(sides)), atol=1)
+
+
 def test_only_the_68_landmarks_of_300w_are_cropped_by_their_inner_part():
     points = np.random.default_rng(0).uniform(20, 60, (68, 2)).astype(np.float32)
     other = pipeline.region_from_landmarks(points, markup=unknown(68))
