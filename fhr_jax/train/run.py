@@ -185,7 +185,7 @@ def run(
         best.wait_until_finished()
     examples = [plan.validation] if plan.calibration is None else plan.calibration()
     net = calibrate.with_calibration(_kept_net(folder, plan, state), examples)
-    if net.calibration is None and plan.init is not None and plan.init.config == net.config:
+    if net.calibration is None and plan.init is not None and weights.markup_of(plan.init) == weights.markup_of(net):
         net = net._replace(calibration=plan.init.calibration)
     if jax.process_index() == 0:
         weights.save(folder / "net.npz", net)

@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from fhr_jax import cli, export, weights
+from fhr_jax import cli, export, markup, weights
 from fhr_jax.hourglass import TINY
 from tests.nets import random_net
 
@@ -38,6 +38,21 @@ def test_mean_std_and_sigma_of_a_net_of_pytorch_are_in_the_npz(tiny, torch_nets,
     np.testing.assert_allclose(net.variables["params"]["Conv_0"]["kernel"], stem, rtol=1e-6)
     bias = tiny.conv1.bias.numpy() - tiny.bn1.running_mean.numpy() + 0.5 * stem.sum(axis=(0, 1, 2))
     np.testing.assert_allclose(torch_nets.offset(net), bias, rtol=1e-5, atol=1e-6)
+
+
+def test_a_net_of_another_number_of_landmarks_has_their_markup(torch_nets, tmp_path, capsys):
+    network = torch_nets.randomized(torch_nets.peer()(TINY._replace(landmarks=29)))
+    path, file = torch_nets.saved(network, tmp_path / "net.safetensors"), tmp_path / "mine.toml"
+    arguments = ["import", str(path), *FULL, "--out", f"{tmp_path}/net.npz"]
+    assert cli.main(arguments) == 0
+    assert "29 landmarks, taken for those of cofw" in capsys.readouterr().out
+    assert weights.load(tmp_path / "net.npz").markup == markup.COFW
+    file.write_text('points = 29\nnormalize = "box"\n')
+    assert cli.main([*arguments, "--markup", str(file)]) == 0
+    assert "cofw" not in capsys.readouterr().out
+    assert weights.load(tmp_path / "net.npz").markup == markup.read(file)
+    assert cli.main([*arguments, "--markup", "wflw"]) == 2
+    assert "29 landmarks, but --markup is wflw (98 points)" in capsys.readouterr().err
 
 
 def _refuse(arguments, message, tmp_path, capsys):
