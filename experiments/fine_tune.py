@@ -6,7 +6,7 @@ Photographs with 68 points: `real_faces/helen_train` in the folder that FHR_JAX_
 aside for testing, and `real_faces/afw`, which is only tested on. Files `NAME_1.jpg` and `NAME_2.jpg` belong to one
 photograph; no face of a photograph that is kept aside is trained on. Both starts get the same photographs in the same
 order, the same number of updates, and the best net is chosen on the same held-out faces: a fifth of the photographs, at
-most 64. From random parameters the learning rate is four times as high, that of the quick recipe.
+most 64. From random parameters the learning rate is twice as high, that of the quick recipe.
 
 Each run has its own folder. An interrupted experiment resumes when you repeat the command, and finished runs are not
 repeated. summary.json and fine_tune.png are written after every run.
@@ -172,7 +172,8 @@ def main(options: Options) -> dict[str, Any]:
             raise InputError(f"--photographs: {number}, expected 0, or at least 2: one is held out")
     output_folder(options.out)
     faces = open_faces(options)
-    fixed = {"init": options.init, "steps": options.steps, "learn": repr(faces.learn), "tests": repr(faces.tests)}
+    fixed = {"init": options.init, "steps": options.steps, "recipe": FINETUNE._asdict()}
+    fixed |= {"learn": repr(faces.learn), "tests": repr(faces.tests)}
     log.same_run(options.out, fixed)
     log.write_config(options.out, fixed)
     rows: list[dict[str, Any]] = []

@@ -73,7 +73,7 @@ class TrainOptions:
     batch: Annotated[int | None, optional("INT")] = None
     """Images per update, over all devices; default: 16, 64 with the modern recipe, 6 with the paper's."""
     learning_rate: Annotated[float | None, optional("FLOAT")] = None
-    """Highest learning rate; default: 2e-3, 5e-4 with the finetune recipe, 2.5e-4 with the paper's. You may change it
+    """Highest learning rate; default: 2e-3, 1e-3 with the finetune recipe, 2.5e-4 with the paper's. You may change it
     when you resume."""
     ema_decay: Annotated[float | None, optional("FLOAT")] = None
     """Decay of the exponential moving average of the parameters, such as 0.999; the averages become the net. Default:

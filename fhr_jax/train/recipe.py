@@ -51,7 +51,7 @@ PAPER = Recipe(loss="squared", optimizer="rmsprop", learning_rate=2.5e-4, schedu
 """The recipe of the paper's authors, kept as the reference. It learns slowly at first, because most of its loss comes
 from the empty background of the heatmaps."""
 
-FINETUNE = Recipe(learning_rate=5e-4, ema_decay=0.98, keep_best=True, patience=5)
+FINETUNE = Recipe(learning_rate=1e-3, ema_decay=0.98, keep_best=True, patience=5)
 """For a run that starts from a trained net; `finetune_steps` gives the number of updates."""
 
 RECIPES = {"quick": QUICK, "modern": MODERN, "paper": PAPER, "finetune": FINETUNE}
