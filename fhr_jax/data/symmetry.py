@@ -12,8 +12,8 @@ FACES = 100
 MIN_FACES = 32
 """With fewer faces their poses count: the mean of 8 real faces may be 19 % from symmetric, that of 100 is 3 %."""
 LIMIT = 0.3
-"""A landmark farther from the mirror image of its partner contradicts the markup, in units of the face box. In a clip of
-one person, whose head is turned a little throughout, the farthest of 468 lies 0.17 away."""
+"""A landmark farther from the mirror image of its partner contradicts the markup, in units of the face box. In a clip
+of one person, whose head is turned a little throughout, the farthest of 468 lies 0.17 away."""
 
 
 def asymmetry(points: Float[np.ndarray, "n m 2"], *, markup: Markup) -> Float[np.ndarray, " m"]:
