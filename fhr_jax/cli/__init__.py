@@ -34,7 +34,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("demo", "DemoOptions", "run the whole method on synthetic faces and write a report; a few minutes"),
+    "demo": Command("demo", "DemoOptions", "run the whole method on synthetic faces and write a report; eight minutes"),
     "track": Command("track", "TrackOptions", "track the landmarks of a face through a video"),
     "smooth": Command("smooth", "SmoothOptions", "stabilize a file of landmarks (.npz, OpenFace .csv, folder of .pts)"),
     "evaluate": Command("evaluate", "EvaluateOptions", "measure the error of predictions, or of a net on photographs"),

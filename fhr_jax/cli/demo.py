@@ -10,7 +10,7 @@ from fhr_jax.files import output_folder
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """Run the whole method in a few minutes, without any data.
+    """Run the whole method in eight minutes on two cores, without any data.
 
     The demo renders synthetic faces, trains two small networks that differ only in target and decoder, and compares
     conventional with fractional heatmap regression on held-out faces. It then tracks clips with the net in the package,

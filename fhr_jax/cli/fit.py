@@ -51,8 +51,9 @@ class FitOptions:
     """Continue the fit in OUT, which was interrupted or ran out of time. Tracks and options must be the same, but for
     --seconds."""
     model: Literal["recommended", "paper"] = "recommended"
-    """recommended: the pretrained model with velocity, responsibilities by direction and a small recurrent network,
-    fitted further; paper: the paper's model from the paper's initial parameters."""
+    """recommended: the default parameters, fitted further: their movement types with --method careful, else their
+    mixture with velocity, responsibilities by direction and a small recurrent network; paper: the paper's model from
+    the paper's initial parameters."""
     method: Annotated[
         Literal["careful", "gradient", "nelder-mead"] | None, optional("{careful,gradient,nelder-mead}")
     ] = None
@@ -234,7 +235,7 @@ def _resolved(options: FitOptions) -> FitOptions:
         method = "gradient" if options.model == "paper" or options.share_scales else "careful"
     if method == "careful" and (options.model == "paper" or options.share_scales or options.holdout == 0):
         raise InputError(
-            "--method careful: leaves tracks out and moves each number of the recommended model, expected --method "
+            "--method careful: leaves tracks out and moves only the network of the movement types, expected --method "
             "gradient with --model paper, --share-scales or --holdout 0"
         )
     steps, seconds = (20, 150.0) if method == "careful" else (150, 60.0)

@@ -127,7 +127,7 @@ def check_size(params: Params, state: State, frame: Frame, predicted: Expectatio
     return state._replace(size=size, scale=scale), Frame(found.z, found.present, weight, frame.dt), predicted
 
 
-def follow_size(params: Params, state: State, before: State, frame: Frame, aligned: Aligned, points: Array) -> State:
+def update_size(params: Params, state: State, before: State, frame: Frame, aligned: Aligned, points: Array) -> State:
     """The state with the size of the output, and with another scale if the face has become much larger or smaller.
 
     Args:
@@ -144,7 +144,7 @@ def follow_size(params: Params, state: State, before: State, frame: Frame, align
     # Where most points are outliers, the output tells little of the size.
     inliers = frame.present & (2 * aligned.weight >= frame.weight)
     known = 2 * inliers.sum() >= frame.present.sum()
-    size = size_tracking.follow(state.size, points, seen=state.seen, at_once=at_once, known=known)
+    size = size_tracking.update(state.size, points, seen=state.seen, at_once=at_once, known=known)
     scale = size_tracking.new_scale(size, state.scale, params.face_size, tolerance=size_tracking.TOLERANCE)
     return state._replace(filter=mixture.rescale(state.filter, state.scale / scale), scale=scale, size=size)
 

@@ -115,7 +115,7 @@ def step_cleaned(
     history, x = _filter(params, frame, aligned, estimate)
     points = aligned.origin + state.scale * cleaning.to_points(params, x, z.shape)
     after = state._replace(filter=history, origin=aligned.origin, seen=aligned.seen, outliers=aligned.outliers)
-    after = cleaning.follow_size(params, after, state, frame, aligned, points)
+    after = cleaning.update_size(params, after, state, frame, aligned, points)
     unseen = jnp.where(observed[:, None], aligned.z, jnp.nan)
     output = jnp.where(aligned.seen[:, None], points, unseen)
     size = face_size(points, aligned.seen)

@@ -77,7 +77,7 @@ def init_state(like: Float[Array, ""]) -> SizeState:
     return SizeState(*(jnp.zeros_like(like) for _ in SizeState._fields))
 
 
-def spread(z: Float[Array, "m d"], counted: Bool[Array, " m"]) -> Float[Array, ""]:
+def rms_distance(z: Float[Array, "m d"], counted: Bool[Array, " m"]) -> Float[Array, ""]:
     """RMS distance (), units of `z`, of the counted points (M, d) to their centroid; 0 for one place or no point."""
     deviation = jnp.where(counted[:, None], z - centroid(z, counted), 0)
     square = (deviation**2).sum() / jnp.maximum(counted.sum(), 1)
@@ -116,15 +116,15 @@ def check(
         return _check_few(state, z, present)
     need = max(3, round(SHARE * len(z)))
     number = present.sum()
-    collapsed = (number >= 3) & (spread(z, present) == 0)
+    collapsed = (number >= 3) & (rms_distance(z, present) == 0)
     usable = (number >= need) & ~collapsed
     sure, both = state.agreed > 0, present & seen
     enough = jnp.where(sure, need, 2)
     # Where enough points are near the face, those that are not are broken, not the face.
     near = both & ~within(z, centroid(expected, seen), NEAR * state.size)[1]
     both = jnp.where(near.sum() >= enough, near, both)
-    both = both & ~within(z, centroid(z, both), TRIM * spread(z, both))[1]
-    now, before = spread(z, both), spread(expected, both)
+    both = both & ~within(z, centroid(z, both), TRIM * rms_distance(z, both))[1]
+    now, before = rms_distance(z, both), rms_distance(expected, both)
     differs = (before > 0) & ((LIMIT * now < before) | (now > LIMIT * before))
     other = (state.size > 0) & ~collapsed & (both.sum() >= enough) & differs
     others = jnp.where(other, state.others + 1, jnp.where(usable, 0, state.others))
@@ -135,7 +135,7 @@ def check(
     if far is not None:
         z, present = around_the_median(z, present, limit=far, wanted=start & (number >= FEWEST))
     agreed = jnp.where(usable & ~other, jnp.minimum(state.agreed + 1, FRAMES), state.agreed)
-    first = spread(z, present)
+    first = rms_distance(z, present)
     state = SizeState(
         size=jnp.where(start, first, state.size),
         agreed=jnp.where(start, (usable & (first > 0)).astype(agreed.dtype), agreed),
@@ -147,13 +147,13 @@ def check(
 def _check_few(state: SizeState, z: Array, present: Array) -> tuple[SizeState, SizeCheck]:
     """`check` of one or two points: their first frame sets the size, 1 if they lie in one place."""
     known, some = state.agreed > 0, present.any()
-    size = spread(z, present)
+    size = rms_distance(z, present)
     size = jnp.where(known, state.size, jnp.where(some, jnp.where(size > 0, size, 1), 0))
     agreed = jnp.where(known | some, jnp.ones_like(size), 0)
     return SizeState(size, agreed, jnp.zeros_like(size)), SizeCheck(~known & some, z, present)
 
 
-def follow(
+def update(
     state: SizeState,
     points: Float[Array, "m d"],
     *,
@@ -170,7 +170,7 @@ def follow(
         at_once: () True sets the size, as after a cut or where new points have appeared.
         known: () True moves it by `RATE`; False leaves it, as in a frame of which most points are outliers.
     """
-    size = spread(points, seen)
+    size = rms_distance(points, seen)
     moved = state.size + jnp.where(at_once, 1, jnp.where(known, RATE, 0)) * (size - state.size)
     return state._replace(size=jnp.where((state.size > 0) & (size > 0), moved, state.size))
 
@@ -235,7 +235,7 @@ def new_scale(
     """Units of the track in one unit of the parameters, (): the old scale where it is within the tolerance.
 
     Args:
-        state: from `check` or `follow`.
+        state: from `check` or `update`.
         scale: () the old one.
         face_size: () `Params.face_size`; None: parameters in units of the track, whose scale stays.
         tolerance: factor between old and new scale that changes nothing.

@@ -87,7 +87,10 @@ def test_a_careful_fit_continues_after_its_time_limit(alike, tmp_path, capsys):
     assert _fit(*arguments, "--seconds", 0.001) == 0
     assert "too short to leave out tracks, so these are the default parameters; --resume" in capsys.readouterr().out
     assert "held_out" not in json.loads((tmp_path / "fit" / "history.json").read_text())
-    assert not (tmp_path / "fit" / "fit.npz").exists()
+    assert _fit(*arguments, "--seconds", 500, "--resume") == 0
+    history = json.loads((tmp_path / "fit" / "history.json").read_text())
+    assert history["folds"] == 4
+    assert len(history["held_out"]) == 2
     assert _fit(*arguments, "--seconds", 500, "--holdout", 2) == 0
     assert json.loads((tmp_path / "fit" / "history.json").read_text())["folds"] == 1
     capsys.readouterr()

@@ -104,7 +104,7 @@ def test_gradients_where_points_lie_in_one_place_at_the_limit_or_jump():
         # One place, which has no size and no direction.
         place = jnp.full((6, 2), 40.0)
         everywhere = jnp.ones(6, bool)
-        assert np.isfinite(jax.grad(lambda z: size_tracking.spread(z, everywhere))(place)).all()
+        assert np.isfinite(jax.grad(lambda z: size_tracking.rms_distance(z, everywhere))(place)).all()
         near = jax.grad(
             lambda z: size_tracking.around_the_median(z, everywhere, limit=FAR, wanted=everywhere[0])[0].sum()
         )(place)

@@ -47,8 +47,7 @@ def run(
 
     from fhr_jax import stabilizer
     from fhr_jax.sharding import device_mesh
-    from fhr_jax.stabilizer.fit.careful import fit_carefully
-    from fhr_jax.stabilizer.fit.careful_state import load_careful, save_careful
+    from fhr_jax.stabilizer.fit import fit_carefully, save_careful
 
     if len(tracks) == 1:
         tracks = pairs.parts(tracks[0])
@@ -73,7 +72,7 @@ def run(
             mesh=device_mesh() if jax.device_count() > 1 else None,
             progress=progress,
             keep=keep,
-            resume=load_careful(folder / STATE) if resume else None,
+            resume=folder / STATE if resume else None,
         )
     stabilizer.save(folder / "params.npz", fit.params)
     history, judged = fit.history, all(map(math.isfinite, fit.held_out))

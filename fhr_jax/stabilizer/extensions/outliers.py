@@ -28,7 +28,7 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax.stabilizer.bijectors import inverse_softplus
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
-from fhr_jax.stabilizer.size_tracking import centroid, spread, within
+from fhr_jax.stabilizer.size_tracking import centroid, rms_distance, within
 
 VARIANCE_GROWTH = 4.0
 """Factor by which the variance grows each time a point is rejected in the same place."""
@@ -207,6 +207,6 @@ def detect(
 
 def _radius(expected: Array, seen: Array) -> Array:
     """(M,) distance from the centroid of the expected face within which its points lie, units of the track."""
-    size = spread(expected, seen)
+    size = rms_distance(expected, seen)
     own = jnp.sqrt(jnp.maximum(((expected - centroid(expected, seen)) ** 2).sum(axis=-1), 1e-12))
     return jnp.where(seen, jnp.maximum(FAR * size, jnp.where(size > 0, FARTHER * own, 0)), FAR_IF_NEW * size)

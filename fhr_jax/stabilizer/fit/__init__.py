@@ -1,13 +1,14 @@
 """Fit the parameters of the stabilizer: one objective, one loop, several solvers.
 
-The functions `fit_gradient`, `fit_minibatch`, `fit_nelder_mead` and `fit_recommended` do everything in one call, and
-`fit_carefully` decides by tracks that it leaves out whether to fit at all. Their parts are here, too:
+The functions `fit_gradient`, `fit_minibatch`, `fit_nelder_mead` and `fit_recommended` do everything in one call. Their
+parts are here, too. `fit_carefully` decides by tracks that it leaves out how far to fit, and makes its own few steps.
 
 problem = fit.make_problem(videos)
 result = fit.fit(problem, fit.LBFGS(), budget=fit.Budget(seconds=20))
 """
 
 from fhr_jax.stabilizer.fit.careful import CarefulFit, fit_carefully
+from fhr_jax.stabilizer.fit.careful_state import CarefulState, load_careful, save_careful
 from fhr_jax.stabilizer.fit.checkpoint import load_fit, save_fit
 from fhr_jax.stabilizer.fit.gradient import ANNEALING, LBFGS, OptaxSolver, fit_gradient
 from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
@@ -24,6 +25,7 @@ __all__ = [
     "LBFGS",
     "Budget",
     "CarefulFit",
+    "CarefulState",
     "Fit",
     "FitState",
     "History",
@@ -43,11 +45,13 @@ __all__ = [
     "fit_nelder_mead",
     "fit_recommended",
     "join_histories",
+    "load_careful",
     "load_fit",
     "make_problem",
     "pad_videos",
     "paper_init",
     "recommended_init",
+    "save_careful",
     "save_fit",
     "without_bias",
 ]

@@ -15,6 +15,7 @@ Tracks that are left out are scored by the stabilizer as it runs, with its outli
 the model without it: the detection decides by thresholds, which no gradient sees.
 """
 
+import os
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -33,7 +34,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.losses import PAPER_WEIGHTS, LossWeights, stabilization
 from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.stabilizer.covariance import CovarianceKind
-from fhr_jax.stabilizer.fit.careful_state import CarefulState
+from fhr_jax.stabilizer.fit.careful_state import CarefulState, load_careful
 from fhr_jax.stabilizer.fit.state import History
 from fhr_jax.stabilizer.fit.tracks import Videos, pad_to_mesh
 from fhr_jax.stabilizer.params import Params, constrain, unconstrain
@@ -83,6 +84,11 @@ class CarefulFit(NamedTuple):
     compile_seconds: float
     folds: int
 
+    def __repr__(self) -> str:
+        """One line: steps, and the loss on the tracks that were left out, before and after."""
+        before, after = self.held_out
+        return f"CarefulFit({self.steps} steps, held-out loss {before:.2f} -> {after:.2f}, {self.folds} folds)"
+
 
 def checkpoints(steps: int) -> tuple[int, ...]:
     """Numbers of steps after which the tracks that are left out are scored, without 0."""
@@ -105,7 +111,7 @@ def fit_carefully(
     weights: LossWeights = PAPER_WEIGHTS,
     mesh: Mesh | None = None,
     progress: ProgressCallback = silent,
-    resume: CarefulState | None = None,
+    resume: str | os.PathLike[str] | CarefulState | None = None,
     keep: Callable[[CarefulState], None] | None = None,
 ) -> CarefulFit:
     """Fit near the initial parameters, as far as tracks that are left out say that it helps.
@@ -128,12 +134,17 @@ def fit_carefully(
         weights: lambda_1, lambda_2 and lambda_3 of the loss.
         mesh: devices to divide the videos among, from `device_mesh`.
         progress: called after each step; `info` has `seconds`, `evaluations` and the lowest `loss` of this fold.
-        resume: an earlier fit with the same options to continue, from `keep`.
-        keep: called after each fold, to save what is known.
+        resume: an earlier fit with the same options to continue: its state, from `keep`, or the file of one.
+        keep: called at the start and after each fold, to save what is known.
+
+    Returns:
+        The fit; the initial parameters with 0 steps where no fit is better beyond doubt.
 
     Raises:
-        InputError: there are no tracks or no steps, or `resume` holds another fit.
+        InputError: there are no tracks or no steps, or `resume` is broken or holds another fit.
     """
+    if isinstance(resume, str | os.PathLike):
+        resume = load_careful(resume)
     if tracks < 1 or steps < 1:
         raise InputError(f"tracks: {tracks}, steps: {steps}, expected at least 1 of each")
     folds = _folds(tracks) if left_out is None else [list(fold) for fold in left_out]
@@ -162,6 +173,8 @@ def fit_carefully(
     def finished() -> list[int]:
         return np.flatnonzero(np.isfinite(losses).any(axis=(1, 2))).tolist()
 
+    if keep is not None:
+        keep(CarefulState(losses, points, np.asarray(elapsed()), path.init_params))
     enough = min(2, len(folds))
     for i, fold in enumerate(folds):
         done = len(finished())

@@ -1,1 +1,1 @@
-"""Smoothing with look-ahead: each movement type of the stabilizer is smoothed from both sides, and they are mixed."""
+"""The movement types of the stabilizer, filtered or smoothed one by one, and mixed: with and without look-ahead."""

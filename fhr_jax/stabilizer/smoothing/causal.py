@@ -46,7 +46,7 @@ def mix(net: MixingNet, state: MixingState, passed: ForwardPass) -> tuple[Mixing
     frame = passed.frame
     parts = passes.displace(frame, passed.bank.filtered[0])
     displacement = Displacement(parts, passes.evidence_of(frame, parts, state.last))
-    evidence = mixing.follow_evidence(
+    evidence = mixing.update_evidence(
         state.evidence, displacement.evidence, observed=frame.some, dt=frame.dt, first=frame.first
     )
     output = passes.mix(net, frame, displacement, evidence.mean, jnp.zeros_like(frame.dt))

@@ -135,7 +135,7 @@ def step_both(
     number = waiting.frame.dt.shape[0]
     frames = jnp.minimum(state.frames + 1, number)
     started = frames == number
-    evidence = mixing.follow_evidence(
+    evidence = mixing.update_evidence(
         state.mixing.evidence,
         displacement.evidence,
         observed=jnp.where(started, frame.some, 0),

@@ -97,12 +97,12 @@ class NoiseState(NamedTuple):
     Attributes:
         variance: (3,) by part, in squared face sizes.
         tail: (2,) of regions and points: how much larger than usual single errors get, see `tail_of_frame`.
-        count: () frames that they stand for.
+        frames: () that they stand for.
     """
 
     variance: Float[Array, "p"]
     tail: Float[Array, "q"]
-    count: Float[Array, ""]
+    frames: Float[Array, ""]
 
 
 class EvidenceState(NamedTuple):
@@ -110,11 +110,11 @@ class EvidenceState(NamedTuple):
 
     Attributes:
         mean: three arrays, for the face (1, E, A), the regions (G, E, A) and the points (M, E, A), A decays.
-        count: (A,) frames that they stand for.
+        frames: (A,) that they stand for.
     """
 
     mean: tuple[Array, Array, Array]
-    count: Float[Array, " a"]
+    frames: Float[Array, " a"]
 
 
 def init_net(key: PRNGKeyArray | UInt32[Array, "2"], *, hidden: int = 24) -> MixingNet:
@@ -188,7 +188,7 @@ def tail_of_frame(innovation: MotionParts, weight: Float[Array, " m"]) -> Float[
     return jnp.clip(jnp.stack(ratios), 0, MAX_TAIL)
 
 
-def follow_noise(
+def update_noise(
     state: NoiseState,
     variance: Float[Array, "p"],
     tail: Float[Array, "q"],
@@ -206,11 +206,11 @@ def follow_noise(
         dt: () frames of 1/30 s since the last frame.
     """
     keep = jnp.where(observed > 0, NOISE_DECAY**dt, 1)
-    count = keep * state.count + observed
+    frames = keep * state.frames + observed
     variance = jnp.minimum(variance, MAX_SQUARE * state.variance)
-    rate = observed / jnp.maximum(count, 1e-9)
+    rate = observed / jnp.maximum(frames, 1e-9)
     mean = state.variance + rate * (variance - state.variance)
-    return NoiseState(mean, state.tail + rate * (tail - state.tail), count)
+    return NoiseState(mean, state.tail + rate * (tail - state.tail), frames)
 
 
 def evidence_of_frame(
@@ -252,7 +252,7 @@ def evidence_of_frame(
     return of_part(0), of_part(1), of_part(2)
 
 
-def follow_evidence(
+def update_evidence(
     state: EvidenceState,
     evidence: Evidence,
     *,
@@ -271,10 +271,10 @@ def follow_evidence(
     """
     state = jax.tree.map(lambda value: jnp.where(first, 0, value), state)
     keep = jnp.where(observed > 0, jnp.asarray(DECAYS, dt.dtype) ** dt, 1)
-    count = keep * state.count + (observed > 0)
-    rate = ((observed > 0) / jnp.maximum(count, 1e-9))[None, None]
+    frames = keep * state.frames + (observed > 0)
+    rate = ((observed > 0) / jnp.maximum(frames, 1e-9))[None, None]
     mean = tuple(old + rate * (new[..., None] - old) for old, new in zip(state.mean, evidence, strict=True))
-    return EvidenceState((mean[0], mean[1], mean[2]), count)
+    return EvidenceState((mean[0], mean[1], mean[2]), frames)
 
 
 def part_weights(weight: Float[Array, " m"], regions: Regions) -> PartWeights:

@@ -135,7 +135,7 @@ def forward(state: ForwardState, frame: Cleaned) -> tuple[ForwardState, ForwardP
     """One frame forward in time."""
     observation = _observe(frame)
     (bank, anchor), (places, passed) = _filter((state.bank, state.anchor), (frame, observation))
-    noise = _follow_noise(state.noise, (frame, observation, _noise(frame, observation, passed)))[0]
+    noise = _update_noise(state.noise, (frame, observation, _noise(frame, observation, passed)))[0]
     return ForwardState(bank, noise, anchor), _passed(frame, observation, places, passed, noise)
 
 
@@ -144,7 +144,7 @@ def forward_all(state: ForwardState, frames: Cleaned) -> tuple[ForwardState, For
     observations = jax.vmap(_observe)(frames)
     (bank, anchor), (places, passed) = jax.lax.scan(_filter, (state.bank, state.anchor), (frames, observations))
     of_frame = jax.vmap(_noise)(frames, observations, passed)
-    noise, noises = jax.lax.scan(_follow_noise, state.noise, (frames, observations, of_frame))
+    noise, noises = jax.lax.scan(_update_noise, state.noise, (frames, observations, of_frame))
     return ForwardState(bank, noise, anchor), _passed(frames, observations, places, passed, noises)
 
 
@@ -180,13 +180,13 @@ def _noise(frame: Cleaned, observation: Observation, passed: BankFrame) -> tuple
     return mixing.noise_of_frame(innovation, frame.size, counted), mixing.tail_of_frame(innovation, counted)
 
 
-def _follow_noise(
+def _update_noise(
     state: NoiseState, inputs: tuple[Cleaned, Observation, tuple[Array, Array]]
 ) -> tuple[NoiseState, NoiseState]:
     frame, observation, noise = inputs
     first = mixing.init_noise(frame.size)
     state = jax.tree.map(lambda new, old: jnp.where(frame.first, new, old), first, state)
-    state = mixing.follow_noise(state, *noise, observed=observation.share, dt=frame.dt)
+    state = mixing.update_noise(state, *noise, observed=observation.share, dt=frame.dt)
     return state, state
 
 
@@ -314,7 +314,7 @@ def mix_all(net: MixingNet, prepared: Prepared, state: MixingState) -> tuple[Evi
 
     def follow(state: EvidenceState, inputs: Any) -> tuple[EvidenceState, EvidenceState]:
         logs, some, dt, first = inputs
-        state = mixing.follow_evidence(state, logs, observed=some, dt=dt, first=first)
+        state = mixing.update_evidence(state, logs, observed=some, dt=dt, first=first)
         return state, state
 
     states = jax.lax.scan(follow, state.evidence, (evidence, frames.some, frames.dt, frames.first))[1]

@@ -83,7 +83,7 @@ def test_a_new_network_weighs_by_the_evidence_alone():
 
 def test_the_noise_follows_its_frames_and_not_an_outlier():
     state, expected, count = mixing.init_noise(jnp.zeros(())), mixing.FIRST_NOISE**2, mixing.FIRST_FRAMES
-    tail, follow = mixing.FIRST_TAIL, jax.jit(mixing.follow_noise)
+    tail, follow = mixing.FIRST_TAIL, jax.jit(mixing.update_noise)
     for value, observed, dt in ((2e-4, 1.0, 1.0), (5.0, 1.0, 1.0), (1e-4, 0.5, 2.0), (1.0, 0.0, 1.0)):
         state = follow(
             state, jnp.full(3, value), jnp.full(2, value), observed=jnp.full((), observed), dt=jnp.full((), dt)
@@ -113,7 +113,7 @@ def test_running_evidence_is_a_mean_whose_weights_fade():
     state = mixing.init_evidence(POINTS, jnp.zeros(()))
     rng = np.random.default_rng(1)
     frames = rng.normal(size=(5, POINTS, mixing.EVIDENCE)).astype(np.float32)
-    follow = jax.jit(mixing.follow_evidence)
+    follow = jax.jit(mixing.update_evidence)
     for first, frame in enumerate([7 * frames[0], *frames]):  # the first frame is forgotten at the second
         logs = tuple(jnp.asarray(frame[: len(mean)]) for mean in state.mean)
         state = follow(state, logs, observed=jnp.ones(()), dt=jnp.ones(()), first=jnp.asarray(first == 1))
