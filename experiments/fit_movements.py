@@ -5,8 +5,8 @@ vary more than real ones, and `data.synthetic.tracks`; with 68 points, 98, and a
 frames added. The movement types do not depend on the network, so they are computed once, before the fit.
 
 The losses of clips differ by a factor 1,000, and that of a face at rest can be arbitrarily large. So the loss of a clip
-is divided by that of one fixed movement type, and counts in proportion to the latter up to `MAX_WEIGHT`; beyond
-`MAX_RATIO` it grows like its logarithm.
+is divided by that of one fixed movement type, or of the observation where that is lower (in a head that shakes). It
+counts in proportion to the latter up to `MAX_WEIGHT`; beyond `MAX_RATIO` it grows like its logarithm.
 
 What parts of a face do quickly is a small share of a clip and of its loss, but it is what a person looks at. So the
 squared error where points move by themselves, over that of the observation there, is added, with the weight `quick`.
@@ -278,8 +278,9 @@ def single(prepared: Prepared, *, k: int):
 
 
 def reference_loss(truth, prepared: Prepared):
-    """Loss of the fixed movement type (N,)."""
-    return losses_of(single(prepared, k=REFERENCE_TYPE), truth)
+    """Loss of the fixed movement type or of the observation (N,), whichever is lower."""
+    fixed = losses_of(single(prepared, k=REFERENCE_TYPE), truth)
+    return jnp.minimum(fixed, losses_of(prepared.frames.z, truth))
 
 
 def objective(net: mixing.MixingNet, examples: Examples, *, quick: float):

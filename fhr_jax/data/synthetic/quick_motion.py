@@ -113,8 +113,9 @@ def local_motion(
 def gestures(draws: RandomDraws, clock: Clock, *, share: Float[Array, ""]) -> Float[Array, "t 6"]:
     """Quick motions of the whole head, to be added to its pose and place.
 
-    A gesture shakes, nods, rolls, moves or zooms at 1 to 4 Hz for a while, or goes somewhere else: at 0.1 to 2 face
-    sizes a frame, by up to 9 degrees of roll a frame, or by up to a fifth in size a frame.
+    A gesture shakes, nods, rolls, moves or zooms at 1 to 8 Hz for a while, evenly or with sharp turns, or goes
+    somewhere else: at 0.1 to 2 face sizes a frame, by up to 9 degrees of roll a frame, or by up to a fifth in size a
+    frame.
 
     Args:
         draws: random draws.
@@ -135,10 +136,12 @@ def gestures(draws: RandomDraws, clock: Clock, *, share: Float[Array, ""]) -> Fl
     softness = draws.uniform(0.01, 0.5, (1, number))
 
     # Oscillation: half of a face size is the largest swing of a nod, in the units of each channel.
-    frequency, swing = log_uniform(1.0, 4.0), log_uniform(0.04, 0.5)
+    frequency, swing = log_uniform(1.0, 8.0), log_uniform(0.015, 0.5)
     length, fade = log_uniform(0.5, 4.0), log_uniform(0.03, 0.5)
     envelope = ease(time / fade[None], softness) - ease((time - (fade + length)[None]) / fade[None], softness)
-    wave = envelope * jnp.sin(2 * jnp.pi * frequency[None] * time)
+    sine = jnp.sin(2 * jnp.pi * frequency[None] * time)
+    sharp = draws.uniform(shape=(1, number)) < 0.3
+    wave = envelope * jnp.where(sharp, 2 / jnp.pi * jnp.arcsin(0.999 * sine), sine)
     oscillation = wave * swing[None]
 
     # A move at a speed, for a while. Its length is limited, so that the face stays a face.
