@@ -2,9 +2,10 @@
 
 The size is sure from the first frame that shows a quarter of the points, and not all of them in one place. This frame
 starts anew, and so does every frame before it that shows a new point. From then on a frame whose size differs from that
-of the last output by more than a factor `LIMIT` is broken, or the face has changed. It counts as missing until as many
-such frames came in a row as frames of the old size were seen, at most `FRAMES`; then the filter starts anew there.
-Frames with all points in one place always count as missing.
+of the last output by more than a factor `LIMIT` is broken, or the face has changed. So is a frame of another shape:
+no similarity brings half of its points near their expected places. It counts as missing until as many such frames came
+in a row as frames of the old size and shape were seen, at most `FRAMES`; then the filter starts anew there. Frames with
+all points in one place always count as missing.
 
 Otherwise the size follows that of the outputs. The scale of the state changes only if the two differ by more than
 `TOLERANCE`, so an ordinary track keeps one scale.
@@ -14,7 +15,10 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int
+
+from fhr_jax.stabilizer.extensions.common_motion import common_motion
 
 LIMIT = 4.0
 """Factor between the sizes of two frames that is taken for a broken frame or another face."""
@@ -27,6 +31,12 @@ NEAR = 5.0
 
 TRIM = 2.0
 """RMS distances from the centroid beyond which points of a frame do not count for its size; a face has none there."""
+
+SHAPE = 0.5
+"""RMS distances between a point and its expected place, after the best similarity, within which it fits the shape."""
+
+SHAPE_ROUNDS = 3
+"""Least squares fits of that similarity, each with new weights."""
 
 RATE = 0.2
 """Weight of the newest output in the running mean of the size."""
@@ -110,7 +120,8 @@ def check(
         expected: (M, d) where they are expected.
         present: (M,) the points that are observed.
         seen: (M,) the points that have an expectation.
-        far: in a first frame, median distances from the median point beyond which a point is broken; None: no limit.
+        far: in a first frame, median distances from the median point beyond which a point is broken; None: no limit,
+            and any shape is a face.
     """
     if len(z) < 3:  # one point has no size, and two may meet
         return _check_few(state, z, present)
@@ -126,6 +137,8 @@ def check(
     both = both & ~within(z, centroid(z, both), TRIM * rms_distance(z, both))[1]
     now, before = rms_distance(z, both), rms_distance(expected, both)
     differs = (before > 0) & ((LIMIT * now < before) | (now > LIMIT * before))
+    if far is not None:
+        differs = differs | ((before > 0) & ~_same_shape(z, expected, both, now))
     other = (state.size > 0) & ~collapsed & (both.sum() >= enough) & differs
     others = jnp.where(other, state.others + 1, jnp.where(usable, 0, state.others))
     restart = other & (others >= jnp.minimum(state.agreed, FRAMES))
@@ -142,6 +155,18 @@ def check(
         others=jnp.where(start, 0, others),
     )
     return state, SizeCheck(start, z, present)
+
+
+def _same_shape(z: Array, expected: Array, counted: Array, size: Array) -> Array:
+    """Whether a similarity brings half of the counted points near their expected places, ()."""
+    moved, expected, size = lax.stop_gradient((z - expected, expected, size))
+    weight = counted.astype(z.dtype)
+    square = jnp.zeros_like(weight)
+    for _ in range(SHAPE_ROUNDS):
+        share = weight / (1 + 4 * square)
+        square = ((moved - common_motion(moved, expected, share)) ** 2).sum(axis=-1)
+        square = square / jnp.maximum((SHAPE * size) ** 2, 1e-30)
+    return 2 * (counted & (square < 1)).sum() >= counted.sum()
 
 
 def _check_few(state: SizeState, z: Array, present: Array) -> tuple[SizeState, SizeCheck]:

@@ -30,6 +30,22 @@ def near_the_median(z, present, limit):
     return placed, inside
 
 
+def same_shape(z, expected, both, size):
+    """Whether half of the points lie within half of the size of their expected places, moved by the best similarity.
+
+    The similarity is in the complex plane, z = a e + b, by three rounds of weighted least squares.
+    """
+    z, e = (v[both, 0] + 1j * v[both, 1] for v in (z, expected))
+    weight = np.ones(len(z))
+    for _ in range(3):
+        share = weight / weight.sum()
+        q, target = e - (share * e).sum(), z - (share * z).sum()
+        a = (share * target * q.conj()).sum() / max((share * abs(q) ** 2).sum(), 1e-300)
+        square = (abs(target - a * q) / max(0.5 * size, 1e-15)) ** 2
+        weight = 1 / (1 + 4 * square)
+    return 2 * (square < 1).sum() >= len(z)
+
+
 def size_check(state, z, expected, present, seen, far=None):
     """(size, agreed, others) after a frame, and whether it starts anew, its points, and those that count."""
     size, agreed, others = state
@@ -49,7 +65,9 @@ def size_check(state, z, expected, present, seen, far=None):
         both = [i for i in both if np.linalg.norm(z[i] - centre) <= radius or radius == 0]
     now, before = spread(z[both]), spread(expected[both])
     other = size > 0 and not collapsed and len(both) >= enough and before > 0
-    other = other and (4 * now < before or now > 4 * before)
+    other = other and (
+        4 * now < before or now > 4 * before or (far is not None and not same_shape(z, expected, both, now))
+    )
     others = others + 1 if other else 0 if usable else others
     restart = other and others >= min(agreed, 3)
     unsure = agreed == 0 and (usable or new or size == 0)

@@ -66,6 +66,11 @@ def bad(kind, z):
             z = resized(z, 100)
         case "scattered":
             z[:] = np.random.default_rng(2).uniform(0, 800, z.shape)
+        case "scattered nearby" | "scattered closely":
+            sides = (4.0 if kind == "scattered nearby" else 1.6) * SIZE
+            z = z.mean(axis=1, keepdims=True) + np.random.default_rng(3).uniform(-sides, sides, z.shape)
+        case "shuffled":
+            z = z[:, np.random.default_rng(4).permutation(POINTS)]
         case "half zero":
             z[:, :34] = 0
         case "one by one":
@@ -76,7 +81,7 @@ def bad(kind, z):
 
 KINDS = (
     *("zeros", "minus one", "one point", "two points", "one place", "tiny", "huge", "scattered", "half zero"),
-    "one by one",
+    *("scattered nearby", "scattered closely", "shuffled", "one by one"),
 )
 COLLAPSED = ("zeros", "minus one", "one place", "tiny", "half zero")
 

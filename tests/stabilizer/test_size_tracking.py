@@ -22,7 +22,7 @@ def frames():
     """Faces, collapsed and scattered frames, single points, other sizes."""
     rng = np.random.default_rng(0)
     face = walk(1, POINTS)[0]
-    for kind in rng.permutation(np.repeat(np.arange(8), 12)):
+    for kind in rng.permutation(np.repeat(np.arange(9), 12)):
         z = face + rng.normal(size=face.shape)
         present = np.ones(POINTS, bool)
         if kind == 1:
@@ -35,6 +35,8 @@ def frames():
             z[rng.permutation(POINTS)[:2]] += 900
         elif kind in (5, 6):
             z = z.mean(axis=0) + 10.0 ** rng.uniform(-2, 2) * (z - z.mean(axis=0))
+        elif kind == 8:  # as large as the face, and of another shape
+            z = z[rng.permutation(POINTS)] + rng.normal(0, 20, size=z.shape)
         yield z.astype(np.float32), present
 
 
