@@ -45,6 +45,10 @@ FIRST_TAIL = 0.7
 FIRST_NOISE, FIRST_FRAMES = 0.01, 2.0
 """The noise in face sizes that is expected before the first frame, and how many frames this counts for."""
 
+MAX_SHARED, FEWEST = 4.0, 8
+"""The noise that all points share has at most this many times the variance of the rest, else it is motion: a head that
+shakes. The rest is known from this number of points on."""
+
 MAX_SQUARE = 9.0
 """The variance of a frame counts by at most this many times the running mean, so that outliers do not set it."""
 
@@ -211,6 +215,19 @@ def update_noise(
     rate = observed / jnp.maximum(frames, 1e-9)
     mean = state.variance + rate * (variance - state.variance)
     return NoiseState(mean, state.tail + rate * (tail - state.tail), frames)
+
+
+def without_shaking(variance: Float[Array, "*t p"], *, points: int) -> Float[Array, "*t p"]:
+    """The noise variances (..., 3) without what a head that shakes adds to the first, see `MAX_SHARED`.
+
+    Args:
+        variance: of the noise by part, in squared face sizes.
+        points: M.
+    """
+    if points < FEWEST:
+        return variance
+    rest = MAX_SHARED * variance[..., 1:].sum(axis=-1, keepdims=True)
+    return jnp.concatenate([jnp.minimum(variance[..., :1], rest), variance[..., 1:]], axis=-1)
 
 
 def evidence_of_frame(

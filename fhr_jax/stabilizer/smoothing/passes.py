@@ -204,7 +204,7 @@ def _passed(
         size=frame.size,
         dt=frame.dt,
         some=(frame.weight > 0).any(axis=-1).astype(observation.z.dtype),
-        variance=noise.variance,
+        variance=mixing.without_shaking(noise.variance, points=observation.z.shape[-2]),
         tail=noise.tail,
         first=frame.first,
     )
