@@ -21,7 +21,8 @@ Command:  python experiments/fit_movements.py --out runs/first --clips 560 --ste
           python experiments/fit_movements.py --out runs/smoother2 --network smoother --clips 360 --steps 1000 \
               --quick 0.2 --rate 2.5e-3 --seed 10 --init runs/smoother/smoother.npz
 Cost:     a quarter of an hour of one x86 core each; 6 GB of memory.
-Figures:  these commands made the networks in the package, the last two with heads that shake faster than before. docs/results.md has what they do on other tracks.
+Figures:  the first three commands made networks for heads that shake at up to 4 Hz, and the last two made those in the
+          package from them. docs/results.md has what they do on other tracks.
 """
 
 import math
