@@ -2,10 +2,11 @@
 
 The size is sure from the first frame that shows a quarter of the points, and not all of them in one place. This frame
 starts anew, and so does every frame before it that shows a new point. From then on a frame whose size differs from that
-of the last output by more than a factor `LIMIT` is broken, or the face has changed. So is a frame of another shape:
-no similarity brings half of its points near their expected places. It counts as missing until as many such frames came
-in a row as frames of the old size and shape were seen, at most `FRAMES`; then the filter starts anew there. Frames with
-all points in one place always count as missing.
+of the last output by more than a factor `LIMIT` is broken, or the face has changed. It counts as missing until as many
+such frames came in a row as frames of the old size were seen, at most `FRAMES`; then the filter starts anew there.
+Frames with all points in one place always count as missing. Before `FRAMES` frames have agreed, the same holds for a
+frame of another shape: no similarity brings half of its points near their expected places, as after points scattered
+over the picture. Later, such a frame holds outliers.
 
 Otherwise the size follows that of the outputs. The scale of the state changes only if the two differ by more than
 `TOLERANCE`, so an ordinary track keeps one scale.
@@ -138,7 +139,8 @@ def check(
     now, before = rms_distance(z, both), rms_distance(expected, both)
     differs = (before > 0) & ((LIMIT * now < before) | (now > LIMIT * before))
     if far is not None:
-        differs = differs | ((before > 0) & ~_same_shape(z, expected, both, now))
+        young = (before > 0) & (state.agreed < FRAMES)
+        differs = differs | (young & ~_same_shape(z, expected, both, now))
     other = (state.size > 0) & ~collapsed & (both.sum() >= enough) & differs
     others = jnp.where(other, state.others + 1, jnp.where(usable, 0, state.others))
     restart = other & (others >= jnp.minimum(state.agreed, FRAMES))

@@ -66,7 +66,9 @@ def size_check(state, z, expected, present, seen, far=None):
     now, before = spread(z[both]), spread(expected[both])
     other = size > 0 and not collapsed and len(both) >= enough and before > 0
     other = other and (
-        4 * now < before or now > 4 * before or (far is not None and not same_shape(z, expected, both, now))
+        4 * now < before
+        or now > 4 * before
+        or (far is not None and agreed < 3 and not same_shape(z, expected, both, now))
     )
     others = others + 1 if other else 0 if usable else others
     restart = other and others >= min(agreed, 3)

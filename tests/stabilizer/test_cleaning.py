@@ -91,6 +91,15 @@ def moving(speed, onset, size=SIZE):
     return size * shape() + 200 + np.cumsum(velocity)[:, None, None] * np.array([1.0, 0.0])
 
 
+SHAKES = ((3, 0.4), (5, 0.2), (5, 0.8), (6, 0.4))
+"""Frequency in Hz and amplitude in face sizes."""
+
+
+def shaking(frequency, amplitude):
+    swing = amplitude * SIZE * np.sin(2 * np.pi * frequency * np.arange(FRAMES) / 30)
+    return SIZE * shape() + 200 + swing[:, None, None] * np.array([1.0, 0.0])
+
+
 def zoomed():
     factor = 3 ** np.clip((np.arange(FRAMES) - 20) / 60, 0, 1)
     return SIZE * factor[:, None, None] * shape() + 300
@@ -123,6 +132,8 @@ def tracks():
     for speed in SPEEDS:
         for onset in ONSETS:
             found["moving", speed, onset] = moving(speed, onset) + noise(3)
+    for shake in SHAKES:
+        found["shaking", *shake] = shaking(*shake) + noise(6)
     found["zoom"] = zoomed() + noise(4)
     found["thrown"] = thrown()
     found["few"] = few()
@@ -170,6 +181,16 @@ def test_a_fast_face_is_followed_from_the_first_frame_on(outputs):
             raw = np.sqrt((noise(3)[30:62] ** 2).mean())
             rms = np.sqrt((error**2).mean())
             assert rms < (1.0 if speed <= 0.5 else 1.1) * raw, (speed, onset, rms, raw)
+
+
+def test_a_head_that_shakes_is_followed_with_and_without_look_ahead(tracks, outputs):
+    z = np.stack([tracks["shaking", *shake] for shake in SHAKES]).astype(np.float32)
+    smoothed = np.asarray(stabilizer.smooth(stabilizer.default_params(), z))
+    for shake, ahead in zip(SHAKES, smoothed, strict=True):
+        raw = np.sqrt((noise(6)[10:] ** 2).mean())
+        for found in (outputs["shaking", *shake], ahead):
+            rms = np.sqrt(((found - shaking(*shake))[10:] ** 2).mean())
+            assert rms < raw, (shake, rms, raw)
 
 
 def test_a_zoom_is_followed(outputs):

@@ -109,6 +109,17 @@ def test_the_tail_of_normal_noise_is_known_and_grows_with_few_large_errors():
     assert np.isfinite(jax.jit(mixing.tail_of_frame)(still, jnp.ones(2000))).all()
 
 
+def test_the_noise_that_all_share_is_at_most_four_times_the_rest_from_eight_points_on():
+    rng = np.random.default_rng(5)
+    variance = rng.uniform(0, 1, size=(20, 3)) * [20, 1, 1]
+    found = np.asarray(mixing.without_shaking(jnp.asarray(variance, jnp.float32), points=8))
+    bounded = [[min(face, 4 * (regions + points)), regions, points] for face, regions, points in variance]
+    np.testing.assert_allclose(found, bounded, rtol=1e-6)
+    assert (found[:, 0] < variance[:, 0] - 1e-3).any()
+    few = mixing.without_shaking(jnp.asarray(variance, jnp.float32), points=7)
+    np.testing.assert_allclose(few, variance, rtol=1e-6)
+
+
 def test_running_evidence_is_a_mean_whose_weights_fade():
     state = mixing.init_evidence(POINTS, jnp.zeros(()))
     rng = np.random.default_rng(1)
