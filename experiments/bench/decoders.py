@@ -59,7 +59,7 @@ def contestants(maps: jax.Array) -> dict[str, Callable[[], object]]:
     calls: dict[str, Callable[[], object]] = {"max": partial(highest, maps), "argmax of XLA": partial(flat, maps)}
     calls |= decoders | {"confidence": partial(heatmap.confidence, maps, sigma=SIGMA)}
     # Any map is the logits of another map.
-    for m in ("fractional", "least_squares"):
+    for m in ("fractional", "least_squares", "maximum_likelihood"):
         calls[f"{m}, logits"] = partial(heatmap.decode, maps, sigma=SIGMA, decoder=m, logits=True)
     synchronised = {name: partial(lambda call: jax.block_until_ready(call()), call) for name, call in calls.items()}
     return synchronised | {"DARK in NumPy and OpenCV": partial(dark_numpy, host, SIGMA)}

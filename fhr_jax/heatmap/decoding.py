@@ -8,13 +8,14 @@
 | two_sided | peak, 2 neighbours per axis | 0 |
 | parabola | peak, 2 neighbours per axis, no sigma | 0 |
 | least_squares | window of radius 1.5 sigma | 0 |
+| maximum_likelihood | window of radius 2.5 sigma | 0 |
 | soft_argmax | window of radius 2.5 sigma | 0.02 where the window fits in the map, else 1/2 |
 | dark | window of radius 2.5 sigma + 2 | 0.02 where the window fits in the map, else 3/2 |
 | paper_unclamped | as fractional | 0, but unbounded at the right and bottom border |
 
 "0" means at most 1e-3 px in float32, for every point of [-1/2, W - 1/2] x [-1/2, H - 1/2]. The exception is an axis of
-one pixel, because a single pixel holds no fraction. `least_squares` is the default; docs/decoders.md says why, and
-when to use which decoder.
+one pixel, because a single pixel holds no fraction. With sigma below 0.75 px `maximum_likelihood` is
+`least_squares`, the default; docs/decoders.md says why, and when to use which decoder.
 """
 
 from functools import partial
@@ -26,7 +27,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from fhr_jax.errors import InputError
-from fhr_jax.heatmap import log_ratios, neighbours, peak, windowed
+from fhr_jax.heatmap import log_ratios, maximum_likelihood, neighbours, peak, windowed
 from fhr_jax.types import Heatmaps, Points
 
 Decoder = Literal[
@@ -39,6 +40,7 @@ Decoder = Literal[
     "dark",
     "soft_argmax",
     "least_squares",
+    "maximum_likelihood",
 ]
 DECODERS: tuple[Decoder, ...] = get_args(Decoder)
 
@@ -51,10 +53,11 @@ def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, decoder: str = "least_squa
     `fractional` (Eq. 4), `two_sided` and the fit of `least_squares` are linear in the logits.
 
     For any input (zeros, constants, negatives, NaN, infinities, any height) the result of every decoder but
-    `paper_unclamped` is finite and at most one pixel per axis from the highest pixel. Without a positive peak the
-    result is that pixel. If several pixels are equally high, the first in reading order is the peak. NaN is never the
-    peak. Gradients with respect to the maps are finite too. The position of the peak has no gradient, so `argmax` and
-    `quarter_shift` have gradient 0.
+    `paper_unclamped` is finite and at most one pixel per axis from the highest pixel; that of `maximum_likelihood` lies
+    in its window, since noise can lift a pixel several steps from the centre of a wide Gaussian. Without a positive
+    peak the result is the highest pixel. If several pixels are equally high, the first in reading order is the peak.
+    NaN is never the peak. Gradients with respect to the maps are finite too. The position of the peak has no gradient,
+    so `argmax` and `quarter_shift` have gradient 0.
 
     Args:
         heatmaps: (..., H, W, M), any float type; computed in float32 or better.
@@ -98,11 +101,19 @@ def _decode(heatmaps: Heatmaps, *, sigma: float, decoder: str, logits: bool) -> 
     maps = as_batch(heatmaps)
     top = peak.find(maps)
     position = jnp.stack([top.x, top.y], axis=-1).astype(maps.dtype)
-    if decoder == "paper_unclamped":
+    if decoder == "maximum_likelihood" and sigma >= maximum_likelihood.MIN_SIGMA:
+        points = position + fit_windows(maps, top, sigma, logits).offset
+    elif decoder == "paper_unclamped":
         points = neighbours.paper_unclamped(peak.window(maps, top, 1), position, sigma)
     else:
         points = position + _bounded(_offsets(maps, top, sigma, decoder, logits))
     return points.reshape(*heatmaps.shape[:-3], heatmaps.shape[-1], 2)
+
+
+def fit_windows(maps: Array, top: peak.Peak, sigma: float, logits: bool) -> maximum_likelihood.WindowFit:
+    """The most likely Gaussian in a window about each peak of maps (B, H, W, M), relative to the highest value."""
+    window = log_ratios.from_window(peak.window(maps, top, maximum_likelihood.radius(sigma)), logits=logits)
+    return maximum_likelihood.fit(window.ratios, window.inside, sigma)
 
 
 def _offsets(maps: Array, top: peak.Peak, sigma: float, decoder: str, logits: bool) -> windowed.Offsets:

@@ -16,9 +16,9 @@ from fhr_jax.errors import InputError
 from fhr_jax.heatmap import peak
 from tests.oracles import heatmap as oracle
 
-EXACT = ("fractional", "two_sided", "parabola", "least_squares")
+EXACT = ("fractional", "two_sided", "parabola", "least_squares", "maximum_likelihood")
 BOUNDED = tuple(m for m in heatmap.DECODERS if m != "paper_unclamped")
-SMOOTH = ("fractional", "two_sided", "parabola", "dark", "soft_argmax", "least_squares")
+SMOOTH = ("fractional", "two_sided", "parabola", "dark", "soft_argmax", "least_squares", "maximum_likelihood")
 SIZES = [((128, 128), 3.0), ((64, 64), 8.0), ((17, 40), 1.5), ((17, 40), 0.2), ((2, 2), 3.0), ((9, 2), 0.75)]
 
 
@@ -70,6 +70,11 @@ def decode_and_slope(maps, *, sigma=3.0, decoder="least_squares", logits=False):
 def distance_to_peak(decoded, maps):
     top = heatmap.decode(maps, decoder="argmax")
     return np.abs(np.asarray(decoded) - np.asarray(top))
+
+
+def reach(decoder, sigma):
+    """Pixels per axis between the highest pixel and a result, at most."""
+    return np.ceil(2.5 * sigma) if decoder == "maximum_likelihood" else 1
 
 
 # Encoding
@@ -226,7 +231,7 @@ def test_hostile_maps_stay_within_a_pixel_of_the_peak(sigma, decoder):
     far = distance_to_peak(decoded, maps)
     for m, name in enumerate(names):
         assert np.isfinite(decoded[m]).all(), name
-        assert far[m].max() <= 1, name
+        assert far[m].max() <= reach(decoder, sigma), name
         assert np.isfinite(gradient[..., m]).all(), name
 
 
@@ -243,7 +248,7 @@ def test_without_a_finite_positive_neighbourhood_the_point_is_the_peak(decoder):
 def test_any_map_decodes_within_a_pixel_of_its_peak(decoder, h):
     decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder)
     assert np.isfinite(decoded).all()
-    assert distance_to_peak(decoded, jnp.asarray(h)).max() <= 1
+    assert distance_to_peak(decoded, jnp.asarray(h)).max() <= reach(decoder, 1.5)
     confidence = heatmap.confidence(jnp.asarray(h), sigma=1.5)
     assert np.isfinite(confidence.peak).all()
     assert (np.linalg.eigvalsh(np.asarray(confidence.covariance, np.float64)) > 0).all()

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 from scipy.ndimage import convolve1d
+from scipy.optimize import least_squares as minimize_squares
 
 
 def encode(x, y, height, width, sigma):
@@ -190,3 +191,24 @@ def mean_heatmap(heatmaps, centres, radius, per_pixel):
             total[row, column] += heatmaps[i, y, x, k]
             number[row, column] += 1
     return total, number
+
+
+def maximum_likelihood(h, sigma):
+    """Centre of the Gaussian of free height that leaves the smallest sum of squares in the window around the peak."""
+    return fitted_gaussian(h, sigma)[0]
+
+
+def fitted_gaussian(h, sigma):
+    """Centre, height and mean square of the rest of that Gaussian; the best of fits that start all over the window."""
+    x, y = argmax(h)
+    r = math.ceil(2.5 * sigma)
+    rows, columns = slice(max(y - r, 0), y + r + 1), slice(max(x - r, 0), x + r + 1)
+    values = h[rows, columns]
+    at_y, at_x = (axis[rows, columns] for axis in np.mgrid[: h.shape[0], : h.shape[1]])
+
+    def rest(p):
+        return (values - p[2] * np.exp(-((at_x - p[0]) ** 2 + (at_y - p[1]) ** 2) / (2 * sigma**2))).ravel()
+
+    starts = [(x + i * sigma, y + j * sigma, h[y, x]) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    best = min((minimize_squares(rest, start, xtol=1e-12, ftol=1e-12) for start in starts), key=lambda fit: fit.cost)
+    return best.x[:2], best.x[2], 2 * best.cost / (values.size - 3)
