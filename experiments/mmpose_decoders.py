@@ -37,7 +37,7 @@ KERNELS = {2.0: 11, 3.0: 17}
 NOISES = (0.0, 0.02, 0.05, 0.1)
 """Standard deviation of independent noise, shares of the peak."""
 
-PAIRS = {"argmax": "argmax", "quarter shift": "quarter_shift", "DARK": "dark"}
+PAIRS: dict[str, heatmap.Decoder] = {"argmax": "argmax", "quarter shift": "quarter_shift", "DARK": "dark"}
 """Decoders of mmpose and ours that do the same."""
 
 
