@@ -111,7 +111,14 @@ def _decode(heatmaps: Heatmaps, *, sigma: float, decoder: str, logits: bool) -> 
 
 
 def fit_windows(maps: Array, top: peak.Peak, sigma: float, logits: bool) -> maximum_likelihood.WindowFit:
-    """The most likely Gaussian in a window about each peak of maps (B, H, W, M), relative to the highest value."""
+    """The most likely Gaussian in a window about each peak.
+
+    Args:
+        maps: (B, H, W, M), in any unit.
+        top: their peaks.
+        sigma: standard deviation of the Gaussian in pixels.
+        logits: the maps are logarithms.
+    """
     window = log_ratios.from_window(peak.window(maps, top, maximum_likelihood.radius(sigma)), logits=logits)
     return maximum_likelihood.fit(window.ratios, window.inside, sigma)
 

@@ -48,9 +48,9 @@ def find(maps: Maps) -> Peak:
     fixed = lax.stop_gradient(maps)  # an index has no gradient
     rows = fixed.max(axis=2)
     rows = lax.cond(jnp.isnan(rows).any(), lambda: _nan_to_minus_inf(fixed).max(axis=2), lambda: rows)
-    y = first_of_maximum(rows)
+    y = _first_of_maximum(rows)
     row = jnp.take_along_axis(maps, y[:, None, None, :], axis=1, mode="promise_in_bounds")[:, 0]
-    x = first_of_maximum(_nan_to_minus_inf(lax.stop_gradient(row)))
+    x = _first_of_maximum(_nan_to_minus_inf(lax.stop_gradient(row)))
     value = jnp.take_along_axis(row, x[:, None, :], axis=1, mode="promise_in_bounds")[:, 0]
     return Peak(x=x, y=y, value=value)
 
@@ -74,7 +74,7 @@ def _nan_to_minus_inf(values: Array) -> Array:
     return jnp.where(jnp.isnan(values), -jnp.inf, values)
 
 
-def first_of_maximum(values: Float[Array, "b n m"]) -> Int[Array, "b m"]:
+def _first_of_maximum(values: Float[Array, "b n m"]) -> Int[Array, "b m"]:
     """Index along the middle axis; two vectorised reductions instead of one argmax."""
     length = values.shape[1]
     positions = jnp.arange(length, dtype=jnp.int32).reshape(1, -1, 1)

@@ -6,10 +6,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.stabilizer.smoothing import bands, kalman_bank, mixing
+from fhr_jax.stabilizer.smoothing import bands, kalman_bank, mixing, noise_tracking
 from fhr_jax.stabilizer.smoothing.bands import MotionParts, Regions
 from fhr_jax.stabilizer.smoothing.kalman_bank import BankFrame, BankState
-from fhr_jax.stabilizer.smoothing.mixing import EvidenceState, MixingNet, NoiseState
+from fhr_jax.stabilizer.smoothing.mixing import EvidenceState, MixingNet
+from fhr_jax.stabilizer.smoothing.noise_tracking import NoiseState
 
 MISSING_WEIGHT = 0.05
 """Weight of a missing point or outlier in a frame that shows others: the causal stabilizer moves it with them."""
@@ -101,7 +102,7 @@ class MixingState(NamedTuple):
 def init_forward(points: int, dims: int, like: Float[Array, ""]) -> ForwardState:
     """The state before the first frame, for M points of d coordinates, in the dtype of the scalar `like`."""
     anchor = jnp.zeros_like(like, shape=(points, dims))
-    return ForwardState(kalman_bank.init_state(points, dims, like), mixing.init_noise(like), anchor)
+    return ForwardState(kalman_bank.init_state(points, dims, like), noise_tracking.init_noise(like), anchor)
 
 
 def init_mixing(points: int, dims: int, like: Float[Array, ""]) -> MixingState:
@@ -177,16 +178,18 @@ def _noise(frame: Cleaned, observation: Observation, passed: BankFrame) -> tuple
     """Noise variance of the frame (3,) by part, squared face sizes, and its tail (2,)."""
     counted = observation.counted
     innovation = bands.split(passed.innovation[None], observation.place, counted, observation.regions)
-    return mixing.noise_of_frame(innovation, frame.size, counted), mixing.tail_of_frame(innovation, counted)
+    return noise_tracking.noise_of_frame(innovation, frame.size, counted), noise_tracking.tail_of_frame(
+        innovation, counted
+    )
 
 
 def _update_noise(
     state: NoiseState, inputs: tuple[Cleaned, Observation, tuple[Array, Array]]
 ) -> tuple[NoiseState, NoiseState]:
     frame, observation, noise = inputs
-    first = mixing.init_noise(frame.size)
+    first = noise_tracking.init_noise(frame.size)
     state = jax.tree.map(lambda new, old: jnp.where(frame.first, new, old), first, state)
-    state = mixing.update_noise(state, *noise, observed=observation.share, dt=frame.dt)
+    state = noise_tracking.update_noise(state, *noise, observed=observation.share, dt=frame.dt)
     return state, state
 
 
@@ -204,7 +207,7 @@ def _passed(
         size=frame.size,
         dt=frame.dt,
         some=(frame.weight > 0).any(axis=-1).astype(observation.z.dtype),
-        variance=mixing.without_shaking(noise.variance, points=observation.z.shape[-2]),
+        variance=noise_tracking.without_shaking(noise.variance, points=observation.z.shape[-2]),
         tail=noise.tail,
         first=frame.first,
     )

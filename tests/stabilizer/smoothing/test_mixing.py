@@ -81,45 +81,6 @@ def test_a_new_network_weighs_by_the_evidence_alone():
     assert weights[2][4, -1] < 1e-4
 
 
-def test_the_noise_follows_its_frames_and_not_an_outlier():
-    state, expected, count = mixing.init_noise(jnp.zeros(())), mixing.FIRST_NOISE**2, mixing.FIRST_FRAMES
-    tail, follow = mixing.FIRST_TAIL, jax.jit(mixing.update_noise)
-    for value, observed, dt in ((2e-4, 1.0, 1.0), (5.0, 1.0, 1.0), (1e-4, 0.5, 2.0), (1.0, 0.0, 1.0)):
-        state = follow(
-            state, jnp.full(3, value), jnp.full(2, value), observed=jnp.full((), observed), dt=jnp.full((), dt)
-        )
-        count = (mixing.NOISE_DECAY**dt if observed else 1) * count + observed
-        expected += observed / count * (min(value, mixing.MAX_SQUARE * expected) - expected)
-        tail += observed / count * (value - tail)
-        np.testing.assert_allclose(state.variance, expected, rtol=1e-5)
-        np.testing.assert_allclose(state.tail, tail, rtol=1e-5)
-
-
-def test_the_tail_of_normal_noise_is_known_and_grows_with_few_large_errors():
-    rng = np.random.default_rng(2)
-    points, regions = rng.normal(size=(1, 2000, 2)), rng.normal(size=(1, 2000, 2))
-    regions[0, :20] *= 8
-    parts = bands.MotionParts(*(jnp.asarray(value, jnp.float32) for value in (points, regions, points)))
-    tail = jax.jit(mixing.tail_of_frame)(parts, jnp.ones(2000))
-    length = np.linalg.norm(regions[0], axis=1)
-    expected = np.log((length**4).mean() / (4 / np.pi * length.mean() ** 2) ** 2)
-    np.testing.assert_allclose(tail, [expected, mixing.FIRST_TAIL], atol=0.1)
-    assert tail[0] > 2
-    still = jax.tree.map(jnp.zeros_like, parts)
-    assert np.isfinite(jax.jit(mixing.tail_of_frame)(still, jnp.ones(2000))).all()
-
-
-def test_the_noise_that_all_share_is_at_most_four_times_the_rest_from_eight_points_on():
-    rng = np.random.default_rng(5)
-    variance = rng.uniform(0, 1, size=(20, 3)) * [20, 1, 1]
-    found = np.asarray(mixing.without_shaking(jnp.asarray(variance, jnp.float32), points=8))
-    bounded = [[min(face, 4 * (regions + points)), regions, points] for face, regions, points in variance]
-    np.testing.assert_allclose(found, bounded, rtol=1e-6)
-    assert (found[:, 0] < variance[:, 0] - 1e-3).any()
-    few = mixing.without_shaking(jnp.asarray(variance, jnp.float32), points=7)
-    np.testing.assert_allclose(few, variance, rtol=1e-6)
-
-
 def test_running_evidence_is_a_mean_whose_weights_fade():
     state = mixing.init_evidence(POINTS, jnp.zeros(()))
     rng = np.random.default_rng(1)
