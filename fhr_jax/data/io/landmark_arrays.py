@@ -22,6 +22,9 @@ OBSERVED = ("predictions", "landmarks")
 UNSURE = 0.05
 """Share of the median confidence of a track's points, below which a point is missing: no detector means that place."""
 
+MIN_PERCENT = 20.0
+"""The highest confidence of a file in percent, at least; lower numbers above 1 are something else."""
+
 TRUTH = ("truth", "ground_truth")
 """Names of the true track."""
 
@@ -125,6 +128,10 @@ def points_as_nan(
     points = np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
     if options.keep_zeros:
         return points, []
+    places = points[np.isfinite(points).all(axis=-1)]
+    if len(places) and (places == places[0]).all():
+        where = ", ".join(f"{value + 0.0:g}" for value in places[0] - offset)
+        return points, [f"all points of all frames lie at ({where}): there is no face to see"]
     notes = []
     for marker, missing in find_markers(points, offset=offset).items():
         points[missing] = np.nan
@@ -201,16 +208,20 @@ def scaled_confidence(
 ) -> tuple[Float[np.ndarray, "t *m"] | None, list[str]]:
     """Confidences (T,) or (T, M) as numbers in [0, 1], 0 where they are missing; percent are divided by 100.
 
+    The numbers 0, 1 and 2 alone are COCO's visibility: not labelled, labelled but hidden, visible. 0 is missing.
+
     Args:
         name: of the array or column, for the notes.
         values: as the file holds them.
 
     Returns:
-        None where the values are neither in [0, 1] nor percent; and what to tell the user.
+        None where the values are none of these; and what to tell the user.
     """
     values = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
-    if low < 0 or high > 100:
+    if high == 2 and np.isin(values, (0, 1, 2)).all():
+        return np.minimum(values, 1), [f"{name} is 0, 1 or 2: read as COCO's visibility, 0 is missing"]
+    if low < 0 or high > 100 or 1.5 < high < MIN_PERCENT:
         return None, [f"{name} goes from {low:g} to {high:g}, neither within 0 and 1 nor percent: not used"]
     # Rounding may exceed 1 a little.
     if high <= 1.5:

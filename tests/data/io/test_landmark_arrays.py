@@ -79,13 +79,25 @@ def test_markers_are_those_of_the_file_before_its_offset():
     assert "(0, 0)" in notes[0]
 
 
+def test_a_file_of_zeros_is_said():
+    found, notes = landmark_arrays.points_as_nan(np.zeros((3, 4, 2)), ReadOptions())
+    np.testing.assert_array_equal(found, 0)
+    assert notes == ["all points of all frames lie at (0, 0): there is no face to see"]
+    one = np.zeros((3, 4, 2))
+    one[1, 2] = 5
+    assert "no face" not in "".join(landmark_arrays.points_as_nan(one, ReadOptions())[1])
+
+
 @pytest.mark.parametrize(
     ("values", "expected", "note"),
     [
         ([0, 0.5, 1], [0, 0.5, 1], ""),
         ([0.2, np.nan, 1.2], [0.2, 0, 1], ""),  # rounding may exceed 1
         ([0, 50, 100], [0, 0.5, 1], "score goes up to 100: read as percent"),
-        ([1.6, 0, 0], [0.016, 0, 0], "score goes up to 1.6: read as percent"),
+        ([20, 0, 0], [0.2, 0, 0], "score goes up to 20: read as percent"),
+        ([1.6, 0, 0], None, "score goes from 0 to 1.6, neither within 0 and 1 nor percent: not used"),
+        ([0, 1, 3], None, "score goes from 0 to 3, neither within 0 and 1 nor percent: not used"),
+        ([0, 1, 2], [0, 1, 1], "score is 0, 1 or 2: read as COCO's visibility, 0 is missing"),
         ([0, -0.1, 1], None, "score goes from -0.1 to 1, neither within 0 and 1 nor percent: not used"),
         ([0, 0, 255], None, "score goes from 0 to 255, neither"),
         ([0, 0, np.inf], None, "score goes from 0 to inf, neither"),
