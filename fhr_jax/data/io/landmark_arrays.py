@@ -128,10 +128,6 @@ def points_as_nan(
     points = np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
     if options.keep_zeros:
         return points, []
-    places = points[np.isfinite(points).all(axis=-1)]
-    if len(places) and (places == places[0]).all():
-        where = ", ".join(f"{value + 0.0:g}" for value in places[0] - offset)
-        return points, [f"all points of all frames lie at ({where}): there is no face to see"]
     notes = []
     for marker, missing in find_markers(points, offset=offset).items():
         points[missing] = np.nan
@@ -139,6 +135,15 @@ def points_as_nan(
         what = f"1 point at ({marker:g}, {marker:g})" if number == 1 else f"{number} points at ({marker:g}, {marker:g})"
         notes.append(f"{what} read as missing; --keep-zeros keeps {'it' if number == 1 else 'them'}")
     return points, notes
+
+
+def in_one_place(points: Float[np.ndarray, "t m d"]) -> list[str]:
+    """What to tell the user where all points (T, M, d), in the unit of their file, lie in one place."""
+    places = points[np.isfinite(points).all(axis=-1)]
+    if len(places) < 2 or not (places == places[0]).all():
+        return []
+    where = ", ".join(f"{value:g}" for value in places[0])
+    return [f"all points of all frames lie at ({where}): there is no face to see"]
 
 
 def unsure_as_nan(

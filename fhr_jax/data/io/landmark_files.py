@@ -155,7 +155,8 @@ def _track(
     points, unsure = landmark_arrays.unsure_as_nan(points, fields.get("confidence"))
     notes += unsure
     fields.setdefault("present", np.ones(len(points), bool))
-    return LandmarkTrack(points, stored=np.asarray(stored, np.float64) if notes else None, **fields), notes
+    track = LandmarkTrack(points, stored=np.asarray(stored, np.float64) if notes else None, **fields)
+    return track, notes + landmark_arrays.in_one_place(points)
 
 
 def _read_npz(path: Path, options: ReadOptions) -> Recording:
