@@ -34,7 +34,7 @@ TRIM = 2.0
 """RMS distances from the centroid beyond which points of a frame do not count for its size; a face has none there."""
 
 SHAPE = 0.5
-"""RMS distances between a point and its expected place, after the best similarity, within which it fits the shape."""
+"""A point fits the shape within this part of the face's RMS distance of its expected place, moved by a similarity."""
 
 SHAPE_ROUNDS = 3
 """Least squares fits of that similarity, each with new weights."""
@@ -165,7 +165,7 @@ def _same_shape(z: Array, expected: Array, counted: Array, size: Array) -> Array
     weight = counted.astype(z.dtype)
     square = jnp.zeros_like(weight)
     for _ in range(SHAPE_ROUNDS):
-        share = weight / (1 + 4 * square)
+        share = weight / (1 + 4 * square)  # a point at half of the limit counts half
         square = ((moved - common_motion(moved, expected, share)) ** 2).sum(axis=-1)
         square = square / jnp.maximum((SHAPE * size) ** 2, 1e-30)
     return 2 * (counted & (square < 1)).sum() >= counted.sum()

@@ -11,17 +11,11 @@ from fhr_jax.cli import markups
 from fhr_jax.data.io import pts, video
 from fhr_jax.errors import InputError
 from tests.markup.mean_faces import FACES
+from tests.markup.test_definition import FIVE
 from tests.nets import SMALLEST, random_net, shared_programs
 
 pytest.importorskip("cv2")
 
-FIVE = """
-name = "five"
-points = 5
-flip_pairs = [[0, 1], [3, 4]]
-normalize = [0, 1]
-edges = [[0, 2, 1], [3, 4]]
-"""
 FIVE_OF_68 = [36, 45, 30, 48, 54]
 FACE5 = FACES[markup.FACE68][FIVE_OF_68]
 
