@@ -31,10 +31,11 @@ from jaxtyping import Float
 from tqdm import tqdm
 
 from fhr_jax import evaluate, log, plots
+from fhr_jax.benchmark.photographs import keep_aside
 from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples
 from fhr_jax.data.open_dataset import open_dataset
-from fhr_jax.data.records import Records, encoded
+from fhr_jax.data.records import Records
 from fhr_jax.data.sources import holdout
 from fhr_jax.data.sources.holdout import Subset
 from fhr_jax.errors import InputError
@@ -82,15 +83,8 @@ def open_faces(options: Options) -> Faces:
     if folder is None:
         folder = Path(os.environ.get("FHR_JAX_DATA") or os.devnull) / "real_faces"
     helen, afw = (open_dataset(folder / name) for name in ("helen_train", "afw"))
-    rest, test = holdout.split_holdout(helen, len(helen) // 5, seed=0, name=folder)
-    aside = set(_photographs(test))
-    learn = [i for i, photograph in enumerate(_photographs(rest)) if photograph not in aside]
-    return Faces(Subset(rest, learn), {"helen": test, "afw": afw})
-
-
-def _photographs(records: Records) -> list[str]:
-    """The photograph of each face: its file without the number at the end."""
-    return [encoded(records, i)["file"].rsplit("_", 1)[0] for i in range(len(records))]
+    learn, test = keep_aside(helen, name=folder)
+    return Faces(learn, {"helen": test, "afw": afw})
 
 
 def make_plan(options: Options, start: Start, learn: Records, seed: int) -> TrainPlan:

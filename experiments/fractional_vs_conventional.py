@@ -40,52 +40,38 @@ Figures:  the default (600 updates of `small`, three seeds, 300 synthetic faces)
           faces.
 """
 
-from collections.abc import Iterator
-from contextlib import closing
-from dataclasses import asdict, dataclass
-from itertools import pairwise
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import tyro
 from tqdm import tqdm
 
-from fhr_jax import crop, evaluate, geometry, heatmap, log, metrics, npz, pipeline, plots, train, weights
+from fhr_jax import crop, evaluate, geometry, heatmap, log, npz, pipeline, plots, weights
+from fhr_jax.benchmark.decoder_tables import CHR, FHR, QUARTER, ROWS, TARGETS, label, table1, table2, targets_table
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.photographs import keep_aside, original_pixels
 from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import Records
+from fhr_jax.data.sources import holdout
 from fhr_jax.demo import regression
-from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
+from fhr_jax.demo.regression import CONVENTIONAL
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import folder_lock, output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Config
 from fhr_jax.progress import Progress
+from fhr_jax.train import RECIPES, Recipe, load_initial
+from fhr_jax.train.run import TrainPlan, run
+from fhr_jax.weights import Net
 
-TARGETS = (CONVENTIONAL, FRACTIONAL)
-Row = tuple[str, heatmap.Decoder]
-"""The targets that a net was trained on, and the decoder; the paper's CHR and FHR are two of them."""
-CHR: Row = (CONVENTIONAL, "argmax")
-QUARTER: Row = (CONVENTIONAL, "quarter_shift")
-FHR: Row = (FRACTIONAL, "fractional")
-NAMES = {FHR: "fractional, Eq. 4"}
-ROWS: tuple[Row, ...] = (
-    CHR,
-    QUARTER,
-    *((FRACTIONAL, m) for m in heatmap.DECODERS if m not in ("argmax", "quarter_shift")),
-)
-CONTROLS: tuple[Row, ...] = (
-    *((FRACTIONAL, m) for m in ("argmax", "quarter_shift")),
-    *((CONVENTIONAL, m) for m in heatmap.DECODERS if m not in ("argmax", "quarter_shift")),
-)
-"""Each net with the decoders of the other, to separate the gain of the targets from that of the decoder."""
-FIGURES = ("nrmse", "nrmse_median", "auc", "failure_rate")
 RENAMED = {"quarter": "quarter_shift", "unguarded": "paper_unclamped"}
 """Old names of decoders to new ones, for predictions that were saved before they were renamed."""
-SYNTHETIC, SEED = "synthetic", "seed"
+SYNTHETIC, RANDOM, ASIDE = "synthetic", "random", "aside"
 RENDER_BATCH = 48
 """Number of synthetic faces rendered at a time; their images are large."""
 
@@ -97,19 +83,25 @@ class Options:
     out: Path
     """Folder for nets, predictions, summary.json and the pictures."""
     data: str = SYNTHETIC
-    """synthetic, or a dataset with splits such as face300w."""
+    """synthetic, a dataset with splits such as face300w, or a folder of photographs with .pts files. Of a folder, a
+    fifth of the photographs is kept aside and tested on."""
     directory: Annotated[Path | None, optional("DIR")] = None
     """With a dataset: the --out of `fhr-jax data build`; default: ./datasets, then the data folder of TFDS."""
     train_split: str = "train"
     """With a dataset: the split to train on."""
     test_splits: tuple[str, ...] = ("challenging", "full", "private")
     """With a dataset: the splits to test on; each gets its own tables and figure."""
+    test: tuple[Path, ...] = ()
+    """With a folder: further folders to test on; each gets its own tables and figure."""
+    init: str = RANDOM
+    """random, or the net to start from: a file, or small for the net that ships."""
     preset: Literal["paper", "medium", "small", "tiny"] = "small"
-    """Size of the nets."""
-    recipe: Literal["quick", "paper"] = "quick"
-    """quick: cross-entropy and Adam. paper: squared error and RMSprop, as the authors trained."""
+    """Size of the nets; that of --init if there is one."""
+    recipe: Annotated[Literal["quick", "paper", "finetune"] | None, optional("RECIPE")] = None
+    """quick: cross-entropy and Adam. paper: squared error and RMSprop, as the authors trained. finetune: for a net that
+    is trained already. Default: quick, or finetune with --init."""
     batch: Annotated[int | None, optional("INT")] = None
-    """Images per update; default: 16, or 6 with the paper's recipe."""
+    """Images per update; default: that of the recipe, 16, or 6 for paper."""
     steps: int = 600
     """Number of updates of each net."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -121,105 +113,154 @@ class Options:
 
 
 class Faces(NamedTuple):
-    """Test faces: crops (N, S, S, 3), maps (N, 2, 3) from images to them, landmarks (N, 68, 2) in image pixels."""
+    """Test faces: crops (N, S, S, 3), maps (N, 2, 3) from images to them, landmarks (N, 68, 2) in image pixels.
+
+    `original` (N,) is how many pixels of the original photograph one pixel of the image is.
+    """
 
     images: np.ndarray
     affines: np.ndarray
     truth: np.ndarray
+    original: np.ndarray
+
+
+class Data(NamedTuple):
+    """Where training and test faces come from; both None for synthetic faces.
+
+    `tests` has for each set its records and the folder that they lie in, if any.
+    """
+
+    learn: Records | None
+    tests: Mapping[str, tuple[Records, Path | None]]
 
 
 def main(options: Options) -> dict[str, Any]:
     """Train and decode what is missing, print the tables, write summary.json and the pictures."""
     output_folder(options.out)
-    free = ("out", "directory", "test_splits", "seeds", "workers")
-    fixed = {name: value for name, value in asdict(options).items() if name not in free}
+    free = ("out", "directory", "test_splits", "test", "seeds", "workers")
+    fixed = {name: value for name, value in as_config(options).items() if name not in free}
     log.same_run(options.out, fixed)
     log.write_config(options.out, fixed)
-    sets = dict(test_sets(options))
-    train_nets(options)
-    results = {name: evaluate_set(options, name, faces) for name, faces in sets.items()}
+    init = None if options.init == RANDOM else load_initial(options.init)
+    config, data = PRESETS[options.preset] if init is None else init.config, open_data(options)
+    curves = train_nets(options, config, init, data)
+    sets = test_sets(options, config, data)
+    results = {name: evaluate_set(options, name, faces) for name, faces in sets}
     summary = {
         "options": as_config(options),
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
+        "validation": curves,
         "results": results,
     }
     write_json(options.out / "summary.json", summary)
     return summary
 
 
-def train_nets(options: Options) -> None:
-    """Train the nets that do not exist yet."""
-    nets = [(seed, target) for seed in options.seeds for target in TARGETS]
-    missing = [net for net in nets if not net_path(options, *net).exists()]
-    if not missing:
-        return
-    config, paper = PRESETS[options.preset], options.recipe == "paper"
-    batch, loss = options.batch or (6 if paper else 16), "squared" if paper else "cross_entropy"
-    optimizer = train.paper_optimizer() if paper else train.quick_optimizer(options.steps)
-    source, prepare = training_data(options, config)
-    # Compiling takes minutes, so one program trains all nets: seed and target are inputs.
-    update = train.make_update(jax.random.key(1), config, optimizer, prepare, loss=loss)
-    init = jax.jit(lambda seed: train.init_state(jax.random.key(seed), config, optimizer))
-    for seed, target in missing:
-        batches = loader.batches(source, batch=batch, seed=seed, workers=options.workers)
-        marks = {SEED: jnp.asarray(seed), CONVENTIONAL: jnp.asarray(target == CONVENTIONAL)}
-        marked = ({**numbers, **marks} for numbers in batches)
-        with closing(batches), tqdm(total=options.steps, desc=f"{target}, seed {seed}", unit="step") as bar:
+def open_data(options: Options) -> Data:
+    """Open the faces to learn from and those to test on."""
+    if options.data == SYNTHETIC:
+        return Data(None, {})
+    folder = Path(options.data)
+    if folder.is_dir():
+        learn, aside = keep_aside(open_dataset(folder), name=folder)
+        others = {path.name: (open_dataset(path), path) for path in options.test}
+        return Data(learn, {ASIDE: (aside, folder), **others})
 
-            def show(progress: Progress, bar: tqdm = bar) -> None:
-                bar.set_postfix_str(f"loss {progress.info['loss']:.3g}", refresh=False)
-                bar.update()
+    def split(name: str) -> Records:
+        return open_dataset(options.data, directory=options.directory, split=name)
 
-            state = train.train_loop(update, init(jnp.asarray(seed)), marked, steps=options.steps, progress=show)
-        weights.save(net_path(options, seed, target), train.trained_net(state, config, loss=loss))
+    return Data(split(options.train_split), {name: (split(name), None) for name in options.test_splits})
 
 
-def net_path(options: Options, seed: int, target: str) -> Path:
+def train_nets(options: Options, config: Config, init: Net | None, data: Data) -> dict[str, dict[int, float]]:
+    """Train the nets that do not exist yet; return the validation errors of all, in percent, by step."""
+    curves = {}
+    for seed in options.seeds:
+        for target in TARGETS:
+            path, folder = net_path(options, target, seed), options.out / "runs" / f"{target}_{seed}"
+            if not path.exists():
+                plan = make_plan(options, config, init, data, target, seed)
+                with (
+                    folder_lock(output_folder(folder)),
+                    tqdm(total=options.steps, desc=f"{target}, seed {seed}", unit="step") as bar,
+                ):
+
+                    def show(progress: Progress, bar: tqdm = bar) -> None:
+                        bar.update(progress.done - bar.n)
+
+                    weights.save(path, run(folder, plan, progress=show))
+            lines = log.read_metrics(folder)
+            curves[path.stem] = {int(line["step"]): line["nrmse"] for line in lines if "nrmse" in line}
+    return curves
+
+
+def net_path(options: Options, target: str, seed: int) -> Path:
     """File of a net."""
     return options.out / f"{target}_{seed}.npz"
 
 
-def training_data(options: Options, config: Config) -> tuple[loader.IndexedSource, examples.Prepare]:
-    """Synthetic faces (others for every seed) or photographs; landmarks are rounded for the conventional net."""
+def make_plan(options: Options, config: Config, init: Net | None, data: Data, target: str, seed: int) -> TrainPlan:
+    """The run of one net. Both nets of a seed have the same plan but for the rounding."""
+    recipe = make_recipe(options, init)
+    if data.learn is None:
+        key = jax.random.fold_in(jax.random.key(2), seed)
+        source, prepare = loader.Indices(holdout.MOST, 2**31 - 1), examples.synthetic_examples(key, config.crop)
+        validation = examples.synthetic_batch(key, range(holdout.MOST), config.crop)
+    else:
+        held = holdout.fair_share(len(data.learn))
+        learn, validate = holdout.split_holdout(data.learn, held, seed=seed, name=options.data)
+        source, prepare = (
+            crops.Crops(learn, size=round(config.crop * crops.MARGIN)),
+            examples.photograph_examples(config.crop),
+        )
+        validation = examples.photograph_batch(validate, config.crop)
+    return TrainPlan(
+        config=config,
+        recipe=recipe,
+        steps=options.steps,
+        source=source,
+        prepare=prepare,
+        validation=validation,
+        seed=seed,
+        rounded=target == CONVENTIONAL,
+        validate_every=50,
+        save_every=50,
+        workers=options.workers,
+        init=init,
+    )
 
-    def prepare_synthetic(key: jax.Array, batch: Any) -> examples.Examples:
-        faces_key = jax.random.fold_in(jax.random.key(2), batch[SEED])
-        return examples.synthetic_examples(faces_key, config.crop)(key, batch)
 
-    synthetic = options.data == SYNTHETIC
-    prepare_faces = prepare_synthetic if synthetic else examples.photograph_examples(config.crop)
-
-    def prepare(key: jax.Array, batch: Any) -> examples.Examples:
-        prepared = prepare_faces(jax.random.fold_in(key, batch[SEED]), batch)
-        rounded = regression.round_to_heatmap(prepared.points, config)
-        return prepared._replace(points=jnp.where(batch[CONVENTIONAL], rounded, prepared.points))
-
-    if synthetic:
-        return loader.Indices(0, 2**31 - 1), prepare
-    records = open_dataset(options.data, directory=options.directory, split=options.train_split)
-    return crops.Crops(records, size=round(config.crop * crops.MARGIN)), prepare
+def make_recipe(options: Options, init: Net | None) -> Recipe:
+    """The recipe by its name; never ended early, so that both nets of a seed make the same updates."""
+    recipe = RECIPES[options.recipe or ("quick" if init is None else "finetune")]
+    changes: dict[str, Any] = {"patience": None}
+    if init is not None:
+        changes["loss"] = init.loss
+    if options.batch is not None:
+        changes["batch"] = options.batch
+    return recipe._replace(**changes)
 
 
-def test_sets(options: Options) -> Iterator[tuple[str, Faces]]:
+def test_sets(options: Options, config: Config, data: Data) -> Iterator[tuple[str, Faces]]:
     """The test sets, cropped by the bounding boxes of the true landmarks; saved."""
-    size = PRESETS[options.preset].crop
-    for name in (SYNTHETIC,) if options.data == SYNTHETIC else options.test_splits:
+    for name in data.tests or (SYNTHETIC,):
         path = options.out / f"faces_{name}.npz"
         if not path.exists():
-            synthetic = options.data == SYNTHETIC
-            faces = rendered_faces(options.faces, size) if synthetic else photographed_faces(options, name, size)
+            rendered = data.learn is None
+            faces = rendered_faces(options.faces, config.crop) if rendered else read_faces(*data.tests[name], config)
             npz.write(path, faces._asdict())
-        yield name, Faces(**npz.read(path))
+        arrays = npz.read(path)
+        yield name, Faces(**{"original": np.ones(len(arrays["truth"]))} | arrays)
 
 
-def photographed_faces(options: Options, split: str, size: int) -> Faces:
-    """The faces of a split."""
-    records = open_dataset(options.data, directory=options.directory, split=split)
-    source = crops.Crops(records, size=size, margin=1.0)
-    faces = [source[i] for i in tqdm(range(len(source)), desc=f"read {split}", delay=1)]
+def read_faces(records: Records, folder: Path | None, config: Config) -> Faces:
+    """Crop photographs."""
+    source = crops.Crops(records, size=config.crop, margin=1.0)
+    faces = [source[i] for i in tqdm(range(len(source)), desc="read photographs", delay=1)]
     images, affines, points = (np.stack([face[key] for face in faces]) for key in ("image", "affine", "points"))
-    return Faces(images, affines, crop.to_image(affines, points))
+    original = np.ones(len(faces)) if folder is None else original_pixels(records, folder)
+    return Faces(images, affines, crop.to_image(affines, points), original)
 
 
 def rendered_faces(number: int, size: int) -> Faces:
@@ -228,7 +269,7 @@ def rendered_faces(number: int, size: int) -> Faces:
     for start in tqdm(range(0, number, RENDER_BATCH), desc="render test faces", delay=1):
         key = jax.random.fold_in(jax.random.key(3), start)
         data = regression.held_out_faces(key, min(RENDER_BATCH, number - start))
-        parts.append(Faces(*regression.crop_faces(data, size), data.points))
+        parts.append(Faces(*regression.crop_faces(data, size), data.points, np.ones(len(data.points))))
     return Faces(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
 
 
@@ -236,7 +277,7 @@ def predictions(options: Options, name: str, faces: Faces, target: str, seed: in
     """Landmarks (N, 68, 2) in image pixels by each decoder, from the heatmaps of one net; saved."""
     path = options.out / f"{name}_{target}_{seed}.npz"
     if not path.exists():
-        net, found = weights.load(net_path(options, seed, target)), {decoder: [] for decoder in heatmap.DECODERS}
+        net, found = weights.load(net_path(options, target, seed)), {decoder: [] for decoder in heatmap.DECODERS}
         for _, maps in pipeline.heatmap_batches(net, faces.images):
             for decoder, parts in found.items():
                 parts.append(np.asarray(heatmap.decode(maps, sigma=net.config.sigma, decoder=decoder)))
@@ -254,11 +295,16 @@ def evaluate_set(options: Options, name: str, faces: Faces) -> dict[str, Any]:
         for decoder in heatmap.DECODERS:
             found = [evaluate.Predictions((), points[decoder], faces.truth) for points in per_seed]
             errors[target, decoder] = np.stack([evaluate.errors(each) for each in found])
-            pixels[target, decoder] = np.stack([distances(each.predictions, faces.truth) for each in found])
+            pixels[target, decoder] = np.stack([distances(each.predictions, faces) for each in found])
     best = min(ROWS, key=lambda row: errors[row].mean())
     shown = dict.fromkeys((CHR, QUARTER, FHR, best))
     print(f"\n{name}, {len(faces.truth)} faces, seeds {options.seeds}")
-    result = {"table1": table1(errors), "table2": table2(pixels, faces.truth, tuple(shown))}
+    in_originals = faces.truth * faces.original[:, None, None]
+    result = {
+        "table1": table1(errors),
+        "targets": targets_table(errors),
+        "table2": table2(pixels, in_originals, tuple(shown)),
+    }
     errors_figure = plots.ced({label(row): errors[row].ravel() for row in shown})
     plots.save(options.out / f"figure5_{name}.png", errors_figure)
     by_scale = {label(row): np.array(result["table2"]["pixels"][label(row)]["mean"]) for row in shown}
@@ -267,71 +313,9 @@ def evaluate_set(options: Options, name: str, faces: Faces) -> dict[str, Any]:
     return result
 
 
-def label(row: Row) -> str:
-    """Name of a row of a table."""
-    return NAMES.get(row, ", ".join(row))
-
-
-def distances(found: np.ndarray, truth: np.ndarray) -> np.ndarray:
-    """Mean distance of the points of each face to the truth, (N,) in image pixels."""
-    return np.linalg.norm(found - truth, axis=-1).mean(axis=-1)
-
-
-def mean_and_sd(values: np.ndarray) -> dict[str, Any]:
-    """Mean and standard deviation along the first axis."""
-    return {"mean": values.mean(axis=0).tolist(), "sd": values.std(axis=0).tolist()}
-
-
-def gain(errors: np.ndarray, reference: np.ndarray) -> dict[str, Any]:
-    """How much lower errors (seeds, N) are than those of a reference: over seeds, with an interval over faces."""
-    differences = np.asarray(reference - errors, np.float64)
-    interval = metrics.bootstrap(jax.random.key(0), differences.mean(axis=0))
-    seeds = differences.mean(axis=1)
-    return mean_and_sd(seeds) | {"each": seeds.tolist(), "interval": [float(interval.low), float(interval.high)]}
-
-
-def table1(errors: dict[Row, np.ndarray]) -> dict[str, Any]:
-    """NRMSE, AUC and failure rate of every row, and its gain over conventional heatmaps."""
-    table = {}
-    head = [f"{figure:>16}" for figure in FIGURES]
-    print(f"{'targets, decoder':30}{''.join(head)}  {'NRMSE gained over argmax':34}over the quarter shift")
-    for row in (*ROWS, *CONTROLS):
-        scores = [evaluate.summary(one) for one in errors[row]]
-        figures = {figure: mean_and_sd(np.array([score[figure] for score in scores])) for figure in FIGURES}
-        gains = {label(other): gain(errors[row], errors[other]) for other in (CHR, QUARTER) if other != row}
-        table[label(row)] = figures | {"gain": gains}
-        columns = "".join(f"{v['mean']:9.2f} ± {v['sd']:4.2f}" for v in figures.values())
-        gained = [format_gain(gains[label(other)]) if other != row else "-" for other in (CHR, QUARTER)]
-        print(f"{label(row):30}{columns}  {gained[0]:34}{gained[1]}")
-    return table
-
-
-def table2(pixels: dict[Row, np.ndarray], truth: np.ndarray, shown: tuple[Row, ...]) -> dict[str, Any]:
-    """Mean point error in five equal groups of faces by size, and the gain over conventional heatmaps in each."""
-    groups = min(5, len(truth))
-    group, scale = (
-        np.asarray(metrics.scale_groups(truth, groups=groups)),
-        metrics.scale_table(truth, truth, groups=groups),
-    )
-    members = [group == g for g in range(groups)]
-    table: dict[str, Any] = {"edges": scale.edges.tolist(), "size": scale.size.tolist(), "pixels": {}, "gain": {}}
-    print(f"px by inter-ocular distance: {', '.join(f'{a:.0f} to {b:.0f}' for a, b in pairwise(table['edges']))} px")
-    for row in shown:
-        of_groups = np.stack([pixels[row][:, inside].mean(axis=1) for inside in members], axis=1)
-        figures = table["pixels"][label(row)] = mean_and_sd(of_groups)
-        columns = "".join(f"{m:9.2f} ± {s:4.2f}" for m, s in zip(figures["mean"], figures["sd"], strict=True))
-        print(f"{label(row):30}{columns}")
-        if row != CHR:
-            gains = [gain(pixels[row][:, inside], pixels[CHR][:, inside]) for inside in members]
-            table["gain"][label(row)] = gains
-            print(f"{'    gain':30}  {', '.join(map(format_gain, gains))}")
-    return table
-
-
-def format_gain(gain: dict[str, Any]) -> str:
-    """A gain as text: mean, standard deviation over seeds, interval over faces."""
-    low, high = gain["interval"]
-    return f"{gain['mean']:.3f} ± {gain['sd']:.3f} ({low:.3f} to {high:.3f})"
+def distances(found: np.ndarray, faces: Faces) -> np.ndarray:
+    """Mean distance of the points of each face to the truth, (N,) in pixels of the original photograph."""
+    return np.linalg.norm(found - faces.truth, axis=-1).mean(axis=-1) * faces.original
 
 
 if __name__ == "__main__":

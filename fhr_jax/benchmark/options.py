@@ -61,7 +61,13 @@ def as_config(options: Any) -> dict[str, Any]:
     Args:
         options: a dataclass.
     """
-    return {name: str(value) if isinstance(value, Path) else value for name, value in asdict(options).items()}
+    return {name: _as_json(value) for name, value in asdict(options).items()}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_as_json(item) for item in value]
+    return str(value) if isinstance(value, Path) else value
 
 
 def fit_models(options: BenchmarkOptions, seed: int, videos: Videos) -> dict[str, Params]:
