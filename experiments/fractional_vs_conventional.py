@@ -97,6 +97,8 @@ class Options:
     """random, or the net to start from: a file, or small for the net that ships."""
     preset: Literal["paper", "medium", "small", "tiny"] = "small"
     """Size of the nets; that of --init if there is one."""
+    crop: Annotated[int | None, optional("INT")] = None
+    """Side of the crops in pixels, without --init: maps get coarser or finer with it; default: that of the preset."""
     recipe: Annotated[Literal["quick", "paper", "finetune"] | None, optional("RECIPE")] = None
     """quick: cross-entropy and Adam. paper: squared error and RMSprop, as the authors trained. finetune: for a net that
     is trained already. Default: quick, or finetune with --init."""
@@ -142,7 +144,7 @@ def main(options: Options) -> dict[str, Any]:
     log.same_run(options.out, fixed)
     log.write_config(options.out, fixed)
     init = None if options.init == RANDOM else load_initial(options.init)
-    config, data = PRESETS[options.preset] if init is None else init.config, open_data(options)
+    config, data = make_config(options, init), open_data(options)
     curves = train_nets(options, config, init, data)
     sets = test_sets(options, config, data)
     results = {name: evaluate_set(options, name, faces) for name, faces in sets}
@@ -155,6 +157,19 @@ def main(options: Options) -> dict[str, Any]:
     }
     write_json(options.out / "summary.json", summary)
     return summary
+
+
+def make_config(options: Options, init: Net | None) -> Config:
+    """The shape of the nets; all have one map pixel for the same number of crop pixels."""
+    config = PRESETS[options.preset] if init is None else init.config
+    if options.crop is None:
+        return config
+    if init is not None:
+        raise InputError("--crop: the crops of --init stay as they are; leave out one of both")
+    ratio, coarsest = config.crop // config.heatmap, 2**config.depth
+    if options.crop < 1 or options.crop % (ratio * coarsest):
+        raise InputError(f"--crop: {options.crop}, expected a multiple of {ratio * coarsest} for {options.preset}")
+    return config._replace(crop=options.crop, heatmap=options.crop // ratio)
 
 
 def open_data(options: Options) -> Data:

@@ -91,3 +91,13 @@ def test_both_nets_differ_in_the_rounding_only(options):
 def test_another_start_needs_another_folder(summary, options):
     with pytest.raises(InputError, match="holds a run with init"):
         experiment.main(dataclasses.replace(options, init="random"))
+
+
+def test_smaller_crops_have_coarser_maps(options):
+    random = dataclasses.replace(options, init="random", preset="small", crop=64)
+    config = experiment.make_config(random, None)
+    assert (config.crop, config.heatmap, config.sigma) == (64, 16, 1.0)
+    with pytest.raises(InputError, match="a multiple of 64 for small"):
+        experiment.make_config(dataclasses.replace(random, crop=100), None)
+    with pytest.raises(InputError, match="leave out one"):
+        experiment.make_config(random, random_net(SMALLEST))
