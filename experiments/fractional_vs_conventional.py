@@ -51,7 +51,18 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import crop, evaluate, geometry, heatmap, log, npz, pipeline, plots, weights
-from fhr_jax.benchmark.decoder_tables import CHR, FHR, QUARTER, ROWS, TARGETS, label, table1, table2, targets_table
+from fhr_jax.benchmark.decoder_tables import (
+    CHR,
+    CONVENTIONAL,
+    FHR,
+    QUARTER,
+    ROWS,
+    TARGETS,
+    label,
+    table1,
+    table2,
+    targets_table,
+)
 from fhr_jax.benchmark.options import as_config
 from fhr_jax.benchmark.photographs import keep_aside, original_pixels
 from fhr_jax.cli.options import optional
@@ -60,7 +71,6 @@ from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import Records
 from fhr_jax.data.sources import holdout
 from fhr_jax.demo import regression
-from fhr_jax.demo.regression import CONVENTIONAL
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Config
@@ -274,7 +284,7 @@ def read_faces(records: Records, folder: Path | None, config: Config) -> Faces:
     source = crops.Crops(records, size=config.crop, margin=1.0)
     faces = [source[i] for i in tqdm(range(len(source)), desc="read photographs", delay=1)]
     images, affines, points = (np.stack([face[key] for face in faces]) for key in ("image", "affine", "points"))
-    original = np.ones(len(faces)) if folder is None else original_pixels(records, folder)
+    original = np.ones(len(faces)) if folder is None else original_pixels(folder, records)
     return Faces(images, affines, crop.to_image(affines, points), original)
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax import evaluate, heatmap, metrics
-from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 
+CONVENTIONAL, FRACTIONAL = "conventional", "fractional"
 TARGETS = (CONVENTIONAL, FRACTIONAL)
 Row = tuple[str, heatmap.Decoder]
 """The targets that a net was trained on, and the decoder; the paper's CHR and FHR are two of them."""
@@ -45,11 +45,15 @@ def mean_and_sd(values: np.ndarray) -> dict[str, Any]:
 
 
 def gain(errors: Float[np.ndarray, "seeds n"], reference: Float[np.ndarray, "seeds n"]) -> dict[str, Any]:
-    """How much lower errors are than those of a reference, paired by seed and face, both (seeds, N).
+    """How much lower errors are than those of a reference, paired by seed and face, both (S, N) for S seeds.
+
+    Args:
+        errors: in percent or pixels.
+        reference: in the same unit.
 
     Returns:
-        Mean and standard deviation over the seeds, the gain of `each` seed, and the `interval` that a bootstrap over
-        the faces gives, each face averaged over the seeds.
+        In that unit, mean and standard deviation over the seeds, the gain of `each` seed, and the `interval` that a
+        bootstrap over the faces gives, each face averaged over the seeds.
     """
     differences = np.asarray(reference - errors, np.float64)
     interval = metrics.bootstrap(jax.random.key(0), differences.mean(axis=0))
@@ -67,7 +71,10 @@ def table1(errors: PerRow) -> dict[str, Any]:
     """NRMSE, AUC and failure rate of every row, and its gain over conventional heatmaps; also printed.
 
     Args:
-        errors: NRMSE in percent, (seeds, N) for each row of `ROWS` and `CONTROLS`.
+        errors: NRMSE in percent, (S, N) for each row of `ROWS` and `CONTROLS`.
+
+    Returns:
+        For each row its figures in percent, and `gain` with those of `gain` in percent points.
     """
     table = {}
     head = [f"{figure:>16}" for figure in FIGURES]
@@ -84,7 +91,11 @@ def table1(errors: PerRow) -> dict[str, Any]:
 
 
 def targets_table(errors: PerRow) -> dict[str, Any]:
-    """By decoder: the NRMSE that fractional targets gain over conventional ones read by the same decoder."""
+    """By decoder: the NRMSE that fractional targets gain over conventional ones read by the same decoder; also printed.
+
+    Args:
+        errors: NRMSE in percent, (S, N) for each row of `ROWS` and `CONTROLS`.
+    """
     table = {}
     print(f"{'decoder':30}NRMSE that fractional targets gain")
     for decoder in heatmap.DECODERS:
@@ -97,7 +108,7 @@ def table2(pixels: PerRow, truth: Float[np.ndarray, "n m 2"], shown: Sequence[Ro
     """Mean point error in five equal groups of faces by size, and the gain over conventional heatmaps; also printed.
 
     Args:
-        pixels: mean distance of a face's points in pixels, (seeds, N) for each row.
+        pixels: mean distance of a face's points in pixels, (S, N) for each row.
         truth: true landmarks (N, M, 2) in the same pixels.
         shown: the rows of the table.
     """

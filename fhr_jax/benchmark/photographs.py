@@ -43,15 +43,15 @@ def _photographs(records: Records) -> list[str]:
     return [encoded(records, i)["file"].rsplit("_", 1)[0] for i in range(len(records))]
 
 
-def original_pixels(records: Records, folder: Path) -> Float[np.ndarray, " n"]:
+def original_pixels(folder: Path, records: Records) -> Float[np.ndarray, " n"]:
     """How many pixels of the original photograph one pixel of each face's file is.
 
     Args:
-        records: N faces of the folder.
-        folder: where they lie; see `ORIGINALS`.
+        folder: where the photographs lie; see `ORIGINALS`.
+        records: N single faces of it.
 
     Returns:
-        Factors (N,); ones if the folder has no such table.
+        Factors (N,), original pixels for each pixel of the file; ones if the folder has no such table.
 
     Raises:
         InputError: the table lacks a column or a face, or a scale is no positive number.

@@ -14,13 +14,14 @@ import numpy as np
 from jaxtyping import Array, Float, Key, PRNGKeyArray, UInt8
 
 from fhr_jax import crop, geometry, metrics, pipeline, train
+from fhr_jax.benchmark.decoder_tables import CONVENTIONAL, FRACTIONAL
 from fhr_jax.data import examples, faces, loader
 from fhr_jax.heatmap import Decoder
 from fhr_jax.hourglass import Config
 from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.weights import Net
 
-CONVENTIONAL, QUARTER, FRACTIONAL = "conventional", "conventional, quarter shift", "fractional"
+QUARTER = "conventional, quarter shift"
 DECODERS: dict[str, tuple[str, Decoder]] = {
     CONVENTIONAL: (CONVENTIONAL, "argmax"),
     QUARTER: (CONVENTIONAL, "quarter_shift"),

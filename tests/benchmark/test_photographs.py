@@ -33,11 +33,11 @@ def test_one_face_cannot_be_split():
 
 
 def test_pixels_of_the_originals(tmp_path):
-    np.testing.assert_array_equal(original_pixels(FACES[:2], tmp_path), [1, 1])
+    np.testing.assert_array_equal(original_pixels(tmp_path, FACES[:2]), [1, 1])
     (tmp_path / ORIGINALS).write_text("name,inter_ocular_px,scale\n0_1,300,0.25\n0_0,80,1.0\n")
-    np.testing.assert_array_equal(original_pixels(FACES[:2], tmp_path), [1, 4])
+    np.testing.assert_array_equal(original_pixels(tmp_path, FACES[:2]), [1, 4])
     with pytest.raises(InputError, match="no row for 0_2"):
-        original_pixels(FACES[:3], tmp_path)
+        original_pixels(tmp_path, FACES[:3])
 
 
 @pytest.mark.parametrize(
@@ -52,4 +52,4 @@ def test_pixels_of_the_originals(tmp_path):
 def test_tables_of_originals_that_are_refused(text, message, tmp_path):
     (tmp_path / ORIGINALS).write_text(text)
     with pytest.raises(InputError, match=message):
-        original_pixels(FACES[:1], tmp_path)
+        original_pixels(tmp_path, FACES[:1])
