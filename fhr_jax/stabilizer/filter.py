@@ -8,7 +8,6 @@ The mixture works on coordinates relative to the first frame, so float32 keeps i
 origin. They are rotated into the basis of the parameters and, for parameters in face units, divided by the face size.
 """
 
-from functools import partial
 from typing import Literal, get_args
 
 import jax
@@ -125,12 +124,23 @@ def step_cleaned(
 
 
 def as_filter(params: Params, *, covariance: CovarianceKind = "diagonal", estimate: Estimate = "mean") -> Filter:
-    """The stabilizer as a `Filter`, the interface of the baselines in `fhr_jax.filters`."""
+    """The stabilizer as a `Filter`, the interface of the baselines in `fhr_jax.filters`, with its `dt`.
+
+    Args:
+        params: the parameters.
+        covariance: see `run`.
+        estimate: see `step`.
+    """
 
     def init(frame: Float[Array, "m d"]) -> State:
         return init_state(params, dims=frame.shape[-1], covariance=covariance)
 
-    return Filter(init, partial(step, params, estimate=estimate))
+    def next_frame(
+        state: State, z: Float[Array, "m d"], dt: float | Float[Array, ""] = 1.0
+    ) -> tuple[State, Float[Array, "m d"]]:
+        return step(params, state, z, dt=dt, estimate=estimate)
+
+    return Filter(init, next_frame)
 
 
 def check_points(params: Params, shape: tuple[int, ...]) -> None:

@@ -124,3 +124,7 @@ def test_filter_interface():
     for covariance in COVARIANCES:
         ours = filters.run(stabilizer.as_filter(p, covariance=covariance), z)
         np.testing.assert_allclose(ours, stabilizer.run(p, z, covariance=covariance), rtol=1e-5)
+    dt = np.random.default_rng(0).uniform(0.4, 2.5, len(z)).astype(np.float32)
+    ours = filters.run(stabilizer.as_filter(p), z, dt=dt)
+    np.testing.assert_allclose(ours, stabilizer.run(p, z, dt=dt), rtol=1e-5)
+    assert np.abs(ours - stabilizer.run(p, z)).max() > 0.1
