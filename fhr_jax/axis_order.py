@@ -1,4 +1,6 @@
-"""Notice landmarks whose axes are in another order than (..., T, M, d): frames, points, coordinates."""
+"""Notice landmarks whose axes are in another order than (..., T, M, d): frames or images, points, coordinates."""
+
+from typing import Literal
 
 import numpy as np
 from jaxtyping import Num
@@ -17,6 +19,9 @@ LIKELY = 0.2
 
 MAX_LENGTH = 2000
 """Frames and points that are looked at, at most."""
+
+MANY = 51
+"""Points from which on a markup's number of points is rarely the number of frames or images by chance."""
 
 _DIMS = (2, 3)
 _NAMES = ("T", "M", "d")
@@ -49,15 +54,52 @@ def check(track: Num[np.ndarray, "..."], *, name: str = "track") -> str | None:
         rest = [axis for axis in (0, 1, 2) if axis != places[0]]
         raise InputError(f"{name}: {_wrong(shape, _order(track, rest, places[0]))}")
     first, second = (_typical_step(track, axis) for axis in (-3, -2))
-    if not second < SURE * first:
-        return None
     message = _wrong(shape, (1, 0, 2))
-    if own[0] in MARKUP_SIZES and own[1] not in MARKUP_SIZES:
+    points_first = own[0] in MARKUP_SIZES and own[1] not in MARKUP_SIZES
+    if points_first and second < SURE * first:
         raise InputError(f"{name}: {message}")
-    sizes_tell = own[1] in MARKUP_SIZES and own[0] not in MARKUP_SIZES
-    if sizes_tell or not second < LIKELY * first:
+    frames_first = own[1] in MARKUP_SIZES and own[0] not in MARKUP_SIZES
+    # The lengths alone are mentioned unless the motion contradicts them.
+    if points_first and own[0] >= MANY and 0 < SURE * second <= first:
+        return f"{name}: {message}, unless these are {own[0]} frames of {own[1]} points"
+    if frames_first or not second < LIKELY * first:
         return None
     return f"{name}: {message}, unless the face moves more from frame to frame than from point to point"
+
+
+def check_images(faces: Num[np.ndarray, "n m d"], *, points: int | None = None, name: str = "faces") -> None:
+    """Refuse landmarks of images whose axes are clearly in another order than (N, M, d).
+
+    The images need not belong to a video, so motion tells nothing. Coordinates that lie on another axis are recognized
+    by its length, 2 or 3. Images and points are told apart by the lengths. Where these do not tell, an error about the
+    coordinates names the order in which the faces are alike when they are moved to one place and size.
+
+    Args:
+        faces: (N, M, d) in any unit, N images of M points with d = 2 or 3 coordinates.
+        points: M if it is known.
+        name: of the array, for the messages.
+
+    Raises:
+        InputError: the order is clearly another one; the message names it and how to change it.
+    """
+    shape = faces.shape
+    if len(shape) != 3 or 0 in shape:
+        return
+    if shape[2] not in _DIMS:
+        places = [axis for axis in (1, 0) if shape[axis] in _DIMS]
+        if not places:
+            return
+        first, second = (axis for axis in (0, 1, 2) if axis != places[0])
+        known = [_is_markup(shape[axis], points) for axis in (first, second)]
+        ordered = np.asarray(faces).transpose(first, second, places[0])
+        swap = known == [True, False] or (known[0] == known[1] and _difference(ordered, 1) < _difference(ordered, 0))
+        images, landmarks = (second, first) if swap else (first, second)
+        raise InputError(f"{name}: {_wrong(shape, (images, landmarks, places[0]), 'N')}")
+    given = points is not None and shape[0] == points
+    if not (given or shape[0] >= MANY) or not _is_markup(shape[0], points) or _is_markup(shape[1], points):
+        return
+    keeps = "" if given else f"; a markup of {shape[1]} points keeps the order"
+    raise InputError(f"{name}: {_wrong(shape, (1, 0, 2), 'N')}{keeps}")
 
 
 def _order(track: np.ndarray, rest: list[int], coordinates: int) -> tuple[int, int, int]:
@@ -76,14 +118,39 @@ def _order(track: np.ndarray, rest: list[int], coordinates: int) -> tuple[int, i
     return frames, points, coordinates
 
 
-def _wrong(shape: tuple[int, ...], order: tuple[int, int, int]) -> str:
-    """What the shape looks like, and how to change it; `order` are the axes of frames, points and coordinates."""
-    names = [_NAMES[order.index(axis)] for axis in range(3)]
+def _is_markup(length: int, points: int | None) -> bool:
+    return length in MARKUP_SIZES if points is None else length == points
+
+
+def _difference(faces: np.ndarray, axis: int) -> float:
+    """RMS difference of the slices along an axis, 0 or 1, from their mean, each in its own place and of size 1.
+
+    Slices with a missing point are left out; infinite where none is left.
+    """
+    slices = np.asarray(np.moveaxis(faces, axis, 0)[:MAX_LENGTH, :MAX_LENGTH], np.float64)
+    slices = slices[np.isfinite(slices).all(axis=(1, 2))]
+    if not len(slices):
+        return float("inf")
+    slices = slices - slices.mean(axis=1, keepdims=True)
+    size = np.sqrt((slices**2).sum(axis=-1).mean(axis=-1))
+    slices = slices / np.where(size > 0, size, 1)[:, None, None]
+    return float(np.sqrt(((slices - slices.mean(axis=0)) ** 2).sum(axis=-1).mean()))
+
+
+def _wrong(shape: tuple[int, ...], order: tuple[int, int, int], items: Literal["T", "N"] = "T") -> str:
+    """What the shape looks like, and how to change it.
+
+    Args:
+        shape: of the array.
+        order: the axes of frames or images, points and coordinates.
+        items: "T" for frames, "N" for images.
+    """
+    names = [(items, *_NAMES[1:])[order.index(axis)] for axis in range(3)]
     lead = len(shape) - 3
     axes = (*range(lead), *(lead + axis for axis in order))
     return (
-        f"shape {shape} looks like ({', '.join(names)}), expected (T, M, d), frames, points, coordinates: "
-        f"transpose{axes} changes it"
+        f"shape {shape} looks like ({', '.join(names)}), expected ({items}, M, d), "
+        f"{'frames' if items == 'T' else 'images'}, points, coordinates: transpose{axes} changes it"
     )
 
 

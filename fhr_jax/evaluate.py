@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
-from fhr_jax import crop, geometry, metrics, npz, pipeline
+from fhr_jax import axis_order, crop, geometry, metrics, npz, pipeline
 from fhr_jax.data.crops import Crops
 from fhr_jax.data.examples import Examples
 from fhr_jax.data.io import landmark_arrays
@@ -70,8 +70,8 @@ def read_predictions(
         markup: of the landmarks; default: the one of the package with as many.
 
     Raises:
-        InputError: the file cannot be read, an array is missing, has another shape or is not finite, a point is
-            missing, or the value of `coordinates` is unknown.
+        InputError: the file cannot be read, an array is missing, has another shape or order of axes or is not finite, a
+            point is missing, or the value of `coordinates` is unknown.
     """
     path = Path(path)
     arrays = npz.read(path)
@@ -81,6 +81,11 @@ def read_predictions(
         if name is None:
             raise InputError(f"{path}: no array {names[0]}, only {', '.join(arrays) or 'nothing'}")
         array = arrays[name]
+        if array.ndim == 3 and array.dtype.kind in "fiu":
+            try:
+                axis_order.check_images(array, points=None if markup is None else markup.size, name=name)
+            except InputError as error:
+                raise InputError(f"{path}: {error}") from None
         if array.ndim == 3 and array.dtype.kind in "fiu" and len(array):
             array, _, _ = landmark_arrays.split_third(array, options)
         if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiu" or not len(array):

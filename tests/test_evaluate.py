@@ -124,6 +124,8 @@ BAD = {
     "ground_truth of c: a point is not finite": {"ground_truth": with_nan(faces())},
     "lie on one line": {"predictions": np.zeros((6, 5, 2)), "ground_truth": np.zeros((6, 5, 2))},
     "eye corners coincide": {"ground_truth": np.zeros((6, 68, 2))},
+    "ground_truth: shape (2, 6, 68) looks like (d, N, M)": {"ground_truth": faces().transpose(2, 0, 1)},
+    "predictions: shape (68, 6, 2) looks like (M, N, d)": {"predictions": faces().transpose(1, 0, 2)},
     "expected numbers": {"predictions": np.full((6, 68, 2), "a")},
 }
 
