@@ -33,7 +33,7 @@ class SmoothOptions:
     points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are filled. A `confidence` or
     `score` in [0, 1] or percent, (T,) or (T, M) in an .npz and a column in a .csv, weights frames or points, and so
     does a third column of (T, M, 3) that holds scores. The filter knows the time between the frames from `time` or
-    `timestamp` in seconds or from `fps`, and leaves out every frame that is stored twice to raise a rate.
+    `timestamp` in seconds or from `fps`, and leaves out frames that repeat the one before, or nearly, to raise a rate.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
@@ -78,7 +78,7 @@ def run(options: SmoothOptions) -> None:
     ]
     landmark_files.write(options.output, recording, smoothed)
     print(f"{options.output}: {look_ahead.sentence(0 if options.causal else options.lag)}")
-    print(_summary(options.output, recording.tracks, smoothed))
+    print(_summary(options.output, recording.tracks, smoothed, timelines))
 
 
 def _check_look_ahead(options: SmoothOptions) -> None:
@@ -133,17 +133,22 @@ def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params,
     return np.asarray(steady[:frames], np.float64)[timeline.new.cumsum() - 1]
 
 
-def _summary(output: Path, before: tuple[LandmarkTrack, ...], after: list[np.ndarray]) -> str:
+def _summary(
+    output: Path, before: tuple[LandmarkTrack, ...], after: list[np.ndarray], timelines: list[Timeline]
+) -> str:
     frames = sum(int(track.present.sum()) for track in before)
     points = sum(track.points[track.present][..., 0].size for track in before)
     missing = sum(int(np.isnan(track.points[track.present][..., 0]).sum()) for track in before)
     faces = f"{len(before)} face{'s' if len(before) > 1 else ''}"
     lines = [f"{output}: {frames} frames, {faces}, {100 * missing / points:.2f} % of the points were missing"]
-    pairs = [(track.points, steady) for track, steady in zip(before, after, strict=True)]
+    # A repeated frame makes the track seem to stand still, before and after.
+    tracks = zip(before, after, timelines, strict=True)
+    pairs = [(track.points[time.new], steady[time.new]) for track, steady, time in tracks]
     raw, steady = (np.concatenate([_jitter(p[i], p[0]) for p in pairs]) for i in (0, 1))
     if raw.size:
+        without = "" if all(time.new.all() for time in timelines) else ", without repeated frames"
         lines.append(
-            f"jitter (median second difference of a point over time): {np.median(raw):.3f} before, "
+            f"jitter (median second difference of a point over time{without}): {np.median(raw):.3f} before, "
             f"{np.median(steady):.3f} after, in pixels of the file"
         )
     return "\n".join(lines)

@@ -230,6 +230,18 @@ def test_frames_stored_twice_do_not_enter_the_filter(tmp_path, params, capsys):
     np.testing.assert_allclose(found, expected.repeat(2, axis=0), atol=1e-4)
     said = capsys.readouterr().out
     assert said.count("40 of 80 frames repeat the one before (25 frames a second stored as 50)") == 1
+    # Repeated frames do not enter the jitter either.
+    jitter = jitter_before(said)
+    assert jitter > 0.5
+    again = track.repeat(5, axis=0) + 0.02 * np.random.default_rng(1).normal(size=(200, *track.shape[1:]))
+    smoothed(tmp_path, params, {"landmarks": again, "fps": np.array(50)})
+    said = capsys.readouterr().out
+    assert said.count("160 of 200 frames repeat or nearly repeat the one before (10 frames a second stored as 50)") == 1
+    assert jitter_before(said) == pytest.approx(jitter, rel=0.02)
+
+
+def jitter_before(said):
+    return float(said.split("over time, without repeated frames): ")[1].split(" before")[0])
 
 
 @pytest.mark.parametrize(

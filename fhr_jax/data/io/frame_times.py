@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
+from numpy.lib.stride_tricks import sliding_window_view
 
 from fhr_jax.errors import InputError
 
@@ -20,8 +21,19 @@ RESOLUTIONS = (1e-2, 1e-3)
 NEARLY_NOMINAL = 0.005
 """Share by which a rate may differ from the nominal one and count as it, such as 29.97 for 30."""
 
-MAX_RUN = 3
-"""Longest run of repeated frames; in a longer one the picture stands still."""
+MAX_RUN = 5
+"""Longest run of repeated frames, as of a frame that is stored six times; in a longer one the picture stands still."""
+
+NEAR = 0.2
+"""A frame nearly repeats the one before if it moves less than this share of what frames around it move, as where a
+video was encoded again. Detectors that find each frame alone have about 0.06, those that smooth by themselves 0.5."""
+
+AROUND = MAX_RUN + 3
+"""Frames on each side that are compared; two of them are new, also where each is stored six times, and at the ends."""
+
+SWING = -0.75
+"""Median cosine between the motions before and after the frames that nearly repeat, below which it turns back.
+It is -1 at turning points, and -0.5 where nothing but noise moves the points."""
 
 MIN_RUNS = 4
 """Fewest runs of repeated frames that count as a pattern."""
@@ -101,8 +113,9 @@ def timeline(
         even = constant_rate(seconds) is not None and _evenly_spread(new)
         steps = np.full_like(steps, steps.mean()) if even else steps
         rates = f" ({1 / np.median(steps):.3g} frames a second stored as {1 / np.median(np.diff(seconds)):.3g})"
+        how = "repeat" if _equal(points)[~new].all() else "repeat or nearly repeat"
         notes.append(
-            f"{(~new).sum()} of {len(new)} frames repeat the one before{rates if even else ''}: "
+            f"{(~new).sum()} of {len(new)} frames {how} the one before{rates if even else ''}: "
             "left out, their output is that of the frame they repeat"
         )
     dt = np.concatenate([[1.0], steps * nominal])
@@ -177,22 +190,70 @@ def _resolution(seconds: Float[np.ndarray, " t"]) -> float:
 
 
 def repeated(points: Float[np.ndarray, "t m d"]) -> Bool[np.ndarray, " t"]:
-    """Which frames (T,) repeat the one before, as where a rate was raised by storing frames twice.
+    """Which frames (T,) repeat the one before, or nearly so, as where a rate was raised by storing frames twice.
 
     Frames that are equal by chance, or because the picture stands still, do not count: the runs of repeated frames are
-    at most three long, and regular.
+    at most five long, and regular. Frames that differ a little count if they move far less than the frames around them
+    in such runs, and if the face moves on after them: where it swings to and fro it rests at each turning point.
 
     Args:
         points: (T, M, d) in any unit, NaN where missing.
     """
-    none = np.zeros(len(points), bool)
+    if len(points) < 2:
+        return np.zeros(len(points), bool)
+    equal = _equal(points)
+    exact = _in_regular_runs(equal)
+    if exact.any():
+        return exact
+    for near in _nearly_equal(points):
+        near = _in_regular_runs(equal | near)
+        if near.any() and _moves_on(points, near):
+            return near
+    return exact
+
+
+def _equal(points: np.ndarray) -> np.ndarray:
+    """(T,) True where a frame is that before it, to the bit."""
     now, before = points[1:], points[:-1]
-    equal = ((now == before) | (np.isnan(now) & np.isnan(before))).all(axis=(1, 2)) & np.isfinite(now).any(axis=(1, 2))
-    frames = np.flatnonzero(equal) + 1
+    equal = ((now == before) | (np.isnan(now) & np.isnan(before))).all(axis=(1, 2))
+    return np.concatenate([[False], equal & np.isfinite(now).any(axis=(1, 2))])
+
+
+def _nearly_equal(points: np.ndarray) -> list[np.ndarray]:
+    """(T,) True where a frame moves far less than those around it, by two measures; False where these rest too."""
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=-1)
+    known = np.isfinite(steps).any(axis=1)
+    moved = np.zeros(len(steps))
+    # Most points, so that one that flickers does not hide a repeated frame, and points that rest do not make one.
+    moved[known] = np.nanpercentile(steps[known], 80, axis=1)
+    padded = np.pad(moved, AROUND, mode="symmetric")
+    around = np.sort(sliding_window_view(padded, 2 * AROUND + 1), axis=1)
+    # Where few frames repeat, the median tells what the others move. Where most do, the largest ones tell it, and the
+    # very largest may be a jump.
+    return [np.concatenate([[False], known & (moved < NEAR * around[:, at])]) for at in (AROUND, -2)]
+
+
+def _moves_on(points: np.ndarray, near: np.ndarray) -> bool:
+    """Whether the face moves on after the frames (T,) that nearly repeat, and does not turn back there."""
+    steps = np.diff(points, axis=0)
+    flags = near.astype(int)
+    starts, ends = (np.flatnonzero(np.diff(flags, prepend=0) == 1), np.flatnonzero(np.diff(flags, append=0) == -1))
+    inner = (starts > 1) & (ends < len(steps))
+    # steps[t] leads to frame t + 1.
+    before, after = (np.nan_to_num(steps[side[inner]]) for side in (starts - 2, ends))
+    size = np.sqrt((before**2).sum(axis=(1, 2)) * (after**2).sum(axis=(1, 2)))
+    cosines = (before * after).sum(axis=(1, 2)) / np.where(size > 0, size, 1)
+    return bool(np.median(cosines) > SWING)
+
+
+def _in_regular_runs(equal: np.ndarray) -> np.ndarray:
+    """Those of the flags (T,) that lie in runs, if the runs are short, many, equally long and equally far apart."""
+    none = np.zeros(len(equal), bool)
+    frames = np.flatnonzero(equal)
     if not len(frames):
         return none
     runs = [run for run in np.split(frames, np.flatnonzero(np.diff(frames) > 1) + 1) if len(run) <= MAX_RUN]
-    if len(runs) < MIN_RUNS or sum(map(len, runs)) < MIN_SHARE * len(points):
+    if len(runs) < MIN_RUNS or sum(map(len, runs)) < MIN_SHARE * len(equal):
         return none
     lengths, gaps = np.array([len(run) for run in runs]), np.diff([run[0] for run in runs])
     # Half a frame: 24 frames a second stored as 60 are shown twice and three times in turn.

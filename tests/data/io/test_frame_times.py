@@ -107,6 +107,46 @@ def test_gaps_repeat_too_and_variable_times_add_up():
     np.testing.assert_allclose(found.dt[1:].sum(), 30 * (seconds[found.new][-1] - seconds[0]))
 
 
+@pytest.mark.parametrize("times", [2, 3, 4, 5, 6])
+@pytest.mark.parametrize("noise", [0.0, 0.03])
+def test_frames_stored_several_times_are_found_also_nearly_equal(times, noise):
+    points = track(40, 30).repeat(times, axis=0)
+    points += noise * np.random.default_rng(1).normal(size=points.shape)
+    points[50:53, :4] += 20  # an outlier hides no repeated frame, nor does a missing point
+    points[70, 2] = np.nan
+    found = frame_times.timeline(points, nominal=30.0, fps=30.0)
+    expected = np.arange(len(points)) % times == 0
+    wrong = found.new != expected
+    assert wrong.mean() < 0.04
+    assert not wrong[expected].any()
+    how = "repeat or nearly repeat" if noise else "repeat"
+    assert f"{(~found.new).sum()} of {len(points)} frames {how} the one before" in found.notes[-1]
+
+
+@pytest.mark.parametrize(("rate", "stored"), [(25, 30), (24, 30), (20, 30), (15, 30), (25, 50)])
+def test_frames_that_raise_a_rate_are_found_after_encoding_again(rate, stored):
+    shown = np.floor(np.arange(150) * rate / stored + 1e-9).astype(int)
+    points = track(160, 30)[shown]
+    found = frame_times.repeated(points + 0.03 * np.random.default_rng(2).normal(size=points.shape))
+    np.testing.assert_array_equal(found, np.diff(shown, prepend=-1) == 0)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.01, 1.0])
+@pytest.mark.parametrize("kind", ["constant", "rests", "stops", "drifts", "shakes", "shakes to and fro"])
+def test_a_face_that_rests_or_swings_does_not_repeat(kind, noise):
+    face, time = 30 * track(1, 30), np.arange(120.0)[:, None, None]
+    motion = {
+        "constant": 0 * time,
+        "rests": np.where(time % 40 < 20, 0, 3 * (time % 40 - 20)),
+        "stops": 2 * np.minimum(time, 60),
+        "drifts": 0.1 * time,
+        "shakes": 10 * np.sin(2 * np.pi * time / 8),
+        "shakes to and fro": 10 * np.sin(2 * np.pi * (time / 4 + 1 / 8)),
+    }[kind]
+    points = face + motion + noise * np.random.default_rng(3).normal(size=(120, 30, 2))
+    assert not frame_times.repeated(points).any()
+
+
 @given(seed=st.integers(0, 99), share=st.floats(0.02, 0.7))
 def test_chance_and_still_pictures_are_no_pattern(seed, share):
     rng = np.random.default_rng(seed)
