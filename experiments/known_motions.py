@@ -1,12 +1,13 @@
 """Known motions of a face, where the truth is exact: the stabilizer beside One Euro, motion by motion.
 
-A mean face of 72 pixels (RMS size) rests, opens its mouth, blinks, nods, rolls, zooms, glances, smiles, moves on one
-side, and sets off at up to two of its sizes a frame; each is observed with independent noise of 1 pixel. One Euro has
-two settings, the better of which counts in each motion; neither is tuned on these tracks. All filters are causal.
+A mean face of 72 pixels (RMS size) rests, opens its mouth, blinks, nods, shakes, rolls, zooms, glances, smiles, moves
+on one side, and sets off at up to two of its sizes a frame; each is observed with independent noise of 1 pixel. One
+Euro has two settings, the better of which counts in each motion; neither is tuned on these tracks. All filters are
+causal.
 
 Paper:    none.
 Command:  python experiments/known_motions.py --out runs/known_motions
-Cost:     half a minute on one x86 core.
+Cost:     a minute on one x86 core.
 Figures:  docs/results.md, "Known motions".
 """
 

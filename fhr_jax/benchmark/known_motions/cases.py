@@ -128,6 +128,22 @@ def _nods() -> list[MotionCase]:
     ]
 
 
+def _shakes() -> list[MotionCase]:
+    return [
+        *(
+            _whole(f"shake {f:g} Hz {a:g}", "shake", False, motions.shake, amplitude=a, frequency=f)
+            for f, a in (
+                *((1, 0.05), (1, 0.3), (2, 0.1), (3, 0.05), (3, 0.3), (4, 0.1), (5, 0.05)),
+                *((5, 0.2), (6, 0.1), (7, 0.05), (7, 0.2), (8, 0.1), (8, 0.3)),
+            )
+        ),
+        *(
+            _whole(f"nod {f:g} Hz {a:g}", "nod", False, motions.nod, amplitude=a, frequency=f)
+            for f, a in ((2, 0.05), (5, 0.1), (6, 0.05), (6, 0.2), (8, 0.1))
+        ),
+    ]
+
+
 def _rolls() -> list[MotionCase]:
     return [
         _whole(f"roll {d:g} a frame", "roll", True, motions.roll, speed=d / FRAME, angle=float(45 // d * d))
@@ -186,5 +202,6 @@ CASES = (
     *_zooms(),
     *_faces(),
     *_departures(),
+    *_shakes(),
 )
 """All cases; the amplitude in a name is in face sizes, the duration in frames of 30 a second."""

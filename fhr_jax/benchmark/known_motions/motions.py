@@ -84,6 +84,20 @@ def nod(face: Face, time: Time, *, amplitude: Number, frequency: Number, onset: 
     return _displace(face, DOWN, amplitude * jnp.sin(2 * jnp.pi * frequency * passed))
 
 
+def shake(face: Face, time: Time, *, amplitude: Number, frequency: Number, onset: Number) -> Track:
+    """The whole face swings to the right and to the left, from the onset on.
+
+    Args:
+        face: at rest, (68, 2) in pixels.
+        time: (T,) in seconds.
+        amplitude: from the middle, face sizes.
+        frequency: Hz.
+        onset: seconds.
+    """
+    passed = jnp.maximum(jnp.asarray(time) - onset, 0)
+    return _displace(face, RIGHT, amplitude * jnp.sin(2 * jnp.pi * frequency * passed))
+
+
 def roll(face: Face, time: Time, *, speed: Number, angle: Number, onset: Number) -> Track:
     """The face turns about its centroid in the image plane, and stays turned.
 

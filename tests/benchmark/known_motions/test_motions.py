@@ -54,11 +54,13 @@ def test_a_blink_is_half_a_sine_wave():
     assert set(np.flatnonzero(np.abs(moved - FACE[None]).max(axis=(0, 2)) > 1e-3)) == {37, 38, 43, 44}
 
 
-def test_a_nod_swings():
+def test_a_nod_swings_and_a_shake_does_so_sideways():
     time = _times(50.0)
     moved = np.asarray(motions.nod(FACE, time, amplitude=AMPLITUDE, frequency=3.0, onset=ONSET))
     swing = AMPLITUDE * SIZE * np.sin(6 * np.pi * np.maximum(time - ONSET, 0))
     np.testing.assert_allclose(moved - FACE[None], np.repeat(swing[:, None], 68, 1)[..., None] * [0, 1], atol=1e-3)
+    shaken = np.asarray(motions.shake(FACE, time, amplitude=AMPLITUDE, frequency=3.0, onset=ONSET))
+    np.testing.assert_allclose(shaken - FACE[None], (moved - FACE[None])[..., ::-1], atol=1e-3)
 
 
 def test_a_roll_turns_and_a_zoom_grows():
