@@ -27,6 +27,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import tyro
 from jaxtyping import Float
@@ -134,8 +135,11 @@ def main(options: Options) -> dict[str, dict[str, Row]]:
         print(f"{name}: {used[name]} of {options.clips} clips with a face in {1 - MAX_MISSING:.0%} of the frames")
         if not used[name]:
             continue
-        outputs = {key: np.asarray(method(clips.found)) for key, method in filters.items()}
+        found = jnp.asarray(clips.found)
+        outputs = {key: np.asarray(method(found)) for key, method in filters.items()}
         rows[name], curves[name] = compare(outputs, clips)
+    if not rows:
+        raise InputError(f"--only: {', '.join(names)} found too few faces in every clip, expected one clip at least")
     text = table(rows)
     print(text)
     header = [f"{part}_{field}" for part in ("lids", "lips") for field in KeptOpening._fields]
@@ -313,9 +317,7 @@ def figure(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
     time = np.arange(-BLINK_FRAMES, 2 * BLINK_FRAMES)
     made, grid = axes_grid(None, 1, len(curves), width=4.2 * len(curves), height=4.6)
     series = {key: [(time, panel[key]) for panel in curves.values()] for key in next(iter(curves.values()))}
-    labels = [("frames after the eyes were most closed", "mean opening of the eyelids, px of the 256 crop")] * len(
-        curves
-    )
+    labels = [("frames after the eyes were most closed", "mean opening of the eyelids, px")] * len(curves)
     plots.sweeps(series, labels=labels, highlight=["truth", STABILIZER], axes=grid)
     for panel, name in zip(grid.flat, curves, strict=True):
         panel.set_title(name, loc="left", fontsize="medium")

@@ -79,7 +79,9 @@ def person(key: PRNGKeyArray, frames: int) -> faces.SyntheticFace:
         clip = faces.ABLATIONS[name](clip)
     closed = random_block(blink_key, lambda draws: blinks(draws, even_clock(frames), every=BLINK_EVERY))
     lids = jnp.maximum(clip.expression[:, _LIDS], closed[:, None])
-    clip = clip._replace(pose=clip.pose - clip.pose.mean(axis=0), expression=clip.expression.at[:, _LIDS].set(lids))
+    clip = clip._replace(
+        pose=clip.pose - clip.pose.mean(axis=0, keepdims=True), expression=clip.expression.at[:, _LIDS].set(lids)
+    )
     return _on_a_tripod(clip)
 
 
@@ -89,6 +91,6 @@ def _on_a_tripod(clip: faces.SyntheticFace) -> faces.SyntheticFace:
     view = faces.fill(first, scale=FRAME_SCALE).view
     zoom: Array = view.scale / first.view.scale
     moved = clip.view._replace(
-        centre=view.centre + (clip.view.centre - first.view.centre) * zoom, scale=clip.view.scale * zoom
+        centre=view.centre[None] + (clip.view.centre - first.view.centre[None]) * zoom, scale=clip.view.scale * zoom
     )
     return clip._replace(view=moved)
