@@ -72,7 +72,12 @@ def film(key: PRNGKeyArray, frames: int, *, size: int) -> FilmedClip:
 
 @partial(jax.jit, static_argnames="frames")
 def person(key: PRNGKeyArray, frames: int) -> faces.SyntheticFace:
-    """The parameters of a person who blinks often, T frames; the camera is placed for the first one."""
+    """The parameters of a person who blinks often; the camera is placed for the first frame.
+
+    Args:
+        key: random key, () or (2,).
+        frames: number of frames T; each leaf of the result begins with an axis (T,).
+    """
     clip_key, blink_key = jax.random.split(key)
     clip = faces.clip(clip_key, frames)
     for name in ("glasses", "occluder"):
