@@ -6,7 +6,8 @@ Photographs with 68 points: `real_faces/helen_train` in the folder that FHR_JAX_
 aside for testing, and `real_faces/afw`, which is only tested on. Files `NAME_1.jpg` and `NAME_2.jpg` belong to one
 photograph; no face of a photograph that is kept aside is trained on. Both starts get the same photographs in the same
 order, the same number of updates, and the best net is chosen on the same held-out faces: a fifth of the photographs, at
-most 64. From random parameters the learning rate is twice as high, that of the quick recipe.
+most 64. A few of these show another face of a photograph that is trained on. From random parameters the learning rate
+is twice as high, that of the quick recipe; that start would need more updates to converge.
 
 Each run has its own folder. An interrupted experiment resumes when you repeat the command, and finished runs are not
 repeated. summary.json and fine_tune.png are written after every run.
@@ -46,7 +47,7 @@ from fhr_jax.weights import Net
 
 Start = Literal["tuned", "random"]
 RESULT = "result.json"
-NAMES = {"tuned": "from the net that ships", "random": "from random parameters"}
+NAMES = {"tuned": "from the net that ships", "random": "from random parameters, as many updates"}
 
 
 @dataclass(frozen=True)

@@ -52,11 +52,8 @@ from tqdm import tqdm
 
 from fhr_jax import crop, evaluate, geometry, heatmap, log, npz, pipeline, plots, weights
 from fhr_jax.benchmark.decoder_tables import (
-    CHR,
     CONVENTIONAL,
-    FHR,
-    QUARTER,
-    ROWS,
+    IN_PIXELS,
     TARGETS,
     label,
     table1,
@@ -64,7 +61,7 @@ from fhr_jax.benchmark.decoder_tables import (
     targets_table,
 )
 from fhr_jax.benchmark.options import as_config
-from fhr_jax.benchmark.photographs import keep_aside, original_pixels
+from fhr_jax.benchmark.photographs import ORIGINALS, keep_aside, original_pixels
 from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
@@ -189,13 +186,26 @@ def open_data(options: Options) -> Data:
     folder = Path(options.data)
     if folder.is_dir():
         learn, aside = keep_aside(open_dataset(folder), name=folder)
+        _check_tests(folder, options.test)
         others = {path.name: (open_dataset(path), path) for path in options.test}
         return Data(learn, {ASIDE: (aside, folder), **others})
+    if options.test:
+        raise InputError(f"--test: goes with a folder as --data; {options.data} has --test-splits")
 
     def split(name: str) -> Records:
         return open_dataset(options.data, directory=options.directory, split=name)
 
     return Data(split(options.train_split), {name: (split(name), None) for name in options.test_splits})
+
+
+def _check_tests(folder: Path, tests: tuple[Path, ...]) -> None:
+    """Each test set has a name of its own, and none is what the nets learn from."""
+    names = [ASIDE, *(path.name for path in tests)]
+    if repeated := {name for name in names if names.count(name) > 1}:
+        raise InputError(f"--test: expected folders of different names, got {sorted(repeated)[0]} twice")
+    for path in tests:
+        if path.resolve() == folder.resolve():
+            raise InputError(f"--test {path}: is the folder of --data, of which a fifth is tested on anyway")
 
 
 def train_nets(options: Options, config: Config, init: Net | None, data: Data) -> dict[str, dict[int, float]]:
@@ -257,9 +267,9 @@ def make_plan(options: Options, config: Config, init: Net | None, data: Data, ta
 
 
 def make_recipe(options: Options, init: Net | None) -> Recipe:
-    """The recipe by its name; never ended early, so that both nets of a seed make the same updates."""
+    """The recipe by its name. No validation ends a run or chooses a net, so both of a seed make the same updates."""
     recipe = RECIPES[options.recipe or ("quick" if init is None else "finetune")]
-    changes: dict[str, Any] = {"patience": None}
+    changes: dict[str, Any] = {"patience": None, "keep_best": False}
     if init is not None:
         changes["loss"] = init.loss
     if options.batch is not None:
@@ -276,6 +286,8 @@ def test_sets(options: Options, config: Config, data: Data) -> Iterator[tuple[st
             faces = rendered_faces(options.faces, config.crop) if rendered else read_faces(*data.tests[name], config)
             npz.write(path, faces._asdict())
         arrays = npz.read(path)
+        if name in data.tests and len(arrays["truth"]) != len(data.tests[name][0]):
+            raise InputError(f"{path}: holds other faces than {name} has now; name another --out")
         yield name, Faces(**{"original": np.ones(len(arrays["truth"]))} | arrays)
 
 
@@ -285,6 +297,8 @@ def read_faces(records: Records, folder: Path | None, config: Config) -> Faces:
     faces = [source[i] for i in tqdm(range(len(source)), desc="read photographs", delay=1)]
     images, affines, points = (np.stack([face[key] for face in faces]) for key in ("image", "affine", "points"))
     original = np.ones(len(faces)) if folder is None else original_pixels(folder, records)
+    if folder is not None and not (folder / ORIGINALS).exists():
+        print(f"{folder}: no {ORIGINALS}, so Table 2 is in pixels of these files")
     return Faces(images, affines, crop.to_image(affines, points), original)
 
 
@@ -321,18 +335,16 @@ def evaluate_set(options: Options, name: str, faces: Faces) -> dict[str, Any]:
             found = [evaluate.Predictions((), points[decoder], faces.truth) for points in per_seed]
             errors[target, decoder] = np.stack([evaluate.errors(each) for each in found])
             pixels[target, decoder] = np.stack([distances(each.predictions, faces) for each in found])
-    best = min(ROWS, key=lambda row: errors[row].mean())
-    shown = dict.fromkeys((CHR, QUARTER, FHR, best))
     print(f"\n{name}, {len(faces.truth)} faces, seeds {options.seeds}")
     in_originals = faces.truth * faces.original[:, None, None]
     result = {
         "table1": table1(errors),
         "targets": targets_table(errors),
-        "table2": table2(pixels, in_originals, tuple(shown)),
+        "table2": table2(pixels, in_originals, IN_PIXELS),
     }
-    errors_figure = plots.ced({label(row): errors[row].ravel() for row in shown})
+    errors_figure = plots.ced({label(row): errors[row].ravel() for row in IN_PIXELS})
     plots.save(options.out / f"figure5_{name}.png", errors_figure)
-    by_scale = {label(row): np.array(result["table2"]["pixels"][label(row)]["mean"]) for row in shown}
+    by_scale = {label(row): np.array(result["table2"]["pixels"][label(row)]["mean"]) for row in IN_PIXELS}
     scale_figure = plots.scale_table(by_scale, result["table2"]["edges"])
     plots.save(options.out / f"table2_{name}.png", scale_figure)
     return result

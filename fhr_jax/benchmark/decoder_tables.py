@@ -17,7 +17,7 @@ Row = tuple[str, heatmap.Decoder]
 CHR: Row = (CONVENTIONAL, "argmax")
 QUARTER: Row = (CONVENTIONAL, "quarter_shift")
 FHR: Row = (FRACTIONAL, "fractional")
-NAMES = {FHR: "fractional, Eq. 4"}
+NAMES = {FHR: "fractional, Eq. 4", (CONVENTIONAL, "fractional"): "conventional, Eq. 4"}
 ROWS: tuple[Row, ...] = (
     CHR,
     QUARTER,
@@ -28,6 +28,15 @@ CONTROLS: tuple[Row, ...] = (
     *((CONVENTIONAL, m) for m in heatmap.DECODERS if m not in ("argmax", "quarter_shift")),
 )
 """Each net with the decoders of the other, to separate the gain of the targets from that of the decoder."""
+IN_PIXELS: tuple[Row, ...] = (
+    CHR,
+    QUARTER,
+    (CONVENTIONAL, "fractional"),
+    FHR,
+    (CONVENTIONAL, "least_squares"),
+    (FRACTIONAL, "least_squares"),
+)
+"""The rows of Table 2: the paper's, the default decoder, and both with the targets of the other."""
 FIGURES = ("nrmse", "nrmse_median", "auc", "failure_rate")
 
 PerRow = Mapping[Row, Float[np.ndarray, "seeds n"]]
@@ -40,8 +49,8 @@ def label(row: Row) -> str:
 
 
 def mean_and_sd(values: np.ndarray) -> dict[str, Any]:
-    """Mean and standard deviation along the first axis."""
-    return {"mean": values.mean(axis=0).tolist(), "sd": values.std(axis=0).tolist()}
+    """Mean and standard deviation (of the sample; 0 of a single value) along the first axis."""
+    return {"mean": values.mean(axis=0).tolist(), "sd": values.std(axis=0, ddof=min(1, len(values) - 1)).tolist()}
 
 
 def gain(errors: Float[np.ndarray, "seeds n"], reference: Float[np.ndarray, "seeds n"]) -> dict[str, Any]:

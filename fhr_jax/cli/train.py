@@ -56,8 +56,8 @@ class TrainOptions:
     data: Annotated[str | None, DATA] = None
     directory: Annotated[Path | None, DIRECTORY] = None
     split: Annotated[str | None, SPLIT] = None
-    validate_on: Annotated[str | None, optional("SPLIT")] = None
-    """The split to validate on; default: faces held out of the training data."""
+    validate_on: Annotated[str | None, optional("SPLIT|DIR")] = None
+    """The split to validate on, or another folder; default: faces held out of the training data."""
     boxes: Annotated[str, BOXES] = "truth"
     markup: Annotated[str | None, MARKUP] = None
     steps: Annotated[int | None, optional("INT")] = None
@@ -173,8 +173,13 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
             raise signals.Stopped(message, request.number) from None
     if main:
         print(f"{folder / 'net.npz'}: {train_init.result(log.read_metrics(folder), plan)}")
+        number = len(plan.validation.images)
+        if net.calibration is not None and data.calibration is None and number < calibrate.MIN_FACES:
+            print(
+                f"its confidence is calibrated like that of {options.init} ({number} faces held out, "
+                f"{calibrate.MIN_FACES} needed for its own)"
+            )
         if net.calibration is None:
-            number = len(plan.validation.images)
             print(
                 f"not calibrated ({number} faces held out, {calibrate.MIN_FACES} needed): its covariances are the "
                 "widths of its peaks, not of its errors"
@@ -254,6 +259,19 @@ def _check(options: TrainOptions) -> None:
         raise InputError("--boxes goes with --data; synthetic faces are cropped by their landmarks")
     if options.validate_on is not None and options.validate_on == options.split:
         raise InputError(f"--validate-on {options.validate_on}: expected another split than that of --split")
+    if _validation_folder(options) is not None and _same_folder(str(options.validate_on), str(options.data)):
+        raise InputError(f"--validate-on {options.validate_on}: expected another folder than that of --data")
+
+
+def _validation_folder(options: TrainOptions) -> str | None:
+    """The folder to validate on; None if --validate-on names a split, or nothing."""
+    chosen = options.validate_on
+    split = chosen is None or options.split is not None or not Path(chosen).is_dir()
+    return None if split else chosen
+
+
+def _same_folder(a: str, b: str) -> bool:
+    return Path(a).resolve() == Path(b).resolve()
 
 
 def _as_json(options: TrainOptions) -> dict[str, Any]:
@@ -325,8 +343,14 @@ def _real(options: TrainOptions, name: str, config: Any, init: "Net | None") -> 
         )
     else:
         learn = faces.records
-        others = open_source(name, split=options.validate_on, **choices).records
-        validate = holdout.random_subset(others, options.holdout or holdout.MOST, seed=options.seed)
+        folder = _validation_folder(options)
+        split = options.validate_on if folder is None else None
+        others = open_source(folder or name, split=split, **choices)
+        if others.landmarks != faces.landmarks:
+            raise InputError(
+                f"--validate-on {options.validate_on}: {others.landmarks} landmarks, expected {faces.landmarks}"
+            )
+        validate = holdout.random_subset(others.records, options.holdout or holdout.MOST, seed=options.seed)
     source = crops.Crops(learn, size=round(config.crop * crops.MARGIN), landmarks=faces.landmarks)
     prepare = examples.photograph_examples(config.crop, markup=markup)
     validation = partial(examples.photograph_batch, validate, config.crop, landmarks=faces.landmarks)

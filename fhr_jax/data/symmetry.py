@@ -9,7 +9,7 @@ from fhr_jax.markup import Markup
 
 FACES = 100
 """Number of faces whose mean is taken, at most."""
-MIN_FACES = 32
+MIN_FACES = 16
 """With fewer faces their poses count: the mean of 8 real faces may be 19 % from symmetric, that of 100 is 3 %."""
 LIMIT = 0.3
 """A landmark farther from the mirror image of its partner contradicts the markup, in units of the face box. In a clip

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from jaxtyping import Float
 
+from fhr_jax.data.io.missing_points import find_markers
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 
@@ -49,19 +50,23 @@ def read(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float
 
 
 def read_face(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float[np.ndarray, "m 2"]:
-    """Read the landmarks (M, 2) of a face, and check that they do not all lie at one place or on a line.
+    """Read the landmarks (M, 2) of a face, and check that they can all be learned.
 
     Args:
         path: the file.
         landmarks: expected number M; None accepts any.
 
     Raises:
-        InputError: as for `read`; or all landmarks lie at one place, or on a horizontal or vertical line.
+        InputError: as for `read`; or all landmarks lie at one place, or on a horizontal or vertical line; or one is
+            marked as missing, by (0, 0) or (-1, -1) in the file while the face is elsewhere.
     """
     points = read(path, landmarks=landmarks)
     extent = np.ptp(points, axis=0)
     if not extent.min() > 0:
         raise InputError(f"{path}: all landmarks lie {'on a line' if extent.max() > 0 else 'at one place'}")
+    for marker, missing in find_markers(points[None], offset=-1.0).items():
+        where = f"landmark {int(missing[0].argmax())} at ({marker:g}, {marker:g}), off the face"
+        raise InputError(f"{path}: {where}, reads as missing: expected all {len(points)} landmarks")
     return points
 
 

@@ -85,3 +85,21 @@ def test_missing_points_are_not_written(tmp_path):
     with pytest.raises(InputError, match="cannot write"):
         pts.write(tmp_path / "no" / "x.pts", np.ones((1, 2)))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("marker", ["0 0", "-1 -1", "0.0 0.000"])
+def test_a_face_with_a_missing_landmark_is_refused(marker, tmp_path):
+    rows = [f"{100 + 10 * i} {200 + (7 * i) % 40}" for i in range(8)]
+    rows[3] = marker
+    path = tmp_path / "face.pts"
+    path.write_text("version: 1\nn_points: 8\n{\n" + "\n".join(rows) + "\n}\n")
+    with pytest.raises(InputError, match=r"face\.pts: landmark 3 at \((0, 0|-1, -1)\), off the face, reads as missing"):
+        pts.read_face(path)
+    assert len(pts.read(path)) == 8
+
+
+def test_a_landmark_at_the_corner_of_a_face_that_is_there_is_kept(tmp_path):
+    rows = ["0 0", *(f"{2 + 3 * i} {1 + (7 * i) % 20}" for i in range(7))]
+    path = tmp_path / "face.pts"
+    path.write_text("version: 1\nn_points: 8\n{\n" + "\n".join(rows) + "\n}\n")
+    np.testing.assert_array_equal(pts.read_face(path)[0], [-1, -1])
