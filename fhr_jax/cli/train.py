@@ -146,7 +146,6 @@ def run(options: TrainOptions) -> None:
 def _train(options: TrainOptions, plan: "TrainPlan") -> None:
     from tqdm import tqdm
 
-    from fhr_jax import calibrate
     from fhr_jax.progress import Progress
     from fhr_jax.train.run import TrainingStopped, run
 
@@ -173,17 +172,8 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
             raise signals.Stopped(message, request.number) from None
     if main:
         print(f"{folder / 'net.npz'}: {train_init.result(log.read_metrics(folder), plan)}")
-        number = len(plan.validation.images)
-        if net.calibration is not None and data.calibration is None and number < calibrate.MIN_FACES:
-            print(
-                f"its confidence is calibrated like that of {options.init} ({number} faces held out, "
-                f"{calibrate.MIN_FACES} needed for its own)"
-            )
-        if net.calibration is None:
-            print(
-                f"not calibrated ({number} faces held out, {calibrate.MIN_FACES} needed): its covariances are the "
-                "widths of its peaks, not of its errors"
-            )
+        if (note := train_init.calibration(net, plan)) is not None:
+            print(note)
 
 
 def _with_defaults(options: TrainOptions) -> TrainOptions:

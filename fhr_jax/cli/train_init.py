@@ -56,3 +56,21 @@ def result(lines: Sequence[Mapping[str, float | int]], plan: "TrainPlan") -> str
     kept = f"the net of step {best}" if best else "the initial net, which none after it surpassed"
     faces = f"{errors[best]:.2f} % NRMSE on {len(plan.validation.images)} held-out faces"
     return f"{trained}; kept {kept}: {faces}" + (f", {errors[0]:.2f} % before" if 0 in errors and best else "")
+
+
+def calibration(net: "Net", plan: "TrainPlan") -> str | None:
+    """What to tell about the confidence of a trained net whose own held-out faces were too few to calibrate it.
+
+    Args:
+        net: the trained net.
+        plan: of the run.
+    """
+    from fhr_jax import calibrate
+
+    number = len(plan.validation.images)
+    why = f"({number} faces held out, {calibrate.MIN_FACES} needed)"
+    if net.calibration is None:
+        return f"not calibrated {why}: its covariances are the widths of its peaks, not of its errors"
+    if plan.calibration is None and number < calibrate.MIN_FACES:
+        return f"not calibrated again {why}: its confidence is that of the initial net"
+    return None

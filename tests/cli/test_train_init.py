@@ -1,5 +1,6 @@
 """`fhr-jax train --init`: a run that starts from a trained net."""
 
+from pathlib import Path
 from types import SimpleNamespace
 
 import jax
@@ -8,8 +9,10 @@ import pytest
 
 from fhr_jax import cli, log, npz, weights
 from fhr_jax.cli import train_init
+from fhr_jax.data.examples import Examples
 from fhr_jax.data.io import pts
 from fhr_jax.train import FINETUNE, QUICK, finetune_steps, run
+from tests.calibration_samples import make_calibration
 from tests.nets import SMALLEST, random_net, shared_programs, stopped_after
 
 pytest.importorskip("cv2")
@@ -186,3 +189,39 @@ def test_conventional_heatmaps_can_be_learned_too(photographs, initial, tmp_path
         assert cli.main(_command(photographs, tmp_path / "run", initial, "--conventional")) == 0
     assert plans[0].rounded
     assert plans[0].init is not None
+
+
+@pytest.mark.parametrize(
+    ("calibrated", "number", "own", "message"),
+    [
+        (False, 4, None, "not calibrated (4 faces held out, 32 needed): its covariances"),
+        (True, 31, None, "not calibrated again (31 faces held out, 32 needed)"),
+        (True, 32, None, None),
+        (True, 4, list, None),
+    ],
+)
+def test_a_calibration_that_is_not_its_own_is_said(calibrated, number, own, message):
+    net = random_net(SMALLEST, loss="cross_entropy")
+    if calibrated:
+        net = net._replace(calibration=make_calibration())
+    faces = Examples(np.zeros((number, 1, 1, 3), np.float32), np.zeros((number, 68, 2), np.float32))
+    plan = run.TrainPlan(SMALLEST, FINETUNE, 1, None, None, faces, calibration=own)
+    found = train_init.calibration(net, plan)
+    assert found is None if message is None else found.startswith(message)
+
+
+def test_another_folder_to_validate_on(photographs, initial, tmp_path, capsys):
+    folder = Path(tmp_path / "others")
+    folder.mkdir()
+    for path in sorted(photographs.iterdir())[:4]:
+        (folder / path.name).write_bytes(path.read_bytes())
+    command = [*_command(photographs, tmp_path / "run", initial), "--validate-on"]
+    assert cli.main([*command, str(folder)]) == 0
+    assert "on 2 held-out faces" in capsys.readouterr().out
+    assert cli.main([*command, str(photographs)]) == 2
+    assert "expected another folder than that of --data" in capsys.readouterr().err
+    pts.write(folder / sorted(p.name for p in folder.glob("*.pts"))[0], np.random.default_rng(0).uniform(9, 50, (7, 2)))
+    for path in sorted(folder.glob("*.pts"))[1:]:
+        path.unlink()
+    assert cli.main([*command[:-1], "--out", str(tmp_path / "other"), "--validate-on", str(folder)]) == 2
+    assert "7 landmarks, expected 68" in capsys.readouterr().err
