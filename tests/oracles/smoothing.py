@@ -44,3 +44,47 @@ def positions(z, weight, dt, *, order, tau, first_variance, lag=None):
         gain = covariance[t, used] @ np.linalg.inv(covariance[np.ix_(used, used)] + noise) if used else np.zeros(0)
         result[t] = expected[t] + gain @ (np.asarray(z)[used] - expected[used])
     return result
+
+
+def _similarity_distance(before, now, both, size):
+    """Median distance of the points after the best similarity, in sizes: complex numbers, reweighted three times."""
+    if 2 * both.sum() < len(both) or size <= 0:
+        return math.inf
+    a, b = (z[both] @ [1, 1j] for z in (before, now))
+    off = np.zeros(len(a))
+    for _ in range(3):
+        w = 1 / (1 + (off / 0.1) ** 2)
+        w = w / w.sum()
+        a0, b0 = a - w @ a, b - w @ b
+        square = ((w * a0.conj()) @ a0).real
+        off = np.abs(b0 - ((w * a0.conj()) @ b0 / square * a0 if square > 0 else 0)) / size
+    return np.sort(off)[(len(off) - 1) // 2]
+
+
+def cuts(z, present):
+    """Frames (T,) that start anew, by plain loops over a track (T, M, 2) of at least 20 points."""
+    frames = len(z)
+    size = np.zeros(frames)
+    for t in range(frames):
+        if 2 * present[t].sum() >= z.shape[1]:
+            points = z[t][present[t]]
+            away = np.linalg.norm(points - points.mean(axis=0), axis=-1)
+            size[t] = np.sort(away)[(len(away) - 1) // 2]
+
+    def change(s, t):
+        if s < 0 or t >= frames:
+            return math.inf
+        return _similarity_distance(z[s], z[t], present[s] & present[t], size[t])
+
+    found = np.zeros(frames, bool)
+    for t in range(2, frames - 1):
+        least = min(change(t - 1, t), change(t - 2, t), change(t - 1, t + 1))
+        around = [change(s - 1, s) for s in range(t - 6, t + 7) if s != t]
+        direct = [change(t - 2, t - 1), change(t - 1, t), change(t, t + 1)]
+        if np.isfinite([least, *direct]).all():
+            found[t] = least > 0.08 and all(least > 4 * value for value in around if np.isfinite(value))
+        old, new = size[t - 3 : t], size[t : t + 3]
+        if t >= 3 and len(new) == 3 and min(*old, *new) > 0:
+            other = 4 * old.max() < new.min() or 4 * new.max() < old.min()
+            found[t] |= other and max(change(t, t + 1), change(t + 1, t + 2)) < 0.5
+    return found

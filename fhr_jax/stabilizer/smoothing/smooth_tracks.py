@@ -3,14 +3,17 @@
 from functools import partial
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from fhr_jax.errors import InputError
 from fhr_jax.stabilizer.params import Params
 from fhr_jax.stabilizer.run_tracks import check_track, options_with_batch_axes, run
+from fhr_jax.stabilizer.smoothing import cuts
 from fhr_jax.stabilizer.smoothing.chunks import mix_track
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet
+from fhr_jax.stabilizer.units import is_observed
 
 
 def smooth(
@@ -27,8 +30,10 @@ def smooth(
 
     The causal stabilizer runs first: it finds outliers, cuts and the size of the face. Then each movement type is
     smoothed forward and back in time (`kalman_bank.py`), and a network mixes them (`mixing.py`). Nothing is smoothed
-    across a cut or a `reset`, and a gap is filled from both sides. Differentiable, and compiled once for each shape,
-    lag and set of options. Memory beyond input, output and three copies of the track does not grow with T.
+    across a cut or a `reset`, and a gap is filled from both sides. With `lag` None, cuts are also found that only later
+    frames tell (`cuts.py`): many of those to another person in the same place, and a size that changes more than
+    fourfold. Differentiable, and compiled once for each shape, lag and set of options. Memory beyond input, output and
+    three copies of the track does not grow with T.
 
     Args:
         params: as for `run`, with `Params.smoother`.
@@ -73,8 +78,27 @@ def smoother_of(params: Params, lag: int | None) -> MixingNet:
 def _smooth(
     params: Params, track: Array, options: dict[str, Array], *, batched: tuple[str, ...], lag: int | None
 ) -> Array:
-    one_track = partial(mix_track, params, smoother_of(params, lag), lag=lag)
+    smoother = smoother_of(params, lag)
+
+    def one_track(inputs: dict[str, Array]) -> Array:
+        if lag is None and params.outliers is not None:
+            inputs = inputs | {"reset": _with_later_cuts(inputs)}
+        return mix_track(params, smoother, inputs, lag=lag)
+
     axes = {"z": 0} | {name: 0 if name in batched else None for name in options}
+    all_tracks = one_track
     for _ in track.shape[:-3]:
-        one_track = jax.vmap(one_track, in_axes=(axes,))
-    return one_track({"z": track} | options)
+        all_tracks = jax.vmap(all_tracks, in_axes=(axes,))
+    return all_tracks({"z": track} | options)
+
+
+def _with_later_cuts(inputs: dict[str, Array]) -> Bool[Array, " t"]:
+    """The frames (T,) of a track that start anew: those given, and cuts that only later frames tell."""
+    z = inputs["z"].astype(jnp.promote_types(inputs["z"].dtype, jnp.float32))
+    present = is_observed(z)
+    for name in ("mask", "confidence"):
+        if name in inputs:
+            given = jnp.nan_to_num(inputs[name]) > 0
+            present = present & (given if given.ndim == 2 else given[:, None])
+    found = cuts.find(z, present)
+    return found | inputs["reset"] if "reset" in inputs else found
