@@ -137,15 +137,19 @@ def legend(axes: Axes, *, outside: bool, columns: int = 3, right: bool = False) 
         axes: whose series it names.
         outside: put it outside of all axes of the figure, where it covers no data. Only for figures with a
             constrained layout; otherwise it lies inside of `axes`.
-        columns: most columns outside.
+        columns: most columns outside; fewer where they would be wider than the figure.
         right: outside on the right; the default is below.
     """
     handles, labels = axes.get_legend_handles_labels()
     if not labels:
         return
     if outside:
-        location = "outside right upper" if right else "outside lower center"
-        _figure_of(axes).legend(handles, labels, loc=location, ncols=min(columns, len(labels)), frameon=False)
+        location, figure = "outside right upper" if right else "outside lower center", _figure_of(axes)
+        for number in range(min(columns, len(labels)), 0, -1):
+            placed = figure.legend(handles, labels, loc=location, ncols=number, frameon=False)
+            if number == 1 or placed.get_window_extent().width <= figure.bbox.width:
+                return
+            placed.remove()
     else:
         axes.legend(handles, labels, framealpha=0.8, edgecolor="none", fontsize="small")
 

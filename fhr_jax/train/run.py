@@ -246,7 +246,7 @@ class _AfterUpdate:
     def __call__(self, output: StepOutput) -> None:
         plan, step, state, metrics = self._plan, output.step, output.state, output.metrics
         first, last = step == self._resumed_at + 1, step == plan.steps
-        stopping = not last and self._any_process_stops(step)
+        stopping = not last and self._any_process_stops(output)
         logged, validated, saved = (
             step % every == 0 or last for every in (LOG_EVERY, plan.validate_every, plan.save_every)
         )
@@ -311,11 +311,13 @@ class _AfterUpdate:
         self._nrmse = error
         return error
 
-    def _any_process_stops(self, step: int) -> bool:
+    def _any_process_stops(self, output: StepOutput) -> bool:
         if jax.process_count() == 1:
             return self._stop()
-        if step % SYNC_EVERY:
+        if output.step % SYNC_EVERY:
             return False
+        # A CPU may run the update and the question at once, each process in its own order: both talk to the others.
+        jax.block_until_ready(output.state)
         return bool(multihost_utils.process_allgather(np.array(self._stop())).any())
 
 

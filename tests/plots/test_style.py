@@ -41,6 +41,16 @@ def test_axes_without_a_figure_are_refused():
         style.single_axes(axes, 1.0, 1.0)
 
 
+@pytest.mark.parametrize(("length", "columns"), [(4, 3), (30, 2), (300, 1)])
+def test_a_legend_is_no_wider_than_its_figure(length, columns):
+    figure, axes = style.single_axes(None, 6.4, 4.6)
+    for i in range(6):
+        axes.plot([0, 1], label=f"{i}".ljust(length, "x"))
+    style.legend(axes, outside=True)
+    (placed,) = figure.legends
+    assert placed._ncols == columns
+
+
 def test_without_labels_there_is_no_legend():
     figure, axes = style.single_axes(None, 2.0, 2.0)
     axes.plot([0, 1])
