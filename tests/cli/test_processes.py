@@ -56,6 +56,8 @@ def test_two_processes_stop_together_and_resume(command, tmp_path):
         if any(line["step"] >= 6 for line in log.read_metrics(together)):
             break
         time.sleep(0.5)
+    else:
+        pytest.fail("no update in ten minutes")
     running[1].send_signal(signal.SIGTERM)  # asks one, and both stop
     codes, outputs = _ended(running)
     assert set(codes) == {128 + signal.SIGTERM}, outputs
