@@ -50,7 +50,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.metrics import eyelid_lip_opening
 from fhr_jax.metrics.eyelid_lip_opening import BLINK_FRAMES
-from fhr_jax.plots.style import axes_grid, legend
+from fhr_jax.plots.style import axes_grid, shared_legend
 
 OURS = "fhr_jax"
 OTHERS: dict[str, Callable[[], other_detectors.DetectVideo | None]] = {
@@ -325,9 +325,7 @@ def figure(curves: dict[str, dict[str, np.ndarray]]) -> Figure:
     plots.sweeps(series, labels=labels, highlight=["truth", STABILIZER], axes=grid)
     for panel, name in zip(grid.flat, curves, strict=True):
         panel.set_title(name, loc="left", fontsize="medium")
-        if panel.get_legend() is not None:
-            panel.get_legend().remove()
-    legend(grid.flat[0], outside=True)
+    shared_legend(grid)
     return made
 
 

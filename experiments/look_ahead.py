@@ -30,7 +30,7 @@ from fhr_jax.data.synthetic import tracks
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.metrics import eyelid_lip_opening
-from fhr_jax.plots.style import axes_grid, legend
+from fhr_jax.plots.style import axes_grid, shared_legend
 
 SMOOTHER, LINEAR = "stabilizer.smooth", "best linear smoother"
 MILLISECONDS = 1000 / stabilizer.FRAME_RATE
@@ -178,9 +178,7 @@ def figure(rows: dict[str, dict[str, Row]]) -> Figure:
         panel.set_xticks(ends, [*(f"{end:.0f}" for end in ends[:-1]), ALL])
         if field == "blinks":
             panel.axhline(100, color="black", linewidth=0.8)
-        if panel.get_legend() is not None:
-            panel.get_legend().remove()
-    legend(grid.flat[0], outside=True)
+    shared_legend(grid)
     return made
 
 

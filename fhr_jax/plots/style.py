@@ -154,6 +154,18 @@ def legend(axes: Axes, *, outside: bool, columns: int = 3, right: bool = False) 
         axes.legend(handles, labels, framealpha=0.8, edgecolor="none", fontsize="small")
 
 
+def shared_legend(grid: np.ndarray) -> None:
+    """Replace the legends of all axes of a grid, which show the same series, by one below the figure.
+
+    Args:
+        grid: Axes, of any shape.
+    """
+    for axes in grid.flat:
+        if axes.get_legend() is not None:
+            axes.get_legend().remove()
+    legend(grid.flat[0], outside=True)
+
+
 def save(path: str | os.PathLike[str], figure: Figure, *, dpi: int = DPI) -> None:
     """Write the figure as a PNG file, whole or not at all.
 

@@ -2,11 +2,10 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fhr_jax import weights
-from fhr_jax.data.io import pts
 from fhr_jax.errors import InputError
+from tests import photographs as images
 from tests.experiments.test_experiments import load, run
 from tests.nets import SMALLEST, random_net
 
@@ -16,13 +15,9 @@ fine_tune = load("fine_tune")
 @pytest.fixture(scope="module")
 def photographs(tmp_path_factory):
     """Ten faces of HELEN, two of a photograph, and three of AFW."""
-    folder, rng = tmp_path_factory.mktemp("real_faces"), np.random.default_rng(0)
-    for name, number in (("helen_train", 10), ("afw", 3)):
-        (folder / name).mkdir()
-        for i in range(number):
-            path = folder / name / f"{i // 2}_{i % 2}.png"
-            Image.fromarray(rng.integers(0, 255, (60, 60, 3), np.uint8)).save(path)
-            pts.write(path.with_suffix(".pts"), rng.uniform(10, 50, (68, 2)))
+    folder = tmp_path_factory.mktemp("real_faces")
+    for seed, (name, number) in enumerate((("helen_train", 10), ("afw", 3))):
+        images.write(folder / name, [f"{i // 2}_{i % 2}" for i in range(number)], seed=seed)
     return folder
 
 

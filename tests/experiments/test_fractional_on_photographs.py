@@ -6,12 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from fhr_jax import npz, weights
 from fhr_jax.benchmark.photographs import ORIGINALS
-from fhr_jax.data.io import pts
 from fhr_jax.errors import InputError
+from tests import photographs
 from tests.experiments.test_experiments import load
 from tests.nets import SMALLEST, random_net
 
@@ -21,13 +20,9 @@ experiment = load("fractional_vs_conventional")
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Ten faces to learn from, made of photographs twice as large, and three to test on."""
-    folder, rng = tmp_path_factory.mktemp("real_faces"), np.random.default_rng(0)
-    for name, number in (("learn", 10), ("others", 3)):
-        (folder / name).mkdir()
-        for i in range(number):
-            path = folder / name / f"{i}_1.png"
-            Image.fromarray(rng.integers(0, 255, (60, 60, 3), np.uint8)).save(path)
-            pts.write(path.with_suffix(".pts"), rng.uniform(10, 50, (68, 2)))
+    folder = tmp_path_factory.mktemp("real_faces")
+    for seed, (name, number) in enumerate((("learn", 10), ("others", 3))):
+        photographs.write(folder / name, [f"{i}_1" for i in range(number)], seed=seed)
     rows = "".join(f"{i}_1,40,0.5\n" for i in range(10))
     (folder / "learn" / ORIGINALS).write_text("name,inter_ocular_px,scale\n" + rows)
     weights.save(folder / "net.npz", random_net(SMALLEST, loss="cross_entropy"))

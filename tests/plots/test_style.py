@@ -51,6 +51,16 @@ def test_a_legend_is_no_wider_than_its_figure(length, columns):
     assert placed._ncols == columns
 
 
+def test_panels_of_the_same_series_share_a_legend():
+    figure, grid = style.axes_grid(None, 1, 2, width=6.0, height=3.0)
+    for axes in grid.flat:
+        axes.plot([0, 1], label="series")
+        axes.legend()
+    style.shared_legend(grid)
+    assert all(axes.get_legend() is None for axes in grid.flat)
+    assert len(figure.legends) == 1
+
+
 def test_without_labels_there_is_no_legend():
     figure, axes = style.single_axes(None, 2.0, 2.0)
     axes.plot([0, 1])

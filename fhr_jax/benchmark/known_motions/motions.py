@@ -80,8 +80,7 @@ def nod(face: Face, time: Time, *, amplitude: Number, frequency: Number, onset: 
         frequency: Hz.
         onset: seconds.
     """
-    passed = jnp.maximum(jnp.asarray(time) - onset, 0)
-    return _displace(face, DOWN, amplitude * jnp.sin(2 * jnp.pi * frequency * passed))
+    return _displace(face, DOWN, amplitude * _swing(time, frequency, onset))
 
 
 def shake(face: Face, time: Time, *, amplitude: Number, frequency: Number, onset: Number) -> Track:
@@ -94,8 +93,12 @@ def shake(face: Face, time: Time, *, amplitude: Number, frequency: Number, onset
         frequency: Hz.
         onset: seconds.
     """
-    passed = jnp.maximum(jnp.asarray(time) - onset, 0)
-    return _displace(face, RIGHT, amplitude * jnp.sin(2 * jnp.pi * frequency * passed))
+    return _displace(face, RIGHT, amplitude * _swing(time, frequency, onset))
+
+
+def _swing(time: Time, frequency: Number, onset: Number) -> Array:
+    """A sine wave (T,) that begins at the onset."""
+    return jnp.sin(2 * jnp.pi * frequency * jnp.maximum(jnp.asarray(time) - onset, 0))
 
 
 def roll(face: Face, time: Time, *, speed: Number, angle: Number, onset: Number) -> Track:
