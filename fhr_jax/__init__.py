@@ -30,6 +30,7 @@ _MODULES = (
     "pipeline",
     "plots",
     "progress",
+    "region_tables",
     "sharding",
     "stabilizer",
     "torch_weights",

@@ -14,7 +14,7 @@ LAYERS = (
     ("crop", "augment", "stabilizer", "exported", "weights"),
     ("data", "pipeline", "torch_weights"),
     ("checkpoint", "export", "log", "plots", "overlay"),
-    ("train", "evaluate", "calibrate"),
+    ("train", "evaluate", "calibrate", "region_tables"),
     ("benchmark",),
     ("demo",),
     ("cli",),

@@ -1,4 +1,5 @@
 import numpy as np
+from PIL import Image
 
 from fhr_jax import overlay
 
@@ -33,3 +34,51 @@ def test_other_markups_are_points_without_lines():
     image = overlay.draw(np.zeros((50, 50, 3), np.uint8), np.array([[10.0, 10.0], [40.0, 40.0]]))
     assert image[10, 10].max() == 255
     assert image[25, 25].max() == 0
+
+
+TRUTH = np.array([[20.0, 30.0], [60.0, 30.0], [40.0, 70.0]])
+
+
+def strongest(picture, colour):
+    """Place (x, y) of the pixels of about this colour."""
+    y, x = np.nonzero(np.abs(picture.astype(int) - colour).max(axis=-1) < 60)
+    return np.array([x.mean(), y.mean()])
+
+
+def test_a_comparison_shows_both_sets_in_their_tints():
+    image = np.zeros((200, 100, 3), np.uint8)
+    predicted = TRUTH + np.array([0, 6])
+    picture = overlay.compare(image, TRUTH, predicted)
+    assert picture.shape == (80, 80, 3)  # half of the larger side around the box, within the image
+    for points, colour in ((TRUTH, overlay.LIGHT_RED), (predicted, overlay.LIGHT_GREEN)):
+        np.testing.assert_allclose(strongest(picture, colour), (points - np.array([0, 10])).mean(axis=0), atol=1.0)
+    assert not np.array_equal(picture, overlay.compare(image, TRUTH, np.full((3, 2), np.nan)))
+    assert overlay.compare(image, TRUTH, TRUTH, size=40).shape == (40, 40, 3)
+    assert overlay.compare(image, TRUTH, TRUTH, size=300).shape == (80, 80, 3)
+    assert overlay.compare(image, TRUTH, TRUTH, size=300, margin=0.25, enlarge=True).shape == (300, 300, 3)
+
+
+def test_a_face_outside_of_its_image_has_no_picture():
+    assert overlay.compare(np.zeros((20, 20, 3), np.uint8), TRUTH + 500, TRUTH) is None
+    assert overlay.compare(np.zeros((20, 20, 3), np.uint8), np.full((3, 2), np.nan), TRUTH) is None
+
+
+def test_a_sheet_has_its_pictures_in_rows_with_text_below():
+    colours = [(250, 0, 0), (0, 250, 0), (0, 0, 250)]
+    shapes = [(40, 20), (10, 10), (300, 100)]
+    pictures = [np.full((*shape, 3), colour, np.uint8) for shape, colour in zip(shapes, colours, strict=True)]
+    captions = [("a", "1 %"), ("Zoë " + 40 * "long", "2 %"), ("c", "3 %")]
+    sheet = overlay.sheet(pictures, captions, size=100, columns=2)
+    assert sheet.shape == (2 * (100 + 2 * 16 + 6) + 6, 2 * 106 + 6, 3)
+    centres = [strongest(sheet, colour) for colour in colours]
+    np.testing.assert_allclose(centres, [[56, 56], [162, 56], [56, 194]], atol=1)
+    assert (sheet[106:136, 6:106].min(axis=-1) < 100).any()
+    assert (sheet[106:136, 214:] == 255).all()  # a long name does not leave its column
+    assert overlay.sheet(pictures[:1], captions[:1], size=100).shape == (144, 112, 3)
+
+
+def test_jpeg(tmp_path):
+    image = np.full((20, 30, 3), (200, 100, 50), np.uint8)
+    overlay.write_jpeg(tmp_path / "a.jpg", image)
+    with Image.open(tmp_path / "a.jpg") as read:
+        np.testing.assert_allclose(np.asarray(read), image, atol=4)

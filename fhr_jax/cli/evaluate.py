@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from fhr_jax import evaluate, geometry, npz, overlay, pipeline, plots
+from fhr_jax import evaluate, npz, overlay, pipeline, plots, region_tables
 from fhr_jax.cli import markups
 from fhr_jax.cli.options import (
     BOXES,
@@ -33,13 +33,14 @@ from fhr_jax.data.skipped import write_skipped
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
 from fhr_jax.heatmap import Decoder
-from fhr_jax.markup import Markup
 from fhr_jax.progress import Progress
 
 PICTURE_SIZE = 512
 """Longest side of the pictures with landmarks, in pixels."""
 MAX_PICTURES = 100
 """Number of faces that are drawn at most."""
+WORST_SIZE = 320
+"""Side of a face on the sheet of the worst, in pixels."""
 
 
 @dataclass(frozen=True)
@@ -56,10 +57,12 @@ class EvaluateOptions:
     that 300W has too are compared.
 
     The folder of --out gets summary.json (mean and median NRMSE, area under the cumulative error curve up to 8 %,
-    percentage of failures above 8 %), images.csv (one row per image) and ced.png (the cumulative error curve). With
-    --data it also gets predictions.npz, skipped.csv (files that cannot be read, and why) and pictures of at most 100
-    faces, the net's landmarks in green and the true ones in red. The rows then have dataset, file and frame (0 for
-    photographs).
+    percentage of failures above 8 %), images.csv (one row per image), ced.png (the cumulative error curve),
+    regions.csv (error of jaw, brows, nose, eyes and mouth; how openings and lengths follow the truth), offsets.csv and
+    offsets.png (median offset of each landmark); docs/files.md describes them. With --data it also gets
+    predictions.npz, skipped.csv (files that cannot be read, and why), pictures of at most 100 faces, the net's
+    landmarks in green and the true ones in red, and worst.jpg, a sheet of the faces with the largest errors. The rows
+    then have dataset, file and frame (0 for photographs).
 
     Example:  fhr-jax evaluate --data photos --out runs/photos
     """
@@ -76,12 +79,16 @@ class EvaluateOptions:
     markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
     mirror: Annotated[bool, MIRROR] = True
+    worst: int = 24
+    """Number of faces in worst.jpg."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
 
 
 def run(options: EvaluateOptions) -> None:
     """Measure, write the results and print the summary."""
+    if options.worst < 1:
+        raise InputError(f"--worst is {options.worst}, expected at least 1")
     if options.predictions is not None and options.data is None:
         _check(options)
         results = evaluate.read_predictions(
@@ -90,7 +97,7 @@ def run(options: EvaluateOptions) -> None:
             markup=markups.chosen(options.markup),
         )
         with staged_folder(options.out) as folder:
-            summary = _write(folder, results)
+            summary, tables = _write(folder, results)
     elif options.data is not None and options.predictions is None:
         net = markups.open_net(options.net, options.markup)
         mirror = markups.can_mirror(net, options.mirror)
@@ -111,16 +118,19 @@ def run(options: EvaluateOptions) -> None:
                     decoder=options.decoder,
                     progress=report,
                 )
-            summary = _write(folder, results)
+            summary, tables = _write(folder, results)
             write_skipped(folder, skipped)
             npz.write(folder / "predictions.npz", _arrays(results))
             _pictures(folder / "pictures", faces, results)
+            _worst(folder / "worst.jpg", faces, results, options.worst)
     else:
         raise InputError("expected either --predictions FILE or --data DATA")
     print(f"{options.out}: {summary['images']} images")
     markups.print_unit(evaluate.markup_of_predictions(results))
     print(f"NRMSE {summary['nrmse']:.3f} % (median {summary['nrmse_median']:.3f} %)")
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")
+    for line in region_tables.in_words(tables):
+        print(line)
 
 
 def _check(options: EvaluateOptions) -> None:
@@ -132,13 +142,17 @@ def _check(options: EvaluateOptions) -> None:
             raise InputError(f"--{field.name} goes with --data, not with --predictions")
 
 
-def _write(folder: Path, results: evaluate.Predictions) -> dict[str, Any]:
+def _write(folder: Path, results: evaluate.Predictions) -> tuple[dict[str, Any], region_tables.RegionTables]:
     errors = evaluate.errors(results)
-    summary = evaluate.summary(errors)
+    summary, tables = evaluate.summary(errors), region_tables.region_tables(results)
     write_json(folder / "summary.json", summary)
     evaluate.write_table(folder / "images.csv", results.identities or results.names, errors)
     plots.save(folder / "ced.png", plots.ced({"predictions": errors}, limit=evaluate.LIMIT))
-    return summary
+    region_tables.write_regions(folder / "regions.csv", tables)
+    region_tables.write_offsets(folder / "offsets.csv", tables)
+    drawn = plots.offsets(tables.offsets.shape, tables.offsets.median, markup=tables.markup)
+    plots.save(folder / "offsets.png", drawn)
+    return summary, tables
 
 
 def _arrays(results: evaluate.Predictions) -> dict[str, np.ndarray]:
@@ -147,7 +161,6 @@ def _arrays(results: evaluate.Predictions) -> dict[str, np.ndarray]:
 
 def _pictures(folder: Path, faces: Records, results: evaluate.Predictions) -> None:
     """Draw the faces, evenly chosen if there are many, under the names of their files."""
-    markup = evaluate.markup_of_predictions(results)
     chosen = np.unique(np.linspace(0, len(faces) - 1, MAX_PICTURES).round().astype(int)).tolist()
     for i in tqdm(chosen, unit="picture", desc="draw", delay=1):
         _, file, frame = results.identities[i]
@@ -155,24 +168,22 @@ def _pictures(folder: Path, faces: Records, results: evaluate.Predictions) -> No
         path = path.with_suffix("") if path.suffix.lower() in SUFFIXES else path
         path = path / f"{frame:06d}.jpg" if frame else path.with_name(f"{path.name}.jpg")
         path.parent.mkdir(parents=True, exist_ok=True)
-        _picture(path, faces[i]["image"], results.truth[i], results.predictions[i], markup)
+        if (picture := _picture(faces, results, i, size=PICTURE_SIZE)) is not None:
+            overlay.write_jpeg(path, picture)
 
 
-def _picture(path: Path, image: np.ndarray, truth: np.ndarray, predicted: np.ndarray, markup: Markup) -> None:
-    """Write the face and its surroundings with both sets of landmarks."""
-    import cv2
+def _worst(path: Path, faces: Records, results: evaluate.Predictions, number: int) -> None:
+    """Draw the faces with the largest errors on one sheet, the largest first, with name and error under each."""
+    errors = evaluate.errors(results)
+    pictures, captions = [], []
+    for i in np.argsort(-errors, kind="stable")[:number].tolist():
+        _, file, frame = results.identities[i]
+        picture = _picture(faces, results, i, size=WORST_SIZE, margin=0.25, enlarge=True)
+        pictures.append(np.zeros((WORST_SIZE, WORST_SIZE, 3), np.uint8) if picture is None else picture)
+        captions.append((file + f" frame {frame}" * (frame > 0), f"{errors[i]:.2f} %"))
+    overlay.write_jpeg(path, overlay.sheet(pictures, captions, size=WORST_SIZE))
 
-    x, y, width, height = geometry.box_of(truth)
-    margin = max(width, height) / 2
-    rows, columns = image.shape[:2]
-    top, bottom = max(0, int(y - margin)), min(rows, int(y + height + margin))
-    left, right = max(0, int(x - margin)), min(columns, int(x + width + margin))
-    part = image[top:bottom, left:right]
-    if not part.size:
-        return
-    scale = min(1.0, PICTURE_SIZE / max(part.shape[:2]))
-    part = cv2.resize(part, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else part
-    for points, colour in ((truth, overlay.RED), (predicted, overlay.GREEN)):
-        part = overlay.draw(part, geometry.resize_points(points - [left, top], scale), markup=markup, colour=colour)
-    content = cv2.imencode(".jpg", cv2.cvtColor(part, cv2.COLOR_RGB2BGR))[1]
-    path.write_bytes(content.tobytes())
+
+def _picture(faces: Records, results: evaluate.Predictions, i: int, **options: Any) -> np.ndarray | None:
+    markup = evaluate.markup_of_predictions(results)
+    return overlay.compare(faces[i]["image"], results.truth[i], results.predictions[i], markup=markup, **options)

@@ -21,6 +21,7 @@ from fhr_jax.markup.faces import (
     SEVEN_OF_TALKING_FACE,
 )
 from fhr_jax.markup.find import BUILT_IN, built_in, find, read
+from fhr_jax.markup.regions import Regions, regions_of
 
 __all__ = [
     "AFLW",
@@ -44,10 +45,12 @@ __all__ = [
     "WFLW",
     "Group",
     "Markup",
+    "Regions",
     "built_in",
     "definition",
     "find",
     "from_definition",
     "read",
+    "regions_of",
     "unknown",
 ]

@@ -7,10 +7,11 @@
 * `delay`: the number of frames by which a track lags.
 * `videos`: tables over many videos.
 * `eyelid_lip_opening`: the openings of eyelids and lips.
+* `regions`: errors by region of the face, how lengths and openings follow the truth, constant offsets.
 
 Functions take JAX or NumPy arrays in any pixel unit. All return JAX arrays, except `second_difference` and those of
-`bootstrap`, `videos` and `eyelid_lip_opening`. A number that is not defined (no image, no valid pair of frames) is NaN;
-for a face that stands still all numbers are defined.
+`bootstrap`, `videos`, `eyelid_lip_opening` and `regions`. A number that is not defined (no image, no valid pair of
+frames) is NaN; for a face that stands still all numbers are defined.
 """
 
 from fhr_jax.lazy import submodules

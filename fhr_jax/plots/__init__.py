@@ -7,14 +7,14 @@ their figure. No function opens a window, changes global settings or writes a fi
 
 Colours are those of Okabe and Ito, which colour-blind readers can tell apart; lines also differ by their dashes.
 
-- `accuracy`: cumulative errors, errors by face size, accuracy against stability
+- `accuracy`: cumulative errors, errors by face size, accuracy against stability, offsets of landmarks
 - `time_series`: landmarks over frames, losses over time and over updates
 - `pictures`: faces with landmarks, heatmaps
 - `comparisons`: bars of methods, parameter sweeps, contours
 - `style`: colours, axes, legends, and `save`
 """
 
-from fhr_jax.plots.accuracy import accuracy_stability, ced, scale_table
+from fhr_jax.plots.accuracy import accuracy_stability, ced, offsets, scale_table
 from fhr_jax.plots.comparisons import bars, contours, sweeps
 from fhr_jax.plots.pictures import decoding, faces, mean_heatmaps
 from fhr_jax.plots.style import save
@@ -29,6 +29,7 @@ __all__ = [
     "faces",
     "loss_history",
     "mean_heatmaps",
+    "offsets",
     "save",
     "scale_table",
     "sweeps",

@@ -1,4 +1,4 @@
-"""Accuracy: cumulative error curves, errors by face size, accuracy against stability."""
+"""Accuracy: cumulative error curves, errors by face size, accuracy against stability, offsets of landmarks."""
 
 from collections.abc import Mapping
 from itertools import pairwise
@@ -8,7 +8,11 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from fhr_jax import metrics
-from fhr_jax.plots.style import Numbers, legend, series_styles, single_axes, style_axes
+from fhr_jax.markup import FACE68, Markup
+from fhr_jax.plots.style import INK, Numbers, legend, series_styles, single_axes, style_axes
+
+_ENLARGED = (1, 2, 3, 5, 10, 20, 30, 50, 100)
+_LONGEST = 15.0  # length of the longest arrow at most, in percent of the inter-ocular distance
 
 
 def ced(errors: Mapping[str, Numbers], *, limit: float = 8.0, axes: Axes | None = None) -> Figure:
@@ -99,4 +103,44 @@ def accuracy_stability(points: Mapping[str, tuple[Numbers, Numbers]], *, axes: A
     axes.margins(0.12)
     style_axes(axes, x="NRMSE, %", y="stability, % (lower is steadier)")
     legend(axes, outside=own, columns=1, right=True)
+    return figure
+
+
+def offsets(
+    shape: Numbers,
+    offsets: Numbers,
+    *,
+    markup: Markup = FACE68,
+    enlarged: int | None = None,
+    axes: Axes | None = None,
+) -> Figure:
+    """A mean face with an arrow for the constant error of each landmark, from the true to the predicted position.
+
+    Args:
+        shape: mean true landmarks (M, 2) in the face's own frame, percent of the inter-ocular distance, y down.
+        offsets: predicted minus true (M, 2) in the same frame and unit; NaN are not drawn.
+        markup: gives the lines of the face.
+        enlarged: factor of the arrows, which is written into the figure; chosen by default.
+        axes: to draw into; by default those of a new figure.
+    """
+    face, arrows = np.asarray(shape, np.float64), np.asarray(offsets, np.float64)
+    known = np.isfinite(face).all(axis=1) & np.isfinite(arrows).all(axis=1)
+    lengths = np.hypot(*arrows[known].T)
+    longest = float(lengths.max(initial=0.0))
+    if enlarged is None:
+        enlarged = max((factor for factor in _ENLARGED if factor * longest <= _LONGEST), default=1) if longest else 1
+    figure, axes = single_axes(axes, 7.2, 7.2)
+    for edge in markup.edges:
+        axes.plot(*face[list(edge)].T, color="#999999", linewidth=1.0, zorder=1)
+    axes.plot(*face.T, linestyle="none", marker="o", markersize=2.5, color=INK, zorder=2)
+    for (x, y), (dx, dy) in zip(face[known], enlarged * arrows[known], strict=True):
+        arrow = {"arrowstyle": "-|>", "color": "#D55E00", "shrinkA": 0, "shrinkB": 0, "linewidth": 1.3}
+        axes.annotate("", (x + dx, y + dy), (x, y), arrowprops=arrow | {"mutation_scale": 8}, zorder=3)
+        axes.plot(x + dx, y + dy, linestyle="none")  # the limits of the axes must hold the tips too
+    note = f"offsets enlarged {enlarged} times; the longest is {longest:.1f} %" if known.any() else "no offsets"
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    axes.margins(0.06)
+    unit = "% of the inter-ocular distance" if markup.eye_corners else "% of the size of the face box"
+    style_axes(axes, x=f"x, {unit}", y=f"y, {unit}", title=f"mean true face and predicted minus true: {note}")
     return figure

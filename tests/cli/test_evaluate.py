@@ -1,3 +1,4 @@
+import csv
 import json
 
 import numpy as np
@@ -20,12 +21,31 @@ def test_predictions(tmp_path, capsys):
     write(tmp_path / "a.npz")
     out = tmp_path / "new" / "out"
     assert cli.main(["evaluate", "--predictions", f"{tmp_path}/a.npz", "--out", str(out)]) == 0
-    assert sorted(p.name for p in out.iterdir()) == ["ced.png", "images.csv", "summary.json"]
+    written = ["ced.png", "images.csv", "offsets.csv", "offsets.png", "regions.csv", "summary.json"]
+    assert sorted(p.name for p in out.iterdir()) == written
     assert figures(out)["images"] == 6
     assert (out / "images.csv").read_text().startswith("image,nrmse,failure\na,")
     with Image.open(out / "ced.png") as picture:
         assert min(picture.size) > 200
-    assert f"NRMSE {figures(out)['nrmse']:.3f} %" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"NRMSE {figures(out)['nrmse']:.3f} %" in printed
+    with (out / "regions.csv").open(newline="") as stream:
+        rows = {row["name"]: row for row in csv.DictReader(stream)}
+    assert float(rows["all"]["nrmse"]) == pytest.approx(figures(out)["nrmse"], abs=1e-3)
+    assert f"by region: jaw {float(rows['jaw']['nrmse']):.2f}, brows " in printed
+    assert len((out / "offsets.csv").read_text().splitlines()) == 69
+    with Image.open(out / "offsets.png") as picture:
+        assert min(picture.size) > 200
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_few_faces(tmp_path, number, capsys):
+    arrays = write(tmp_path / "a.npz")
+    npz.write(tmp_path / "few.npz", {name: array[:number] for name, array in arrays.items()})
+    assert cli.main(["evaluate", "--predictions", f"{tmp_path}/few.npz", "--out", f"{tmp_path}/out"]) == 0
+    printed = capsys.readouterr().out
+    assert "by region:" in printed
+    assert "nan" not in printed
 
 
 def read_patterns(net, crops, **options):
@@ -67,6 +87,8 @@ def test_images(tmp_path, photographs, net, capsys):
     arrays = npz.read(out / "predictions.npz")
     assert list(arrays["names"]) == ["photos/a.png", "photos/b c.png", "photos/d.png"]
     np.testing.assert_allclose(arrays["predictions"], arrays["ground_truth"], atol=5)
+    with Image.open(out / "worst.jpg") as sheet:
+        assert sheet.size == (3 * 326 + 6, 320 + 2 * 16 + 2 * 6)
     # --predictions reads what --images writes.
     again = tmp_path / "again"
     assert cli.main(["evaluate", "--predictions", f"{out}/predictions.npz", "--out", str(again)]) == 0
@@ -91,6 +113,8 @@ def test_bad_input(tmp_path, photographs, net, capsys):
         (["--predictions", f"{tmp_path}/a.npz", "--split", "train", *out], "--split goes with --data"),
         (["--data", f"{tmp_path}/none", "--net", net, *out], "no landmarks: expected images"),
         (["--data", str(photographs), "--net", f"{tmp_path}/a.npz", *out], "is not a net"),
+        (["--data", str(photographs), "--net", net, "--worst", "0", *out], "--worst is 0, expected at least 1"),
+        (["--predictions", f"{tmp_path}/a.npz", "--worst", "5", *out], "--worst goes with --data"),
     ]
     for arguments, message in cases:
         assert cli.main(["evaluate", *arguments]) == 2

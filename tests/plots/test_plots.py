@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from fhr_jax import plots
+from fhr_jax.data.faces import anatomy
 from fhr_jax.markup import FACE7
 
 
@@ -66,6 +67,13 @@ def draw_faces(axes=None):
 
 def draw_faces_of_another_markup(axes=None):
     return plots.faces([np.zeros((40, 40, 3))], rng().uniform(5, 35, size=(1, 7, 2)), axes=axes, markup=FACE7)
+
+
+def draw_offsets(axes=None):
+    shape = 100 * np.asarray(anatomy.MEAN)[:68, :2]
+    arrows = rng().normal(size=(68, 2))
+    arrows[5] = np.nan
+    return plots.offsets(shape, arrows, axes=axes)
 
 
 def draw_decoding(axes=None):
