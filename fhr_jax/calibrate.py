@@ -3,7 +3,8 @@
 `heatmap.calibration` holds the model; this module holds the faces, the fit, and the check on other faces.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import NamedTuple
 
 import jax
@@ -14,8 +15,12 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from fhr_jax import heatmap, pipeline
 from fhr_jax.data import examples
+from fhr_jax.data.crops import Crops
 from fhr_jax.data.examples import Examples
+from fhr_jax.data.records import Identity, Records, encoded, identity
+from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Calibration, calibration
+from fhr_jax.progress import Progress, ProgressCallback, silent
 from fhr_jax.weights import Net
 
 FACES = 512
@@ -75,13 +80,61 @@ def synthetic_faces(key: PRNGKeyArray, size: int, *, faces: int = FACES) -> Iter
 
 def collect(net: Net, faces: Iterable[Examples]) -> CalibrationData:
     """Run a net on batches of faces with known landmarks; its own calibration has no influence."""
-    uncalibrated, config, parts = net._replace(calibration=None), net.config, []
-    unit = (config.sigma * config.crop / config.heatmap) ** 2
-    for batch in faces:
-        prediction = pipeline.predict_all(uncalibrated, batch.images, mirror=pipeline.can_mirror(net))
-        errors = np.asarray(prediction.points - batch.points)
-        parts.append(CalibrationData(np.asarray(prediction.covariance) / unit, errors))
+    parts = [_collect_batch(net, batch) for batch in faces]
     return CalibrationData(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True)))
+
+
+def collect_records(
+    net: Net, records: Records, *, workers: int = 0, progress: ProgressCallback = silent
+) -> tuple[CalibrationData, tuple[Identity, ...]]:
+    """`collect` on annotated images, each cropped by its box, read in batches; and where each of them comes from.
+
+    Args:
+        net: the network.
+        records: the images.
+        workers: processes that read them; 0 reads in a thread of this process.
+        progress: called after each batch with the number of images done and in all.
+
+    Raises:
+        InputError: an image cannot be read, or its landmarks are not as many as those of the net.
+    """
+    from fhr_jax.data import loader  # imports Grain
+
+    landmarks, parts, identities = net.config.landmarks, [], []
+    if (found := len(encoded(records, 0)["points"])) != landmarks:
+        raise InputError(f"{records!r}: {found} landmarks, but the net has {landmarks}")
+    source = Crops(records, size=net.config.crop, landmarks=landmarks, margin=1.0)
+    stream = loader.one_pass(source, batch=pipeline.BATCH, workers=workers, process_index=0, process_count=1)
+    with closing(stream) as batches:
+        for batch in batches:
+            valid = np.flatnonzero(batch["valid"])
+            faces = Examples(jnp.asarray(batch["image"], jnp.float32) / 255, jnp.asarray(batch["points"]))
+            parts.append(select(_collect_batch(net, faces), valid))
+            identities += [identity({key: batch[key][i] for key in Identity._fields}) for i in valid]
+            progress(Progress(len(identities), len(records)))
+    return CalibrationData(*(np.concatenate(leaves) for leaves in zip(*parts, strict=True))), tuple(identities)
+
+
+def select(data: CalibrationData, faces: Sequence[int] | np.ndarray) -> CalibrationData:
+    """The faces with these indices."""
+    return CalibrationData(*(leaf[np.asarray(faces, np.int64)] for leaf in data))
+
+
+def _collect_batch(net: Net, faces: Examples) -> CalibrationData:
+    prediction = pipeline.predict_all(net._replace(calibration=None), faces.images, mirror=pipeline.can_mirror(net))
+    return CalibrationData(np.asarray(prediction.covariance) / _unit(net), np.asarray(prediction.points - faces.points))
+
+
+def _unit(net: Net) -> float:
+    """Square of sigma in crop pixels."""
+    return (net.config.sigma * net.config.crop / net.config.heatmap) ** 2
+
+
+def uncalibrated(net: Net) -> Calibration:
+    """What a net without a calibration amounts to: Gaussian errors with the covariance of the peak."""
+    numbers = {"exponent": 1.0, "saturation": 0.0, "anisotropy": 1.0, "dof": 1e4, "typical": _unit(net)}
+    arrays = {name: jnp.asarray(value, jnp.float32) for name, value in numbers.items()}
+    return Calibration(jnp.full(net.config.landmarks, np.log(_unit(net)), jnp.float32), **arrays)
 
 
 def fit(data: CalibrationData) -> Calibration:
@@ -141,7 +194,7 @@ def reliability(
     Args:
         fitted: the calibration.
         data: peaks (N, M, 2, 2) and errors (N, M, 2) on other faces.
-        groups: number of groups G of landmarks by predicted size.
+        groups: number of groups G of landmarks by predicted size; no more than there are landmarks.
         levels: probabilities of the K confidence ellipses.
     """
     peak_covariance, errors = jnp.asarray(data.peak_covariance), jnp.asarray(data.errors)
@@ -149,7 +202,7 @@ def reliability(
     variance = np.asarray(predicted.variance, np.float64).ravel()
     distance = np.asarray(predicted.distance).ravel()
     mean_square = (np.asarray(errors, np.float64) ** 2).mean(axis=-1).ravel()
-    members = np.array_split(np.argsort(variance, kind="stable"), groups)
+    members = np.array_split(np.argsort(variance, kind="stable"), min(groups, len(variance)))
     limits = [float(calibration.mahalanobis_quantile(fitted.dof, level)) for level in levels]
     return Reliability(
         np.sqrt([variance[group].mean() for group in members]),

@@ -6,8 +6,11 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from fhr_jax import calibrate, pipeline, weights
-from fhr_jax.data.examples import Examples
+from fhr_jax import calibrate, heatmap, pipeline, weights
+from fhr_jax.data.examples import Examples, photograph_batch
+from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.errors import InputError
+from tests import photographs
 from tests.calibration_samples import LANDMARKS, make_calibration, sample_errors
 from tests.nets import random_net
 
@@ -77,6 +80,41 @@ def test_collect_does_not_depend_on_the_old_calibration(net):
     old = calibrate.fit(data)
     again = calibrate.collect(net._replace(calibration=old), [part])
     np.testing.assert_allclose(again.peak_covariance, data.peak_covariance, rtol=1e-3, atol=1e-4)
+
+
+def test_collecting_records_is_collecting_their_crops(net, tmp_path):
+    photographs.write(tmp_path / "faces", [f"face{letter}" for letter in "abcdefghijklmnopqr"])
+    records, reports = open_dataset(tmp_path / "faces"), []
+    data, identities = calibrate.collect_records(net, records, progress=reports.append)
+    expected = calibrate.collect(net, [photograph_batch(records, net.config.crop)])
+    np.testing.assert_allclose(data.errors, expected.errors, atol=1e-3)
+    np.testing.assert_allclose(data.peak_covariance, expected.peak_covariance, rtol=1e-2, atol=1e-3)
+    assert [identity.file for identity in identities] == [f"face{letter}.png" for letter in "abcdefghijklmnopqr"]
+    assert [(report.done, report.total) for report in reports] == [(16, 18), (18, 18)]
+    chosen = calibrate.select(data, [3, 1])
+    np.testing.assert_array_equal(chosen.errors, data.errors[[3, 1]])
+    with pytest.raises(InputError, match="68 landmarks, but the net has 29"):
+        calibrate.collect_records(net._replace(config=net.config._replace(landmarks=29)), records)
+
+
+def test_an_uncalibrated_net_predicts_the_covariance_of_its_peaks(net):
+    part = faces(16)
+    prediction = pipeline.predict_all(net._replace(calibration=None), part.images)
+    data = calibrate.collect(net, [part])
+    plain = calibrate.uncalibrated(net)
+    covariance = jax.jit(heatmap.error_covariance)(plain, jnp.asarray(data.peak_covariance))
+    np.testing.assert_allclose(covariance, prediction.covariance, rtol=1e-3, atol=1e-3)
+    found = calibrate.reliability(plain, data, levels=(0.9,))
+    within = stats.chi2(2).ppf(0.9)
+    squared = np.einsum("nmi,nmij,nmj->nm", data.errors, np.linalg.inv(prediction.covariance), data.errors)
+    assert found.coverage.mean() == pytest.approx((squared <= within).mean(), abs=0.01)
+
+
+def test_with_fewer_landmarks_than_groups_each_is_a_group(fitted):
+    few = sample_errors(make_calibration(), 1)
+    found = calibrate.reliability(fitted, few)
+    assert found.predicted.shape == (LANDMARKS,)
+    assert np.isfinite(found.coverage).all()
 
 
 def test_too_few_faces_leave_a_net_without_calibration(net):

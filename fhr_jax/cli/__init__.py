@@ -40,6 +40,7 @@ COMMANDS = {
     "evaluate": Command("evaluate", "EvaluateOptions", "measure the error of predictions, or of a net on photographs"),
     "data": Command("data", "DataOptions", "build the datasets 300W, 300-VW and Talking Face; show a dataset"),
     "train": Command("train", "TrainOptions", "train a network"),
+    "calibrate": Command("calibrate", "CalibrateOptions", "fit the confidence of a net on photographs of your own"),
     "export": Command(
         "export", "ExportOptions", "write a net as safetensors and StableHLO, to use without this package"
     ),
@@ -142,6 +143,7 @@ _LESS_MEMORY = {
     "data": "use fewer --workers",
     "track": "use a smaller --net",
     "evaluate": "use a smaller --net",
+    "calibrate": "use a smaller --net or fewer --faces",
     "export": "use a smaller --net",
 }
 """Advice of each command when a device, or the host, runs out of memory."""

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, NamedTuple
 
 from fhr_jax import log
-from fhr_jax.cli import cluster, markups, signals, train_cost, train_init
+from fhr_jax.cli import cluster, markups, signals
 from fhr_jax.cli.options import BOXES, DATA, DIRECTORY, DTYPE_OF_RECIPE, MARKUP, OUT, SPLIT, WORKERS, optional
+from fhr_jax.cli.training import cost, initial_net
 from fhr_jax.errors import InputError
 from fhr_jax.files import folder_lock, output_folder
 from fhr_jax.markup import FACE68, Markup, definition
@@ -118,18 +119,18 @@ def run(options: TrainOptions) -> None:
         hosts=options.hosts,
         host=options.host,
     )
-    init = None if options.init is None else train_init.open_init(options.init, preset=options.preset)
+    init = None if options.init is None else initial_net.open_init(options.init, preset=options.preset)
     options = _with_defaults(options)
     if options.dry_run:
         data = _data(options, init)
         validation = data.validation if options.data else partial(jax.eval_shape, data.validation)
         plan = _plan(options, data._replace(validation=validation), init)
-        train_cost.print_flops_and_memory(plan, name=options.preset or f"--init {options.init}")
+        cost.print_flops_and_memory(plan, name=options.preset or f"--init {options.init}")
         return
     folder = options.out
     fixed = {k: v for k, v in _as_json(options).items() if k not in _FREE}
     if init is not None:
-        fixed["init_checksum"] = train_init.checksum(init)
+        fixed["init_checksum"] = initial_net.checksum(init)
     if (markup := markups.chosen(options.markup)) is not None:
         fixed["markup"] = definition(markup)  # the file may change until the run is resumed
     log.same_run(folder, fixed, may_change=_MAY_CHANGE, renamed=RENAMED)
@@ -171,8 +172,8 @@ def _train(options: TrainOptions, plan: "TrainPlan") -> None:
             message = f"{folder}: {stopped}; repeat the command to resume"
             raise signals.Stopped(message, request.number) from None
     if main:
-        print(f"{folder / 'net.npz'}: {train_init.result(log.read_metrics(folder), plan)}")
-        if (note := train_init.calibration(net, plan)) is not None:
+        print(f"{folder / 'net.npz'}: {initial_net.result(log.read_metrics(folder), plan)}")
+        if (note := initial_net.calibration(net, plan)) is not None:
             print(note)
 
 

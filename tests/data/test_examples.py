@@ -141,6 +141,9 @@ def test_whole_videos_are_held_out():
     assert sorted(learned + held) == list(range(17))
     assert sum(bool(set(v) & set(learned) and set(v) & set(held)) for v in videos) <= 1
     assert len(parts(3, [range(17)])[1]) == 3
+    learned, held = parts(0, videos)
+    assert sorted(learned) == list(range(17))
+    assert not held
 
 
 @pytest.mark.parametrize(("records", "share"), [(2, 1), (9, 1), (20, 4), (870, 64)])

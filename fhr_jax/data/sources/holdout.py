@@ -62,18 +62,39 @@ def split_holdout(
     Raises:
         InputError: there are no more than `number` records.
     """
-    if len(records) <= number:
-        raise InputError(f"{name}: {len(records)} annotated images, but {number} are to be held out")
-    groups = groups or [range(i, i + 1) for i in range(len(records))]
+    learn, held = split_indices(len(records), number, seed=seed, name=name, groups=groups)
+    return Subset(records, learn), Subset(records, held)
+
+
+def split_indices(
+    records: int, number: int, *, seed: int, name: object, groups: Sequence[Sequence[int]] = ()
+) -> tuple[list[int], list[int]]:
+    """`split_holdout` for the indices of so many records.
+
+    Args:
+        records: how many there are.
+        number: how many to hold out; with 0 all are to train on.
+        seed: of the order.
+        name: of the data, for error messages.
+        groups: as for `split_holdout`.
+
+    Raises:
+        InputError: there are no more than `number` records.
+    """
+    if records <= number:
+        raise InputError(f"{name}: {records} annotated images, but {number} are to be held out")
+    groups = groups or [range(i, i + 1) for i in range(records)]
     order = [groups[which] for which in np.random.default_rng(seed).permutation(len(groups))]
+    numbers = [i for group in order for i in group]
+    if not number:
+        return numbers, []
     ends = np.cumsum([len(group) for group in order])
     first = int(np.searchsorted(ends, number)) + 1  # the first groups that hold enough records
-    numbers = [i for group in order for i in group]
-    if len(records) - ends[first - 1] < len(records) / 2:
-        return Subset(records, numbers[number:]), Subset(records, numbers[:number])
+    if records - ends[first - 1] < records / 2:
+        return numbers[number:], numbers[:number]
     held = numbers[: ends[first - 1]]
     chosen = [held[i * len(held) // number] for i in range(number)]
-    return Subset(records, numbers[ends[first - 1] :]), Subset(records, chosen)
+    return numbers[ends[first - 1] :], chosen
 
 
 def fair_share(records: int) -> int:

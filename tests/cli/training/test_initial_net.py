@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, log, npz, weights
-from fhr_jax.cli import train_init
+from fhr_jax.cli.training import initial_net
 from fhr_jax.data.examples import Examples
 from fhr_jax.data.io import pts
 from fhr_jax.train import FINETUNE, QUICK, finetune_steps, run
@@ -162,10 +162,10 @@ def test_the_last_line_says_which_net_is_kept():
     lines = [{"step": 0, "nrmse": 5.0}, {"step": 2, "nrmse": 3.0}, {"step": 3, "loss": 1.0}, {"step": 4, "nrmse": 3.5}]
     plan = SimpleNamespace(steps=6, recipe=FINETUNE, validation=SimpleNamespace(images=range(9)))
     kept = "kept the net of step 2: 3.00 % NRMSE on 9 held-out faces, 5.00 % before"
-    assert train_init.result(lines, plan) == f"trained for 4 steps of 6, as the error no longer fell; {kept}"
-    assert "kept the initial net" in train_init.result(lines[:1], plan)
+    assert initial_net.result(lines, plan) == f"trained for 4 steps of 6, as the error no longer fell; {kept}"
+    assert "kept the initial net" in initial_net.result(lines[:1], plan)
     quick = SimpleNamespace(steps=4, recipe=QUICK)
-    assert train_init.result(lines, quick) == "trained for 4 steps"
+    assert initial_net.result(lines, quick) == "trained for 4 steps"
 
 
 def test_seven_landmarks_keep_the_trunk(initial, tmp_path):
@@ -206,7 +206,7 @@ def test_a_calibration_that_is_not_its_own_is_said(calibrated, number, own, mess
         net = net._replace(calibration=make_calibration())
     faces = Examples(np.zeros((number, 1, 1, 3), np.float32), np.zeros((number, 68, 2), np.float32))
     plan = run.TrainPlan(SMALLEST, FINETUNE, 1, None, None, faces, calibration=own)
-    found = train_init.calibration(net, plan)
+    found = initial_net.calibration(net, plan)
     assert found is None if message is None else found.startswith(message)
 
 
