@@ -16,6 +16,7 @@ _MODULES = (
     "calibration_report",
     "crop",
     "data",
+    "detector",
     "errors",
     "evaluate",
     "export",

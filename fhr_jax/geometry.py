@@ -57,7 +57,7 @@ def resize_shift(scale: float | int) -> float:
     return (scale - 1) / 2
 
 
-def resize_points(points: Coordinates, scale: float | int) -> Coordinates:
+def resize_points(points: Coordinates, scale: Coordinates) -> Coordinates:
     """Coordinates on a grid that becomes `scale` times finer: u' = (u + 1/2) scale - 1/2. Any shape, as (M, 2)."""
     return (points + 0.5) * scale - 0.5
 

@@ -11,7 +11,7 @@ import fhr_jax
 LAYERS = (
     ("types", "markup", "errors", "progress", "files", "memory", "npz", "tensors", "sharding", "lazy"),
     ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs", "axis_order"),
-    ("crop", "augment", "stabilizer", "exported", "weights"),
+    ("crop", "augment", "stabilizer", "exported", "weights", "detector"),
     ("data", "pipeline", "torch_weights"),
     ("checkpoint", "export", "log", "plots", "overlay"),
     ("train", "evaluate", "calibrate", "calibration_report", "region_tables"),

@@ -14,9 +14,12 @@ from fhr_jax import npz, overlay, pipeline, stabilizer, weights
 from fhr_jax.cli import look_ahead, markups, signals
 from fhr_jax.cli.options import DECODER, MARKUP, MIRROR, NET, OUT, optional
 from fhr_jax.data.io import openface, video
+from fhr_jax.data.sources.boxes import read_video_boxes
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
 from fhr_jax.heatmap import Decoder
+from fhr_jax.pipeline.face_detector import DEFAULT as DEFAULT_DETECTOR
+from fhr_jax.pipeline.face_detector import DetectorName, open_detector
 
 LAG = 5
 """Frames of look-ahead by default."""
@@ -45,6 +48,14 @@ class TrackOptions:
     out: Annotated[Path, OUT]
     box: Annotated[str | None, optional("X,Y,W,H")] = None
     """Box of the face in the first frame, from brows to chin, in pixels; default: the face is detected."""
+    boxes: Annotated[Path | None, optional("FILE")] = None
+    """Boxes of your own detector, from brows to chin: a CSV with the columns frame (from 0), x, y, width and height in
+    pixels, and perhaps file, the name of the video. They take the detector's place: in the first frame, and where the
+    face is lost. Default: the detector looks for the face."""
+    detector: DetectorName = DEFAULT_DETECTOR
+    """Finds the face: cascade is OpenCV's, fhr a net of experiments/train_detector.py, yunet runs through OpenCV."""
+    detector_file: Annotated[Path | None, optional("FILE")] = None
+    """The net of --detector fhr (.npz) or yunet (.onnx); default: none."""
     net: Annotated[Path | None, NET] = None
     markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
@@ -66,6 +77,9 @@ def run(options: TrackOptions) -> None:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     info = video.info(options.video)
     box = None if options.box is None else parse_box(options.box, info.size)
+    boxes, detector = _boxes(options), None
+    if boxes is None:
+        detector = open_detector(options.detector, file=options.detector_file)
     net = markups.open_net(options.net, options.markup)
     mirror, markup = markups.can_mirror(net, options.mirror), weights.markup_of(net)
     params = _params(options, net.config.landmarks) if options.stabilize else None
@@ -84,6 +98,8 @@ def run(options: TrackOptions) -> None:
                 (frame.image for frame in images),
                 times=(frame.time for frame in clock),
                 box=box,
+                detector=detector,
+                boxes=boxes,
                 params=params,
                 stabilize=options.stabilize,
                 lag=lag,
@@ -101,13 +117,23 @@ def run(options: TrackOptions) -> None:
                 )
         if not log.found:
             raise InputError(
-                f"{options.video}: no face found in any of {log.frames} frames; --box X,Y,W,H gives its position"
+                f"{options.video}: no face found in any of {log.frames} frames; "
+                "--box X,Y,W,H gives its position, --boxes those of your own detector"
             )
         log.save(folder / "landmarks.npz")
     print(f"{options.out}: {log.frames} frames, a face in {log.found} of them")
     print(f"{options.out}: {said}")
     if request():
         raise signals.Stopped(f"{options.out}: stopped after {log.frames} frames, which are written", request.number)
+
+
+def _boxes(options: TrackOptions) -> dict[int, np.ndarray] | None:
+    """The boxes of --boxes by number of the frame; None without them."""
+    if options.boxes is None:
+        return None
+    if options.detector != DEFAULT_DETECTOR or options.detector_file is not None:
+        raise InputError(f"--boxes {options.boxes}: takes the place of a detector, expected no --detector beside it")
+    return read_video_boxes(options.boxes, video=options.video.name)
 
 
 def _params(options: TrackOptions, landmarks: int) -> stabilizer.Params:

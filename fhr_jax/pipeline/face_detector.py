@@ -1,61 +1,38 @@
-"""A rough face detector: the Viola-Jones cascades that come with OpenCV."""
+"""The face detectors by name."""
 
-from collections.abc import Callable
-from pathlib import Path
+import os
+from functools import partial
+from typing import Literal, get_args
 
-import numpy as np
-from jaxtyping import Float, UInt8
-
+from fhr_jax import detector
+from fhr_jax.detector import Detector
 from fhr_jax.errors import InputError
+from fhr_jax.pipeline.cascade import cascade
+from fhr_jax.pipeline.yunet import yunet
 
-LONGEST_SIDE = 640
-"""Larger images are shrunk to this before the search. Faces below a twelfth of the shorter side are not found."""
-
-_CASCADES = ("haarcascade_frontalface_alt2.xml", "haarcascade_frontalface_default.xml")
-
-Detector = Callable[[UInt8[np.ndarray, "h w 3"]], Float[np.ndarray, "n 4"]]
-"""Maps an RGB image (H, W, 3) to boxes of landmarks (N, 4), each (x, y, width, height), the largest first."""
+DetectorName = Literal["cascade", "fhr", "yunet"]
+DETECTORS: tuple[DetectorName, ...] = get_args(DetectorName)
+DEFAULT: DetectorName = "cascade"
+"""The detector where none is chosen."""
 
 
-def cascade() -> Detector:
-    """A detector of upright frontal faces.
+def open_detector(name: str, *, file: str | os.PathLike[str] | None = None) -> Detector:
+    """A face detector.
 
-    It applies the second cascade, which finds more faces and makes more mistakes, only if the first finds nothing.
+    Args:
+        name: "cascade", OpenCV's; "fhr", a net of `experiments/train_detector.py`; or "yunet", through OpenCV.
+        file: of the net, for "fhr" and "yunet".
 
     Raises:
-        InputError: OpenCV is missing, or it is version 5, which has no cascades.
+        InputError: there is no such detector, its file is missing, superfluous or cannot be read, or OpenCV is missing.
     """
-    try:
-        import cv2
-        import cv2.data
-
-        folder = Path(cv2.data.haarcascades)
-        classifiers = [cv2.CascadeClassifier(str(folder / name)) for name in _CASCADES]
-    except (ImportError, AttributeError) as error:
-        raise InputError('finding faces needs OpenCV 4: pip install "fhr-jax[video]"') from error
-
-    def detect(image: UInt8[np.ndarray, "h w 3"]) -> Float[np.ndarray, "n 4"]:
-        shrink = min(1.0, LONGEST_SIDE / max(image.shape[:2]))
-        gray = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-        gray = cv2.resize(gray, None, fx=shrink, fy=shrink, interpolation=cv2.INTER_AREA) if shrink < 1 else gray
-        gray = cv2.equalizeHist(gray)
-        smallest = max(30, min(gray.shape) // 12)
-        for classifier in classifiers:
-            found = classifier.detectMultiScale(gray, scaleFactor=1.1, minNeighbors=4, minSize=(smallest, smallest))
-            if len(found):
-                break
-        squares = np.asarray(found, np.float64).reshape(-1, 4) / shrink
-        squares = squares[np.argsort(-squares[:, 2], kind="stable")]
-        return _landmark_boxes(squares)
-
-    return detect
-
-
-def _landmark_boxes(squares: Float[np.ndarray, "n 4"]) -> Float[np.ndarray, "n 4"]:
-    """Convert squares of the cascade, from hair to chin, to boxes of the landmarks, from brows to chin.
-
-    The constants are medians over photographs with landmarks and over clips: the longer side of the landmarks' box is
-    0.87 of the square's side, and its centre lies in the middle across and at 0.66 of the square's height.
-    """
-    x, y, side = squares[:, 0], squares[:, 1], squares[:, 2]
-    return np.stack([x + 0.065 * side, y + 0.225 * side, 0.87 * side, 0.87 * side], axis=-1)
+    if name not in DETECTORS:
+        raise InputError(f"detector {name!r}: expected one of {', '.join(DETECTORS)}")
+    if name == "cascade":
+        if file is not None:
+            raise InputError(f"detector cascade: takes no file, but got {os.fspath(file)}")
+        return cascade()
+    if file is None:
+        kind = "the ONNX file of YuNet" if name == "yunet" else "the .npz file of a trained detector"
+        raise InputError(f"detector {name}: needs {kind}")
+    return yunet(file) if name == "yunet" else partial(detector.find_faces, detector.load(file))

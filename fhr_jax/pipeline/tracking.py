@@ -1,7 +1,7 @@
 """The landmarks of a face in an image and through the frames of a video: where to crop, and when the face is lost."""
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -11,13 +11,13 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from fhr_jax import crop, geometry, heatmap, inputs, stabilizer
+from fhr_jax.detector import Detections, Detector, checked
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Decoder
 from fhr_jax.markup import BUILT_IN, FACE_MESH, FACE_MESH_IRISES
-from fhr_jax.pipeline import inference
+from fhr_jax.pipeline import face_detector, inference
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
 from fhr_jax.pipeline.face import Face
-from fhr_jax.pipeline.face_detector import Detector, cascade
 from fhr_jax.pipeline.look_ahead import LookAhead
 from fhr_jax.types import Box
 from fhr_jax.weights import Net, markup_of
@@ -71,7 +71,8 @@ def align_image(
 ) -> Face:
     """The landmarks of one face in an image, in image pixels.
 
-    Without a box the detector looks for faces, and the result is the largest one in which the net finds landmarks.
+    Without a box the detector looks for faces, and the result is the first one in which the net finds landmarks. The
+    cascade returns the largest face first.
 
     Args:
         net: the network.
@@ -83,7 +84,7 @@ def align_image(
         mirror: as for `predict`.
         decoder: as for `predict`.
         dtype: as for `predict`.
-        detector: finds faces where there is no box; None takes OpenCV's cascade.
+        detector: finds faces where there is no box; None takes `face_detector.DEFAULT`.
         min_confidence: mean confidence below which a box of the detector holds no face. It does not apply to `box`.
 
     Raises:
@@ -94,8 +95,9 @@ def align_image(
     align = _Aligner(net, {"mirror": mirror, "decoder": decoder, "dtype": dtype})
     if box is not None:
         return _align_box(align, image, box, passes)
-    detect = detector if detector is not None else cascade()
-    face = _detect(align, image, detect, None, min_confidence=min_confidence, passes=max(passes, 2))
+    detect = detector if detector is not None else face_detector.open_detector(face_detector.DEFAULT)
+    found = checked(detect(image), name="detector", size=image.shape[:2])
+    face = _detect(align, image, found, None, min_confidence=min_confidence, passes=max(passes, 2))
     if face is None:
         raise InputError("image: no face found, expected one; box=(x, y, width, height) tells where it is")
     return face
@@ -114,6 +116,7 @@ def align_video(
     decoder: Decoder = inference.CALIBRATED_DECODER,
     dtype: Any = jnp.float32,
     detector: Detector | None = None,
+    boxes: Mapping[int, Any] | None = None,
     min_confidence: float = MIN_CONFIDENCE,
 ) -> Iterator[Face]:
     """Follow one face through a video, frame by frame; memory does not grow with the video.
@@ -137,7 +140,10 @@ def align_video(
         mirror: as for `predict`.
         decoder: as for `predict`.
         dtype: as for `predict`.
-        detector: finds faces; None takes OpenCV's cascade.
+        detector: finds faces; None takes `face_detector.DEFAULT`.
+        boxes: of faces by number of the frame, from 0, in the place of a detector: `Detections` or arrays (N, 4) of
+            boxes of landmarks in pixels. They are looked at where the detector would be asked. A frame that is not
+            there has no face.
         min_confidence: mean confidence below which there is no face.
 
     Yields:
@@ -145,14 +151,18 @@ def align_video(
 
     Raises:
         InputError: a frame is no array of RGB bytes, where the message counts frames from 0; there are fewer times than
-            frames; the lag is negative; or with a lag, the parameters have no smoother.
+            frames; the lag is negative; with a lag, the parameters have no smoother; boxes are no boxes or lie outside
+            their frame; or there are both boxes and a detector.
     """
+    if boxes is not None and detector is not None:
+        raise InputError("boxes and detector: got both, expected one of them")
     if stabilize and params is None:
         params = stabilizer.default_params(net.config.landmarks)
     align = _Aligner(net, {"mirror": mirror, "decoder": decoder, "dtype": dtype})
     calibration = net.calibration if inference.is_calibrated(net, mirror=mirror, decoder=decoder) else None
     weigh = None if calibration is None else partial(_confidence_weights, calibration, align)
-    detect = detector if detector is not None else cascade()
+    if detector is None and boxes is None:
+        detector = face_detector.open_detector(face_detector.DEFAULT)
     region, state = None, None
     ahead = LookAhead(params, lag) if stabilize and lag and params is not None else None
     for number, (image, dt) in enumerate(zip(frames, _steps(times), strict=False)):
@@ -162,7 +172,10 @@ def align_video(
         else:
             face = align(image, region) if region is not None else None
         if face is None or not _is_face(align, face, region, image, min_confidence):
-            face, state = _detect(align, image, detect, region, min_confidence=min_confidence, passes=2), None
+            candidates = (boxes or {}).get(number, ()) if detector is None else detector(image)
+            name = f"{'boxes of' if detector is None else 'detector,'} frame {number}"
+            found = checked(candidates, name=name, size=image.shape[:2])
+            face, state = _detect(align, image, found, region, min_confidence=min_confidence, passes=2), None
             if ahead is not None:
                 yield from ahead.end()
         if face is None:
@@ -221,10 +234,10 @@ def _align_box(align: _Aligner, image: Image, box: Box, passes: int) -> Face:
 
 
 def _detect(
-    align: _Aligner, image: Image, detector: Detector, last: CropRegion | None, *, min_confidence: float, passes: int
+    align: _Aligner, image: Image, found: Detections, last: CropRegion | None, *, min_confidence: float, passes: int
 ) -> Face | None:
-    """The first box of the detector in which the net finds a face: nearest to the last region first, or largest."""
-    boxes = detector(image)
+    """The first box in which the net finds a face: nearest to the last region first, else in the detector's order."""
+    boxes = found.boxes
     if last is not None:
         centres = boxes[:, :2] + boxes[:, 2:] / 2
         boxes = boxes[np.argsort(np.linalg.norm(centres - last.centre, axis=1), kind="stable")]

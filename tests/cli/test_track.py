@@ -24,7 +24,7 @@ def clip(path, images):
 @pytest.fixture
 def net(tmp_path_factory, monkeypatch):
     monkeypatch.setattr(pipeline.inference, "predict", read_pattern)
-    monkeypatch.setattr(pipeline.tracking, "cascade", lambda: boxes_of(None)[0])
+    monkeypatch.setattr(pipeline.face_detector, "cascade", lambda: boxes_of(None)[0])
     path = tmp_path_factory.mktemp("net") / "net.npz"
     weights.save(path, random_net())
     return str(path)
@@ -88,14 +88,53 @@ def test_decoder_and_mirror_reach_the_net(tmp_path, net, monkeypatch):
 
 
 def test_box_of_the_first_frame(tmp_path, net, monkeypatch):
-    def never(image):
-        raise AssertionError
-
-    monkeypatch.setattr(pipeline.tracking, "cascade", lambda: never)
+    monkeypatch.setattr(pipeline.face_detector, "cascade", lambda: never)
     clip(tmp_path / "a.mp4", faces(3))
     arguments = ["--out", f"{tmp_path}/out", "--net", net, "--box", "44,52,78,82", "--no-stabilize"]
     assert cli.main(["track", f"{tmp_path}/a.mp4", *arguments]) == 0
     assert np.isfinite(npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]).all()
+
+
+def never(image):
+    raise AssertionError
+
+
+def test_boxes_of_a_file_take_the_place_of_the_detector(tmp_path, net, monkeypatch):
+    monkeypatch.setattr(pipeline.face_detector, "cascade", lambda: never)
+    clip(tmp_path / "a.mp4", [BLANK, *faces(3), BLANK, *faces(2)])
+    rows = ["frame,x,y,width,height", "0,5,5,70,70", "1,200,100,30,30", "1,40,50,80,80", "2,1,1,9,9", "6,44,50,80,80"]
+    (tmp_path / "boxes.csv").write_text("\n".join(rows))
+    arguments = ["--out", f"{tmp_path}/out", "--net", net, "--boxes", f"{tmp_path}/boxes.csv", "--no-stabilize"]
+    assert cli.main(["track", f"{tmp_path}/a.mp4", *arguments]) == 0
+    found = np.isfinite(npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]).all(axis=(1, 2))
+    assert found.tolist() == [False, True, True, True, False, True, True]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--boxes", "FOLDER/none.csv"], "none.csv: cannot be read"),
+        (["--boxes", "FOLDER/other.csv"], "other.csv: no row for file a.mp4"),
+        (
+            ["--boxes", "FOLDER/outside.csv"],
+            "boxes of frame 0: the box 900, 5, 70, 70 lies outside the picture of 320 x",
+        ),
+        (["--boxes", "FOLDER/outside.csv", "--detector", "yunet"], "expected no --detector beside it"),
+        (["--detector", "yunet"], "detector yunet: needs the ONNX file"),
+        (["--detector", "fhr"], "detector fhr: needs the .npz file"),
+        (["--detector", "yunet", "--detector-file", "FOLDER/x.onnx"], "x.onnx: no such file"),
+        (["--detector-file", "FOLDER/x.onnx"], "detector cascade: takes no file"),
+    ],
+)
+def test_bad_detectors_and_files_of_boxes(tmp_path, net, capsys, arguments, message):
+    clip(tmp_path / "a.mp4", faces(2))
+    (tmp_path / "other.csv").write_text("file,frame,x,y,width,height\nb.mp4,0,1,2,3,4\n")
+    (tmp_path / "outside.csv").write_text("frame,x,y,width,height\n0,900,5,70,70\n")
+    before = sorted(p.name for p in tmp_path.iterdir())
+    given = [word.replace("FOLDER", str(tmp_path)) for word in arguments]
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, *given]) == 2
+    assert message in last_line(capsys)
+    assert sorted(p.name for p in tmp_path.iterdir()) == before
 
 
 def test_odd_sizes_keep_their_coordinates(tmp_path, net):

@@ -64,7 +64,7 @@ def test_a_clip_is_followed_once_and_drawn(module, tmp_path, monkeypatch):
             write(frame, number / 25)
     truth = trees.face(0)[1]
     monkeypatch.setattr(module, "cascade", lambda: lambda image: _box(truth)[None])
-    monkeypatch.setattr(module.pipeline.tracking, "cascade", lambda: lambda image: _box(truth)[None])
+    monkeypatch.setattr(module.pipeline.face_detector, "cascade", lambda: lambda image: _box(truth)[None])
     options = module.Options((path,), tmp_path / "out", every=2)
     row = module.main(options)["videos"]["clip"]
     assert (row["frames"], row["compared"], row["lost"]) == (4, 2, 0)

@@ -1,99 +1,35 @@
-"""The cascades of OpenCV: boxes of landmarks from their squares, sizes of images, and what happens without OpenCV."""
+"""Detectors by name, and the files that they need."""
 
-import sys
-
+import jax
 import numpy as np
 import pytest
 
+from fhr_jax import detector
 from fhr_jax.errors import InputError
 from fhr_jax.pipeline import face_detector
-
-cv2 = pytest.importorskip("cv2", reason='OpenCV is not installed: pip install -e ".[video]"')
-
-
-class FakeCascade:
-    """Finds the squares of its list, and notes what it was called with."""
-
-    def __init__(self, squares):
-        self.squares, self.calls = squares, []
-
-    def detectMultiScale(self, gray, *, minSize, **_):
-        self.calls.append((gray.shape, minSize))
-        return self.squares
+from tests.detector.nets import CONFIG
 
 
-@pytest.fixture
-def detector(monkeypatch):
-    """Makes a detector whose two cascades find the given squares; returns it and the cascades."""
-
-    def make(*squares):
-        fakes = [FakeCascade(np.array(part, np.int32).reshape(-1, 4) if part else ()) for part in squares]
-        queue = iter(fakes)
-        monkeypatch.setattr(cv2, "CascadeClassifier", lambda _: next(queue))
-        return face_detector.cascade(), fakes
-
-    return make
-
-
-def image(height, width):
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), np.uint8)
-
-
-def test_a_square_becomes_the_box_from_brows_to_chin(detector):
-    detect, _ = detector([(100, 50, 200, 200)], [])
-    ((x, y, width, height),) = detect(image(300, 400))
-    assert width == height == pytest.approx(0.87 * 200)
-    assert x + width / 2 == pytest.approx(100 + 200 / 2)
-    assert y + height / 2 == pytest.approx(50 + 0.66 * 200)
-
-
-def test_the_largest_face_comes_first_and_equal_ones_stay_in_order(detector):
-    detect, _ = detector([(0, 0, 30, 30), (5, 5, 90, 90), (9, 9, 30, 30), (1, 1, 60, 60)], [])
-    boxes = detect(image(200, 200))
-    np.testing.assert_allclose(boxes[:, 2] / 0.87, [90, 60, 30, 30])
-    assert boxes[2, 0] < boxes[3, 0]
-
-
-def test_the_second_cascade_is_asked_only_if_the_first_finds_nothing(detector):
-    detect, (first, second) = detector([(0, 0, 40, 40)], [(0, 0, 80, 80)])
-    np.testing.assert_allclose(detect(image(200, 200))[:, 2] / 0.87, [40])
-    assert not second.calls
-    first.squares = ()
-    np.testing.assert_allclose(detect(image(200, 200))[:, 2] / 0.87, [80])
-    second.squares = ()
-    assert detect(image(200, 200)).shape == (0, 4)
+def test_a_trained_detector_is_opened_from_its_file(tmp_path):
+    net = detector.DetectorNet(CONFIG, detector.init(jax.random.key(0), CONFIG))
+    detector.save(tmp_path / "detector.npz", net)
+    detect = face_detector.open_detector("fhr", file=tmp_path / "detector.npz")
+    image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
+    found, expected = detect(image), detector.find_faces(net, image)
+    np.testing.assert_array_equal(found.boxes, expected.boxes)
 
 
 @pytest.mark.parametrize(
-    ("size", "shrunk", "smallest"),
+    ("name", "file", "message"),
     [
-        ((640, 500), (640, 500), 41),  # a twelfth of the shorter side
-        ((1280, 960), (640, 480), 40),
-        ((200, 2560), (50, 640), 30),
-        ((20, 10), (20, 10), 30),  # smaller than any face
+        ("haar", None, "detector 'haar': expected one of cascade, fhr, yunet"),
+        ("cascade", "a.npz", "detector cascade: takes no file, but got a.npz"),
+        ("fhr", None, "detector fhr: needs the .npz file of a trained detector"),
+        ("yunet", None, "detector yunet: needs the ONNX file of YuNet"),
+        ("fhr", "none.npz", "none.npz: cannot be read"),
+        ("yunet", "none.onnx", "none.onnx: no such file"),
     ],
 )
-def test_large_images_are_shrunk_and_boxes_are_in_pixels_of_the_image(detector, size, shrunk, smallest):
-    detect, (first, _) = detector([(10, 20, 100, 100)], [])
-    box = detect(image(*size))
-    assert first.calls == [(shrunk, (smallest, smallest))]
-    factor = size[0] / shrunk[0]
-    np.testing.assert_allclose(box, factor * np.array([[10 + 6.5, 20 + 22.5, 87, 87]]))
-
-
-def test_the_real_cascades_find_no_face_in_a_plain_image():
-    detect = face_detector.cascade()
-    assert detect(np.full((48, 64, 3), 128, np.uint8)).shape == (0, 4)
-
-
-@pytest.mark.parametrize("missing", ["cv2", "cv2.data"])
-def test_without_opencv_4_the_error_names_what_to_install(monkeypatch, missing):
-    monkeypatch.setitem(sys.modules, missing, None)
-    with pytest.raises(InputError, match=r"needs OpenCV 4: pip install"):
-        face_detector.cascade()
-
-
-def test_opencv_5_has_no_cascades(monkeypatch):
-    monkeypatch.delattr(cv2, "CascadeClassifier")
-    with pytest.raises(InputError, match="needs OpenCV 4"):
-        face_detector.cascade()
+def test_bad_choices_are_named(name, file, message):
+    with pytest.raises(InputError, match=message):
+        face_detector.open_detector(name, file=file)

@@ -380,6 +380,31 @@ def test_frames_without_a_face_are_nan_and_the_face_is_found_again(reader):
     np.testing.assert_allclose(faces[6].points, np.array([200, 120]) + SHAPE * 80, atol=1.5)
 
 
+def test_boxes_of_frames_take_the_place_of_a_detector(reader):
+    blank, face = np.full((240, 320, 3), 20, np.uint8), pattern((40, 40), 60)
+    boxes = {1: [[200.0, 100, 50, 50], [41, 39, 60, 61]], 4: np.array([[40.0, 40, 60, 60]])}
+    faces = list(pipeline.align_video(reader, [face, face, face, blank, face], boxes=boxes, stabilize=False))
+    found = [bool(np.isfinite(face.points).all()) for face in faces]
+    assert found == [False, True, True, False, True]
+    np.testing.assert_allclose(faces[2].points, np.array([40, 40]) + SHAPE * 60, atol=1.5)
+    with pytest.raises(InputError, match=r"boxes of frame 1: got boxes of shape \(1, 3\), expected \(N, 4\)"):
+        list(pipeline.align_video(reader, [face] * 2, boxes={1: [[1, 2, 3]]}, stabilize=False))
+    with pytest.raises(InputError, match="got both, expected one of them"):
+        list(pipeline.align_video(reader, [face], boxes={}, detector=lambda _: np.zeros((0, 4)), stabilize=False))
+
+
+def test_what_a_detector_returns_is_checked(reader):
+    image = pattern((40, 40), 60)
+    with pytest.raises(InputError, match="detector: got the box 1, 2, 0, 4"):
+        pipeline.align_image(reader, image, detector=lambda _: [[1, 2, 0, 4]])
+    with pytest.raises(InputError, match="detector, frame 1: got a NoneType"):
+        list(pipeline.align_video(reader, [image, 0 * image], detector=_once(image), stabilize=False))
+
+
+def _once(image):
+    return lambda seen: [[40, 40, 60, 60]] if seen is image else None
+
+
 def test_align_video_takes_one_frame_at_a_time(reader):
     taken = []
 

@@ -3,12 +3,12 @@
 import csv
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Float64
 
 from fhr_jax.data.records import Record, Records, encoded
 from fhr_jax.errors import InputError
@@ -119,6 +119,46 @@ def read_boxes(path: str | os.PathLike[str]) -> DetectorBoxes:
         InputError: the file cannot be read, lacks a column, or a cell is no number or no box.
     """
     path = Path(path)
+    boxes: dict[tuple[str, int], tuple[float, float, float, float]] = {}
+    for row in _rows(path, COLUMNS):
+        boxes.setdefault((row.file, row.frame), row.box)
+    return DetectorBoxes(path, boxes)
+
+
+def read_video_boxes(path: str | os.PathLike[str], *, video: str) -> dict[int, Float64[np.ndarray, "n 4"]]:
+    """Read the boxes of the faces in one video, from a file as for `read_boxes`; the column `file` may be missing.
+
+    Args:
+        path: of the file.
+        video: name of the video. Where there is a column `file`, only its rows count.
+
+    Returns:
+        Boxes (N, 4) by number of the frame, in the order of the rows: x, y, width, height in pixels.
+
+    Raises:
+        InputError: as for `read_boxes`, a frame is negative, or no row is one of the video.
+    """
+    path = Path(path)
+    boxes: dict[int, list[tuple[float, float, float, float]]] = {}
+    for row in _rows(path, COLUMNS[1:]):
+        if row.file in (None, video):
+            boxes.setdefault(row.frame, []).append(row.box)
+    if not boxes:
+        raise InputError(f"{path}: no row for file {video}")
+    if min(boxes) < 0:
+        raise InputError(f"{path}: a row for frame {min(boxes)}; frames count from 0")
+    return {frame: np.array(rows, np.float64) for frame, rows in boxes.items()}
+
+
+class _Row(NamedTuple):
+    """A row of a file of boxes; `file` is None without that column."""
+
+    file: Any
+    frame: int
+    box: tuple[float, float, float, float]
+
+
+def _rows(path: Path, columns: Sequence[str]) -> list[_Row]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as stream:
             rows = list(csv.DictReader(stream, skipinitialspace=True))
@@ -126,9 +166,9 @@ def read_boxes(path: str | os.PathLike[str]) -> DetectorBoxes:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"{path}: not a CSV file ({error})") from error
-    if not rows or not set(COLUMNS) <= set(rows[0]):
-        raise InputError(f"{path}: expected a CSV with the columns {','.join(COLUMNS)} and rows below them")
-    boxes: dict[tuple[str, int], tuple[float, float, float, float]] = {}
+    if not rows or not set(columns) <= set(rows[0]):
+        raise InputError(f"{path}: expected a CSV with the columns {','.join(columns)} and rows below them")
+    found = []
     for number, row in enumerate(rows, start=2):
         try:
             frame = int(row["frame"])
@@ -137,5 +177,5 @@ def read_boxes(path: str | os.PathLike[str]) -> DetectorBoxes:
             raise InputError(f"{path}: row {number}: expected numbers for {', '.join(COLUMNS[1:])}") from None
         if not (np.isfinite([x, y, width, height]).all() and width > 0 and height > 0):
             raise InputError(f"{path}: row {number} is no box: {x}, {y}, {width} x {height}")
-        boxes.setdefault((row["file"], frame), (x, y, width, height))
-    return DetectorBoxes(path, boxes)
+        found.append(_Row(row.get("file"), frame, (x, y, width, height)))
+    return found

@@ -120,3 +120,21 @@ def test_another_file_of_boxes_changes_the_description(photos, tmp_path):
         path.write_text(f"file,frame,x,y,width,height\nface 1.jpg,0,{x},2,30,40\n")
         descriptions.append(repr(open_dataset(photos, boxes=path)))
     assert descriptions[0] != descriptions[1]
+
+
+def test_boxes_of_a_video(tmp_path):
+    path = tmp_path / "boxes.csv"
+    path.write_text("frame,score,height,width,y,x\n3,1,4,3,2,1\n0,1,8,7,6,5\n3,0.5,9,9,9,9\n")
+    found = boxes.read_video_boxes(path, video="a.mp4")
+    assert sorted(found) == [0, 3]
+    np.testing.assert_array_equal(found[3], [[1, 2, 3, 4], [9, 9, 9, 9]])
+    path.write_text("file,frame,x,y,width,height\na.mp4,0,1,2,3,4\nb.mp4,0,5,6,7,8\n")
+    np.testing.assert_array_equal(boxes.read_video_boxes(path, video="b.mp4")[0], [[5, 6, 7, 8]])
+    with pytest.raises(InputError, match=r"boxes.csv: no row for file c.mp4"):
+        boxes.read_video_boxes(path, video="c.mp4")
+    path.write_text("frame,x,y,width,height\n-1,1,2,3,4\n")
+    with pytest.raises(InputError, match="a row for frame -1; frames count from 0"):
+        boxes.read_video_boxes(path, video="a.mp4")
+    path.write_text("frame,x,y,width\n1,1,2,3\n")
+    with pytest.raises(InputError, match=r"expected a CSV with the columns frame,x,y,width,height"):
+        boxes.read_video_boxes(path, video="a.mp4")

@@ -1,0 +1,50 @@
+"""Non-maximum suppression: of boxes that overlap, the one with the highest score stays. On the host, in NumPy."""
+
+import numpy as np
+from jaxtyping import Float, Int
+
+MAX_OVERLAP = 0.4
+"""Largest intersection over union of two faces."""
+MAX_CONTAINED = 0.8
+"""Largest share of a box that lies in one with a higher score: eyes and mouths of a large face are no faces."""
+
+
+def overlaps(boxes: Float[np.ndarray, "n 4"], others: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
+    """Intersection over union (N, M) of boxes (N, 4) and (M, 4): x, y, width, height in pixels."""
+    common = _common(boxes, others)
+    areas, other_areas = boxes[:, 2:].prod(axis=1), others[:, 2:].prod(axis=1)
+    return common / (areas[:, None] + other_areas[None] - common)
+
+
+def suppress(
+    boxes: Float[np.ndarray, "n 4"],
+    scores: Float[np.ndarray, " n"],
+    *,
+    max_overlap: float = MAX_OVERLAP,
+    max_contained: float = MAX_CONTAINED,
+) -> Int[np.ndarray, " k"]:
+    """The indices (K,) of the boxes that stay, the highest score first.
+
+    Args:
+        boxes: (N, 4): x, y, width, height in pixels, not empty.
+        scores: (N,); of equal ones the first counts as higher.
+        max_overlap: a box with a larger intersection over union with one that stays is dropped.
+        max_contained: a box of which a larger share lies in one that stays is dropped.
+    """
+    order = np.argsort(-scores, kind="stable")
+    common = _common(boxes, boxes)
+    areas = boxes[:, 2:].prod(axis=1)
+    close = (overlaps(boxes, boxes) > max_overlap) | (common > max_contained * areas[None])
+    kept: list[int] = []
+    dropped = np.zeros(len(boxes), bool)
+    for i in order:
+        if not dropped[i]:
+            kept.append(int(i))
+            dropped |= close[i]
+    return np.array(kept, np.int64)
+
+
+def _common(boxes: Float[np.ndarray, "n 4"], others: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
+    low = np.maximum(boxes[:, None, :2], others[None, :, :2])
+    high = np.minimum((boxes[:, :2] + boxes[:, 2:])[:, None], (others[:, :2] + others[:, 2:])[None])
+    return np.maximum(high - low, 0).prod(axis=-1)

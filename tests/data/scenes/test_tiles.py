@@ -1,0 +1,65 @@
+"""Batches of tiles: shapes, edges of the picture, and resuming."""
+
+from contextlib import closing
+
+import numpy as np
+import pytest
+
+from fhr_jax.data.scenes import tiles
+from fhr_jax.data.scenes.compose import ComposedScene, SceneOptions
+from fhr_jax.detector.letterbox import GREY
+from tests.data.scenes.heads import pool
+
+pytest.importorskip("cv2", reason='OpenCV is not installed: pip install -e ".[video]"')
+
+OPTIONS = SceneOptions(sizes=(8.0, 20.0), faces=3, lookalikes=1)
+
+
+def batches(seed=0):
+    return tiles.tile_batches(pool(), batch=10, size=40, seed=seed, options=OPTIONS)
+
+
+def test_batches_hold_pictures_and_boxes():
+    with closing(batches()) as source:
+        batch = next(source)
+    assert batch["image"].shape == (10, 40, 40, 3)
+    assert batch["image"].dtype == np.uint8
+    assert batch["boxes"].shape == (10, tiles.MAX_FACES, 4)
+    there = np.isfinite(np.asarray(batch["boxes"])).all(axis=-1)
+    assert 0 < there.sum() < 10 * 5
+    assert not np.asarray(batch["ignored"])[~there].any()
+
+
+def test_a_run_goes_on_with_the_next_batch():
+    with closing(batches()) as source:
+        first = [next(source) for _ in range(3)]
+        state = source.get_state()
+        fourth = next(source)
+    with closing(batches()) as again:
+        again.set_state(state)
+        resumed = next(again)
+    np.testing.assert_array_equal(fourth["image"], resumed["image"])
+    np.testing.assert_array_equal(fourth["boxes"], resumed["boxes"])
+    assert (np.asarray(first[0]["image"]) != np.asarray(first[1]["image"])).any()
+
+
+def test_beyond_an_edge_of_the_picture_it_is_grey(monkeypatch):
+    monkeypatch.setattr(tiles, "EDGE_CHANCE", 1.0)
+    behind = np.zeros((80, 80, 3), np.uint8)
+    rng = np.random.default_rng(0)
+    for _ in range(20):
+        found = tiles.tile(rng, pool(), behind, size=40, options=OPTIONS._replace(faces=1, lookalikes=0))
+        inside = np.argwhere((found.image != GREY).any(axis=-1))
+        (top, left), (bottom, right) = inside.min(axis=0), inside.max(axis=0)
+        outside = np.ones((40, 40), bool)
+        outside[top : bottom + 1, left : right + 1] = False
+        assert (found.image[outside] == GREY).all()
+        for x, y, width, height in found.boxes[~found.ignored]:
+            assert left - 1 <= x + width / 2 <= right + 1
+            assert top - 1 <= y + height / 2 <= bottom + 1
+
+
+def test_of_too_many_boxes_the_largest_stay():
+    boxes = np.array([[0, 0, size, 1] for size in range(1, 21)], np.float32)
+    batch = tiles.stacked([ComposedScene(np.zeros((8, 8, 3), np.uint8), boxes, np.zeros(20, bool))])
+    assert batch["boxes"][0, :, 2].tolist() == list(range(20, 20 - tiles.MAX_FACES, -1))
