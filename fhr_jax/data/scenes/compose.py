@@ -98,7 +98,7 @@ def compose(
     if not 0 < options.sizes[0] <= options.sizes[1]:
         raise InputError(f"sizes is {options.sizes}, expected a smallest and a largest size in pixels")
     picture = background(rng, height, width) if behind is None else behind
-    found = _Faces([], [], [])
+    found = _FacesSoFar([], [], [])
     for kind, size, centre in _objects(rng, options, height, width):
         if kind == "lookalike":
             lookalikes.draw(rng, picture, centre, size)
@@ -113,7 +113,7 @@ def compose(
     return found.scene(picture)
 
 
-class _Faces(NamedTuple):
+class _FacesSoFar(NamedTuple):
     """The boxes so far, which of them do not count, and the share of each that heads in front cover."""
 
     boxes: list[np.ndarray]

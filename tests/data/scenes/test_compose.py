@@ -73,7 +73,7 @@ def test_a_face_that_is_cut_off_is_ignored():
 def test_a_covered_face_is_ignored_or_gone():
     picture = np.zeros((50, 50, 3), np.uint8)
     for share, expected in ((0.2, [False]), (0.6, [True]), (1.0, [])):
-        faces = compose._Faces([], [], [])
+        faces = compose._FacesSoFar([], [], [])
         faces.add(np.array([10.0, 10, 20, 20]), ignored=False)
         faces.cover(np.ones((50, round(20 * share))), np.array([10, 0]))
         faces.cover(np.zeros((50, 50)), np.array([0, 0]))
