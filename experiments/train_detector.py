@@ -50,7 +50,7 @@ class Options:
     """Folder of the run."""
     steps: int = 40000
     """Number of updates."""
-    batch: int = 32
+    batch: int = 16
     """Tiles an update."""
     learning_rate: float = 3e-3
     """The highest learning rate."""

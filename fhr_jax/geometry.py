@@ -52,7 +52,7 @@ def resize(source: Size, target: Size) -> Affine:
     return jnp.array([[scale_x, 0.0, resize_shift(scale_x)], [0.0, scale_y, resize_shift(scale_y)]], jnp.float32)
 
 
-def resize_shift(scale: float | int) -> float:
+def resize_shift(scale: Coordinates) -> Coordinates:
     """The half-pixel shift of a grid that becomes `scale` times finer: u' = scale u + (scale - 1) / 2."""
     return (scale - 1) / 2
 

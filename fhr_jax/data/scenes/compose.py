@@ -32,6 +32,7 @@ class SceneOptions(NamedTuple):
         sizes: smallest and largest face; the logarithm is uniform.
         faces: largest number of faces; the number is uniform from 0.
         lookalikes: largest number of things that are no faces, of each kind.
+        whole: probability that a face lies in the picture with all of its box; the others lie anywhere.
         large_chance: probability that the scene lies before, or on, a head that is larger than `sizes`.
         large_sizes: smallest and largest size of such a head.
     """
@@ -39,6 +40,7 @@ class SceneOptions(NamedTuple):
     sizes: tuple[float, float] = (16.0, 320.0)
     faces: int = 8
     lookalikes: int = 3
+    whole: float = 0.7
     large_chance: float = 0.0
     large_sizes: tuple[float, float] = (80.0, 400.0)
 
@@ -152,8 +154,11 @@ def _objects(
     for kind in kinds:
         low, high = options.large_sizes if kind == "large" else options.sizes
         size = float(np.exp(rng.uniform(np.log(low), np.log(high))))
-        margin = 0.6 * size if kind == "large" else 0.0
-        centre = rng.uniform(-margin, np.array([width, height]) + margin)
+        margin = -0.5 * size if kind == "face" and rng.random() < options.whole else 0.0
+        margin = 0.6 * size if kind == "large" else margin
+        room = np.array([width, height]) - 1.0
+        low = np.minimum(-margin, room / 2)  # in the middle where it does not fit
+        centre = rng.uniform(low, room - low)
         apart = [np.abs(centre - other).max() - 0.4 * (size + large) for _, large, other in objects]
         if kind == "large" or min(apart, default=0.0) >= 0:
             objects.append((kind, size, centre))

@@ -13,11 +13,14 @@ from fhr_jax.detector.letterbox import GREY
 
 MAX_FACES = 12
 """Number of boxes of a tile in a batch, ignored ones included."""
+_Tile = UInt8[np.ndarray, "size size 3"]
 TILES_OF_ONE = 8
 """Number of tiles that share a background, of which they show different parts."""
 BEHIND = 2
 """Side of a shared background over that of a tile."""
-EDGE_CHANCE = 0.3
+CLOSE_CHANCE = 0.2
+"""Share of tiles that hold four small pictures, most of each a face: pictures of large faces at coarse scales."""
+EDGE_CHANCE = 0.25
 """Share of tiles that show an edge of the picture."""
 
 
@@ -31,15 +34,52 @@ def tile(rng: np.random.Generator, pool: Pool, behind: Picture, *, size: int, op
         size: side in pixels.
         options: what the scene holds.
     """
-    height, width = size, size
-    if rng.random() < EDGE_CHANCE:
-        height, width = (int(length) for length in rng.integers(size // 4, size + 1, 2))
+    image, kind = np.full((size, size, 3), GREY, np.uint8), rng.random()
+    if kind < CLOSE_CHANCE:
+        half = size // 2
+        corners = [np.array([x, y]) for x in (0, half) for y in (0, half)]
+        return _joined(image, [_close_up(rng, pool, behind, image, corner, half, options) for corner in corners])
+    sides = rng.integers(size // 4, size + 1, 2) if kind < CLOSE_CHANCE + EDGE_CHANCE else np.array([size, size])
+    corner = rng.integers(0, size - sides + 1)
+    return _joined(image, [_placed(rng, pool, behind, image, corner, sides, options)])
+
+
+def _close_up(
+    rng: np.random.Generator,
+    pool: Pool,
+    behind: Picture,
+    image: _Tile,
+    corner: np.ndarray,
+    side: int,
+    options: SceneOptions,
+) -> ComposedScene:
+    """A small picture of one face, or none, in a part of the tile of `side` pixels."""
+    face = float(np.exp(rng.uniform(*np.log(options.sizes))))
+    sides = np.clip(face * rng.uniform(1.0, 2.2, 2), 12, side - 4).astype(int)
+    options = options._replace(sizes=(0.9 * face, face), faces=2, lookalikes=1, whole=0.9, large_chance=0.0)
+    return _placed(rng, pool, behind, image, corner + rng.integers(0, side - sides + 1), sides, options)
+
+
+def _placed(
+    rng: np.random.Generator,
+    pool: Pool,
+    behind: Picture,
+    image: _Tile,
+    corner: np.ndarray,
+    sides: np.ndarray,
+    options: SceneOptions,
+) -> ComposedScene:
+    """Paint a scene of `sides` (width, height) into the tile, with its upper left pixel at `corner`."""
+    (left, top), (width, height) = corner.tolist(), sides.tolist()
     part = part_of(rng, behind, height, width)
     scene = compose(rng, pool, height=height, width=width, options=options, behind=part)
-    left, top = (int(rng.integers(0, room + 1)) for room in (size - width, size - height))
-    image = np.full((size, size, 3), GREY, np.uint8)
     image[top : top + height, left : left + width] = scene.image
-    return ComposedScene(image, scene.boxes + np.array([left, top, 0, 0], np.float32), scene.ignored)
+    return scene._replace(boxes=scene.boxes + np.array([left, top, 0, 0], np.float32))
+
+
+def _joined(image: _Tile, scenes: list[ComposedScene]) -> ComposedScene:
+    boxes, ignored = (np.concatenate(arrays) for arrays in zip(*[scene[1:] for scene in scenes], strict=True))
+    return ComposedScene(image, boxes, ignored)
 
 
 def tile_batches(pool: Pool, *, batch: int, size: int, seed: int, options: SceneOptions) -> Prefetcher:

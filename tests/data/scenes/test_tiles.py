@@ -45,6 +45,7 @@ def test_a_run_goes_on_with_the_next_batch():
 
 def test_beyond_an_edge_of_the_picture_it_is_grey(monkeypatch):
     monkeypatch.setattr(tiles, "EDGE_CHANCE", 1.0)
+    monkeypatch.setattr(tiles, "CLOSE_CHANCE", 0.0)
     behind = np.zeros((80, 80, 3), np.uint8)
     rng = np.random.default_rng(0)
     for _ in range(20):
@@ -57,6 +58,18 @@ def test_beyond_an_edge_of_the_picture_it_is_grey(monkeypatch):
         for x, y, width, height in found.boxes[~found.ignored]:
             assert left - 1 <= x + width / 2 <= right + 1
             assert top - 1 <= y + height / 2 <= bottom + 1
+
+
+def test_a_tile_of_close_ups_has_a_picture_in_each_quarter(monkeypatch):
+    monkeypatch.setattr(tiles, "CLOSE_CHANCE", 1.0)
+    rng, behind = np.random.default_rng(0), np.zeros((160, 160, 3), np.uint8)
+    for _ in range(10):
+        found = tiles.tile(rng, pool(), behind, size=80, options=OPTIONS._replace(large_chance=1.0))
+        quarters = found.image.reshape(2, 40, 2, 40, 3).swapaxes(1, 2).reshape(4, -1, 3)
+        shares = (quarters != GREY).any(axis=-1).mean(axis=1)
+        assert (shares > 0).all()
+        assert shares.max() <= (36 / 40) ** 2 + 1e-6
+        assert len(found.boxes) == len(found.ignored)
 
 
 def test_of_too_many_boxes_the_largest_stay():
