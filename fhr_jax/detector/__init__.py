@@ -1,9 +1,10 @@
 """Find faces by fractional heatmap regression: a small fully convolutional net with a map of face centres and sizes.
 
 The picture is shrunk to a fixed longer side (`letterbox`), and again by halves: at each scale the net (`net`) finds
-faces of a few dozen pixels, so one set of weights finds faces of any size. Peaks of the map of centres are decoded to a
-fraction of a cell by Eq. 4 (`decoding`), overlapping boxes are suppressed (`suppression`). `find` does all of it,
-`targets` makes the maps to learn, `files` reads and writes nets. `detections` is the interface of any face detector.
+faces of a few dozen pixels, so one set of weights finds faces of any size. `atlas` puts
+the scales on one canvas. Peaks of the map of centres are decoded to a fraction of a cell (`decoding`), overlapping
+boxes are suppressed (`suppression`). `find` does all of it, `targets` makes the maps to learn, `files` reads and writes
+nets, `matching` compares boxes with the truth. `detections` is the interface of any face detector.
 """
 
 from fhr_jax.detector.detections import Detections, Detector, checked

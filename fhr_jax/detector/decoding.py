@@ -4,15 +4,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from fhr_jax import geometry
 from fhr_jax.detector.net import STRIDE, DetectorConfig, size_unit
 from fhr_jax.heatmap import log_ratios, neighbours
 from fhr_jax.heatmap.peak import PeakWindow
 
-CANDIDATES = 48
-"""Largest number of faces of one picture at one scale."""
+CANDIDATES = 128
+"""Largest number of local maxima of one map."""
 MAX_LOG = 3.0
 """Bound on the logarithm of a size, so that no box is empty or endless."""
 
@@ -23,16 +23,19 @@ class Candidates(NamedTuple):
     Attributes:
         boxes: (N, 4): x, y, width, height in pixels of the picture that the net saw.
         scores: (N,), in [0, 1]; 0 where there are fewer local maxima.
+        cells: of the maxima (N,), in reading order.
     """
 
     boxes: Float[Array, "n 4"]
     scores: Float[Array, " n"]
+    cells: Int[Array, " n"]
 
 
 def decode(maps: Float[Array, "h w 3"], config: DetectorConfig) -> Candidates:
     """The boxes of the highest local maxima of the first map.
 
-    The centre is that of the Gaussian through a cell and its two neighbours along each axis.
+    The centre is that of the Gaussian through a cell and its two neighbours along each axis. Its width is taken from
+    them too, because a net that is unsure of the centre answers with a wider one.
 
     Args:
         maps: logits of centres, and logarithms of sizes (H, W, 3), on a grid of cells of `STRIDE` pixels.
@@ -47,11 +50,11 @@ def decode(maps: Float[Array, "h w 3"], config: DetectorConfig) -> Candidates:
     scores, cells = jax.lax.top_k(peaks[0], min(CANDIDATES, height * width))
     chosen = PeakWindow(window.values[:, cells], window.inside[:, cells])
     ratios = neighbours.neighbour_log_ratios(log_ratios.from_window(chosen, logits=True))
-    offsets = jnp.clip(neighbours.two_sided(ratios, config.sigma)[0], -1, 1)
+    offsets = jnp.clip(neighbours.parabola(ratios, config.sigma)[0], -1, 1)
     centres = jnp.stack([cells % width, cells // width], axis=-1) + offsets
     centres = geometry.resize_points(centres, STRIDE)
     sizes = size_unit(config) * jnp.exp(jnp.clip(maps[..., 1:].reshape(-1, 2)[cells], -MAX_LOG, MAX_LOG))
-    return Candidates(jnp.concatenate([centres - sizes / 2, sizes], axis=-1), jnp.exp(scores))
+    return Candidates(jnp.concatenate([centres - sizes / 2, sizes], axis=-1), jnp.exp(scores), cells)
 
 
 def _windows(logs: Float[Array, "h w"]) -> PeakWindow:

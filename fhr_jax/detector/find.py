@@ -1,6 +1,5 @@
 """Find the faces in a picture: the net at every scale, boxes from its maps, suppression of those that overlap."""
 
-import math
 from functools import partial
 from typing import Any
 
@@ -10,11 +9,12 @@ import numpy as np
 from jaxtyping import Array, Float, UInt8
 
 from fhr_jax import geometry, inputs
+from fhr_jax.detector import atlas
 from fhr_jax.detector.decoding import Candidates, decode
 from fhr_jax.detector.detections import Detections
 from fhr_jax.detector.letterbox import letterbox
-from fhr_jax.detector.net import MULTIPLE, CentreNet, DetectorConfig, DetectorNet
-from fhr_jax.detector.suppression import suppress
+from fhr_jax.detector.net import STRIDE, CentreNet, DetectorConfig, DetectorNet
+from fhr_jax.detector.suppression import merge, suppress
 
 
 def find_faces(
@@ -36,39 +36,30 @@ def find_faces(
     side = net.config.side if side is None else side
     threshold = net.config.threshold if threshold is None else threshold
     boxed = letterbox(image, side=side)
-    found = _candidates(net.variables, jnp.asarray(boxed.canvas), net.config, scales(net.config, side))
-    boxes, scores = (np.asarray(array, np.float64) for array in found)
+    found = _candidates(net.variables, jnp.asarray(boxed.canvas), net.config, atlas.scales(net.config, side))
+    boxes, scores = (np.asarray(array, np.float64) for array in found[:2])
     likely = scores >= threshold
     boxes, scores = boxes[likely], scores[likely]
     kept = suppress(boxes, scores)
-    return Detections(boxed.to_image(boxes[kept]), scores[kept])
-
-
-def scales(config: DetectorConfig, side: int) -> int:
-    """How many scales it takes until a face as large as the picture, whose longer side has `side` pixels, is found."""
-    return max(1, 1 + math.ceil(math.log2(side / config.largest)))
+    return Detections(boxed.to_image(merge(boxes, scores, kept)), scores[kept])
 
 
 @partial(jax.jit, static_argnames=("config", "number"))
 def _candidates(variables: Any, canvas: Array, config: DetectorConfig, number: int) -> Candidates:
-    """Boxes in pixels of the canvas and their scores, from all scales."""
-    image = canvas.astype(jnp.float32) / 255
-    parts = []
-    for level in range(number):
-        if level:
-            image = _halved(image)
-        parts.append(_at_one_scale(variables, image, config, 2**level))
-    return Candidates(*(jnp.concatenate(arrays) for arrays in zip(*parts, strict=True)))
+    """Boxes in pixels of the canvas and their scores, from all scales, which the net sees side by side."""
+    layout = atlas.layout((canvas.shape[0], canvas.shape[1]), number)
+    image = atlas.assemble(canvas.astype(jnp.float32) / 255, layout)
+    maps = CentreNet(config).apply(variables, image[None])[0]
+    scale_of_cell = atlas.scale_of_cell(layout, STRIDE)
+    inside = jnp.asarray(scale_of_cell >= 0)
+    maps = maps.at[..., 0].set(jnp.where(inside, maps[..., 0], -jnp.inf))
+    found = decode(maps, config)
+    scale = jnp.asarray(scale_of_cell).ravel()[found.cells]
+    return found._replace(boxes=_in_canvas(found.boxes, scale, layout))
 
 
-def _at_one_scale(variables: Any, image: Float[Array, "h w 3"], config: DetectorConfig, scale: int) -> Candidates:
-    padding = [(0, -length % MULTIPLE) for length in image.shape[:2]]
-    padded = jnp.pad(image, (*padding, (0, 0)), constant_values=0.5)
-    found = decode(CentreNet(config).apply(variables, padded[None])[0], config)
-    corner = geometry.resize_points(found.boxes[:, :2], scale)
-    return Candidates(jnp.concatenate([corner, scale * found.boxes[:, 2:]], axis=-1), found.scores)
-
-
-def _halved(image: Float[Array, "h w 3"]) -> Float[Array, "h2 w2 3"]:
-    height, width = (length - length % 2 for length in image.shape[:2])
-    return image[:height, :width].reshape(height // 2, 2, width // 2, 2, 3).mean(axis=(1, 3))
+def _in_canvas(boxes: Float[Array, "n 4"], scale: Array, layout: atlas.Layout) -> Float[Array, "n 4"]:
+    """Boxes of the atlas in pixels of the canvas, by the number of the scale that each was found at."""
+    corners = jnp.asarray([[left, top] for top, left, _, _ in layout.places], jnp.float32)[scale]
+    factor = jnp.exp2(scale.astype(jnp.float32))[:, None]
+    return jnp.concatenate([geometry.resize_points(boxes[:, :2] - corners, factor), boxes[:, 2:] * factor], axis=-1)

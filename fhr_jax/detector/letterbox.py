@@ -11,7 +11,7 @@ from fhr_jax.types import Size
 
 GREY = 128
 """Value of what lies outside the picture."""
-STEP = 32
+STEP = 16
 """The sides of a canvas are multiples of this, so that few sizes are compiled."""
 
 
@@ -55,7 +55,8 @@ def letterbox(image: UInt8[np.ndarray, "h w 3"], *, side: int) -> Letterbox:
     import cv2
 
     (height, width), (canvas_height, canvas_width) = canvas_size((image.shape[0], image.shape[1]), side)
-    shrinks = height < image.shape[0] or width < image.shape[1]
+    # Up to a factor of 2 bilinear samples miss no pixel, and take a seventh of the time of averages.
+    shrinks = max(image.shape[:2]) > 2 * side
     resized = cv2.resize(image, (width, height), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
     canvas = np.full((canvas_height, canvas_width, 3), GREY, np.uint8)
     canvas[:height, :width] = resized

@@ -7,6 +7,8 @@ MAX_OVERLAP = 0.4
 """Largest intersection over union of two faces."""
 MAX_CONTAINED = 0.8
 """Largest share of a box that lies in one with a higher score: eyes and mouths of a large face are no faces."""
+_SAME = 0.5
+"""Intersection over union from which boxes are averaged."""
 
 
 def overlaps(boxes: Float[np.ndarray, "n 4"], others: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:
@@ -42,6 +44,24 @@ def suppress(
             kept.append(int(i))
             dropped |= close[i]
     return np.array(kept, np.int64)
+
+
+def merge(
+    boxes: Float[np.ndarray, "n 4"], scores: Float[np.ndarray, " n"], kept: Int[np.ndarray, " k"]
+) -> Float[np.ndarray, "k 4"]:
+    """The boxes that stay, each averaged with those that overlap it by half: centres, and logarithms of sizes.
+
+    A face is found at two scales as a rule, and the errors of the two boxes are only partly the same.
+
+    Args:
+        boxes: (N, 4): x, y, width, height in pixels.
+        scores: (N,), the weights of the average.
+        kept: the indices (K,) that `suppress` returned.
+    """
+    weights = (overlaps(boxes[kept], boxes) >= _SAME) * np.maximum(scores, 1e-9)[None]
+    weights = weights / weights.sum(axis=1, keepdims=True)
+    centres, sizes = weights @ (boxes[:, :2] + boxes[:, 2:] / 2), np.exp(weights @ np.log(boxes[:, 2:]))
+    return np.concatenate([centres - sizes / 2, sizes], axis=1)
 
 
 def _common(boxes: Float[np.ndarray, "n 4"], others: Float[np.ndarray, "m 4"]) -> Float[np.ndarray, "n m"]:

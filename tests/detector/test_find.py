@@ -55,10 +55,6 @@ def test_sizes_follow_the_picture_and_the_threshold_cuts(net):
     assert find_faces(net, 0 * image).boxes.shape == (0, 4)
 
 
-def test_there_is_a_scale_for_a_face_as_large_as_the_picture():
-    assert [find.scales(CONFIG, side) for side in (32, 48, 64, 96, 97, 384)] == [1, 1, 2, 2, 3, 4]
-
-
 def test_a_random_net_gives_boxes_and_pictures_of_odd_sizes_too():
     net = DetectorNet(CONFIG, init(jax.random.key(0), CONFIG))
     for size in ((37, 53), (64, 11)):

@@ -17,7 +17,7 @@ pytest.importorskip("cv2", reason='OpenCV is not installed: pip install -e ".[vi
         ((640, 480), (384, 288), (384, 288)),
         ((100, 100), (384, 384), (384, 384)),
         ((1080, 1920), (216, 384), (224, 384)),
-        ((1, 4000), (1, 384), (32, 384)),
+        ((1, 4000), (1, 384), (16, 384)),
     ],
 )
 def test_sizes(size, inner, canvas):
@@ -40,11 +40,12 @@ def test_boxes_there_and_back(size):
     np.testing.assert_allclose(there[:, :2], corners, atol=1e-4)
 
 
-def test_a_spot_lies_where_the_map_says():
+@pytest.mark.parametrize("side", [100, 300])
+def test_a_spot_lies_where_the_map_says(side):
     image = np.zeros((300, 400, 3), np.uint8)
     image[100:110, 200:220] = 255
-    boxed = letterbox.letterbox(image, side=200)
-    bright = boxed.canvas[:150, :200, 0]
+    boxed = letterbox.letterbox(image, side=side)
+    bright = boxed.canvas[: round(0.75 * side), :side, 0]
     y, x = (np.average(np.arange(len(line)), weights=line) for line in (bright.sum(axis=1), bright.sum(axis=0)))
     box = boxed.to_canvas(np.array([[200.0, 100, 19, 9]]))[0]
-    np.testing.assert_allclose([x, y], box[:2] + box[2:] / 2, atol=0.01)
+    np.testing.assert_allclose([x, y], box[:2] + box[2:] / 2, atol=0.1)

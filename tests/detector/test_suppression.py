@@ -35,3 +35,14 @@ def test_a_small_box_inside_a_likelier_one_is_dropped_but_not_the_reverse():
 
 def test_no_boxes():
     assert suppression.suppress(np.zeros((0, 4)), np.zeros(0)).shape == (0,)
+
+
+def test_boxes_that_stay_are_averaged_with_those_that_overlap_by_half():
+    boxes = np.array([[0.0, 0, 10, 10], [2, 0, 10, 10], [9, 9, 10, 10], [50, 50, 8, 4]])
+    scores = np.array([0.6, 0.3, 0.5, 0.4])
+    merged = suppression.merge(boxes, scores, np.array([0, 2, 3]))
+    np.testing.assert_allclose(merged, [[2 / 3, 0, 10, 10], boxes[2], boxes[3]], atol=1e-12)
+    larger = np.array([[0.0, 0, 8, 8], [-1, -1, 10, 10]])
+    size = np.exp((np.log(8) + np.log(10)) / 2)
+    np.testing.assert_allclose(suppression.merge(larger, np.ones(2), np.array([0]))[0, 2:], size)
+    assert suppression.merge(boxes[:0], scores[:0], np.zeros(0, int)).shape == (0, 4)
