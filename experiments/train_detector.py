@@ -33,7 +33,7 @@ from fhr_jax.train.detector import PHOTOMETRIC, init_state, make_update, trained
 
 CONFIG = detector.DetectorConfig()
 TILE = 128
-TILES = SceneOptions(sizes=(9.0, 80.0), faces=5, lookalikes=2, large_chance=0.15, large_sizes=(80.0, 300.0))
+TILES = SceneOptions(sizes=(5.0, 80.0), faces=6, lookalikes=2, large_chance=0.15, large_sizes=(80.0, 300.0))
 """What a tile holds; faces that are too small or too large for its scale too."""
 SCENE = 640
 SCENES = SceneOptions(sizes=(24.0, 420.0), faces=8, lookalikes=3)

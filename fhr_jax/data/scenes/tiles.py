@@ -11,7 +11,7 @@ from fhr_jax.data.scenes.backgrounds import Picture, background, part_of
 from fhr_jax.data.scenes.compose import ComposedScene, Pool, SceneOptions, compose
 from fhr_jax.detector.letterbox import GREY
 
-MAX_FACES = 12
+MAX_FACES = 24
 """Number of boxes of a tile in a batch, ignored ones included."""
 _Tile = UInt8[np.ndarray, "size size 3"]
 TILES_OF_ONE = 8
@@ -20,6 +20,8 @@ BEHIND = 2
 """Side of a shared background over that of a tile."""
 CLOSE_CHANCE = 0.2
 """Share of tiles that hold four small pictures, most of each a face: pictures of large faces at coarse scales."""
+FACE_CHANCE = 0.6
+"""Share of these four that are taken for the face; every second of them has one."""
 EDGE_CHANCE = 0.25
 """Share of tiles that show an edge of the picture."""
 
@@ -53,10 +55,14 @@ def _close_up(
     side: int,
     options: SceneOptions,
 ) -> ComposedScene:
-    """A small picture of one face, or none, in a part of the tile of `side` pixels."""
-    face = float(np.exp(rng.uniform(*np.log(options.sizes))))
-    sides = np.clip(face * rng.uniform(1.0, 2.2, 2), 12, side - 4).astype(int)
-    options = options._replace(sizes=(0.9 * face, face), faces=2, lookalikes=1, whole=0.9, large_chance=0.0)
+    """A small picture in a part of the tile of `side` pixels: of a face, or of all that a large picture may show."""
+    options = options._replace(large_chance=0.0, lookalikes=1)
+    if rng.random() < FACE_CHANCE:
+        face = float(np.exp(rng.uniform(*np.log(options.sizes))))
+        sides = np.clip(face * rng.uniform(1.0, 2.2, 2), 12, side - 4).astype(int)
+        options = options._replace(sizes=(0.9 * face, face), faces=1, whole=0.9)
+    else:
+        sides = rng.integers(side // 4, side - 4, 2)
     return _placed(rng, pool, behind, image, corner + rng.integers(0, side - sides + 1), sides, options)
 
 

@@ -73,6 +73,6 @@ def test_a_tile_of_close_ups_has_a_picture_in_each_quarter(monkeypatch):
 
 
 def test_of_too_many_boxes_the_largest_stay():
-    boxes = np.array([[0, 0, size, 1] for size in range(1, 21)], np.float32)
-    batch = tiles.stacked([ComposedScene(np.zeros((8, 8, 3), np.uint8), boxes, np.zeros(20, bool))])
-    assert batch["boxes"][0, :, 2].tolist() == list(range(20, 20 - tiles.MAX_FACES, -1))
+    boxes = np.array([[0, 0, size, 1] for size in range(1, 31)], np.float32)
+    batch = tiles.stacked([ComposedScene(np.zeros((8, 8, 3), np.uint8), boxes, np.zeros(30, bool))])
+    assert batch["boxes"][0, :, 2].tolist() == list(range(30, 30 - tiles.MAX_FACES, -1))
