@@ -128,11 +128,11 @@ class Validation(NamedTuple):
         return {BUCKETS[k]: float((self.scores[groups == k] >= threshold).mean()) for k in np.unique(groups)}
 
 
-def validate(net: detector.DetectorNet, scenes: list[ComposedScene]) -> Validation:
-    """Find the faces of all scenes with a low threshold."""
+def validate(net: detector.DetectorNet, scenes: list[ComposedScene], **options: Any) -> Validation:
+    """Find the faces of all scenes with a low threshold; the options are those of `detector.find_faces`."""
     sizes, scores, wrong = [], [], []
     for scene in scenes:
-        found = detector.find_faces(net, scene.image, threshold=0.02)
+        found = detector.find_faces(net, scene.image, threshold=0.02, **options)
         truth = scene.boxes.astype(np.float64)
         matches = match(found.boxes, truth, ignored=scene.ignored)
         wrong.append(found.scores[matches.wrong])

@@ -1,6 +1,6 @@
 """From the maps of the net to boxes: local maxima, decoded to a fraction of a cell like any other heatmap (Eq. 4)."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +11,7 @@ from fhr_jax.detector.net import STRIDE, DetectorConfig, size_unit
 from fhr_jax.heatmap import log_ratios, neighbours
 from fhr_jax.heatmap.peak import PeakWindow
 
+CentreDecoder = Literal["argmax", "two_sided", "parabola"]
 CANDIDATES = 128
 """Largest number of local maxima of one map."""
 MAX_LOG = 3.0
@@ -31,7 +32,7 @@ class Candidates(NamedTuple):
     cells: Int[Array, " n"]
 
 
-def decode(maps: Float[Array, "h w 3"], config: DetectorConfig) -> Candidates:
+def decode(maps: Float[Array, "h w 3"], config: DetectorConfig, *, decoder: CentreDecoder = "parabola") -> Candidates:
     """The boxes of the highest local maxima of the first map.
 
     The centre is that of the Gaussian through a cell and its two neighbours along each axis. Its width is taken from
@@ -40,6 +41,7 @@ def decode(maps: Float[Array, "h w 3"], config: DetectorConfig) -> Candidates:
     Args:
         maps: logits of centres, and logarithms of sizes (H, W, 3), on a grid of cells of `STRIDE` pixels.
         config: its `sigma` and sizes count.
+        decoder: of the centre: "argmax" is the middle of the cell, "two_sided" a Gaussian of the known sigma.
     """
     height, width, _ = maps.shape
     logs = jax.nn.log_sigmoid(maps[..., 0])
@@ -50,7 +52,14 @@ def decode(maps: Float[Array, "h w 3"], config: DetectorConfig) -> Candidates:
     scores, cells = jax.lax.top_k(peaks[0], min(CANDIDATES, height * width))
     chosen = PeakWindow(window.values[:, cells], window.inside[:, cells])
     ratios = neighbours.neighbour_log_ratios(log_ratios.from_window(chosen, logits=True))
-    offsets = jnp.clip(neighbours.parabola(ratios, config.sigma)[0], -1, 1)
+    match decoder:
+        case "argmax":
+            offsets = jnp.zeros((len(cells), 2))
+        case "two_sided":
+            offsets = neighbours.two_sided(ratios, config.sigma)[0]
+        case _:
+            offsets = neighbours.parabola(ratios, config.sigma)[0]
+    offsets = jnp.clip(offsets, -1, 1)
     centres = jnp.stack([cells % width, cells // width], axis=-1) + offsets
     centres = geometry.resize_points(centres, STRIDE)
     sizes = size_unit(config) * jnp.exp(jnp.clip(maps[..., 1:].reshape(-1, 2)[cells], -MAX_LOG, MAX_LOG))
