@@ -5,9 +5,12 @@ stabilizer gets `dt` = 30 / rate, or is not told the rate. One Euro knows the ra
 frames a second by the stabilization loss, and one tuned for each rate. A filter that uses the rate well has a lower
 error the faster the camera is.
 
+With --specialists STEPS there is a stabilizer for each rate as well: Adam fits the network that weighs the movement
+types further, by the stabilization loss, to other heads at this rate alone, and keeps the best on yet others.
+
 Paper:    none; its clips have 25 to 30 frames a second.
 Command:  python experiments/frame_rates.py --out runs/frame_rates
-Cost:     three minutes on one x86 core.
+Cost:     three minutes on one x86 core; with --specialists 40, SPEC.
 Figures:  docs/results.md, "Frame rates".
 """
 
@@ -17,19 +20,26 @@ from typing import Annotated, Literal
 
 import jax
 import jax.numpy as jnp
+import optax
 import tyro
 from jaxtyping import Array, Float
 
-from fhr_jax import stabilizer
+from fhr_jax import losses, stabilizer
 from fhr_jax.benchmark import baselines, frame_rates
 from fhr_jax.benchmark.frame_rates import RateFilter, RateScore
 from fhr_jax.benchmark.options import as_config
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
+from fhr_jax.data.faces.random_draws import Key
 from fhr_jax.data.synthetic import randomized
 from fhr_jax.data.synthetic.detector_noise import DetectorNoise
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
+from fhr_jax.stabilizer import Params, Videos
+from fhr_jax.stabilizer.smoothing.mixing import MixingNet
+
+FIT_RATE, FIT_EVERY = 2e-3, 10
+"""Learning rate of the specialists at the start, and the number of steps from one validation to the next."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,10 @@ class Options:
     """Seed of motion and noise."""
     evaluations: int = 60
     """Evaluations of a search for settings of One Euro at most."""
+    specialists: int = 0
+    """Steps of the fit at each rate alone; 0 fits none."""
+    specialist_videos: int = 8
+    """Heads of such a fit, and as many to choose by."""
 
 
 def main(options: Options) -> dict[str, dict[float, RateScore]]:
@@ -61,21 +75,10 @@ def main(options: Options) -> dict[str, dict[float, RateScore]]:
     folder = output_folder(options.out)
     params = stabilizer.default_params() if options.params is None else stabilizer.load(options.params)
     key = jax.random.key(options.seed)
-    videos = {
-        fps: frame_rates.videos_at(
-            key,
-            fps,
-            number=options.videos,
-            seconds=options.seconds,
-            liveliness=options.liveliness,
-            noise=None if options.noise == "white" else DetectorNoise(level=1.0),
-        )
-        for fps in sorted(options.fps)
-    }
+    videos = {fps: heads(options, key, fps, options.videos) for fps in sorted(options.fps)}
 
     def stabilized(observed: Float[Array, "n t m 2"], fps: float, *, known: bool = True) -> Float[Array, "n t m 2"]:
-        dt = jnp.full(observed.shape[1], 30 / fps, observed.dtype) if known else None
-        return stabilizer.run(params, observed, dt=dt)
+        return stabilizer.run(params, observed, dt=steps_at(fps, observed.shape[1]) if known else None)
 
     baseline = {fps: baselines.coarser(frame_rates.one_euro_at(fps)) for fps in videos}
     own = {fps: baselines.tune(baseline[fps], some, evaluations=options.evaluations) for fps, some in videos.items()}
@@ -87,6 +90,11 @@ def main(options: Options) -> dict[str, dict[float, RateScore]]:
         "stabilizer, dt": stabilized,
         "stabilizer, no dt": lambda observed, fps: stabilized(observed, fps, known=False),
     }
+    if options.specialists:
+        own_params = {fps: fit_at(params, fps, options) for fps in videos}
+        filters["stabilizer fitted at this rate"] = lambda observed, fps: stabilizer.run(
+            own_params[fps], observed, dt=steps_at(fps, observed.shape[1])
+        )
     found = frame_rates.compare(filters, videos)
     text = table(found)
     print(text)
@@ -103,6 +111,55 @@ def main(options: Options) -> dict[str, dict[float, RateScore]]:
         },
     )
     return found
+
+
+def heads(options: Options, key: Key, fps: float, number: int) -> Videos:
+    """Heads (N, T, 68, 2) as a camera of this rate and the detector see them."""
+    noise = None if options.noise == "white" else DetectorNoise(level=1.0)
+    return frame_rates.videos_at(
+        key, fps, number=number, seconds=options.seconds, liveliness=options.liveliness, noise=noise
+    )
+
+
+def steps_at(fps: float, frames: int) -> Float[Array, " t"]:
+    """`dt` (T,) of a camera of this rate, in frames of 1/30 s."""
+    return jnp.full(frames, 30 / fps)
+
+
+def fit_at(params: Params, fps: float, options: Options) -> Params:
+    """These parameters with a causal network fitted further at one rate; the best of the fit on other heads."""
+    key = jax.random.fold_in(jax.random.key(options.seed), 1)
+    fitted, choice = (heads(options, k, fps, options.specialist_videos) for k in jax.random.split(key))
+    dt = steps_at(fps, fitted.observed.shape[1])
+
+    def with_network(network: MixingNet | None) -> Params:
+        return params._replace(movements=network)
+
+    @jax.jit
+    def loss(network: MixingNet | None, videos: Videos) -> Float[Array, ""]:
+        output = stabilizer.run(with_network(network), videos.observed, dt=dt)
+        return jax.vmap(lambda x, p: losses.stabilization(x, p).total)(output, videos.truth).mean()
+
+    optimizer = optax.chain(
+        optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(FIT_RATE, options.specialists))
+    )
+
+    @jax.jit
+    def update(network: MixingNet | None, state: optax.OptState) -> tuple[MixingNet | None, optax.OptState]:
+        change, state = optimizer.update(jax.grad(loss)(network, fitted), state)
+        return optax.apply_updates(network, change), state
+
+    network, state = params.movements, optimizer.init(params.movements)
+    best, lowest = network, float(loss(network, choice))
+    print(f"{fps:g} fps, loss on other heads: {lowest:.2f} as given", flush=True)
+    for step in range(options.specialists):
+        network, state = update(network, state)
+        if (step + 1) % FIT_EVERY == 0 or step + 1 == options.specialists:
+            found = float(loss(network, choice))
+            print(f"    {found:.2f} after {step + 1} steps", flush=True)
+            if found < lowest:
+                best, lowest = network, found
+    return with_network(best)
 
 
 def table(found: dict[str, dict[float, RateScore]]) -> str:
