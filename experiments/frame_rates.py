@@ -5,21 +5,25 @@ stabilizer gets `dt` = 30 / rate, or is not told the rate. One Euro knows the ra
 frames a second by the stabilization loss, and one tuned for each rate. A filter that uses the rate well has a lower
 error the faster the camera is.
 
-With --specialists STEPS there is a stabilizer for each rate as well: Adam fits the network that weighs the movement
-types further, by the stabilization loss, to other heads at this rate alone, and keeps the best on yet others.
+With --fit alone there is a stabilizer for each rate as well: Adam fits the network that weighs the movement types
+further, by the stabilization loss, to other heads at this rate alone, and keeps the best on yet others. With --fit
+together one network is fitted so to the heads at all rates. The first says how much a rate of its own is worth, the
+second how much of that is motion and noise like those of the test.
 
 Paper:    none; its clips have 25 to 30 frames a second.
 Command:  python experiments/frame_rates.py --out runs/frame_rates
-Cost:     three minutes on one x86 core; with --specialists 40, SPEC.
+Cost:     three minutes on one x86 core; 15 to 20 with each --fit.
 Figures:  docs/results.md, "Frame rates".
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 import tyro
 from jaxtyping import Array, Float
@@ -39,7 +43,7 @@ from fhr_jax.stabilizer import Params, Videos
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet
 
 FIT_RATE, FIT_EVERY = 2e-3, 10
-"""Learning rate of the specialists at the start, and the number of steps from one validation to the next."""
+"""Learning rate of a fit at the start, and the number of steps between validations."""
 
 
 @dataclass(frozen=True)
@@ -64,10 +68,24 @@ class Options:
     """Seed of motion and noise."""
     evaluations: int = 60
     """Evaluations of a search for settings of One Euro at most."""
-    specialists: int = 0
-    """Steps of the fit at each rate alone; 0 fits none."""
-    specialist_videos: int = 8
-    """Heads of such a fit, and as many to choose by."""
+    fit: tuple[Literal["alone", "together"], ...] = ()
+    """Fit the network further, at each rate alone or at all rates together; default: neither."""
+    fit_steps: int = 40
+    """Steps of a fit at each rate."""
+    fit_videos: int = 8
+    """Heads of a fit at each rate, and as many to choose by."""
+
+
+class RateFit(NamedTuple):
+    """A fit at one rate.
+
+    Attributes:
+        update: network and state of the optimizer to those after one step.
+        loss: of a network on the heads to choose by.
+    """
+
+    update: Callable[[MixingNet, optax.OptState], tuple[MixingNet, optax.OptState]]
+    loss: Callable[[MixingNet], Float[Array, ""]]
 
 
 def main(options: Options) -> dict[str, dict[float, RateScore]]:
@@ -90,10 +108,9 @@ def main(options: Options) -> dict[str, dict[float, RateScore]]:
         "stabilizer, dt": stabilized,
         "stabilizer, no dt": lambda observed, fps: stabilized(observed, fps, known=False),
     }
-    if options.specialists:
-        own_params = {fps: fit_at(params, fps, options) for fps in videos}
-        filters["stabilizer fitted at this rate"] = lambda observed, fps: stabilizer.run(
-            own_params[fps], observed, dt=steps_at(fps, observed.shape[1])
+    for name, own_params in fitted(params, [*videos], options).items():
+        filters[f"stabilizer, fitted {name}"] = lambda observed, fps, own=own_params: stabilizer.run(
+            own[fps], observed, dt=steps_at(fps, observed.shape[1])
         )
     found = frame_rates.compare(filters, videos)
     text = table(found)
@@ -126,40 +143,66 @@ def steps_at(fps: float, frames: int) -> Float[Array, " t"]:
     return jnp.full(frames, 30 / fps)
 
 
-def fit_at(params: Params, fps: float, options: Options) -> Params:
-    """These parameters with a causal network fitted further at one rate; the best of the fit on other heads."""
-    key = jax.random.fold_in(jax.random.key(options.seed), 1)
-    fitted, choice = (heads(options, k, fps, options.specialist_videos) for k in jax.random.split(key))
-    dt = steps_at(fps, fitted.observed.shape[1])
+def fitted(params: Params, rates: Sequence[float], options: Options) -> dict[str, dict[float, Params]]:
+    """For each of `options.fit`, parameters by rate."""
+    if not options.fit:
+        return {}
+    start = params.movements
+    if start is None:
+        raise InputError("--fit: the parameters have no movement types, expected some to fit their network")
+    found = {}
+    for name in options.fit:
+        updates = options.fit_steps * (len(rates) if name == "together" else 1)
+        schedule = optax.cosine_decay_schedule(FIT_RATE, updates)
+        optimizer = optax.chain(optax.clip_by_global_norm(1.0), optax.adam(schedule))
+        fits = {fps: rate_fit(params, fps, optimizer, options) for fps in rates}
+        if name == "together":
+            own = dict.fromkeys(rates, fit(start, [*fits.values()], optimizer, options))
+        else:
+            own = {fps: fit(start, [one], optimizer, options) for fps, one in fits.items()}
+        found[name] = {fps: params._replace(movements=network) for fps, network in own.items()}
+    return found
 
-    def with_network(network: MixingNet | None) -> Params:
-        return params._replace(movements=network)
+
+def rate_fit(params: Params, fps: float, optimizer: optax.GradientTransformation, options: Options) -> RateFit:
+    """Steps at one rate."""
+    key = jax.random.fold_in(jax.random.key(options.seed), 1)
+    learned, choice = (heads(options, k, fps, options.fit_videos) for k in jax.random.split(key))
+    dt = steps_at(fps, learned.observed.shape[1])
 
     @jax.jit
-    def loss(network: MixingNet | None, videos: Videos) -> Float[Array, ""]:
-        output = stabilizer.run(with_network(network), videos.observed, dt=dt)
+    def loss(network: MixingNet, videos: Videos) -> Float[Array, ""]:
+        output = stabilizer.run(params._replace(movements=network), videos.observed, dt=dt)
         return jax.vmap(lambda x, p: losses.stabilization(x, p).total)(output, videos.truth).mean()
 
-    optimizer = optax.chain(
-        optax.clip_by_global_norm(1.0), optax.adam(optax.cosine_decay_schedule(FIT_RATE, options.specialists))
-    )
-
     @jax.jit
-    def update(network: MixingNet | None, state: optax.OptState) -> tuple[MixingNet | None, optax.OptState]:
-        change, state = optimizer.update(jax.grad(loss)(network, fitted), state)
-        return optax.apply_updates(network, change), state
+    def update(network: MixingNet, state: optax.OptState) -> tuple[MixingNet, optax.OptState]:
+        change, state = optimizer.update(jax.grad(loss)(network, learned), state)
+        return jax.tree.map(jnp.add, network, change), state
 
-    network, state = params.movements, optimizer.init(params.movements)
-    best, lowest = network, float(loss(network, choice))
-    print(f"{fps:g} fps, loss on other heads: {lowest:.2f} as given", flush=True)
-    for step in range(options.specialists):
-        network, state = update(network, state)
-        if (step + 1) % FIT_EVERY == 0 or step + 1 == options.specialists:
-            found = float(loss(network, choice))
-            print(f"    {found:.2f} after {step + 1} steps", flush=True)
+    return RateFit(update, lambda network: loss(network, choice))
+
+
+def fit(
+    start: MixingNet, fits: Sequence[RateFit], optimizer: optax.GradientTransformation, options: Options
+) -> MixingNet:
+    """The network with the lowest geometric mean of the losses on the heads to choose by."""
+
+    def score(network: MixingNet) -> float:
+        return float(np.exp(np.mean([np.log(one.loss(network)) for one in fits])))
+
+    network, state = start, optimizer.init(start)
+    best, lowest = network, score(network)
+    print(f"fit: {lowest:.2f} on other heads as given", flush=True)
+    for step in range(1, options.fit_steps + 1):
+        for one in fits:
+            network, state = one.update(network, state)
+        if step % FIT_EVERY == 0 or step == options.fit_steps:
+            found = score(network)
+            print(f"    {found:.2f} after {step} steps at each rate", flush=True)
             if found < lowest:
                 best, lowest = network, found
-    return with_network(best)
+    return best
 
 
 def table(found: dict[str, dict[float, RateScore]]) -> str:
