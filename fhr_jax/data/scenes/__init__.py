@@ -3,3 +3,7 @@
 `patches` renders cut-out faces (and heads that are no faces) once, `backgrounds` and `lookalikes` paint with NumPy and
 OpenCV, and `compose` puts all of it into a picture with the boxes of the landmarks.
 """
+
+from fhr_jax.lazy import submodules
+
+__getattr__, __dir__ = submodules(__name__)
