@@ -11,6 +11,7 @@ from fhr_jax.detector.detections import Detections, Detector, checked
 from fhr_jax.detector.files import load, save
 from fhr_jax.detector.find import find_faces
 from fhr_jax.detector.net import CentreNet, DetectorConfig, DetectorNet, init
+from fhr_jax.lazy import submodules
 
 __all__ = [
     "CentreNet",
@@ -24,3 +25,5 @@ __all__ = [
     "load",
     "save",
 ]
+
+__getattr__, __dir__ = submodules(__name__)
