@@ -6,7 +6,9 @@ from jaxtyping import Float, Int
 MAX_OVERLAP = 0.4
 """Largest intersection over union of two faces."""
 MAX_CONTAINED = 0.8
-"""Largest share of a box that lies in one with a higher score: eyes and mouths of a large face are no faces."""
+"""Largest share of a box that lies in one with a clearly higher score: eyes and mouths of a large face are no faces."""
+_CLEARLY = 0.5
+"""Score over the higher one below which that is clearly higher."""
 _SAME = 0.5
 """Intersection over union from which boxes are averaged."""
 
@@ -31,12 +33,13 @@ def suppress(
         boxes: (N, 4): x, y, width, height in pixels, not empty.
         scores: (N,); of equal ones the first counts as higher.
         max_overlap: a box with a larger intersection over union with one that stays is dropped.
-        max_contained: a box of which a larger share lies in one that stays is dropped.
+        max_contained: a box of which a larger share lies in one that stays, with more than twice the score, is dropped.
     """
     order = np.argsort(-scores, kind="stable")
     common = _common(boxes, boxes)
     areas = boxes[:, 2:].prod(axis=1)
-    close = (overlaps(boxes, boxes) > max_overlap) | (common > max_contained * areas[None])
+    part = (common > max_contained * areas[None]) & (scores[None] < _CLEARLY * scores[:, None])
+    close = (overlaps(boxes, boxes) > max_overlap) | part
     kept: list[int] = []
     dropped = np.zeros(len(boxes), bool)
     for i in order:

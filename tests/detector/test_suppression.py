@@ -27,9 +27,10 @@ def test_agrees_with_the_oracle(seed):
     assert suppression.suppress(boxes, scores, **limits).tolist() == oracle.suppress(boxes, scores, **limits)
 
 
-def test_a_small_box_inside_a_likelier_one_is_dropped_but_not_the_reverse():
+def test_a_small_box_inside_a_much_likelier_one_is_dropped_but_not_the_reverse():
     boxes = np.array([[0.0, 0, 100, 100], [20, 20, 10, 10]])
-    assert suppression.suppress(boxes, np.array([0.9, 0.5])).tolist() == [0]
+    assert suppression.suppress(boxes, np.array([0.9, 0.4])).tolist() == [0]
+    assert suppression.suppress(boxes, np.array([0.9, 0.5])).tolist() == [0, 1]
     assert suppression.suppress(boxes, np.array([0.5, 0.9])).tolist() == [1, 0]
 
 

@@ -67,5 +67,6 @@ def suppress(boxes, scores, *, max_overlap, max_contained):
         best = max(left, key=lambda i: (scores[i], -i))
         kept.append(best)
         shares = {i: overlap(boxes[best], boxes[i]) for i in left}
-        left = [i for i in left if i != best and shares[i][0] <= max_overlap and shares[i][1] <= max_contained]
+        part = [i for i in left if shares[i][1] > max_contained and scores[i] < scores[best] / 2]
+        left = [i for i in left if i != best and i not in part and shares[i][0] <= max_overlap]
     return kept
