@@ -20,7 +20,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from fhr_jax import calibrate, calibration_report, geometry, losses, metrics, pipeline, plots, stabilizer, weights
+from fhr_jax import calibrate, geometry, losses, metrics, pipeline, plots, stabilizer, weights
 from fhr_jax.benchmark.options import as_config
 from fhr_jax.cli.options import optional
 from fhr_jax.data import faces
@@ -28,6 +28,7 @@ from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.synthetic.render_clip import render_clip
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
+from fhr_jax.reports import calibration as report
 from fhr_jax.weights import Net
 
 CROP = 256.0
@@ -100,23 +101,23 @@ def main(options: Options) -> dict[str, Any]:
     checked = {"synthetic faces": calibrate.collect(net, synthetic)}
     if options.data is not None:
         checked["photographs"], _ = calibrate.collect_records(net, open_dataset(options.data))
-    levels = calibration_report.LEVELS
+    levels = report.LEVELS
     reliability = {name: calibrate.reliability(net.calibration, one, levels=levels) for name, one in checked.items()}
     summary: dict[str, Any] = {
         "options": as_config(options),
-        "reliability": calibration_report.as_json(reliability),
+        "reliability": report.as_json(reliability),
         "log_likelihood_of_a_constant": {
             name: calibrate.constant_log_likelihood(one, one) for name, one in checked.items()
         },
     }
-    for line in calibration_report.in_words(reliability):
+    for line in report.in_words(reliability):
         print(line)
     if options.clips:
         summary["clips"] = on_clips(net, clip_key, options)
         for name, row in summary["clips"].items():
             print(name.ljust(12), "  ".join(f"{figure} {value:.4f}" for figure, value in row.items()))
     folder = output_folder(options.out)
-    plots.save(folder / "reliability.png", calibration_report.figure(reliability))
+    plots.save(folder / "reliability.png", report.figure(reliability))
     write_json(folder / "summary.json", summary)
     return summary
 

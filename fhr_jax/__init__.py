@@ -13,7 +13,6 @@ __version__ = version("fhr-jax")
 _MODULES = (
     "augment",
     "calibrate",
-    "calibration_report",
     "crop",
     "data",
     "detector",
@@ -32,7 +31,7 @@ _MODULES = (
     "pipeline",
     "plots",
     "progress",
-    "region_tables",
+    "reports",
     "sharding",
     "stabilizer",
     "torch_weights",

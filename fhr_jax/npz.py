@@ -53,6 +53,36 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
     return result
 
 
+def check_parameters(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    *,
+    name: str,
+) -> None:
+    """Check that the arrays of a file are those of a network.
+
+    Args:
+        path: of the file, for error messages.
+        arrays: by name.
+        shapes: what they have to be, by name.
+        name: of the network's shape, for error messages.
+
+    Raises:
+        InputError: an array is missing, superfluous or of another shape, or holds something else than finite
+            floating-point numbers.
+    """
+    if missing := sorted(set(shapes) - set(arrays)):
+        raise InputError(f"{path}: {_first(missing)} of {name} is missing")
+    if extra := sorted(set(arrays) - set(shapes)):
+        raise InputError(f"{path}: {_first(extra)} is not part of {name}")
+    for key, array in arrays.items():
+        if array.shape != shapes[key]:
+            raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key]} for {name}")
+        if array.dtype.kind != "f" or not np.isfinite(array).all():
+            raise InputError(f"{path}: {key}: expected finite floating-point numbers")
+
+
 def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
     """Write arrays to a compressed .npz file, atomically.
 
@@ -68,3 +98,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Non
 
 def _line(error: BaseException) -> str:
     return str(error).strip().split("\n")[0] or type(error).__name__
+
+
+def _first(names: list[str]) -> str:
+    return names[0] + (f" (and {len(names) - 1} more)" if len(names) > 1 else "")

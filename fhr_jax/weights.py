@@ -188,15 +188,7 @@ def load(path: str | os.PathLike[str] | None = None) -> Net:
     shapes = shapes_of(config)
     preset = _preset_name(config)
     name = f"preset {preset!r}" if preset else "its configuration"
-    if missing := sorted(set(shapes) - set(arrays)):
-        raise InputError(f"{path}: {missing[0]} (and {len(missing) - 1} more) of {name} is missing")
-    if extra := sorted(set(arrays) - set(shapes)):
-        raise InputError(f"{path}: {extra[0]} (and {len(extra) - 1} more) is not part of {name}")
-    for key, array in arrays.items():
-        if array.shape != shapes[key]:
-            raise InputError(f"{path}: {key} is {array.shape}, expected {shapes[key]} for {name}")
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise InputError(f"{path}: {key}: expected finite floating-point numbers")
+    npz.check_parameters(path, arrays, shapes, name=name)
     variables = {key: jnp.asarray(array, jnp.float32) for key, array in arrays.items()}
     return Net(config, traverse_util.unflatten_dict(variables, sep="/"), loss, calibration, markup)
 

@@ -14,7 +14,7 @@ LAYERS = (
     ("crop", "augment", "stabilizer", "exported", "weights", "detector"),
     ("data", "pipeline", "torch_weights"),
     ("checkpoint", "export", "log", "plots", "overlay"),
-    ("train", "evaluate", "calibrate", "calibration_report", "region_tables"),
+    ("train", "evaluate", "calibrate", "reports"),
     ("benchmark",),
     ("demo",),
     ("cli",),

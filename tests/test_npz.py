@@ -48,3 +48,22 @@ def test_limit(tmp_path):
     assert (tmp_path / "bomb.npz").stat().st_size < 10**5
     with pytest.raises(InputError, match="bytes"):
         npz.read(tmp_path / "bomb.npz", max_bytes=10**6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"a": None}, "net.npz: a of a tiny net is missing"),
+        ({"a": None, "b": None}, r"net.npz: a \(and 1 more\) of a tiny net is missing"),
+        ({"c": np.zeros(2)}, "net.npz: c is not part of a tiny net"),
+        ({"a": np.zeros(2)}, r"net.npz: a is \(2,\), expected \(3,\) for a tiny net"),
+        ({"b": np.array([1.0, np.nan])}, "net.npz: b: expected finite floating-point numbers"),
+        ({"b": np.arange(2)}, "net.npz: b: expected finite floating-point numbers"),
+    ],
+)
+def test_parameters_that_are_not_those_of_a_network(changes, message):
+    arrays, shapes = {"a": np.zeros(3), "b": np.ones(2, np.float32)}, {"a": (3,), "b": (2,)}
+    npz.check_parameters("net.npz", arrays, shapes, name="a tiny net")
+    changed = {name: array for name, array in (arrays | changes).items() if array is not None}
+    with pytest.raises(InputError, match=message):
+        npz.check_parameters("net.npz", changed, shapes, name="a tiny net")

@@ -73,7 +73,8 @@ class _Faces(NamedTuple):
 def run(options: CalibrateOptions) -> None:
     """Fit, check, print, and write the results."""
     _check(options)
-    from fhr_jax import calibrate, calibration_report, plots, weights
+    from fhr_jax import calibrate, plots, weights
+    from fhr_jax.reports import calibration as report
 
     net = markups.open_net(options.net, options.markup)
     with staged_folder(options.out) as folder:
@@ -82,17 +83,15 @@ def run(options: CalibrateOptions) -> None:
         number, checked = len(faces.held.errors), faces.held if len(faces.held.errors) else faces.fitted
         before = calibrate.uncalibrated(net) if net.calibration is None else net.calibration
         both = {"before": before, "after": calibration}
-        reliability = {
-            name: calibrate.reliability(one, checked, levels=calibration_report.LEVELS) for name, one in both.items()
-        }
+        reliability = {name: calibrate.reliability(one, checked, levels=report.LEVELS) for name, one in both.items()}
         constant = calibrate.constant_log_likelihood(faces.fitted, checked)
         weights.save(folder / "net.npz", net._replace(calibration=calibration), dtype=options.stored_dtype)
-        plots.save(folder / "reliability.png", calibration_report.figure(reliability))
+        plots.save(folder / "reliability.png", report.figure(reliability))
         summary = {
             "faces": {"fit": len(faces.fitted.errors), "held out": number},
             "calibrated_before": net.calibration is not None,
             "calibration": {name: np.asarray(value).tolist() for name, value in calibration._asdict().items()},
-            "reliability": calibration_report.as_json(reliability),
+            "reliability": report.as_json(reliability),
             "log_likelihood_of_a_constant": constant,
         }
         write_json(folder / "summary.json", summary)
@@ -100,7 +99,7 @@ def run(options: CalibrateOptions) -> None:
             write_skipped(folder, faces.skipped)
     what = f"checked on {number} others" if number else "which are too few to hold some out: checked on themselves"
     print(f"{options.out / 'net.npz'}: calibrated on {len(faces.fitted.errors)} faces, {what}")
-    for line in calibration_report.in_words(reliability):
+    for line in report.in_words(reliability):
         print(line)
     print(f"log likelihood of one covariance for each landmark: {constant:.3f} nats")
     if net.calibration is None:

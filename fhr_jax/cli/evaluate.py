@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from fhr_jax import evaluate, npz, overlay, pipeline, plots, region_tables
+from fhr_jax import evaluate, npz, overlay, pipeline, plots
 from fhr_jax.cli import markups
 from fhr_jax.cli.options import (
     BOXES,
@@ -34,6 +34,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
 from fhr_jax.heatmap import Decoder
 from fhr_jax.progress import Progress
+from fhr_jax.reports import regions
 
 PICTURE_SIZE = 512
 """Longest side of the pictures with landmarks, in pixels."""
@@ -129,7 +130,7 @@ def run(options: EvaluateOptions) -> None:
     markups.print_unit(evaluate.markup_of_predictions(results))
     print(f"NRMSE {summary['nrmse']:.3f} % (median {summary['nrmse_median']:.3f} %)")
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")
-    for line in region_tables.in_words(tables):
+    for line in regions.in_words(tables):
         print(line)
 
 
@@ -142,14 +143,14 @@ def _check(options: EvaluateOptions) -> None:
             raise InputError(f"--{field.name} goes with --data, not with --predictions")
 
 
-def _write(folder: Path, results: evaluate.Predictions) -> tuple[dict[str, Any], region_tables.RegionTables]:
+def _write(folder: Path, results: evaluate.Predictions) -> tuple[dict[str, Any], regions.RegionTables]:
     errors = evaluate.errors(results)
-    summary, tables = evaluate.summary(errors), region_tables.region_tables(results)
+    summary, tables = evaluate.summary(errors), regions.region_tables(results)
     write_json(folder / "summary.json", summary)
     evaluate.write_table(folder / "images.csv", results.identities or results.names, errors)
     plots.save(folder / "ced.png", plots.ced({"predictions": errors}, limit=evaluate.LIMIT))
-    region_tables.write_regions(folder / "regions.csv", tables)
-    region_tables.write_offsets(folder / "offsets.csv", tables)
+    regions.write_regions(folder / "regions.csv", tables)
+    regions.write_offsets(folder / "offsets.csv", tables)
     drawn = plots.offsets(tables.offsets.shape, tables.offsets.median, markup=tables.markup)
     plots.save(folder / "offsets.png", drawn)
     return summary, tables

@@ -52,14 +52,7 @@ def load(path: str | os.PathLike[str]) -> DetectorNet:
     config = _config(path, arrays.pop(_ENTRY, None))
     template = jax.eval_shape(lambda: init(jax.random.key(0), config))
     shapes = {name: leaf.shape for name, leaf in traverse_util.flatten_dict(template, sep="/").items()}
-    if different := sorted(set(shapes) ^ set(arrays)):
-        kind = "is missing" if different[0] in shapes else "is not part of its configuration"
-        raise InputError(f"{path}: {different[0]} {kind}")
-    for name, array in arrays.items():
-        if array.shape != shapes[name]:
-            raise InputError(f"{path}: {name} is {array.shape}, expected {shapes[name]}")
-        if array.dtype.kind != "f" or not np.isfinite(array).all():
-            raise InputError(f"{path}: {name}: expected finite floating-point numbers")
+    npz.check_parameters(path, arrays, shapes, name="its configuration")
     variables = {name: jnp.asarray(array, jnp.float32) for name, array in arrays.items()}
     return DetectorNet(config, traverse_util.unflatten_dict(variables, sep="/"))
 

@@ -13,6 +13,7 @@ from fhr_jax.detector import targets
 from fhr_jax.detector.net import CentreNet, DetectorConfig, DetectorNet
 from fhr_jax.losses import detection_loss
 from fhr_jax.train.state import Metrics, TrainState, Update
+from fhr_jax.train.update import averaged
 
 PHOTOMETRIC = augment.Photometric(
     blur=1.0,
@@ -84,8 +85,7 @@ def make_update(
         (value, batch_stats), grads = gradient(state.params, state.batch_stats, images, target)
         changes, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = optax.apply_updates(state.params, changes)
-        share = 1 - jnp.minimum(ema_decay, (1 + state.step) / (10 + state.step))
-        averages = jax.tree.map(lambda old, new: old + share * (new - old), state.ema, (params, batch_stats))
+        averages = averaged(state, (params, batch_stats), ema_decay)
         state = TrainState(state.step + 1, params, batch_stats, optimizer_state, averages)
         return state, Metrics(value, optax.tree.norm(grads))
 

@@ -73,14 +73,21 @@ def make_update(
         (value, batch_stats), grads = gradient(state.params, state.batch_stats, images, target)
         changes, optimizer_state = optimizer.update(grads, state.optimizer, state.params)
         params = optax.apply_updates(state.params, changes)
-        averages = _averaged(state, (params, batch_stats), ema_decay)
+        averages = averaged(state, (params, batch_stats), ema_decay)
         state = TrainState(state.step + 1, params, batch_stats, optimizer_state, averages)
         return state, Metrics(value, optax.tree.norm(grads))
 
     return jit_everywhere(update, mesh)
 
 
-def _averaged(state: TrainState, new: Any, decay: float) -> Any:
+def averaged(state: TrainState, new: Any, decay: float) -> Any:
+    """The moving averages after one more step; None if the state has none.
+
+    Args:
+        state: before the step; step t averages with min(decay, (1 + t) / (10 + t)), to forget the random start.
+        new: parameters and statistics after the step, with the structure of `state.ema`.
+        decay: of the averages, in [0, 1).
+    """
     if state.ema is None:
         return None
     share = 1 - jnp.minimum(decay, (1 + state.step) / (10 + state.step))

@@ -47,7 +47,7 @@ def test_a_parameter_that_is_not_finite_is_not_written(tmp_path, net):
         ({"config": {"sigma": 0}}, "sigma is 0, expected a positive number"),
         ({"config": {"largest": 9.0}}, "smallest is 12, expected less than largest, 9"),
         ({"config": {"more": 1}}, "its configuration cannot be read"),
-        ({"params/maps/bias": None}, "params/maps/bias is missing"),
+        ({"params/maps/bias": None}, "params/maps/bias of its configuration is missing"),
         ({"params/other": np.zeros(3)}, "params/other is not part"),
         ({"params/maps/bias": np.zeros(4)}, r"params/maps/bias is \(4,\), expected \(3,\)"),
         ({"params/maps/bias": np.full(3, np.nan)}, "expected finite floating-point numbers"),

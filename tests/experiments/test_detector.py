@@ -1,8 +1,6 @@
 """The comparison of face detectors on a few drawn pictures, with stand-ins for detectors and landmarks."""
 
-import importlib.util
 from fractions import Fraction
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,19 +9,14 @@ from PIL import Image
 from fhr_jax.data.io import pts, video
 from fhr_jax.detector import Detections
 from fhr_jax.errors import InputError
+from tests.experiments.test_experiments import load
 
 pytest.importorskip("cv2", reason='OpenCV is not installed: pip install -e ".[video]"')
 
 
 @pytest.fixture(scope="module")
 def module():
-    path = Path(__file__).parents[2] / "experiments" / "detector.py"
-    spec = importlib.util.spec_from_file_location("detector_under_test", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("detector")
 
 
 @pytest.fixture

@@ -1,8 +1,5 @@
 """Training of the face detector on a few cheap heads: files, resuming, validation."""
 
-import importlib.util
-from pathlib import Path
-
 import numpy as np
 import pytest
 
@@ -11,19 +8,14 @@ from fhr_jax.data.scenes.compose import SceneOptions
 from fhr_jax.errors import InputError
 from tests.data.scenes.heads import patches
 from tests.detector.nets import CONFIG
+from tests.experiments.test_experiments import load
 
 pytest.importorskip("cv2", reason='OpenCV is not installed: pip install -e ".[video]"')
 
 
 @pytest.fixture(scope="module")
 def module():
-    path = Path(__file__).parents[2] / "experiments" / "train_detector.py"
-    spec = importlib.util.spec_from_file_location("train_detector_under_test", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load("train_detector")
 
 
 @pytest.fixture

@@ -5,16 +5,16 @@ import csv
 import numpy as np
 import pytest
 
-from fhr_jax import region_tables
 from fhr_jax.evaluate import Predictions
 from fhr_jax.markup import FACE7
+from fhr_jax.reports import regions
 from tests.metrics.test_regions import faces
 
 
 def tables(number=12, **changes):
     predicted, truth = faces(number)
     names = tuple(map(str, range(number)))
-    return region_tables.region_tables(Predictions(names, predicted, truth)._replace(**changes))
+    return regions.region_tables(Predictions(names, predicted, truth)._replace(**changes))
 
 
 def rows(path):
@@ -24,7 +24,7 @@ def rows(path):
 
 def test_regions(tmp_path):
     found = tables()
-    region_tables.write_regions(tmp_path / "regions.csv", found)
+    regions.write_regions(tmp_path / "regions.csv", found)
     written = {row["name"]: row for row in rows(tmp_path / "regions.csv")}
     assert list(written)[:6] == ["jaw", "brows", "nose", "eyes", "mouth", "all"]
     for row in found.errors:
@@ -43,7 +43,7 @@ def test_regions(tmp_path):
 
 def test_offsets(tmp_path):
     found = tables()
-    region_tables.write_offsets(tmp_path / "offsets.csv", found)
+    regions.write_offsets(tmp_path / "offsets.csv", found)
     written = rows(tmp_path / "offsets.csv")
     assert [row["landmark"] for row in written] == [str(i) for i in range(68)]
     assert [written[i]["region"] for i in (0, 17, 27, 36, 67)] == ["jaw", "brows", "nose", "eyes", "mouth"]
@@ -52,7 +52,7 @@ def test_offsets(tmp_path):
 
 
 def test_in_words():
-    words = region_tables.in_words(tables())
+    words = regions.in_words(tables())
     assert [line.split(":")[0] for line in words] == [
         "by region",
         "slope of predicted on true",
@@ -65,24 +65,24 @@ def test_in_words():
 @pytest.mark.parametrize("number", [1, 2])
 def test_few_faces_and_failures_leave_cells_empty(tmp_path, number):
     few = tables(number)
-    words = region_tables.in_words(few)
+    words = regions.in_words(few)
     assert not any(line.startswith("slope") for line in words)
     failed = tables(number, predictions=faces(number)[1] + 1000)
-    region_tables.write_offsets(tmp_path / "offsets.csv", failed)
+    regions.write_offsets(tmp_path / "offsets.csv", failed)
     assert {row["x"] for row in rows(tmp_path / "offsets.csv")} == {""}
-    region_tables.write_regions(tmp_path / "regions.csv", failed)
+    regions.write_regions(tmp_path / "regions.csv", failed)
     assert rows(tmp_path / "regions.csv")[-1]["true"] == ""
-    assert [line.split(":")[0] for line in region_tables.in_words(failed)] == ["by region"]
+    assert [line.split(":")[0] for line in regions.in_words(failed)] == ["by region"]
 
 
 def test_a_markup_without_regions_has_a_row_for_all(tmp_path):
     predicted, truth = (part[:, :40] for part in faces())
     found = tables(predictions=predicted, truth=truth)
-    region_tables.write_regions(tmp_path / "regions.csv", found)
+    regions.write_regions(tmp_path / "regions.csv", found)
     assert [row["name"] for row in rows(tmp_path / "regions.csv")] == ["all"]
-    region_tables.write_offsets(tmp_path / "offsets.csv", found)
+    regions.write_offsets(tmp_path / "offsets.csv", found)
     assert {row["region"] for row in rows(tmp_path / "offsets.csv")} == {""}
-    assert [line.split(":")[0] for line in region_tables.in_words(found)] == ["largest median offset"]
+    assert [line.split(":")[0] for line in regions.in_words(found)] == ["largest median offset"]
 
 
 def test_seven_points():
