@@ -1,4 +1,4 @@
-"""Random augmentation of a training crop: similarity, mirror, colour, blur, low resolution, noise, JPEG, occluders.
+"""Random augmentation of a crop: similarity, mirror, colour, blur, low resolution, noise, JPEG, occluders, borders.
 
 All functions are pure and work under `jit` and `vmap` over keys. Images are (S, S, 3) in [0, 1], landmarks (M, 2) in
 pixels (x, y). The geometric part moves landmarks by the same map as pixels. A net trained on synthetic faces needs the
@@ -64,6 +64,9 @@ class Photometric(NamedTuple):
         cutout: largest side of an occluder, in sides of the crop; the smallest is 0.15 times as long.
         cutout_chance: probability of an occluder.
         saturation: range of the saturation of an image that is not grey; (1, 1) is off.
+        border: largest width of a black border at one or two sides, in sides of the crop (small values are likelier).
+        border_chance: probability of a border at a horizontal side, and again at a vertical one. Crops of photographs
+            have borders where a face lies at the edge of the picture, so it is off by default.
     """
 
     brightness: float = 0.15
@@ -82,6 +85,8 @@ class Photometric(NamedTuple):
     cutout: float = 0.45
     cutout_chance: float = 0.15
     saturation: tuple[float, float] = (0.4, 1.4)
+    border: float = 0.3
+    border_chance: float = 0.0
 
 
 OFF = Photometric(
@@ -96,6 +101,7 @@ OFF = Photometric(
     jpeg_chance=0.0,
     cutout_chance=0.0,
     saturation=(1.0, 1.0),
+    border_chance=0.0,
 )
 """Changes nothing; `OFF._replace(jpeg_chance=1.0)` compresses each image and does nothing else."""
 
@@ -203,6 +209,26 @@ def cutout(key: Key, image: Image, *, largest: Float[Array, ""] | float) -> Imag
     return image + inside[..., None] * (colour - image)
 
 
+def border(key: Key, image: Image, *, largest: Float[Array, ""] | float, chance: Float[Array, ""] | float) -> Image:
+    """Blacken a margin of an image (S, S, 3), as a crop has it that leaves its photograph.
+
+    Args:
+        key: random key, () or (2,).
+        image: (S, S, 3).
+        largest: width of the margin in sides of the image, ().
+        chance: probability of a margin at the left or right side, and of one at the top or bottom, ().
+    """
+    size = image.shape[0]
+    draws = jax.random.uniform(key, (2, 3), image.dtype)
+    at = geometry.to_fractions(jnp.arange(size, dtype=image.dtype), size)
+
+    def kept(draw: Float[Array, "3"]) -> Bool[Array, " size"]:
+        from_side = jnp.where(draw[1] < 0.5, at, 1 - at)
+        return (draw[0] >= chance) | (from_side >= largest * draw[2] ** 2)
+
+    return jnp.where((kept(draws[0])[None] & kept(draws[1])[:, None])[..., None], image, 0)
+
+
 def colour(key: Key, image: Image, *, options: Photometric) -> Image:
     """Change saturation, colour cast, contrast, brightness and gamma of an RGB image (S, S, 3) in [0, 1]."""
     normal_key, uniform_key = jax.random.split(key)
@@ -223,7 +249,7 @@ def colour(key: Key, image: Image, *, options: Photometric) -> Image:
 def photometric(key: Key, image: Image, *, options: Photometric | None = None, noise_key: Key | None = None) -> Image:
     """Degrade an image as cameras and files do; landmarks do not move.
 
-    Order: cutout, colour, blur and low resolution, noise, JPEG.
+    Order: cutout, colour, blur and low resolution, noise, JPEG, border.
 
     Args:
         key: random key, () or (2,).
@@ -237,7 +263,7 @@ def photometric(key: Key, image: Image, *, options: Photometric | None = None, n
     """
     options = Photometric() if options is None else options
     size, dtype = image.shape[0], image.dtype
-    cutout_key, colour_key, own_noise_key, key = jax.random.split(key, 4)
+    cutout_key, colour_key, own_noise_key, border_key, key = jax.random.split(key, 5)
     u = jax.random.uniform(key, (11,), dtype)
     image = jnp.where(u[0] < options.cutout_chance, cutout(cutout_key, image, largest=options.cutout), image)
     image = colour(colour_key, image, options=options)
@@ -252,7 +278,8 @@ def photometric(key: Key, image: Image, *, options: Photometric | None = None, n
     image = jnp.clip(image + deviation * noise, 0, 1)
     low, high = options.quality
     packed = jpeg(image, quality=low + (high - low) * u[10])
-    return jnp.clip(jnp.where(u[9] < options.jpeg_chance, packed, image), 0, 1)
+    image = jnp.clip(jnp.where(u[9] < options.jpeg_chance, packed, image), 0, 1)
+    return border(border_key, image, largest=options.border, chance=options.border_chance)
 
 
 def geometric(

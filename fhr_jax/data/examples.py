@@ -27,6 +27,9 @@ class Examples(NamedTuple):
 Prepare = Callable[[PRNGKeyArray, Any], Examples]
 """prepare(key of the update, batch of the loader) -> examples."""
 
+SYNTHETIC = augment.Photometric(border_chance=0.1)
+"""How synthetic faces are degraded: photographs with a face at their edge get their border when they are cropped."""
+
 BATCH = 16
 """Number of faces rendered at a time, so that one compiled program serves all sets."""
 
@@ -55,7 +58,7 @@ def synthetic_examples(
     size: int,
     *,
     change: Callable[[faces.SyntheticFace], faces.SyntheticFace] | None = None,
-    options: augment.Photometric | None = None,
+    options: augment.Photometric = SYNTHETIC,
     **moves: float,
 ) -> Prepare:
     """A function that makes examples of synthetic faces from batches {"index": (B,)}.

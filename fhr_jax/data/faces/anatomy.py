@@ -59,11 +59,11 @@ _LEFT = {
 }
 _HELPERS_LEFT = {
     "ala": (-0.19, 0.445, 0.24),
-    "nostril": (-0.075, 0.505, 0.35),
+    "nostril": (-0.095, 0.49, 0.33),
     "cheek": (-0.47, 0.33, 0.14),
     "fold": (-0.40, 0.80, 0.14),
     "ear": (-0.85, 0.20, -0.72),
-    "eyeball": (-0.355, -0.005, -0.03),
+    "eyeball": (-0.365, -0.005, -0.03),
     "sideburn": (-0.62, 0.62, -0.15),
 }
 _HELPERS_MIDDLE = {
@@ -148,7 +148,7 @@ def _identity() -> np.ndarray:
         _move(y=0.045 * _ramp(0.9, 0.35), x=-0.02 * _SIDE * corner),  # long chin
         _move(x=0.05 * _X * _ramp(0.9, 0.3) * _JAW),  # broad chin
         _move(z=0.05 * _ramp(0.75, 0.4)),  # chin forward
-        _move(x=0.013 * _SIDE * _EYES),  # eyes apart
+        _move(x=0.018 * _SIDE * _EYES),  # eyes apart
         _move(x=0.045 * (np.abs(_X) - _EYE_X) * _SIDE * _EYES),  # eye width
         _move(y=0.17 * opening),  # eye height
         _move(y=-0.03 * (np.abs(_X) - _EYE_X) / 0.145 * _EYES * 0.4),  # eye slant

@@ -54,12 +54,12 @@ def _hair(draws: RandomDraws, tone: Array) -> Hair:
     dark = 0.85 * jnp.clip((tone - 2.5) / 2, 0, 1)
     colour = colour * (1 - dark) + dark * 0.06
     colour = jnp.where(draws.chance(0.03) > 0, draws.uniform(0.05, 0.9, (3,)), colour)
-    long = draws.chance(0.45)
+    long = draws.chance(0.5)
     return Hair(
         colour=jnp.clip(colour, 0.02, 1),
         amount=1 - draws.chance(0.08),
         hairline=draws.uniform(0.40, 0.85),
-        temple=draws.uniform(0.0, 0.25) + long * draws.uniform(0.0, 1.3),
+        temple=draws.uniform(0.0, 0.5) + long * draws.uniform(0.0, 1.3),
         fringe=draws.chance(0.4) * draws.uniform(0.1, 0.7),
         part=draws.uniform(-0.9, 0.9),
         volume=draws.uniform(0.0, 0.14) + long * 0.06,
@@ -77,16 +77,20 @@ def _features(draws: RandomDraws, hair: Array, skin: Array, tone: Array) -> Feat
     lips = lips + draws.chance(0.25) * draws.uniform(0.3, 0.95) * (stick - lips)
     return Features(
         brow_colour=draws.uniform(0.5, 0.95) * jnp.minimum(hair, 0.55) + 0.02,
-        brow_width=draws.uniform(0.035, 0.11),
+        brow_width=draws.uniform(0.04, 0.12),
         brow_amount=draws.uniform(0.25, 1.0),
         iris=jnp.clip(jnp.array(_IRIS)[iris] * draws.uniform(0.6, 1.3), 0, 1),
         lashes=draws.uniform(0.2, 1.0),
         makeup=draws.uniform(0.05, 0.6) * draws.uniform(0.6, 1.4, (3,)),
         makeup_amount=draws.chance(0.3) * draws.uniform(0.1, 0.7),
         crease=draws.uniform(),
+        socket=draws.uniform(0.0, 1.0),
+        corner_shadow=draws.uniform(0.2, 0.9),
+        sclera=draws.uniform(0.6, 1.0),
         lips=jnp.clip(lips, 0.02, 1),
         lip_gloss=draws.uniform(0.0, 0.5),
         teeth=draws.uniform(0.6, 1.0),
+        tongue=draws.uniform(),
     )
 
 
@@ -165,7 +169,7 @@ def _scene(draws: RandomDraws) -> Scene:
         shape_colours=jnp.clip(draws.uniform(shape=(4, 1)) + draws.normal(0.13, shape=(4, 3)), 0, 1),
         shape_amount=draws.chance(0.7),
         clothes=jnp.clip(draws.uniform(0.02, 0.95) * (1 + draws.uniform(-0.4, 0.4, (3,))), 0, 1),
-        neck=jnp.stack([draws.uniform(0.44, 0.68), draws.uniform(0.55, 1.25), draws.uniform(0.05, 0.5)]) + stout,
+        neck=jnp.stack([draws.uniform(0.44, 0.68), draws.uniform(0.5, 1.15), draws.uniform(0.05, 0.5)]) + stout,
         jowl=jowl,
         collar=draws.uniform(0.0, 0.6),
         shoulders=draws.uniform(1.65, 2.1),

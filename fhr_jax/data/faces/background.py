@@ -113,6 +113,6 @@ def ears(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
         centre = seen.helper(name)
         distance = ellipse(canvas, centre, 0.13, 0.27)
         inner = blob(canvas, centre, 0.09, 0.2)
-        image = layer(image, skin.colour * jnp.array([0.92, 0.84, 0.82]), coverage(distance, 1.5 * canvas.pixel))
+        image = layer(image, skin.colour * jnp.array([0.84, 0.75, 0.73]), coverage(distance, 1.5 * canvas.pixel))
         image = darken(image, jnp.array([0.72, 0.62, 0.6]), inner)
     return image

@@ -84,9 +84,13 @@ class Features(NamedTuple):
     makeup: Float[Array, "*t 3"]
     makeup_amount: Float[Array, "*t"]
     crease: Float[Array, "*t"]
+    socket: Float[Array, "*t"]
+    corner_shadow: Float[Array, "*t"]
+    sclera: Float[Array, "*t"]
     lips: Float[Array, "*t 3"]
     lip_gloss: Float[Array, "*t"]
     teeth: Float[Array, "*t"]
+    tongue: Float[Array, "*t"]
 
 
 class Beard(NamedTuple):

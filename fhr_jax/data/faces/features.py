@@ -37,18 +37,29 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     middle = 4 * along * (1 - along)
     ends = jnp.maximum(-u, u - length)
     within = coverage(ends - 0.02, 0.05)
+    dark = jnp.array([0.45, 0.33, 0.3])
+    # the shade of the socket, deepest beside the nose, and of the outer corner
+    shade = jnp.array([0.5, 0.38, 0.35])
+    inwards = jnp.where(left, along, 1 - along)
+    across = (v - 0.5 * (top + bottom)) / jnp.where(v < top, 0.22, 0.13)
+    hollow = jnp.maximum(1 - across**2 - (jnp.maximum(ends, 0) / 0.17) ** 2, 0)
+    image = darken(image, shade, features.socket * (0.3 + 0.7 * jnp.clip(inwards, 0, 1)) * hollow)
+    beyond = jnp.where(left, -u, u - length)
+    wing = jnp.maximum(1 - jnp.maximum(beyond, -0.6 * beyond) / 0.1, 0)
+    wing = wing * jnp.maximum(1 - jnp.abs(v - jnp.where(ends > 0, 0.15 * ends, top)) / 0.05, 0)
+    image = darken(image, dark, features.corner_shadow * jnp.clip(1.6 * wing, 0, 1))
     # fold of the upper lid, its colour, and the hollow under the eye
     lift = 0.03 + 0.04 * middle
-    dark = jnp.array([0.45, 0.33, 0.3])
     lid = coverage(jnp.maximum(v - top, top - lift - v), 0.02)
     image = layer(image, features.makeup, features.makeup_amount * lid * within)
-    crease = jnp.maximum(1 - jnp.abs(v - top + lift) / 0.022, 0) * (0.3 + 0.5 * features.crease)
-    under = 0.35 * jnp.maximum(1 - jnp.abs(v - bottom - 0.014) / 0.03, 0)
+    crease = jnp.maximum(1 - jnp.abs(v - top + lift) / 0.03, 0) * (0.1 + 0.5 * features.crease)
+    under = 0.35 * jnp.maximum(1 - jnp.abs(v - bottom - 0.02) / 0.05, 0)
     image = darken(image, dark, (crease + under) * within * middle)
     # the ball
     opening = coverage(jnp.maximum(top - v, v - bottom), soft) * coverage(ends, soft)
     shadow = jnp.clip((v - top) / 0.06, 0, 1)
-    white = jnp.array([0.88, 0.85, 0.83])[:, None, None] * (0.6 + 0.4 * shadow * (0.55 + 0.45 * middle))[None]
+    white = jnp.array([0.88, 0.85, 0.83])[:, None, None] * (0.55 + 0.45 * shadow * (0.55 + 0.45 * middle))[None]
+    white = white * features.sclera
     white = white * (0.55 + 0.45 * face.appearance.scene.ambient)
     corner = jnp.array([0.85, 0.6, 0.58])
     white = darken(white, corner, 1 - jnp.clip(5 * along, 0, 1) * jnp.clip(5 - 5 * along, 0, 1))
@@ -66,14 +77,14 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     image = layer(image, globe, opening)
     # lashes: the dark edges of the lids
     width = (0.006 + 0.014 * features.lashes) * (0.5 + 0.5 * middle)
-    edge = coverage(jnp.abs(v - top + 0.3 * width) - width, 0.012 + canvas.pixel) * coverage(ends, 0.02)
+    edge = coverage(jnp.abs(v - top - 0.4 * width) - width, 0.016 + canvas.pixel) * coverage(ends, 0.02)
     image = darken(image, jnp.array([0.22, 0.16, 0.15]), (0.55 + 0.4 * features.lashes) * edge)
-    rim = jnp.maximum(1 - jnp.abs(v - bottom) / (0.012 + canvas.pixel), 0) * coverage(ends, 0.02)
+    rim = jnp.maximum(1 - jnp.abs(v - bottom + 0.004) / (0.016 + canvas.pixel), 0) * coverage(ends, 0.02)
     return darken(image, jnp.array([0.55, 0.42, 0.4]), (0.25 + 0.4 * features.lashes) * rim)
 
 
 def brows(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Paint brows along their five landmarks, slightly more below than above. Returns planes (3, H, W).
+    """Paint brows just below their five landmarks, which follow the upper edge. Returns planes (3, H, W).
 
     Args:
         image: colour planes (3, H, W) to paint on.
@@ -89,13 +100,14 @@ def brows(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
         u, v = axes.grid(canvas)
         sides.append((u, v - curve(axes, points, u), axes.length))
     u, v, length = (pick(left, *pair) for pair in zip(*sides, strict=True))
-    ends = jnp.maximum(-u, u - length)
     inward = jnp.where(left, u, length - u)
     from_tail = jnp.clip(inward / length, 0, 1)
     width = features.brow_width * (0.35 + 0.65 * jnp.minimum(1.8 * from_tail, 1)) + 0.004
     hairs = 0.85 + 0.15 * wave(9 * inward + 14 * v)
-    across = jnp.abs(v - 0.15 * width) - 0.5 * width
-    inside = coverage(across, 0.018 + 0.8 * canvas.pixel) * coverage(ends - 0.01, 0.02 + canvas.pixel)
+    across = jnp.abs(v - 0.012 - 0.55 * width) - 0.5 * width
+    # Annotators set the inner end a little beyond the hairs.
+    reach = jnp.maximum(-inward, inward - length + 0.03)
+    inside = coverage(across, 0.03 + 0.8 * canvas.pixel) * coverage(reach, 0.04 + canvas.pixel)
     return layer(image, features.brow_colour, features.brow_amount * inside * hairs)
 
 
@@ -119,12 +131,12 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     along = jnp.clip(u / axes.length, 0, 1)
     middle = 4 * along * (1 - along)
     soft = 1.2 * canvas.pixel
-    lips = coverage(jnp.maximum(jnp.maximum(outer_top - v, v - outer_bottom), ends), soft + 0.008)
+    lips = coverage(jnp.maximum(jnp.maximum(outer_top + 0.012 - v, v + 0.006 - outer_bottom), ends), soft + 0.02)
     light = face.appearance.scene
-    seam = (inner_top + inner_bottom) / 2
+    seam = 0.4 * inner_top + 0.6 * inner_bottom
     upper = coverage(v - seam, 0.02)
     thick = jnp.clip((v - inner_bottom) / jnp.maximum(outer_bottom - inner_bottom, 0.02), 0, 1)
-    shade = (1.0 - 0.22 * upper + 0.12 * (1 - upper) * 4 * thick * (1 - thick)) * (
+    shade = (1.0 - 0.15 * upper + 0.12 * (1 - upper) * 4 * thick * (1 - thick)) * (
         light.ambient + (1 - light.ambient) * (0.75 + 0.3 * light.light[0] * (2 * along - 1))
     )
     colour = features.lips[:, None, None] * shade[None]
@@ -139,14 +151,16 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     tooth = tooth * (0.6 + 0.4 * light.ambient)
     upper_teeth = coverage(depth - 0.10 * (0.4 + 0.6 * middle), 0.02 + soft)
     lower_teeth = 0.45 * coverage(inner_bottom - v - 0.035 * middle, 0.02 + soft)
-    inner = layer(dark, tooth, jnp.maximum(upper_teeth, lower_teeth) * jnp.clip(3 * middle - 0.4, 0, 1))
+    tongue = features.tongue * coverage(inner_bottom - v - 0.1 * middle, 0.08 + soft)
+    inner = layer(dark, 0.8 * features.lips, tongue)
+    inner = layer(inner, tooth, jnp.maximum(upper_teeth, lower_teeth) * jnp.clip(3 * middle - 0.4, 0, 1))
     image = layer(image, inner, inside)
     line = jnp.maximum(1 - jnp.abs(v - seam) / (0.014 + canvas.pixel), 0)
     shut = jnp.clip(1 - (inner_bottom - inner_top) / 0.04, 0, 1)
-    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.85 * line * shut * coverage(ends - 0.01, 0.02))
+    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.65 * line * shut * coverage(ends - 0.01, 0.02))
     for corner in (p[48], p[54]):
         d = jnp.sqrt((canvas.x - corner[0]) ** 2 + (canvas.y - corner[1]) ** 2 + 1e-12)
-        image = darken(image, jnp.array([0.5, 0.38, 0.35]), 0.5 * jnp.maximum(1 - d / 0.05, 0))
+        image = darken(image, jnp.array([0.5, 0.38, 0.35]), 0.3 * jnp.maximum(1 - d / 0.07, 0))
     return image
 
 

@@ -49,7 +49,7 @@ _BUMPS = (
     (54, 0.16, 0.18, -0.025),
     (51, 0.24, 0.10, 0.025),
     (57, 0.22, 0.10, 0.03),
-    ("pogonion", 0.26, 0.20, 0.06),
+    ("pogonion", 0.26, 0.20, 0.08),
 )
 
 
@@ -77,7 +77,7 @@ def light(canvas: Canvas, face: SyntheticFace, seen: Projection) -> Light:
     toward = scene.light
     facing = (nx * toward[0] + ny * toward[1] + nz * toward[2]) * length
     diffuse = jnp.maximum(0.25 + 0.75 * facing, 0)
-    factor = scene.ambient * (0.75 + 0.25 * nz * length) + (1 - scene.ambient) * 1.15 * diffuse
+    factor = scene.ambient * (0.6 + 0.4 * nz * length) + (1 - scene.ambient) * 1.15 * diffuse
     # Highlights where the half vector between light and camera is the normal.
     half = toward + jnp.array([0.0, 0.0, 1.0])
     half = half / jnp.sqrt((half**2).sum() + 1e-6)
@@ -105,6 +105,7 @@ def skin_planes(canvas: Canvas, face: SyntheticFace, seen: Projection, lit: Ligh
     factor = lit.factor + 0.007 * skin.mottle * (
         wave(4.1 * canvas.x + 0.9 * wave(2.3 * canvas.y)) + wave(3.7 * canvas.y + 0.8 * wave(1.9 * canvas.x))
     )
+    factor = factor * (1 + 0.2 * blob(canvas, seen.points[30], 0.15, 0.2))
     image = skin.colour[:, None, None] * factor[None]
     red = jnp.array([0.97, 0.80, 0.80])
     for name, radius in (("cheek_L", 0.34), ("cheek_R", 0.34)):
@@ -143,7 +144,7 @@ def _creases(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projectio
     for k in (-0.1, 0.02, 0.14):
         image = _line(image, jnp.abs(canvas.y - forehead[1] - k - bow), 0.03, 0.45 * worry * near, dark)
     # under the lower lip, above the chin
-    image = darken(image, dark, 0.28 * blob(canvas, 0.6 * p[57] + 0.4 * seen.helper("pogonion"), 0.2, 0.07))
+    image = darken(image, dark, 0.28 * blob(canvas, 0.85 * p[57] + 0.15 * seen.helper("pogonion"), 0.22, 0.08))
     return image
 
 
@@ -160,13 +161,13 @@ def nose(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection, d
     p = seen.points
     dark = jnp.array([0.42, 0.30, 0.27])
     base = smooth(p[31:36], 2)
-    image = _line(image, stroke(canvas, base), 0.045, 0.5, dark)
+    image = _line(image, stroke(canvas, base), 0.05, 0.22, dark)
     bow = seen.rotation[1, 2]
     opening = jnp.clip(1.0 - 2.2 * bow, 0.15, 1.4)
     for name in ("nostril_L", "nostril_R"):
         c = seen.helper(name)
-        hole = coverage(_oval(canvas, c, 0.052, 0.026 * opening), 0.03 + canvas.pixel)
-        image = darken(image, jnp.array([0.25, 0.16, 0.14]), 0.9 * hole)
+        hole = coverage(_oval(canvas, c, 0.052, 0.026 * opening), 0.06 + canvas.pixel)
+        image = darken(image, jnp.array([0.25, 0.16, 0.14]), 0.55 * hole)
     # cast shadow, away from the light
     toward = face.appearance.scene.light
     spot = p[33] + jnp.stack([-0.14 * toward[0], 0.05 - 0.05 * toward[1]])
