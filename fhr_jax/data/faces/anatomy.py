@@ -133,7 +133,7 @@ def _ramp(y: float, width: float) -> np.ndarray:
     return np.clip((_Y - y) / width, 0, 1)
 
 
-def _identity() -> np.ndarray:
+def _identity() -> dict[str, np.ndarray]:
     low = _ramp(0.25, 1.0)
     corner = np.exp(-(((_Y - 0.85) / 0.25) ** 2)) * _JAW
     outer = np.clip((np.abs(_X) - 0.13) / 0.54, 0, 1)
@@ -141,46 +141,45 @@ def _identity() -> np.ndarray:
     opening = _EYES * (_Y - np.interp(np.abs(_X), [0.212, 0.5], [0.022, 0.0]))
     brow_row = np.clip((np.abs(_X) - 0.13) / 0.53, 0, 1)
     lips_y = np.where(_Y < 0.746, -1.0, 1.0) * _ids(range(49, 54), range(55, 60))
-    modes = [
-        _move(x=0.055 * _X * (_JAW + _ids("ear", "sideburn")) + 0.012 * _X),  # face width
-        _move(y=0.075 * low * (_Y > 0.25)),  # length of the lower face
-        _move(x=0.06 * _SIDE * corner),  # square jaw
-        _move(y=0.045 * _ramp(0.9, 0.35), x=-0.02 * _SIDE * corner),  # long chin
-        _move(x=0.05 * _X * _ramp(0.9, 0.3) * _JAW),  # broad chin
-        _move(z=0.05 * _ramp(0.75, 0.4)),  # chin forward
-        _move(x=0.018 * _SIDE * _EYES),  # eyes apart
-        _move(x=0.045 * (np.abs(_X) - _EYE_X) * _SIDE * _EYES),  # eye width
-        _move(y=0.17 * opening),  # eye height
-        _move(y=-0.03 * (np.abs(_X) - _EYE_X) / 0.145 * _EYES * 0.4),  # eye slant
-        _move(y=-0.026 * _BROWS),  # brow height
-        _move(y=0.024 * brow_row * _BROWS),  # brow slant
-        _move(y=-0.02 * np.sin(np.pi * brow_row) * _BROWS),  # brow arch
-        _move(x=0.03 * (np.abs(_X) - 0.4) / 0.26 * _SIDE * _BROWS),  # brow length
-        _move(x=-0.02 * _SIDE * _BROWS * (1 - outer)),  # brows close together
-        _move(y=0.032 * _NOSE * _ramp(-0.02, 0.5) + 0.012 * _MOUTH),  # nose length
-        _move(x=0.10 * _X * _NOSE),  # nose width
-        _move(z=0.05 * _NOSE * _ramp(-0.05, 0.4)),  # nose forward
-        _move(y=-0.022 * _ids(30) - 0.012 * _ids(range(31, 36))),  # nose turned up
-        _move(z=0.03 * _ids(27, 28, "glabella")),  # bridge height
-        _move(x=0.085 * _X * _MOUTH),  # mouth width
-        _move(y=0.026 * _MOUTH),  # mouth low
-        _move(y=0.016 * lips_y),  # full lips
-        _move(y=0.012 * _UPPER_LIP * _ids(range(49, 54))),  # thin upper lip
-        _move(z=0.03 * _ids(range(49, 54), range(55, 60), range(61, 64), range(65, 68))),  # lips forward
-        _move(y=-0.012 * (np.abs(_X) / 0.3) * _MOUTH),  # mouth corners up
-        _move(x=0.012 * _MOUTH + 0.008 * _NOSE * low + 0.008 * low * _JAW),  # asymmetry: mouth, chin
-        _move(y=0.010 * _SIDE * (_EYES + _BROWS)),  # asymmetry: one eye higher
-        _move(y=0.010 * _SIDE * _MOUTH * np.abs(_X) / 0.3),  # asymmetry: mouth slanted
-        _move(y=0.014 * _SIDE * _BROWS),  # asymmetry: one brow higher
-        _move(z=0.07 * (_Z - 0.1)),  # deep or flat face
-        _move(y=0.05 * _JAW * (1 - _ramp(0.0, 1.0))),  # ears low: upper contour points lower
-        _move(y=0.02 * _SIDE * _JAW * (1 - _ramp(0.0, 1.0))),  # asymmetry: one ear lower
-        _move(x=0.022 * _JAW * _ramp(0.7, 0.5) - 0.006 * _BROWS),  # asymmetry: chin aside
-        _move(y=0.028 * brow_row**3 * _BROWS - 0.008 * _BROWS),  # brow tails low
-        _move(y=0.025 * _SIDE * (brow_row**3 - 0.35) * _BROWS),  # asymmetry: one brow tail lower
-        _move(y=0.016 * _ids(28, 29, 30) - 0.01 * _ids(31, 35), x=0.014 * _SIDE * _ids(31, 35)),  # nose tip low
-    ]
-    return np.stack(modes)
+    return {
+        "face width": _move(x=0.055 * _X * (_JAW + _ids("ear", "sideburn")) + 0.012 * _X),
+        "length of the lower face": _move(y=0.075 * low * (_Y > 0.25)),
+        "square jaw": _move(x=0.06 * _SIDE * corner),
+        "long chin": _move(y=0.045 * _ramp(0.9, 0.35), x=-0.02 * _SIDE * corner),
+        "broad chin": _move(x=0.05 * _X * _ramp(0.9, 0.3) * _JAW),
+        "chin forward": _move(z=0.05 * _ramp(0.75, 0.4)),
+        "eyes apart": _move(x=0.018 * _SIDE * _EYES),
+        "eye width": _move(x=0.045 * (np.abs(_X) - _EYE_X) * _SIDE * _EYES),
+        "eye height": _move(y=0.17 * opening),
+        "eye slant": _move(y=-0.03 * (np.abs(_X) - _EYE_X) / 0.145 * _EYES * 0.4),
+        "brow height": _move(y=-0.026 * _BROWS),
+        "brow slant": _move(y=0.024 * brow_row * _BROWS),
+        "brow arch": _move(y=-0.02 * np.sin(np.pi * brow_row) * _BROWS),
+        "brow length": _move(x=0.03 * (np.abs(_X) - 0.4) / 0.26 * _SIDE * _BROWS),
+        "brows close together": _move(x=-0.02 * _SIDE * _BROWS * (1 - outer)),
+        "nose length": _move(y=0.032 * _NOSE * _ramp(-0.02, 0.5) + 0.012 * _MOUTH),
+        "nose width": _move(x=0.10 * _X * _NOSE),
+        "nose forward": _move(z=0.05 * _NOSE * _ramp(-0.05, 0.4)),
+        "nose turned up": _move(y=-0.022 * _ids(30) - 0.012 * _ids(range(31, 36))),
+        "bridge height": _move(z=0.03 * _ids(27, 28, "glabella")),
+        "mouth width": _move(x=0.085 * _X * _MOUTH),
+        "mouth low": _move(y=0.026 * _MOUTH),
+        "full lips": _move(y=0.016 * lips_y),
+        "thin upper lip": _move(y=0.012 * _UPPER_LIP * _ids(range(49, 54))),
+        "lips forward": _move(z=0.03 * _ids(range(49, 54), range(55, 60), range(61, 64), range(65, 68))),
+        "mouth corners up": _move(y=-0.012 * (np.abs(_X) / 0.3) * _MOUTH),
+        "asymmetry: mouth, chin": _move(x=0.012 * _MOUTH + 0.008 * _NOSE * low + 0.008 * low * _JAW),
+        "asymmetry: one eye higher": _move(y=0.010 * _SIDE * (_EYES + _BROWS)),
+        "asymmetry: mouth slanted": _move(y=0.010 * _SIDE * _MOUTH * np.abs(_X) / 0.3),
+        "asymmetry: one brow higher": _move(y=0.014 * _SIDE * _BROWS),
+        "deep or flat face": _move(z=0.07 * (_Z - 0.1)),
+        "ears low: upper contour points lower": _move(y=0.05 * _JAW * (1 - _ramp(0.0, 1.0))),
+        "asymmetry: one ear lower": _move(y=0.02 * _SIDE * _JAW * (1 - _ramp(0.0, 1.0))),
+        "asymmetry: chin aside": _move(x=0.022 * _JAW * _ramp(0.7, 0.5) - 0.006 * _BROWS),
+        "brow tails low": _move(y=0.028 * brow_row**3 * _BROWS - 0.008 * _BROWS),
+        "asymmetry: one brow tail lower": _move(y=0.025 * _SIDE * (brow_row**3 - 0.35) * _BROWS),
+        "nose tip low": _move(y=0.016 * _ids(28, 29, 30) - 0.01 * _ids(31, 35), x=0.014 * _SIDE * _ids(31, 35)),
+    }
 
 
 def _expression() -> np.ndarray:
@@ -219,7 +218,10 @@ def _expression() -> np.ndarray:
     return np.stack(modes)
 
 
-IDENTITY = _identity()
+_MODES = _identity()
+IDENTITY_NAMES = tuple(_MODES)
+"""Names of the modes of identity, in the order of their coefficients."""
+IDENTITY = np.stack(list(_MODES.values()))
 """Modes of identity, (modes, 68 + helpers, 3); a coefficient of 1 is one standard deviation."""
 EXPRESSION = _expression()
 """Modes of expression, (modes, 68 + helpers, 3)."""

@@ -73,6 +73,7 @@ def _hair(draws: RandomDraws, tone: Array) -> Hair:
 def _features(draws: RandomDraws, hair: Array, skin: Array, tone: Array) -> Features:
     iris = jnp.where(tone > 2.5, draws.choice((1.0, 1.0)), draws.choice((1.0, 1.0, 1.0, 1.0, 1.0)))
     lips = skin * jnp.array([0.87, 0.64, 0.63]) * (1 + draws.normal(0.06, shape=(3,)))
+    lips = lips + draws.uniform(0.0, 0.8) * (0.84 * skin - lips)  # often hardly another colour than the skin
     stick = jnp.array([0.72, 0.12, 0.2]) * draws.uniform(0.6, 1.2, (3,))
     lips = lips + draws.chance(0.25) * draws.uniform(0.3, 0.95) * (stick - lips)
     return Features(
@@ -95,15 +96,19 @@ def _features(draws: RandomDraws, hair: Array, skin: Array, tone: Array) -> Feat
 
 
 def _beard(draws: RandomDraws, hair: Array) -> Beard:
-    kind = draws.choice((0.62, 0.2, 0.18))
+    kind = draws.choice((0.55, 0.22, 0.23))
     amount = jnp.stack([jnp.zeros(()), draws.uniform(0.05, 0.4), draws.uniform(0.5, 0.95)])[kind]
     cheeks = draws.chance(0.55)
+    colour = 0.85 * hair + 0.01
+    colour = colour + draws.chance(0.2) * draws.uniform(0.2, 0.9) * (0.6 - colour)  # turning grey
     return Beard(
         amount=amount,
         cheeks=cheeks,
         chin=jnp.maximum(cheeks, draws.chance(0.8)),
         moustache=draws.chance(0.85),
-        colour=0.85 * hair + 0.01,
+        over_lips=(kind == 2) * draws.uniform(0.0, 0.9),
+        length=(kind == 2) * draws.chance(0.4) * draws.uniform(0.05, 0.6),
+        colour=colour,
     )
 
 

@@ -94,12 +94,24 @@ class Features(NamedTuple):
 
 
 class Beard(NamedTuple):
-    """Beard: its overall amount, how much of cheeks, chin and upper lip it covers, and its colour (sRGB)."""
+    """Beard.
+
+    Attributes:
+        amount: opacity, overall.
+        cheeks: how much of the cheeks it covers.
+        chin: how much of the chin.
+        moustache: how much of the skin above the upper lip.
+        over_lips: how much of the lips it hides, from their outer edges.
+        length: how far it hangs below the chin, in inter-ocular distances.
+        colour: sRGB.
+    """
 
     amount: Float[Array, "*t"]
     cheeks: Float[Array, "*t"]
     chin: Float[Array, "*t"]
     moustache: Float[Array, "*t"]
+    over_lips: Float[Array, "*t"]
+    length: Float[Array, "*t"]
     colour: Float[Array, "*t 3"]
 
 

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 
 from fhr_jax.data.faces.face import SyntheticFace
-from fhr_jax.data.faces.paint import Canvas, Planes, coverage, curve, darken, layer, local_frame, pick, wave
+from fhr_jax.data.faces.paint import Canvas, Planes, coverage, curve, darken, ellipse, layer, local_frame, pick, wave
 from fhr_jax.data.faces.shape import Projection
 
 # Landmarks of each eye from left to right: upper lid, lower lid; and the helper point of the eyeball.
@@ -131,12 +131,16 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     along = jnp.clip(u / axes.length, 0, 1)
     middle = 4 * along * (1 - along)
     soft = 1.2 * canvas.pixel
-    lips = coverage(jnp.maximum(jnp.maximum(outer_top + 0.012 - v, v + 0.006 - outer_bottom), ends), soft + 0.02)
+    # Annotators set the points a little outside the red; a beard hides more of it.
+    hidden = 0.6 * face.appearance.beard.over_lips
+    lip_top = outer_top + 0.012 + hidden * face.appearance.beard.moustache * (inner_top - outer_top)
+    lip_bottom = outer_bottom - 0.004 - hidden * face.appearance.beard.chin * (outer_bottom - inner_bottom)
+    lips = coverage(jnp.maximum(jnp.maximum(lip_top - v, v - lip_bottom), ends), soft + 0.02)
     light = face.appearance.scene
-    seam = 0.4 * inner_top + 0.6 * inner_bottom
+    seam = 0.3 * inner_top + 0.7 * inner_bottom
     upper = coverage(v - seam, 0.02)
     thick = jnp.clip((v - inner_bottom) / jnp.maximum(outer_bottom - inner_bottom, 0.02), 0, 1)
-    shade = (1.0 - 0.15 * upper + 0.12 * (1 - upper) * 4 * thick * (1 - thick)) * (
+    shade = (1.0 - 0.1 * upper + 0.12 * (1 - upper) * 4 * thick * (1 - thick)) * (
         light.ambient + (1 - light.ambient) * (0.75 + 0.3 * light.light[0] * (2 * along - 1))
     )
     colour = features.lips[:, None, None] * shade[None]
@@ -157,7 +161,7 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     image = layer(image, inner, inside)
     line = jnp.maximum(1 - jnp.abs(v - seam) / (0.014 + canvas.pixel), 0)
     shut = jnp.clip(1 - (inner_bottom - inner_top) / 0.04, 0, 1)
-    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.65 * line * shut * coverage(ends - 0.01, 0.02))
+    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.9 * line * shut * coverage(ends - 0.01, 0.02))
     for corner in (p[48], p[54]):
         d = jnp.sqrt((canvas.x - corner[0]) ** 2 + (canvas.y - corner[1]) ** 2 + 1e-12)
         image = darken(image, jnp.array([0.5, 0.38, 0.35]), 0.3 * jnp.maximum(1 - d / 0.07, 0))
@@ -201,3 +205,21 @@ def beard(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     )
     hairs = 0.85 + 0.08 * wave(23 * u + 0.7 * wave(9 * v)) + 0.05 * wave(11 * v + 0.9 * wave(7 * u))
     return layer(image, growth.colour, growth.amount * jnp.clip(region, 0, 1) * hairs)
+
+
+def hanging_beard(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
+    """Paint the part of a long beard that hangs below the chin, in front of the neck. Returns planes (3, H, W).
+
+    Args:
+        image: colour planes (3, H, W) to paint on.
+        canvas: pixel coordinates, two grids (H, W).
+        face: parameters of the face.
+        seen: its projection.
+    """
+    growth, p = face.appearance.beard, seen.points
+    half = 0.5 * jnp.maximum(p[11, 0] - p[5, 0], 0.2)
+    centre = jnp.stack([(p[5, 0] + p[11, 0]) / 2, p[8, 1] - 0.1])
+    edge = ellipse(canvas, centre, half, 0.1 + growth.length) + 0.015 * wave(4 * canvas.x)
+    hairs = 0.8 + 0.12 * wave(17 * canvas.x + 0.8 * wave(3 * canvas.y))
+    grown = jnp.minimum(growth.length / 0.05, 1) * growth.amount * growth.chin
+    return layer(image, growth.colour[:, None, None] * hairs[None], grown * coverage(edge, 0.08 + canvas.pixel))

@@ -69,6 +69,7 @@ def render(face: SyntheticFace, *, size: int) -> Rendering:
     image = background.clothes(image, canvas, face, seen)
     image = barrier(hair.back(image, canvas, face, seen))
     image = background.neck(image, canvas, face, seen)
+    image = barrier(features.hanging_beard(image, canvas, face, seen))
     parts = face.appearance.parts
     image = barrier(blend(image, background.ears(image, canvas, face, seen), parts.ears))
     edge, nose = barrier((silhouette.edge_distance(canvas, seen), silhouette.nose_distance(canvas, seen)))

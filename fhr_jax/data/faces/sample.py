@@ -21,6 +21,30 @@ def _pose(draws: RandomDraws) -> Float[Array, "3"]:
     return jnp.deg2rad(jnp.clip(jnp.stack([yaw, pitch, draws.normal(8.0)]), -limit, limit))
 
 
+_CHILD = {
+    "face width": 0.6,
+    "length of the lower face": -1.6,
+    "long chin": -0.8,
+    "chin forward": -0.8,
+    "eyes apart": 0.5,
+    "eye height": 0.8,
+    "nose length": -1.3,
+    "nose forward": -1.2,
+    "nose turned up": 0.8,
+    "bridge height": -1.2,
+    "mouth width": -0.8,
+    "deep or flat face": -0.8,
+}
+"""How the head of a small child differs from the mean, in standard deviations of the modes of identity."""
+
+
+def _identity(draws: RandomDraws) -> Float[Array, "k"]:
+    """Coefficients of `anatomy.IDENTITY`; one head in ten is that of a child, by half or whole."""
+    child = jnp.array([_CHILD.get(name, 0.0) for name in anatomy.IDENTITY_NAMES])
+    young = draws.chance(0.1) * draws.uniform(0.5, 1.3)
+    return draws.normal(shape=(len(anatomy.IDENTITY),)) + young * child
+
+
 def _expression(draws: RandomDraws) -> Float[Array, "e"]:
     """Coefficients of `anatomy.EXPRESSION`: often nearly neutral, smiles common, wide open mouths rare."""
     strong = jnp.where(draws.chance(0.65) > 0, 1.0, 0.25)
@@ -56,7 +80,7 @@ def _face(draws: RandomDraws) -> SyntheticFace:
     # Half of the people look at the camera, the others straight ahead.
     gaze = jnp.clip(gaze - 0.5 * pose[:2] * draws.chance(0.5), -0.6, 0.6)
     return SyntheticFace(
-        identity=draws.normal(shape=(len(anatomy.IDENTITY),)),
+        identity=_identity(draws),
         expression=_expression(draws),
         gaze=gaze,
         pose=pose,

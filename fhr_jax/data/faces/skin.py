@@ -144,7 +144,7 @@ def _creases(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projectio
     for k in (-0.1, 0.02, 0.14):
         image = _line(image, jnp.abs(canvas.y - forehead[1] - k - bow), 0.03, 0.45 * worry * near, dark)
     # under the lower lip, above the chin
-    image = darken(image, dark, 0.28 * blob(canvas, 0.85 * p[57] + 0.15 * seen.helper("pogonion"), 0.22, 0.08))
+    image = darken(image, dark, 0.32 * blob(canvas, 0.97 * p[57] + 0.03 * seen.helper("pogonion"), 0.22, 0.075))
     return image
 
 
