@@ -174,6 +174,7 @@ def test_blur_removes_contrast_and_keeps_the_mean():
         noise_chance=0.0,
         jpeg_chance=0.0,
         cutout_chance=0.0,
+        border_chance=0.0,
     )
     stripes = np.tile(((np.arange(SIZE) % 4 < 2) * 0.6 + 0.2)[None, :, None], (SIZE, 1, 3))
     blurred = np.asarray(degraded(jax.random.key(2), jnp.asarray(stripes, jnp.float32), options))
@@ -195,6 +196,7 @@ INGREDIENTS = {
     "noise": {"noise_chance": 1.0},
     "JPEG": {"jpeg_chance": 1.0},
     "occluder": {"cutout_chance": 1.0},
+    "border": {"border_chance": 1.0},
 }
 
 
@@ -279,3 +281,23 @@ def test_cutout_covers_some_of_the_picture_and_not_all():
         shares.append((np.abs(changed - np.asarray(picture())).max(axis=-1) > 1e-3).mean())
     assert max(shares) < 0.35
     assert np.mean(shares) > 0.01
+
+
+def test_a_border_is_black_as_wide_as_asked_and_only_at_two_sides():
+    draw = jax.jit(augment.border)
+    white = jnp.ones((SIZE, SIZE, 3))
+    np.testing.assert_array_equal(draw(jax.random.key(0), white, largest=0.3, chance=0.0), white)
+    sides = np.zeros(4)
+    for seed in range(40):
+        image = np.asarray(draw(jax.random.key(seed), white, largest=0.3, chance=1.0))
+        assert set(np.unique(image)) <= {0.0, 1.0}
+        kept = image[..., 0] > 0
+        rows, columns = kept.any(axis=1), kept.any(axis=0)
+        np.testing.assert_array_equal(kept, rows[:, None] & columns[None])
+        for line in (rows, columns):
+            assert line.mean() >= 0.7 - 1 / SIZE
+            assert line[0] or line[-1]
+        sides += [not rows[0], not rows[-1], not columns[0], not columns[-1]]
+    assert sides.min() > 5
+    some = [float(draw(jax.random.key(seed), white, largest=0.3, chance=0.25).min()) for seed in range(200)]
+    assert 0.25 < np.mean([low == 0 for low in some]) < 0.55  # 1 - 0.75^2, less those narrower than a pixel

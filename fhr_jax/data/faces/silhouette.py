@@ -87,9 +87,10 @@ def nose_distance(canvas: Canvas, seen: Projection) -> Grid:
     inward = seen.rotation[:2, 2]
     ridge = seen.points[jnp.array([27, 28, 29, 30, 33])] - radii[:, None] * inward[None]
     body = tube(canvas, ridge, radii)
-    for name in ("ala_L", "ala_R"):
-        c = seen.helper(name) * 0.8 + seen.points[30] * 0.2
-        body = jnp.minimum(body, jnp.sqrt((canvas.x - c[0]) ** 2 + (canvas.y - c[1]) ** 2 + 1e-12) - 0.05)
+    for name, base in (("ala_L", 31), ("ala_R", 35)):
+        wing = seen.helper(name) * 0.8 + seen.points[30] * 0.2
+        for c, radius in ((wing, 0.05), (seen.points[base], 0.01)):
+            body = jnp.minimum(body, jnp.sqrt((canvas.x - c[0]) ** 2 + (canvas.y - c[1]) ** 2 + 1e-12) - radius)
     return body
 
 

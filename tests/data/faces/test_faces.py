@@ -53,7 +53,8 @@ def plain(people, **changes):
         hair=appearance.hair._replace(amount=0 * appearance.hair.amount),
         glasses=appearance.glasses._replace(amount=0 * appearance.glasses.amount),
         occluder=appearance.occluder._replace(amount=0 * appearance.occluder.amount),
-        beard=appearance.beard._replace(amount=0 * appearance.beard.amount),
+        beard=appearance.beard._replace(amount=0 * appearance.beard.amount, over_lips=0 * appearance.beard.over_lips),
+        features=appearance.features._replace(tongue=0 * appearance.features.tongue),
     )
     return people._replace(pose=0 * people.pose, appearance=appearance._replace(**changes))
 
@@ -149,7 +150,8 @@ def test_lips_are_painted_at_their_landmarks(people, size):
         low = size - 1 - _edge(column[::-1], 0.5 * column[size // 2 :].max())
         assert abs(low - at[i, 57, 1]) < 0.4 + 0.01 * unit[i]
         high = _edge(column, 0.3 * column.max())
-        assert abs(high - at[i, 51, 1]) < 0.4 + 0.02 * unit[i]
+        # The red begins a little below the upper landmark.
+        assert -0.4 < high - at[i, 51, 1] < 0.4 + 0.03 * unit[i]
         # The corners are sharp wedges: they fade a little before the landmark, and never reach beyond it.
         across = cover[i].max(axis=0)
         left, right = np.flatnonzero(across > 0.25 * across.max())[[0, -1]]
@@ -172,8 +174,10 @@ def test_brows_are_painted_at_their_landmarks(people):
         for mark in (19, 24):
             column = cover[i][:, round(float(at[i, mark, 0]))]
             centre = (column * np.arange(SIZE)).sum() / column.sum()
-            # The points lie in the upper half of the brow.
-            assert -0.02 < (centre - at[i, mark, 1]) / unit < 0.06
+            # The points lie on the upper edge of the brow.
+            assert 0.01 < (centre - at[i, mark, 1]) / unit < 0.1
+            first = np.flatnonzero(column > 0.5 * column.max())[0]
+            assert abs(first - at[i, mark, 1]) < 1 + 0.03 * unit
 
 
 @pytest.mark.parametrize(("yaw", "pitch"), [(0, 0), (-60, 0), (35, 20), (10, -30)])
@@ -301,6 +305,9 @@ def test_jitter_is_a_similarity_of_the_crop(people, mirrored):
         ("occluder", "amount", 0.005),
         ("features", "brow_amount", 0.001),
         ("features", "makeup_amount", 0.0005),
+        ("features", "socket", 0.002),
+        ("features", "corner_shadow", 0.0003),
+        ("features", "sclera", 0.0002),
         ("skin", "blush", 0.0005),
         ("skin", "age", 0.0005),
         ("scene", "stripes", 0.001),
@@ -318,6 +325,42 @@ def test_each_amount_changes_the_image_and_no_landmark(people, part, amount, lea
     off, on = at(0.0), at(1.0)
     assert np.abs(on.image - off.image).mean() > least
     np.testing.assert_array_equal(on.points, off.points)
+
+
+def with_beard(people, **values):
+    """People with a full beard."""
+    beard = people.appearance.beard
+    one = jnp.ones(BATCH)
+    full = {"amount": one, "cheeks": one, "chin": one, "moustache": one, "over_lips": 0 * one, "length": 0 * one}
+    beard = beard._replace(**full | {name: value * one for name, value in values.items()})
+    return people._replace(appearance=people.appearance._replace(beard=beard))
+
+
+def test_a_long_beard_hangs_below_the_chin_and_one_over_the_lips_hides_their_edges(people):
+    bare = fill(plain(people)._replace(expression=0 * people.expression, identity=0 * people.identity))
+    short = render(with_beard(bare))
+    at, picture = np.asarray(short.points), np.asarray(short.image)
+    hanging = np.abs(np.asarray(render(with_beard(bare, length=0.5)).image) - picture).max(axis=-1)
+    hidden = np.abs(np.asarray(render(with_beard(bare, over_lips=0.9)).image) - picture).max(axis=-1)
+    unit = np.linalg.norm(at[:, 45] - at[:, 36], axis=-1)
+    for i in range(BATCH):
+        rows = np.flatnonzero(hanging[i].max(axis=1) > 0.02)
+        assert rows[0] > at[i, 4, 1]
+        assert rows[-1] > min(at[i, 8, 1] + 0.2 * unit[i], SIZE - 2)
+        rows, columns = np.nonzero(hidden[i] > 0.02)
+        assert len(rows)
+        assert at[i, 50, 1] - 2 < rows.min() <= rows.max() < at[i, 57, 1] + 2
+        assert at[i, 48, 0] - 2 < columns.min() <= columns.max() < at[i, 54, 0] + 2
+
+
+def test_one_head_in_ten_is_that_of_a_child():
+    people = jax.vmap(faces.sample)(jax.random.split(jax.random.key(8), 2000))
+    where = anatomy.IDENTITY_NAMES.index("length of the lower face")
+    short = np.asarray(people.identity[:, where])
+    assert (short < -2).mean() == pytest.approx(0.023 + 0.02, abs=0.015)  # 2.3 % of adults, and some children
+    assert np.abs(people.identity).max() <= 2.5
+    assert abs(np.median(short)) < 0.3
+    assert len(anatomy.IDENTITY_NAMES) == len(anatomy.IDENTITY) == people.identity.shape[1]
 
 
 TOUCHED = {
@@ -442,7 +485,7 @@ def test_clip_is_smooth_and_keeps_the_person():
     unit = np.linalg.norm(at[:, 45] - at[:, 36], axis=-1).mean()
     second = np.abs(np.diff(at, n=2, axis=0)) / unit
     speed = np.abs(np.diff(at, axis=0)) / unit
-    assert second.max() < 0.1
+    assert second.max() < 0.12
     assert second.mean() < 0.004
     assert speed.mean() > 0.001
     opening = (at[:, 41, 1] - at[:, 37, 1]) / unit
