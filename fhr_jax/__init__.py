@@ -13,6 +13,7 @@ __version__ = version("fhr-jax")
 _MODULES = (
     "augment",
     "calibrate",
+    "compilation_cache",
     "crop",
     "data",
     "detector",

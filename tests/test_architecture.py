@@ -9,7 +9,19 @@ from pathlib import Path
 import fhr_jax
 
 LAYERS = (
-    ("types", "markup", "errors", "progress", "files", "memory", "npz", "tensors", "sharding", "lazy"),
+    (
+        "types",
+        "markup",
+        "errors",
+        "progress",
+        "files",
+        "memory",
+        "compilation_cache",
+        "npz",
+        "tensors",
+        "sharding",
+        "lazy",
+    ),
     ("geometry", "heatmap", "hourglass", "batch_norm", "filters", "losses", "metrics", "inputs", "axis_order"),
     ("crop", "augment", "stabilizer", "exported", "weights", "detector"),
     ("data", "pipeline", "torch_weights"),

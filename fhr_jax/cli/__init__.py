@@ -11,10 +11,9 @@ import io
 import os
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
-from fhr_jax import __version__, memory
+from fhr_jax import __version__, compilation_cache, memory
 from fhr_jax.cli.signals import Stopped
 from fhr_jax.errors import InputError
 
@@ -112,7 +111,7 @@ def _main(arguments: list[str]) -> int:
         kind = "option" if name.startswith("-") else "command"
         raise InputError(f"unknown {kind} {name!r}, expected one of {', '.join(COMMANDS)}; see fhr-jax --help")
     memory.tune_malloc()
-    _set_compilation_cache()
+    compilation_cache.set_environment()
     command = COMMANDS[name]
     module = importlib.import_module(f"fhr_jax.cli.{command.module}")
     # Several subcommands are a union of classes, which has no docstring: its module has a DESCRIPTION.
@@ -121,18 +120,6 @@ def _main(arguments: list[str]) -> int:
     if options is not None:
         module.run(options)
     return 0
-
-
-def _set_compilation_cache() -> None:
-    """Cache compiled programs for later runs, unless JAX_COMPILATION_CACHE_DIR is set (empty: no cache)."""
-    if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-        return
-    try:
-        home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    except RuntimeError:  # a user without a home directory, as in some containers
-        return
-    # JAX reads the variable when it is imported, which `fhr-jax --help` avoids; child processes inherit it.
-    os.environ["JAX_COMPILATION_CACHE_DIR"] = str(Path(home) / "fhr_jax" / "programs")
 
 
 _LESS_MEMORY = {

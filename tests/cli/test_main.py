@@ -247,24 +247,3 @@ def test_a_device_that_is_not_there_leaves_nothing_behind(tmp_path):
         last = lines[lines.index(f"end of {command}") - 1]
         assert last.startswith("fhr-jax: error: JAX_PLATFORMS=nonsense: no such device here (")
     assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]
-
-
-def test_compiled_programs_are_cached_unless_the_user_says_where(monkeypatch, tmp_path):
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    for variable, expected in ((None, str(tmp_path / "fhr_jax" / "programs")), ("elsewhere", "elsewhere"), ("", "")):
-        monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)
-        if variable is not None:
-            monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", variable)
-        cli._set_compilation_cache()
-        assert os.environ["JAX_COMPILATION_CACHE_DIR"] == expected
-
-
-def test_a_user_without_a_home_has_no_cache(monkeypatch):
-    def no_home():
-        raise RuntimeError("Could not determine home directory.")
-
-    for name in ("XDG_CACHE_HOME", "JAX_COMPILATION_CACHE_DIR"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(cli.Path, "home", no_home)
-    cli._set_compilation_cache()
-    assert "JAX_COMPILATION_CACHE_DIR" not in os.environ
