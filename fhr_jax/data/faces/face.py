@@ -80,6 +80,7 @@ class Features(NamedTuple):
     brow_width: Float[Array, "*t"]
     brow_amount: Float[Array, "*t"]
     iris: Float[Array, "*t 3"]
+    iris_radius: Float[Array, "*t"]
     lashes: Float[Array, "*t"]
     makeup: Float[Array, "*t 3"]
     makeup_amount: Float[Array, "*t"]

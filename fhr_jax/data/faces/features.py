@@ -6,11 +6,15 @@ from fhr_jax.data.faces.face import SyntheticFace
 from fhr_jax.data.faces.paint import Canvas, Planes, coverage, curve, darken, ellipse, layer, local_frame, pick, wave
 from fhr_jax.data.faces.shape import Projection
 
-# Landmarks of each eye from left to right: upper lid, lower lid; and the helper point of the eyeball.
+# Landmarks of each eye from left to right: upper lid, lower lid; the helper point of the eyeball; its side.
 _EYES = (
-    ((36, 37, 38, 39), (36, 41, 40, 39), "eyeball_L"),
-    ((42, 43, 44, 45), (42, 47, 46, 45), "eyeball_R"),
+    ((36, 37, 38, 39), (36, 41, 40, 39), "eyeball_L", -1),
+    ((42, 43, 44, 45), (42, 47, 46, 45), "eyeball_R", 1),
 )
+
+_ASIDE = 0.01
+"""How far the visible lids end beyond the landmarks, away from the nose, in inter-ocular distances: both corners of an
+eye are annotated nearer to the nose than where its dark outline ends."""
 
 
 def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
@@ -25,11 +29,12 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     features, p = face.appearance.features, seen.points
     left = canvas.x < (p[39, 0] + p[42, 0]) / 2
     sides = []
-    for upper, lower, ball in _EYES:
-        axes = local_frame(p[upper[0]], p[upper[-1]])
+    for upper, lower, ball, side in _EYES:
+        shift = jnp.array([[side * _ASIDE, 0.0]])
+        axes = local_frame(p[upper[0]] + shift[0], p[upper[-1]] + shift[0])
         u, v = axes.grid(canvas)
-        top = curve(axes, p[jnp.array(upper)], u)
-        bottom = curve(axes, p[jnp.array(lower)], u)
+        top = curve(axes, p[jnp.array(upper)] + shift, u)
+        bottom = curve(axes, p[jnp.array(lower)] + shift, u)
         sides.append((u, v, top, bottom, axes.length, seen.helper(ball)))
     u, v, top, bottom, length, ball = (pick(left, *pair) for pair in zip(*sides, strict=True))
     soft = 1.2 * canvas.pixel
@@ -65,12 +70,13 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     white = darken(white, corner, 1 - jnp.clip(5 * along, 0, 1) * jnp.clip(5 - 5 * along, 0, 1))
     look = jnp.stack([jnp.sin(face.gaze[0]), jnp.sin(face.gaze[1]), jnp.cos(face.gaze[0])])
     toward = seen.rotation @ look
+    iris = features.iris_radius
     squeeze = jnp.clip(jnp.abs(toward[2]), 0.5, 1)
     x, y = canvas.x - ball[0] - 0.125 * toward[0], canvas.y - ball[1] - 0.125 * toward[1]
     r = jnp.sqrt((x / squeeze) ** 2 + y * y + 1e-12)
-    ring = 0.5 + 0.5 * coverage(r - 0.05, 0.03 + soft) + 0.25 * jnp.clip(y / 0.06, -1, 1)
-    globe = layer(white, features.iris[:, None, None] * ring[None], coverage(r - 0.066, 0.012 + soft))
-    globe = globe * (1 - 0.97 * coverage(r - 0.027, soft))[None]
+    ring = 0.5 + 0.5 * coverage(r - iris + 0.016, 0.03 + soft) + 0.25 * jnp.clip(y / 0.06, -1, 1)
+    globe = layer(white, features.iris[:, None, None] * ring[None], coverage(r - iris, 0.012 + soft))
+    globe = globe * (1 - 0.97 * coverage(r - 0.4 * iris, soft))[None]
     light = face.appearance.scene.light
     glint = coverage(jnp.sqrt((x - 0.024 * light[0]) ** 2 + (y - 0.024 * light[1]) ** 2 + 1e-12) - 0.012, soft)
     globe = globe + 0.8 * glint[None] * (1 - globe)
@@ -78,7 +84,7 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     # lashes: the dark edges of the lids
     width = (0.006 + 0.014 * features.lashes) * (0.5 + 0.5 * middle)
     edge = coverage(jnp.abs(v - top - 0.4 * width) - width, 0.016 + canvas.pixel) * coverage(ends, 0.02)
-    image = darken(image, jnp.array([0.22, 0.16, 0.15]), (0.55 + 0.4 * features.lashes) * edge)
+    image = darken(image, jnp.array([0.22, 0.16, 0.15]), (0.25 + 0.7 * features.lashes) * edge)
     rim = jnp.maximum(1 - jnp.abs(v - bottom + 0.004) / (0.016 + canvas.pixel), 0) * coverage(ends, 0.02)
     return darken(image, jnp.array([0.55, 0.42, 0.4]), (0.25 + 0.4 * features.lashes) * rim)
 
@@ -124,9 +130,12 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     axes = local_frame(p[48], p[54])
     u, v = axes.grid(canvas)
     outer_top = curve(axes, p[48:55], u, parts=2)
-    outer_bottom = curve(axes, p[jnp.array([48, 59, 58, 57, 56, 55, 54])], u, parts=2)
+    # The lower lip is annotated a little above its visible edges, so it is painted below its landmarks.
+    low = 0.009 * jnp.clip(4 * jnp.minimum(u, axes.length - u) / axes.length, 0, 1)
+    outer_bottom = curve(axes, p[jnp.array([48, 59, 58, 57, 56, 55, 54])], u, parts=2) + low
     inner_top = curve(axes, p[60:65], u, parts=2)
     inner_bottom = curve(axes, p[jnp.array([60, 67, 66, 65, 64])], u, parts=2)
+    inner_bottom = inner_bottom + low * jnp.clip((inner_bottom - inner_top) / 0.04, 0, 1)
     ends = jnp.maximum(-u, u - axes.length)
     along = jnp.clip(u / axes.length, 0, 1)
     middle = 4 * along * (1 - along)
@@ -134,10 +143,10 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     # Annotators set the points a little outside the red; a beard hides more of it.
     hidden = 0.6 * face.appearance.beard.over_lips
     lip_top = outer_top + 0.012 + hidden * face.appearance.beard.moustache * (inner_top - outer_top)
-    lip_bottom = outer_bottom - 0.004 - hidden * face.appearance.beard.chin * (outer_bottom - inner_bottom)
+    lip_bottom = outer_bottom - hidden * face.appearance.beard.chin * (outer_bottom - inner_bottom)
     lips = coverage(jnp.maximum(jnp.maximum(lip_top - v, v - lip_bottom), ends), soft + 0.02)
     light = face.appearance.scene
-    seam = 0.3 * inner_top + 0.7 * inner_bottom
+    seam = 0.3 * inner_top + 0.7 * inner_bottom + 0.4 * low
     upper = coverage(v - seam, 0.02)
     thick = jnp.clip((v - inner_bottom) / jnp.maximum(outer_bottom - inner_bottom, 0.02), 0, 1)
     shade = (1.0 - 0.1 * upper + 0.12 * (1 - upper) * 4 * thick * (1 - thick)) * (

@@ -49,7 +49,7 @@ def _expression(draws: RandomDraws) -> Float[Array, "e"]:
     """Coefficients of `anatomy.EXPRESSION`: often nearly neutral, smiles common, wide open mouths rare."""
     strong = jnp.where(draws.chance(0.65) > 0, 1.0, 0.25)
     smile = strong * draws.chance(0.6) * draws.uniform(0.1, 1.15)
-    blink = jnp.where(draws.chance(0.08) > 0, draws.uniform(0.5, 1.0), draws.normal(0.14))
+    blink = jnp.where(draws.chance(0.12) > 0, draws.uniform(0.5, 1.0), draws.normal(0.14))
     wink = draws.normal(0.05)
     return jnp.stack(
         [

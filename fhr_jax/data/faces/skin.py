@@ -160,7 +160,7 @@ def nose(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection, d
     """
     p = seen.points
     dark = jnp.array([0.42, 0.30, 0.27])
-    base = smooth(p[31:36], 2)
+    base = smooth(p[31:36] + jnp.array([[0.007, -0.012], [0, 0], [0, 0], [0, 0], [-0.007, -0.012]]), 2)
     image = _line(image, stroke(canvas, base), 0.05, 0.22, dark)
     bow = seen.rotation[1, 2]
     opening = jnp.clip(1.0 - 2.2 * bow, 0.15, 1.4)
