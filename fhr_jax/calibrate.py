@@ -176,6 +176,18 @@ def _unpack(free: Array, peak_covariance: Array) -> Calibration:
     return result._replace(typical=jnp.median(variance))
 
 
+def widened(fitted: Calibration, factor: float) -> Calibration:
+    """The calibration that predicts `factor` times the variance everywhere, with the same degrees of freedom.
+
+    Errors on photographs are larger than those on synthetic faces, and so are the differences between annotators.
+
+    Args:
+        fitted: a calibration.
+        factor: of the variance; 1 changes nothing.
+    """
+    return fitted._replace(log_scale=fitted.log_scale + np.log(factor), typical=fitted.typical * factor)
+
+
 def with_calibration(net: Net, faces: Iterable[Examples]) -> Net:
     """The net with a calibration fitted on these batches of faces; without one if there are fewer than `MIN_FACES`."""
     data = collect(net, faces)

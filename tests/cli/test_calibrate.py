@@ -137,3 +137,15 @@ def test_bad_input(tmp_path, folder, net, capsys):
         assert message in error
         assert error.count("\n") == 1
         assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_wider_than_the_fit_by_a_factor_of_the_variance(tmp_path, folder, net, capsys):
+    for name, widen in (("plain", []), ("wide", ["--widen", "4"])):
+        assert run("--data", folder, "--net", net, "--out", tmp_path / name, *widen) == 0
+    assert "the variances are 4 times those of the fit" in capsys.readouterr().out
+    plain, wide = (summary(tmp_path / name)["calibration"] for name in ("plain", "wide"))
+    np.testing.assert_allclose(wide["log_scale"], np.asarray(plain["log_scale"]) + np.log(4), rtol=1e-5)
+    assert wide["typical"] == pytest.approx(4 * plain["typical"], rel=1e-5)
+    assert wide["dof"] == plain["dof"]
+    assert run("--data", folder, "--net", net, "--out", tmp_path / "none", "--widen", "0") == 2
+    assert "--widen is 0.0, expected a positive number" in capsys.readouterr().err
