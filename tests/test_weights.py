@@ -165,3 +165,21 @@ def test_the_default_net_loads():
     assert net.config.landmarks == 68
     assert net.calibration.dof > 2
     assert weights.DEFAULT.stat().st_size < 6 * 2**20
+
+
+def test_the_first_stack_alone_gives_its_own_maps():
+    images = np.random.default_rng(0).uniform(size=(1, net.config.crop, net.config.crop, 3)).astype(np.float32)
+    net = random_net()  # of two stacks
+    both = jax.jit(hourglass.Hourglass(net.config).apply)(net.variables, images)
+    first = weights.first_stacks(
+        net._replace(calibration=Calibration(np.zeros(68), *map(np.float32, (1, 0, 1, 8, 1)))), 1
+    )
+    assert first.config == net.config._replace(stacks=1)
+    assert first.calibration is None
+    assert len(jax.tree.leaves(first.variables)) < len(jax.tree.leaves(net.variables))
+    alone = jax.jit(hourglass.Hourglass(first.config).apply)(first.variables, images)
+    np.testing.assert_allclose(alone[0], both[0], atol=1e-5)
+    assert weights.first_stacks(net, 2) is net
+    for stacks in (0, 3):
+        with pytest.raises(InputError, match=f"stacks is {stacks}, expected 1 to 2"):
+            weights.first_stacks(net, stacks)

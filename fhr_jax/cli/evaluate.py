@@ -21,6 +21,7 @@ from fhr_jax.cli.options import (
     NET,
     OUT,
     SPLIT,
+    STACKS,
     THIRD,
     WORKERS,
     optional,
@@ -80,6 +81,7 @@ class EvaluateOptions:
     markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
     mirror: Annotated[bool, MIRROR] = True
+    stacks: Annotated[int | None, STACKS] = None
     worst: int = 24
     """Number of faces in worst.jpg."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
@@ -100,7 +102,7 @@ def run(options: EvaluateOptions) -> None:
         with staged_folder(options.out) as folder:
             summary, tables = _write(folder, results)
     elif options.data is not None and options.predictions is None:
-        net = markups.open_net(options.net, options.markup)
+        net = markups.open_net(options.net, options.markup, stacks=options.stacks)
         mirror = markups.can_mirror(net, options.mirror)
         faces, _, _, skipped = open_source(
             options.data, directory=options.directory, split=options.split, choice=options.boxes, seed=0

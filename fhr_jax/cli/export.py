@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from fhr_jax.cli import markups
-from fhr_jax.cli.options import DECODER, DTYPE, MARKUP, MIRROR, NET, OUT
+from fhr_jax.cli.options import DECODER, DTYPE, MARKUP, MIRROR, NET, OUT, STACKS
 from fhr_jax.heatmap import Decoder
 
 
@@ -26,6 +26,7 @@ class ExportOptions:
     markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = "least_squares"
     mirror: Annotated[bool, MIRROR] = True
+    stacks: Annotated[int | None, STACKS] = None
     dtype: Annotated[Literal["float32", "bfloat16"], DTYPE] = "float32"
     maps: bool = False
     """Also write maps.stablehlo, the program from crops to heatmaps."""
@@ -35,7 +36,7 @@ def run(options: ExportOptions) -> None:
     """Write the folder and list its files."""
     from fhr_jax import export
 
-    net = markups.open_net(options.net, options.markup)
+    net = markups.open_net(options.net, options.markup, stacks=options.stacks)
     mirror = markups.can_mirror(net, options.mirror)
     export.write(options.out, net, mirror=mirror, decoder=options.decoder, dtype=options.dtype, maps=options.maps)
     for path in sorted(options.out.iterdir()):

@@ -28,15 +28,17 @@ def chosen(option: str | None) -> Markup | None:
         raise InputError(f"--markup {error}") from error
 
 
-def open_net(path: str | os.PathLike[str] | None, option: str | None) -> "Net":
-    """Read a net; `--markup` replaces the markup of its file.
+def open_net(path: str | os.PathLike[str] | None, option: str | None, *, stacks: int | None = None) -> "Net":
+    """Read a net; `--markup` replaces the markup of its file, and `--stacks` keeps its first stacks only.
 
     Raises:
-        InputError: the net cannot be read, or the markup is wrong or has another number of landmarks.
+        InputError: the net cannot be read or has fewer stacks, or the markup is wrong or has another number of
+            landmarks.
     """
     from fhr_jax import weights
 
     markup, net = chosen(option), weights.load(path)
+    net = net if stacks is None else weights.first_stacks(net, stacks)
     return net if markup is None else weights.with_markup(net, markup)
 
 

@@ -42,6 +42,9 @@ NET = optional(
 )
 DECODER = arg(help="How landmarks are decoded from heatmaps; `fractional` is the paper's.")
 MIRROR = arg(help="Average the heatmaps with those of the mirrored crop: more accurate, but twice the time.")
+STACKS = optional(
+    "N", text="Run the first stacks of the net only: faster, less accurate, and without a calibration. Default: all."
+)
 MARKUP = optional(
     "FILE|NAME",
     text="The landmarks: a TOML file (format: docs/markups.md), or 300w, wflw, lapa, cofw, aflw, aflw19, face_mesh, "

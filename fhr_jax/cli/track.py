@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from fhr_jax import npz, overlay, pipeline, stabilizer, weights
 from fhr_jax.cli import look_ahead, markups, signals
-from fhr_jax.cli.options import DECODER, MARKUP, MIRROR, NET, OUT, optional
+from fhr_jax.cli.options import DECODER, MARKUP, MIRROR, NET, OUT, STACKS, optional
 from fhr_jax.data.io import openface, video
 from fhr_jax.data.sources.boxes import read_video_boxes
 from fhr_jax.errors import InputError
@@ -60,6 +60,7 @@ class TrackOptions:
     markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
     mirror: Annotated[bool, MIRROR] = True
+    stacks: Annotated[int | None, STACKS] = None
     stabilize: bool = True
     """Stabilize the landmarks over time."""
     params: Annotated[Path | None, optional("FILE")] = None
@@ -80,7 +81,7 @@ def run(options: TrackOptions) -> None:
     boxes, detector = _boxes(options), None
     if boxes is None:
         detector = open_detector(options.detector, file=options.detector_file)
-    net = markups.open_net(options.net, options.markup)
+    net = markups.open_net(options.net, options.markup, stacks=options.stacks)
     mirror, markup = markups.can_mirror(net, options.mirror), weights.markup_of(net)
     params = _params(options, net.config.landmarks) if options.stabilize else None
     lag, said = (0, "each frame is as the net finds it") if params is None else _lag(options, params)
