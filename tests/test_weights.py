@@ -168,12 +168,12 @@ def test_the_default_net_loads():
 
 
 def test_the_first_stack_alone_gives_its_own_maps():
-    images = np.random.default_rng(0).uniform(size=(1, net.config.crop, net.config.crop, 3)).astype(np.float32)
     net = random_net()  # of two stacks
+    side = net.config.crop
+    images = np.random.default_rng(0).uniform(size=(1, side, side, 3)).astype(np.float32)
     both = jax.jit(hourglass.Hourglass(net.config).apply)(net.variables, images)
-    first = weights.first_stacks(
-        net._replace(calibration=Calibration(np.zeros(68), *map(np.float32, (1, 0, 1, 8, 1)))), 1
-    )
+    calibration = Calibration(np.zeros(68), *map(np.float32, (1, 0, 1, 8, 1)))
+    first = weights.first_stacks(net._replace(calibration=calibration), 1)
     assert first.config == net.config._replace(stacks=1)
     assert first.calibration is None
     assert len(jax.tree.leaves(first.variables)) < len(jax.tree.leaves(net.variables))
