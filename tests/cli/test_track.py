@@ -73,18 +73,23 @@ def test_results(tmp_path, net, capsys):
     assert cli.main(arguments) == 0
 
 
-def test_decoder_and_mirror_reach_the_net(tmp_path, net, monkeypatch):
+def test_decoder_mirror_and_stacks_reach_the_net(tmp_path, net, monkeypatch, capsys):
     seen = []
 
     def record(net, crops, **options):
-        seen.append((options["decoder"], options["mirror"]))
+        seen.append((options["decoder"], options["mirror"], net.config.stacks))
         return read_pattern(net, crops)
 
     monkeypatch.setattr(pipeline.inference, "predict", record)
     clip(tmp_path / "a.mp4", faces(1))
     arguments = ["--net", net, "--decoder", "fractional", "--no-mirror", "--no-stabilize"]
     assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", *arguments]) == 0
-    assert set(seen) == {("fractional", False)}
+    stacks = weights.load(net).config.stacks
+    assert set(seen) == {("fractional", False, stacks)}
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/one", *arguments, "--stacks", "1"]) == 0
+    assert seen[-1] == ("fractional", False, 1)
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/no", *arguments, "--stacks", "9"]) == 2
+    assert f"stacks is 9, expected 1 to {stacks}" in capsys.readouterr().err
 
 
 def test_box_of_the_first_frame(tmp_path, net, monkeypatch):
