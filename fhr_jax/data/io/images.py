@@ -41,7 +41,8 @@ class ImagePart(NamedTuple):
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
     """Read a photograph as RGB bytes (H, W, 3), upright according to its EXIF orientation.
 
-    Grey, palette and 16-bit images are converted; images with alpha are put on black.
+    Grey and palette images are converted; images with alpha are put on black. Integers of more than 8 bits are read as
+    bytes, 10, 12 or 16 bits, whichever holds the brightest pixel.
 
     Raises:
         InputError: the file cannot be read, is truncated, is no image, or has more than `max_pixels` pixels.
@@ -57,11 +58,10 @@ def check_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -
         InputError: as for `read_image`.
     """
     with _opened(Path(path), Path(path), max_pixels) as image:
-        size = image.size
-        image.draft(None, (max(1, size[0] // 8), max(1, size[1] // 8)))  # decodes a JPEG at 1/8 of its size
+        width, height = _upright_size(image)
+        image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))  # decodes a JPEG at 1/8 of its size
         image.load()
-        turned = image.getexif().get(_ORIENTATION, 1) >= 5
-        return size if turned else size[::-1]
+        return height, width
 
 
 def read_part(
@@ -89,12 +89,12 @@ def read_part(
     """
     source = io.BytesIO(file) if isinstance(file, bytes) else Path(file)
     with _opened(source, name if name is not None or isinstance(file, bytes) else file, max_pixels) as image:
-        turned, full = image.getexif().get(_ORIENTATION, 1), image.size
+        turned, full, size = _orientation(image), image.size, _upright_size(image)
         plain = image.mode in ("RGB", "L") and not image.has_transparency_data
         if not (plain and shrink > 1 and image.draft(image.mode, (full[0] // shrink, full[1] // shrink))):
             shrink = 1
         upright = image if plain and turned == 1 else _upright(image)
-        start = geometry.resize_shift(shrink) + _overhang(turned, full, shrink, upright.size)
+        start = geometry.resize_shift(shrink) + _overhang(turned, size, shrink, upright.size)
         left, top, right, bottom = _clipped((low - start) / shrink, (high - start) / shrink, upright.size)
         part = upright.crop((left, top, right, bottom))
         pixels = np.asarray(part if part.mode == "RGB" else part.convert("RGB"))
@@ -118,9 +118,21 @@ def _opened(file: Path | io.BytesIO, name: object, max_pixels: int) -> Generator
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too many pixels; at most {max_pixels} are read") from error
-    except (OSError, SyntaxError, ValueError, EOFError) as error:
+    except (OSError, SyntaxError, ValueError, EOFError, NotImplementedError) as error:
         reason = (getattr(error, "strerror", None) or str(error)).split("\n")[0]
         raise InputError(f"{name}: not a readable image ({reason})") from error
+
+
+def _orientation(image: "Image.Image") -> int:
+    """How the stored pixels have to be turned, from 1 (not at all) to 8; other numbers mean nothing."""
+    turned = image.getexif().get(_ORIENTATION, 1)
+    return turned if turned in range(1, 9) else 1
+
+
+def _upright_size(image: "Image.Image") -> tuple[int, int]:
+    """(width, height) of an image that is not decoded yet, once it is upright; Pillow turns a TIFF itself."""
+    turned = _orientation(image) >= 5 and image.format != "TIFF"
+    return image.size[::-1] if turned else image.size
 
 
 def _overhang(turned: int, full: tuple[int, int], shrink: int, size: tuple[int, int]) -> np.ndarray:
@@ -129,8 +141,7 @@ def _overhang(turned: int, full: tuple[int, int], shrink: int, size: tuple[int, 
     A JPEG decoded at a fraction of its size is padded to whole blocks at the right and the bottom, which the EXIF
     orientation may move to the left and the top.
     """
-    size_upright = np.array(full if turned < 5 else full[::-1])
-    return (size_upright - shrink * np.array(size)) * [turned in (2, 3, 6, 7), turned in (3, 4, 7, 8)]
+    return (np.array(full) - shrink * np.array(size)) * [turned in (2, 3, 6, 7), turned in (3, 4, 7, 8)]
 
 
 def _clipped(low: np.ndarray, high: np.ndarray, size: tuple[int, int]) -> tuple[int, int, int, int]:
@@ -153,9 +164,11 @@ def _upright(image: "Image.Image") -> "Image.Image":
 def _as_rgb(image: "Image.Image") -> "Image.Image":
     from PIL import Image
 
-    if image.mode.startswith("I"):  # 16 bits: Pillow would clip at 255 instead of scaling
-        gray = np.asarray(image).astype(np.int64)
-        image = Image.fromarray((gray.clip(0, 65535) // 257).astype(np.uint8))
+    if image.mode.startswith("I"):  # Pillow would clip at 255 instead of scaling
+        gray = np.asarray(image).astype(np.int64).clip(0)
+        # Cameras of 10 and 12 bits store them in files of 16 or 32, where they would be nearly black.
+        white = next((limit for limit in (255, 1023, 4095) if gray.max(initial=0) <= limit), 65535)
+        image = Image.fromarray((gray.clip(0, white) * 255 // white).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("floating-point pixels")
     if image.has_transparency_data:

@@ -19,11 +19,15 @@ _TICKS = 90_000
 """Clock ticks a second in written files: fine enough for all usual frame rates and for irregular times."""
 
 
+_MOST_STRETCHED = 4.0
+"""Largest ratio of the sides of a pixel that is taken for true."""
+
+
 class Info(NamedTuple):
     """Properties of a video, from its metadata.
 
     Attributes:
-        size: (height, width) as shown, after the rotation in its metadata.
+        size: (height, width) as shown: with square pixels, after the rotation or mirroring in its metadata.
         rate: frames a second, on average.
         frames: expected number of frames; None where the file does not tell.
     """
@@ -55,12 +59,13 @@ def info(path: str | os.PathLike[str]) -> Info:
         InputError: the file cannot be read, is no video or has no frames.
     """
     with open_container(path) as (container, stream):
-        first = _first(path, container)
+        first = _first(path, container, stream)
         rate = stream.average_rate or stream.guessed_rate or 25
         count = stream.frames
         if not count and stream.duration is not None and stream.time_base is not None:
             count = round(float(stream.duration * stream.time_base) * float(rate))
-        height, width = _turned(first, np.empty((first.height, first.width))).shape
+        width, height = size_with_square_pixels(stream, first)
+        height, width = _turned(first, np.empty((height, width))).shape
         return Info((height, width), Fraction(rate.numerator, rate.denominator), count or None)
 
 
@@ -78,7 +83,9 @@ def count(path: str | os.PathLike[str]) -> int:
 
 
 def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
-    """All frames in order, rotated according to the metadata and scaled to the size of the first frame.
+    """All frames in order, as they are shown: turned or mirrored as the metadata say, in the size of the first one.
+
+    Pixels that are wider or narrower than high become square, by a wider or narrower image.
 
     Raises:
         InputError: the file cannot be read, is no video, has no frames, or is damaged.
@@ -86,8 +93,8 @@ def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
     with open_container(path) as (container, stream):
         size, begin, number = None, 0.0, -1
         rate = float(stream.average_rate or stream.guessed_rate or 25)
-        for number, frame in enumerate(decode_frames(path, container)):
-            size = size or (frame.width, frame.height)
+        for number, frame in enumerate(decode_frames(path, container, stream)):
+            size = size or size_with_square_pixels(stream, frame)
             time = frame.time if frame.time is not None else begin + number / rate
             begin = time if number == 0 else begin
             yield VideoFrame(to_rgb(frame, size), time - begin, frame.is_corrupt)
@@ -96,9 +103,17 @@ def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
 
 
 def to_rgb(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
-    """A decoded frame as RGB bytes (H, W, 3): scaled to `size` = (width, height), then rotated as the metadata say."""
+    """A decoded frame as RGB bytes (H, W, 3): scaled to `size` = (width, height), then turned as the metadata say."""
     image = frame.to_ndarray(format="rgb24", width=size[0], height=size[1])
     return np.ascontiguousarray(_turned(frame, image))
+
+
+def size_with_square_pixels(stream: Any, frame: Any) -> tuple[int, int]:
+    """(width, height) that shows a frame undistorted; `_MOST_STRETCHED` limits what is believed of the metadata."""
+    aspect = float(stream.sample_aspect_ratio or 1)
+    if not 1 / _MOST_STRETCHED <= aspect <= _MOST_STRETCHED:
+        aspect = 1.0
+    return max(1, round(frame.width * aspect)), frame.height
 
 
 Write = Callable[[UInt8[np.ndarray, "h w 3"], float], None]
@@ -154,7 +169,9 @@ def _av() -> Any:
 
 @contextmanager
 def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
-    """Open a video: the container of PyAV and its first video stream, closed at the end of the block.
+    """Open a video: the container of PyAV and its main video stream, closed at the end of the block.
+
+    A file may also hold a thumbnail, or several videos; FFmpeg says which stream a player would show.
 
     Raises:
         InputError: the file cannot be read, or is no video.
@@ -170,7 +187,7 @@ def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
     with container:
         if not container.streams.video:
             raise InputError(f"{path}: no video in this file")
-        stream = container.streams.video[0]
+        stream = container.streams.best("video") or container.streams.video[0]
         if stream.width * stream.height > MAX_PIXELS:
             raise InputError(
                 f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read"
@@ -179,15 +196,15 @@ def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
         yield container, stream
 
 
-def decode_frames(path: str | os.PathLike[str], container: Any) -> Iterator[Any]:
-    """The frames of PyAV from the current position of the container on.
+def decode_frames(path: str | os.PathLike[str], container: Any, stream: Any) -> Iterator[Any]:
+    """The frames of a stream of PyAV from the current position of its container on.
 
     Raises:
         InputError: the file is damaged.
     """
     av = _av()
     number = 0
-    decoded = container.decode(video=0)
+    decoded = container.decode(stream)
     while True:
         try:
             frame = next(decoded)
@@ -199,13 +216,23 @@ def decode_frames(path: str | os.PathLike[str], container: Any) -> Iterator[Any]
         yield frame
 
 
-def _first(path: str | os.PathLike[str], container: Any) -> Any:
-    frame = next(decode_frames(path, container), None)
+def _first(path: str | os.PathLike[str], container: Any, stream: Any) -> Any:
+    frame = next(decode_frames(path, container, stream), None)
     if frame is None:
         raise InputError(f"{path}: no frames in this video")
     return frame
 
 
 def _turned(frame: Any, image: np.ndarray) -> np.ndarray:
-    """The image as shown; `rotation` is in degrees, counterclockwise, in quarter turns."""
-    return np.rot90(image, round(frame.rotation / 90))
+    """The image as shown: the display matrix of its frame turns it by quarters, mirrors it, or both.
+
+    The pixel (x, y) is shown at (a x + c y, b x + d y), but for a shift; a, b, c and d are the entries 0, 1, 3 and 4.
+    """
+    for data in frame.side_data:
+        if data.type.name == "DISPLAYMATRIX":
+            matrix = np.frombuffer(bytes(data), np.int32)
+            a, b, c, d = matrix[[0, 1, 3, 4]].tolist()
+            if max(abs(a), abs(d)) < max(abs(b), abs(c)):
+                image, a, d = image.swapaxes(0, 1), c, b
+            return image[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
+    return image

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from fhr_jax.data.io.video import decode_frames, open_container, to_rgb
+from fhr_jax.data.io.video import decode_frames, open_container, size_with_square_pixels, to_rgb
 from fhr_jax.errors import InputError
 
 MAX_SKIP = 64
@@ -59,7 +59,7 @@ class VideoFrames:
                     end = self._next
                     self.close()
                     raise InputError(f"{self._path}: ends after {end} frames, expected frame {index + 1}")
-                self._size = self._size or (frame.width, frame.height)
+                self._size = self._size or size_with_square_pixels(self._stream, frame)
                 self._next += 1
                 if self._next > index:
                     if frame.is_corrupt:
@@ -74,7 +74,7 @@ class VideoFrames:
     def _open(self) -> None:
         self.close()
         self._container, self._stream = self._stack.enter_context(open_container(self._path))
-        self._frames = decode_frames(self._path, self._container)
+        self._frames = decode_frames(self._path, self._container, self._stream)
 
     def _read_times(self) -> None:
         """Read the times of all frames, up to the first damage."""
@@ -82,7 +82,7 @@ class VideoFrames:
         self._times = []
         with contextlib.suppress(InputError):
             for frame in self._frames:
-                self._size = self._size or (frame.width, frame.height)
+                self._size = self._size or size_with_square_pixels(self._stream, frame)
                 self._times.append(frame.pts)
 
     def _seek(self, index: int) -> None:
@@ -95,7 +95,7 @@ class VideoFrames:
             return
         with contextlib.suppress(OSError):  # if seeking fails, the times below show it
             self._container.seek(times[index], stream=self._stream)
-        frames = decode_frames(self._path, self._container)
+        frames = decode_frames(self._path, self._container, self._stream)
         for frame in frames:
             if frame.pts is None or frame.pts > times[index]:
                 self._open()

@@ -76,6 +76,38 @@ def test_limit_on_pixels(tmp_path, rgb):
         images.read_image(tmp_path / "bomb.png")
 
 
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+@pytest.mark.parametrize("orientation", range(10))
+def test_a_part_is_that_of_the_whole_in_every_orientation(tmp_path, rgb, orientation, suffix):
+    """Orientations 0 and 9 mean nothing; Pillow turns a TIFF while it decodes it."""
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(rgb).save(path, exif=exif, **({} if suffix == "tif" else {"quality": 95}))
+    whole = read_image(path)
+    assert check_image(path) == whole.shape[:2] == ((60, 40) if orientation in range(5, 9) else (40, 60))
+    for low, high in (([5, 8], [20, 30]), ([30, 20], [70, 70])):
+        pixels, origin, shrink = images.read_part(path, np.array(low, float), np.array(high, float))
+        assert shrink == 1
+        (x, y), (height, width) = origin.astype(int), pixels.shape[:2]
+        np.testing.assert_array_equal(origin, [x, y])
+        np.testing.assert_array_equal(pixels, whole[y : y + height, x : x + width])
+
+
+@pytest.mark.parametrize(("dtype", "white"), [(np.int32, 255), (np.uint16, 1023), (np.uint16, 4095), (np.int32, 65535)])
+def test_integers_of_more_than_eight_bits_are_not_dark(tmp_path, rgb, dtype, white):
+    gray = rgb[..., 0].astype(np.int64) * 255 // rgb[..., 0].max()
+    Image.fromarray((gray * white // 255).astype(dtype)).save(tmp_path / "a.tif")
+    assert np.abs(images.read_image(tmp_path / "a.tif")[..., 1].astype(int) - gray).max() <= 1
+
+
+def test_a_kind_of_file_that_is_not_decoded_is_an_error(tmp_path):
+    header = b"DDS " + (124).to_bytes(4, "little") + bytes(68) + (32).to_bytes(4, "little") + (4).to_bytes(4, "little")
+    (tmp_path / "a.dds").write_bytes(header + b"ABCD" + bytes(100))
+    with pytest.raises(InputError, match="not a readable image"):
+        images.read_image(tmp_path / "a.dds")
+
+
 @pytest.mark.parametrize("orientation", [1, 6])
 def test_looking_a_photograph_through_tells_its_size(tmp_path, orientation):
     exif = Image.Exif()

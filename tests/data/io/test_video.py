@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from fhr_jax.data.io import video
+from fhr_jax.data.io.video_frames import VideoFrames
 from fhr_jax.errors import InputError
 
 RATE = Fraction(25)
@@ -62,8 +63,20 @@ def test_times_that_stand_still_keep_every_frame(tmp_path):
     assert len(list(video.frames(tmp_path / "a.mp4"))) == 5
 
 
-@pytest.mark.parametrize(("matrix", "turns"), [((0, 1, -1, 0), -1), ((-1, 0, 0, -1), 2), ((0, -1, 1, 0), 1)])
-def test_rotation_in_the_metadata_is_honoured(tmp_path, matrix, turns):
+@pytest.mark.parametrize(
+    ("matrix", "shown"),
+    [
+        ((1, 0, 0, 1), lambda image: image),
+        ((0, 1, -1, 0), lambda image: np.rot90(image, -1)),
+        ((-1, 0, 0, -1), lambda image: np.rot90(image, 2)),
+        ((0, -1, 1, 0), np.rot90),
+        ((-1, 0, 0, 1), np.fliplr),
+        ((1, 0, 0, -1), np.flipud),
+        ((0, 1, 1, 0), lambda image: image.swapaxes(0, 1)),
+        ((0, -1, -1, 0), lambda image: np.rot90(image, 2).swapaxes(0, 1)),
+    ],
+)
+def test_the_display_matrix_turns_and_mirrors(tmp_path, matrix, shown):
     """Phones store frames as the sensor lies and write a matrix into the track header (tkhd)."""
     write(tmp_path / "a.mp4", 3)
     content = bytearray((tmp_path / "a.mp4").read_bytes())
@@ -72,10 +85,52 @@ def test_rotation_in_the_metadata_is_honoured(tmp_path, matrix, turns):
     values = [a, b, 0, c, d, 0, 0, 0, 1 << 30]
     content[place : place + 36] = b"".join(value.to_bytes(4, "big", signed=True) for value in values)
     (tmp_path / "turned.mp4").write_bytes(bytes(content))
-    expected = np.rot90(picture(2), turns)
+    expected = shown(picture(2))
     assert video.info(tmp_path / "turned.mp4").size == expected.shape[:2]
     frame = list(video.frames(tmp_path / "turned.mp4"))[2]
     assert np.abs(frame.image.astype(int) - expected).mean() < 3
+    assert np.abs(VideoFrames(tmp_path / "turned.mp4")[2].astype(int) - expected).mean() < 3
+
+
+def encode(path, *, aspect=None, sizes=((64, 48),)):
+    """A file with one video stream for each size (width, height): a moving picture in the last one, a still before."""
+    with av.open(str(path), "w") as container:
+        streams = []
+        for width, height in sizes:
+            stream = container.add_stream("libx264", rate=25)
+            stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
+            streams.append(stream)
+        for number in range(6):
+            for stream in streams if number == 0 else streams[-1:]:
+                frame = av.VideoFrame.from_ndarray(picture(number, (stream.height, stream.width)), format="rgb24")
+                frame.pts, frame.time_base = number, Fraction(1, 25)
+                container.mux(stream.encode(frame))
+        for stream in streams:
+            container.mux(stream.encode())
+
+
+def test_pixels_are_made_square(tmp_path):
+    for name, aspect, size in (("wide", Fraction(2), (48, 128)), ("narrow", Fraction(1, 2), (48, 32))):
+        encode(tmp_path / f"{name}.mp4", aspect=aspect)
+        assert video.info(tmp_path / f"{name}.mp4").size == size
+        frames = [frame.image for frame in video.frames(tmp_path / f"{name}.mp4")]
+        assert {image.shape for image in frames} == {(*size, 3)}
+        np.testing.assert_array_equal(VideoFrames(tmp_path / f"{name}.mp4")[3], frames[3])
+        columns = (np.arange(size[1]) + 0.5) * 64 / size[1] - 0.5
+        expected = picture(3)[:, columns.round().astype(int)]
+        assert np.abs(frames[3].astype(int) - expected).mean() < 8
+    encode(tmp_path / "nonsense.mp4", aspect=Fraction(100))
+    assert video.info(tmp_path / "nonsense.mp4").size == (48, 64)
+
+
+def test_a_thumbnail_before_the_video_is_passed_over(tmp_path):
+    encode(tmp_path / "a.mkv", sizes=((16, 16), (64, 48)))
+    assert video.info(tmp_path / "a.mkv").size == (48, 64)
+    assert [frame.image.shape for frame in video.frames(tmp_path / "a.mkv")] == [(48, 64, 3)] * 6
+    assert video.count(tmp_path / "a.mkv") == 6
+    assert VideoFrames(tmp_path / "a.mkv")[5].shape == (48, 64, 3)
 
 
 def test_a_failed_block_leaves_nothing(tmp_path):
