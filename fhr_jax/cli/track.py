@@ -23,6 +23,8 @@ from fhr_jax.pipeline.face_detector import DetectorName, open_detector
 
 LAG = 5
 """Frames of look-ahead by default."""
+_WHOLE = 0.95
+"""With a smaller share of the frames that the header of a file tells of, frames are missing; some headers estimate."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +94,9 @@ def run(options: TrackOptions) -> None:
             log = stack.enter_context(_Log(folder / "log", net.config.landmarks))
             rows = openface.RowWriter(stream, landmarks=net.config.landmarks)
             # With look-ahead the images run ahead of `frames`, which keeps those in between.
-            read = itertools.takewhile(lambda _: not request(), video.frames(options.video))
+            problems: list[str] = []
+            decoded = video.frames(options.video, on_damage=problems.append)
+            read = itertools.takewhile(lambda _: not request(), decoded)
             frames, images, clock = itertools.tee(read, 3)
             faces = pipeline.align_video(
                 net,
@@ -107,11 +111,12 @@ def run(options: TrackOptions) -> None:
                 mirror=mirror,
                 decoder=options.decoder,
             )
-            aligned = zip(frames, faces, strict=True)
+            aligned, damaged = zip(frames, faces, strict=True), 0
             for number, (frame, face) in enumerate(tqdm(aligned, total=info.frames, unit="frame", desc="track"), 1):
                 write(overlay.draw(frame.image, face.points, markup=markup), frame.time)
                 rows.write(number, frame.time, float(face.confidence.mean()), face.points)
                 log.add(frame.time, face)
+                damaged += frame.damaged
             if request() and not log.found:
                 raise signals.Stopped(
                     f"{options.out}: stopped before a face was found; nothing is written", request.number
@@ -124,8 +129,20 @@ def run(options: TrackOptions) -> None:
         log.save(folder / "landmarks.npz")
     print(f"{options.out}: {log.frames} frames, a face in {log.found} of them")
     print(f"{options.out}: {said}")
+    for line in _damage(log.frames, damaged, problems, None if request() else info.frames):
+        print(f"{options.video}: {line}")
     if request():
         raise signals.Stopped(f"{options.out}: stopped after {log.frames} frames, which are written", request.number)
+
+
+def _damage(frames: int, damaged: int, problems: list[str], expected: int | None) -> list[str]:
+    """What is said of a video that could not be read as a whole."""
+    lines = [problem.partition(": ")[2] or problem for problem in problems]
+    if damaged:
+        lines.append(f"{damaged} frames are damaged; their landmarks are those of what could be decoded")
+    if expected and frames < _WHOLE * expected:
+        lines.append(f"holds {frames} of the {expected} frames that its header tells of; the rest is missing")
+    return lines
 
 
 def _boxes(options: TrackOptions) -> dict[int, np.ndarray] | None:

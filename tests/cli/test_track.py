@@ -4,11 +4,13 @@ import os
 import signal
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
 from fhr_jax import cli, npz, overlay, pipeline, stabilizer, weights
 from fhr_jax.data.io import openface, video
+from fhr_jax.errors import InputError
 from tests.nets import random_net
 from tests.pipeline.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
 
@@ -225,6 +227,46 @@ LAG = 2
 AHEAD = ["--lag", str(LAG)]
 
 
+@pytest.mark.parametrize("suffix", ["avi", "mkv"])
+def test_a_cut_off_video_keeps_what_can_be_read_and_says_what_is_missing(tmp_path, net, capsys, suffix):
+    path = tmp_path / f"a.{suffix}"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 320, 240, "yuv420p"
+        stream.options = {"g": "4"}
+        for image in faces(30):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(image, format="rgb24")))
+        container.mux(stream.encode())
+    whole = path.read_bytes()
+    arguments = ["--net", net, "--no-stabilize"]
+    assert cli.main(["track", str(path), "--out", f"{tmp_path}/whole", *arguments]) == 0
+    assert str(path) not in capsys.readouterr().out
+    path.write_bytes(whole[: len(whole) * 6 // 10])
+    assert cli.main(["track", str(path), "--out", f"{tmp_path}/cut", *arguments]) == 0
+    said = capsys.readouterr().out
+    found = npz.read(tmp_path / "cut" / "landmarks.npz")["landmarks"]
+    assert 10 < len(found) < 25
+    assert f"{path}: holds {len(found)} of the 30 frames that its header tells of; the rest is missing" in said
+    before = npz.read(tmp_path / "whole" / "landmarks.npz")["landmarks"]
+    np.testing.assert_allclose(found[:-1], before[: len(found) - 1])
+
+
+def test_what_ends_a_video_early_is_said(tmp_path, net, capsys, monkeypatch):
+    clip(tmp_path / "a.mp4", faces(6))
+    decode = video.decode_frames
+
+    def breaks(path, container, stream):
+        for number, frame in enumerate(decode(path, container, stream)):
+            if number == 4:
+                raise InputError(f"{path}: damaged after 4 frames (broken)")
+            yield frame
+
+    monkeypatch.setattr(video, "decode_frames", breaks)
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, "--no-stabilize"]) == 0
+    assert f"{tmp_path}/a.mp4: damaged after 4 frames (broken)" in capsys.readouterr().out
+    assert len(npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]) == 4
+
+
 def test_it_looks_ahead_and_never_across_a_lost_face(tmp_path, net, monkeypatch, capsys):
     drawn, draw = [], overlay.draw
 
@@ -309,8 +351,8 @@ def test_when_interrupted_it_writes_what_it_has_read(tmp_path, net, monkeypatch,
     clip(tmp_path / "a.mp4", images)
     read, stop_at = video.frames, []
 
-    def interrupt(path):
-        for number, frame in enumerate(read(path)):
+    def interrupt(path, **options):
+        for number, frame in enumerate(read(path, **options)):
             if number == stop_at[0]:
                 os.kill(os.getpid(), signal.SIGINT)
             yield frame

@@ -1,6 +1,5 @@
 """Read and write video files with PyAV, one frame at a time, so that memory does not grow."""
 
-import contextlib
 import os
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
@@ -64,28 +63,49 @@ def info(path: str | os.PathLike[str]) -> Info:
         count = stream.frames
         if not count and stream.duration is not None and stream.time_base is not None:
             count = round(float(stream.duration * stream.time_base) * float(rate))
+        elif not count and container.duration is not None:
+            count = round(container.duration / 1_000_000 * float(rate))
         width, height = size_with_square_pixels(stream, first)
         height, width = _turned(first, np.empty((height, width))).shape
         return Info((height, width), Fraction(rate.numerator, rate.denominator), count or None)
 
 
-def count(path: str | os.PathLike[str]) -> int:
-    """Count the frames of a video without decoding them; damaged frames count.
+class Readable(NamedTuple):
+    """What can be read of a video.
 
-    Raises:
-        InputError: the file cannot be read or is no video.
+    Attributes:
+        frames: how many frames there are up to the first damage that ends it.
+        damaged: numbers of those of them, from 1, that are corrupt.
+        problem: why nothing more can be read, in the words of the error; empty for a whole video.
     """
-    number = 0
-    with open_container(path) as (container, stream), contextlib.suppress(_av().FFmpegError):
-        for packet in container.demux(stream):
-            number += packet.size > 0
-    return number
+
+    frames: int
+    damaged: frozenset[int] = frozenset()
+    problem: str = ""
 
 
-def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
+def readable(path: str | os.PathLike[str]) -> Readable:
+    """Decode a video, without keeping or converting its frames, and say what of it can be read; never raises."""
+    number, damaged = 0, []
+    try:
+        with open_container(path) as (container, stream):
+            for number, frame in enumerate(decode_frames(path, container, stream), start=1):
+                if frame.is_corrupt:
+                    damaged.append(number)
+    except InputError as error:
+        return Readable(number, frozenset(damaged), str(error))
+    return Readable(number, frozenset(damaged))
+
+
+def frames(path: str | os.PathLike[str], *, on_damage: Callable[[str], None] | None = None) -> Iterator[VideoFrame]:
     """All frames in order, as they are shown: turned or mirrored as the metadata say, in the size of the first one.
 
     Pixels that are wider or narrower than high become square, by a wider or narrower image.
+
+    Args:
+        path: the file.
+        on_damage: called with the reason where nothing more can be decoded after some frames; the video then ends.
+            None raises it.
 
     Raises:
         InputError: the file cannot be read, is no video, has no frames, or is damaged.
@@ -93,7 +113,17 @@ def frames(path: str | os.PathLike[str]) -> Iterator[VideoFrame]:
     with open_container(path) as (container, stream):
         size, begin, number = None, 0.0, -1
         rate = float(stream.average_rate or stream.guessed_rate or 25)
-        for number, frame in enumerate(decode_frames(path, container, stream)):
+        decoded = enumerate(decode_frames(path, container, stream))
+        while True:
+            try:
+                number, frame = next(decoded)
+            except StopIteration:
+                break
+            except InputError as error:
+                if on_damage is None or number < 0:
+                    raise
+                on_damage(str(error))
+                break
             size = size or size_with_square_pixels(stream, frame)
             time = frame.time if frame.time is not None else begin + number / rate
             begin = time if number == 0 else begin

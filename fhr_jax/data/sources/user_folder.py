@@ -132,22 +132,25 @@ class FolderVideos:
         return record(image, points, dataset=self._folder.name, file=frame.file, frame=frame.number)
 
     def only_readable(self, *, progress: ProgressCallback = silent) -> "FolderVideos":
-        """The frames that can be read; the others go to `skipped`. Of video files only the length is checked.
+        """The frames that can be read; the others go to `skipped`. Video files are decoded once to find them.
 
         Args:
             progress: called with the number of frames that were checked.
         """
-        lengths: dict[Path, int] = {}
+        videos: dict[Path, video.Readable] = {}
 
         def check(frame: FolderFrame) -> None:
             if frame.image is not None:
                 _check_image(frame.image, frame.landmarks, self._landmarks)
             elif frame.video is not None:
                 pts.read_face(frame.landmarks, landmarks=self._landmarks)
-                if frame.video not in lengths:
-                    lengths[frame.video] = video.count(frame.video)
-                if frame.number > lengths[frame.video]:
-                    raise InputError(f"{frame.video}: ends after {lengths[frame.video]} frames")
+                if frame.video not in videos:
+                    videos[frame.video] = video.readable(frame.video)
+                found = videos[frame.video]
+                if frame.number > found.frames:
+                    raise InputError(found.problem or f"{frame.video}: ends after {found.frames} frames")
+                if frame.number in found.damaged:
+                    raise InputError(f"{frame.video}: frame {frame.number} is damaged")
 
         def names(frame: FolderFrame) -> tuple[str, Path, Path]:
             if frame.image is not None:

@@ -7,6 +7,7 @@ import pytest
 from fhr_jax.data.io import video
 from fhr_jax.data.io.video_frames import VideoFrames
 from fhr_jax.errors import InputError
+from tests import trees
 
 RATE = Fraction(25)
 
@@ -129,7 +130,7 @@ def test_a_thumbnail_before_the_video_is_passed_over(tmp_path):
     encode(tmp_path / "a.mkv", sizes=((16, 16), (64, 48)))
     assert video.info(tmp_path / "a.mkv").size == (48, 64)
     assert [frame.image.shape for frame in video.frames(tmp_path / "a.mkv")] == [(48, 64, 3)] * 6
-    assert video.count(tmp_path / "a.mkv") == 6
+    assert video.readable(tmp_path / "a.mkv").frames == 6
     assert VideoFrames(tmp_path / "a.mkv")[5].shape == (48, 64, 3)
 
 
@@ -177,11 +178,13 @@ def test_bad_videos(tmp_path):
             assert "\n" not in str(caught.value)
 
 
-def test_frames_are_counted_without_decoding(tmp_path):
-    path = tmp_path / "a.mp4"
-    with video.writer(path, size=(32, 48), rate=Fraction(30)) as write:
-        for k in range(11):
-            write(np.full((32, 48, 3), 20 * k, np.uint8), k / 30)
-    assert video.count(path) == 11 == len(list(video.frames(path)))
-    with pytest.raises(InputError, match="no such video"):
-        video.count(tmp_path / "b.mp4")
+def test_what_can_be_read_of_a_video(tmp_path):
+    trees.write_video(tmp_path / "a.avi", range(20))
+    assert video.readable(tmp_path / "a.avi") == (20, frozenset(), "")
+    content = (tmp_path / "a.avi").read_bytes()
+    (tmp_path / "cut.avi").write_bytes(content[: len(content) * 6 // 10])
+    shown = list(video.frames(tmp_path / "cut.avi"))
+    assert video.readable(tmp_path / "cut.avi") == (len(shown), frozenset({len(shown)}), "")
+    missing = video.readable(tmp_path / "b.mp4")
+    assert missing.frames == 0
+    assert "no such video" in missing.problem

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from fhr_jax.data import records
-from fhr_jax.data.io import pts
+from fhr_jax.data.io import pts, video
 from fhr_jax.data.io.images import read_image
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import FrameRun, Identity, encoded
@@ -246,6 +246,22 @@ def test_only_readable_files_remain(tmp_path):
     reasons = dict(readable.skipped)
     assert reasons["001/vid.avi 2"].startswith("000002.pts: not a .pts file")
     assert reasons["001/vid.avi 9"] == "vid.avi: ends after 4 frames"
+
+
+def test_damaged_videos_are_left_out_and_the_others_read(tmp_path):
+    trees.tree_300vw(tmp_path, {"001": 20, "002": 20, "003": 20})
+    folder = tmp_path / "300VW_Dataset_2015_12_14"
+    content = (folder / "002" / "vid.avi").read_bytes()
+    (folder / "002" / "vid.avi").write_bytes(content[: len(content) * 6 // 10])
+    (folder / "003" / "vid.avi").write_bytes(b"no video at all")
+    readable = open_dataset(folder).only_readable()
+    left = [(readable[i]["file"], int(readable[i]["frame"])) for i in range(len(readable))]
+    shown = sum(1 for _ in video.frames(folder / "002" / "vid.avi"))  # the last one is damaged
+    assert left == [("001/vid.avi", k + 1) for k in range(20)] + [("002/vid.avi", k + 1) for k in range(shown - 1)]
+    reasons = dict(readable.skipped)
+    assert reasons[f"002/vid.avi {shown}"] == f"vid.avi: frame {shown} is damaged"
+    assert reasons["002/vid.avi 20"] == f"vid.avi: ends after {shown} frames"
+    assert reasons["003/vid.avi 1"].startswith("vid.avi: not a readable video")
 
 
 def test_names_that_cannot_be_opened(root, tmp_path):
