@@ -58,7 +58,7 @@ class CalibrateOptions:
     """Number of faces that are held out; default: a quarter of those of --data, at most 512, or 512 synthetic ones."""
     widen: float = 1.0
     """Multiply the fitted variances by this: on photographs the errors of a net that has seen synthetic faces only are
-    larger. The default net was calibrated with 4."""
+    larger. The default net was calibrated with 2.5."""
     stored_dtype: Literal["float32", "float16"] = "float32"
     """Type of the parameters in net.npz. float16 loses nothing if the net was stored so before, as the default one."""
     seed: int = 0
