@@ -26,6 +26,7 @@ from fhr_jax import geometry, metrics, npz, pipeline, plots, weights
 from fhr_jax.benchmark.steadiness import steadiness
 from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
+from fhr_jax.detector.detections import checked
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.pipeline.face_detector import Detector, cascade
@@ -76,7 +77,7 @@ def follow(net: Net, path: Path, every: int) -> dict[str, np.ndarray]:
 
 
 def _boxes(detector: Detector, image: np.ndarray) -> Float[np.ndarray, "n 4"]:
-    return np.asarray(detector(image), np.float64).reshape(-1, 4)
+    return np.asarray(checked(detector(image), name="detector", size=image.shape[:2]).boxes, np.float64)
 
 
 def _nearest(boxes: Float[np.ndarray, "n 4"], points: Float[np.ndarray, "m 2"]) -> Float[np.ndarray, "4"]:

@@ -134,7 +134,8 @@ def test_synthetic_faces_are_new_for_every_key():
 def test_the_default_net_is_calibrated():
     net = weights.load()
     data = calibrate.collect(net, calibrate.synthetic_faces(jax.random.key(123), net.config.crop, faces=256))
-    found = calibrate.reliability(net.calibration, data)
+    # It ships with larger variances, for photographs.
+    found = calibrate.reliability(calibrate.widened(net.calibration, 1 / 2.5), data)
     np.testing.assert_allclose(found.coverage[:, 2], 0.9, atol=0.04)  # 0.03 with 512 faces and more
     np.testing.assert_allclose(found.predicted, found.actual, rtol=0.2)
     assert found.log_likelihood > calibrate.constant_log_likelihood(data, data) + 0.2

@@ -6,6 +6,7 @@ import pytest
 from fhr_jax import npz
 from fhr_jax.benchmark.steadiness import zero_phase
 from fhr_jax.data.io import video
+from fhr_jax.detector.detections import Detections
 from fhr_jax.errors import InputError
 from tests import trees
 from tests.experiments.test_experiments import load
@@ -63,8 +64,9 @@ def test_a_clip_is_followed_once_and_drawn(module, tmp_path, monkeypatch):
         for number, frame in enumerate(frames):
             write(frame, number / 25)
     truth = trees.face(0)[1]
-    monkeypatch.setattr(module, "cascade", lambda: lambda image: _box(truth)[None])
-    monkeypatch.setattr(module.pipeline.face_detector, "cascade", lambda: lambda image: _box(truth)[None])
+    found = Detections(_box(truth)[None], np.ones(1))
+    monkeypatch.setattr(module, "cascade", lambda: lambda image: found)
+    monkeypatch.setattr(module.pipeline.face_detector, "cascade", lambda: lambda image: found)
     options = module.Options((path,), tmp_path / "out", every=2)
     row = module.main(options)["videos"]["clip"]
     assert (row["frames"], row["compared"], row["lost"]) == (4, 2, 0)
