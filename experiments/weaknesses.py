@@ -6,8 +6,8 @@ inter-ocular distance in the image, so the same error in pixels counts more on a
 Paper:    has no such table.
 Command:  python experiments/weaknesses.py --out runs/weaknesses
 Cost:     two minutes of one x86 core.
-Figures:  the default net, jax 0.10.2: fhr_jax/nets/README.md. 2.14 % of all faces, 5.53 % of those turned by 45
-          degrees and more, 3.46 % where a fifth of the landmarks is hidden.
+Figures:  the default net, jax 0.10.2: fhr_jax/nets/README.md. 2.28 % of all faces, 5.67 % of those turned by 45
+          degrees and more, 3.31 % where a fifth of the landmarks is hidden.
 """
 
 from collections.abc import Mapping
