@@ -191,6 +191,17 @@ def test_time_per_frame(tmp_path):
 
 
 @pytest.mark.slow
+def test_tracked_frame(tmp_path):
+    pytest.importorskip("av")
+    summary, _ = run("bench/tracked_frame", tmp_path, frames=9)
+    assert set(summary["ways"]) == {"both views", "one view", "first stack, both views", "first stack, one view"}
+    assert summary["ways"]["both views"]["relative"] == 1
+    assert all(row["milliseconds"] == sorted(row["milliseconds"]) for row in summary["ways"].values())
+    first = summary["first_frame_seconds"]
+    assert 0 < first["kept programs"] < first["compiled"]
+
+
+@pytest.mark.slow
 def test_memory_of_the_smoother(tmp_path):
     summary, pictures = run("bench/memory", tmp_path, frames=1000, smooth=True)
     (row,) = summary["marks"]["default, smooth"]
