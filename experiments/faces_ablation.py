@@ -75,7 +75,7 @@ def make_prepare(key: jax.Array, size: int) -> examples.Prepare:
     def prepare(step_key: jax.Array, batch: Any) -> examples.Examples:
         variant = batch["variant"]
         off = variant == VARIANTS.index(DEGRADATION)
-        options = jax.tree.map(lambda on, none: jnp.where(off, none, on), augment.Photometric(), augment.OFF)
+        options = jax.tree.map(lambda on, none: jnp.where(off, none, on), examples.SYNTHETIC, augment.OFF)
 
         def change(face: faces.SyntheticFace) -> faces.SyntheticFace:
             return jax.lax.switch(variant, changes, face)

@@ -215,7 +215,7 @@ def border(key: Key, image: Image, *, largest: Float[Array, ""] | float, chance:
     Args:
         key: random key, () or (2,).
         image: (S, S, 3).
-        largest: width of the margin in sides of the image, ().
+        largest: largest width of the margin in sides of the image, (); small ones are likelier.
         chance: probability of a margin at the left or right side, and of one at the top or bottom, ().
     """
     size = image.shape[0]

@@ -3,6 +3,7 @@
 `heatmap.calibration` holds the model; this module holds the faces, the fit, and the check on other faces.
 """
 
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing
 from typing import NamedTuple
@@ -185,7 +186,7 @@ def widened(fitted: Calibration, factor: float) -> Calibration:
         fitted: a calibration.
         factor: of the variance; 1 changes nothing.
     """
-    return fitted._replace(log_scale=fitted.log_scale + np.log(factor), typical=fitted.typical * factor)
+    return fitted._replace(log_scale=fitted.log_scale + math.log(factor), typical=fitted.typical * factor)
 
 
 def with_calibration(net: Net, faces: Iterable[Examples]) -> Net:

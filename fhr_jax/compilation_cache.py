@@ -22,29 +22,31 @@ def set_environment() -> None:
     JAX reads the environment when it is imported, so call this before; unlike `keep` it imports nothing.
     """
     folder = default_folder()
-    if FOLDER in os.environ or folder is None:
-        return
-    os.environ[FOLDER] = str(folder)
-    os.environ.setdefault(LEAST_SECONDS, "0")  # following a face takes dozens of small programs
+    if FOLDER not in os.environ and folder is not None:
+        os.environ[FOLDER] = str(folder)
+    if os.environ.get(FOLDER):
+        os.environ.setdefault(LEAST_SECONDS, "0")  # following a face takes dozens of small programs
 
 
 def keep(*, folder: str | os.PathLike[str] | None = None) -> Path | None:
     """Keep the programs that this process compiles from now on, and load those that an earlier one has kept.
 
-    Call it before the first computation. The programs of another version of JAX, or for another processor, are not
-    used.
+    Call it before the first computation. The folder grows with every new program and may be deleted at any time.
 
     Args:
-        folder: made when the first program is kept; default: `default_folder`, which the commands share.
+        folder: made when the first program is kept; default: that of the environment variable `FOLDER`, else
+            `default_folder`. The commands use the same.
 
     Returns:
-        The folder, or None if there is no default one; then nothing is kept.
+        The folder; None if the variable is empty or there is no default one. Then nothing is kept.
     """
     import jax
 
-    chosen = default_folder() if folder is None else Path(folder)
-    if chosen is None:
+    if folder is None:
+        folder = os.environ.get(FOLDER, default_folder())
+    if not folder:
         return None
+    chosen = Path(folder)
     jax.config.update("jax_compilation_cache_dir", str(chosen))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     return chosen

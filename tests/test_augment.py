@@ -174,7 +174,6 @@ def test_blur_removes_contrast_and_keeps_the_mean():
         noise_chance=0.0,
         jpeg_chance=0.0,
         cutout_chance=0.0,
-        border_chance=0.0,
     )
     stripes = np.tile(((np.arange(SIZE) % 4 < 2) * 0.6 + 0.2)[None, :, None], (SIZE, 1, 3))
     blurred = np.asarray(degraded(jax.random.key(2), jnp.asarray(stripes, jnp.float32), options))

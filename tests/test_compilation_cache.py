@@ -11,8 +11,10 @@ from fhr_jax import compilation_cache
 
 @pytest.fixture
 def no_variables(monkeypatch):
+    """None of the variables is set, and those that a test sets are gone after it."""
     for name in ("XDG_CACHE_HOME", compilation_cache.FOLDER, compilation_cache.LEAST_SECONDS):
-        monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv(name, "")
+        monkeypatch.delenv(name)
 
 
 @pytest.mark.usefixtures("no_variables")
@@ -25,6 +27,8 @@ def test_programs_are_kept_unless_the_user_says_where(monkeypatch, tmp_path):
             monkeypatch.setenv(compilation_cache.FOLDER, variable)
         compilation_cache.set_environment()
         assert os.environ[compilation_cache.FOLDER] == expected
+        assert os.environ.get(compilation_cache.LEAST_SECONDS) == ("0" if expected else None)
+        monkeypatch.delenv(compilation_cache.LEAST_SECONDS, raising=False)
     assert compilation_cache.default_folder() == default
     assert not default.exists()
 
@@ -37,6 +41,12 @@ def test_a_user_without_a_home_keeps_none(monkeypatch):
     monkeypatch.setattr(compilation_cache.Path, "home", no_home)
     compilation_cache.set_environment()
     assert compilation_cache.FOLDER not in os.environ
+    assert compilation_cache.keep() is None
+
+
+@pytest.mark.usefixtures("no_variables")
+def test_an_empty_variable_keeps_none(monkeypatch):
+    monkeypatch.setenv(compilation_cache.FOLDER, "")
     assert compilation_cache.keep() is None
 
 

@@ -24,11 +24,12 @@ import jax
 import numpy as np
 import tyro
 
-from fhr_jax import compilation_cache, geometry, pipeline, weights
+from fhr_jax import geometry, pipeline, weights
 from fhr_jax.cli.options import optional
 from fhr_jax.data import faces
 from fhr_jax.data.io import video
 from fhr_jax.data.synthetic.render_clip import render_clip
+from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.pipeline import Box
 from fhr_jax.weights import Net
@@ -113,8 +114,9 @@ def first_frame(images: list[np.ndarray], box: Box | None, net: Path | None, fol
 
 def main(options: Options) -> dict[str, Any]:
     """Measure, print and save."""
-    compilation_cache.set_environment()
     images, box = clip(options)
+    if len(images) <= WARM:
+        raise InputError(f"{len(images)} frames, expected more than {WARM}")
     seconds = time_frames(weights.load(options.net), images, box)
     base = float(np.median(seconds["both views"]))
     rows = {}
@@ -125,7 +127,7 @@ def main(options: Options) -> dict[str, Any]:
     summary: dict[str, Any] = {
         "machine": platform.machine(),
         "jax": jax.__version__,
-        "frames": len(images),
+        "frames": len(seconds["both views"]),
         "size": list(images[0].shape[:2]),
         "ways": rows,
     }

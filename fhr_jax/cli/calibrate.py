@@ -94,6 +94,7 @@ def run(options: CalibrateOptions) -> None:
             "faces": {"fit": len(faces.fitted.errors), "held out": number},
             "calibrated_before": net.calibration is not None,
             "calibration": {name: np.asarray(value).tolist() for name, value in calibration._asdict().items()},
+            "widen": options.widen,
             "reliability": report.as_json(reliability),
             "log_likelihood_of_a_constant": constant,
         }

@@ -39,8 +39,9 @@ class TrackOptions:
     OpenFace) and landmarks.npz. The last one holds `landmarks` (T, M, 2), smoothed, and `raw`, as the net finds them,
     in pixels counted from 0; `confidence` (T, M); `covariance` (T, M, 2, 2) of the errors of `raw`, in square pixels;
     and `time` (T,) in seconds. M is the number of landmarks of the net, 68 by default. If the net is not calibrated, or
-    with --no-mirror or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a face are NaN.
-    If no frame has a face, the command fails and writes nothing.
+    with --no-mirror, --stacks or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a face
+    are NaN. If no frame has a face, the command fails and writes nothing. Of a damaged video it uses what can be
+    decoded, and says what cannot.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """
@@ -129,19 +130,19 @@ def run(options: TrackOptions) -> None:
         log.save(folder / "landmarks.npz")
     print(f"{options.out}: {log.frames} frames, a face in {log.found} of them")
     print(f"{options.out}: {said}")
-    for line in _damage(log.frames, damaged, problems, None if request() else info.frames):
+    for line in _damage(options.video, log.frames, damaged, problems, None if request() else info.frames):
         print(f"{options.video}: {line}")
     if request():
         raise signals.Stopped(f"{options.out}: stopped after {log.frames} frames, which are written", request.number)
 
 
-def _damage(frames: int, damaged: int, problems: list[str], expected: int | None) -> list[str]:
+def _damage(video: Path, frames: int, damaged: int, problems: list[str], expected: int | None) -> list[str]:
     """What is said of a video that could not be read as a whole."""
-    lines = [problem.partition(": ")[2] or problem for problem in problems]
+    lines = [problem.removeprefix(f"{video}: ") for problem in problems]
     if damaged:
-        lines.append(f"{damaged} frames are damaged; their landmarks are those of what could be decoded")
+        lines.append(f"damaged frames: {damaged}; their landmarks are those of what could be decoded")
     if expected and frames < _WHOLE * expected:
-        lines.append(f"holds {frames} of the {expected} frames that its header tells of; the rest is missing")
+        lines.append(f"{frames} frames could be read, but the header tells of about {expected}; others are missing")
     return lines
 
 

@@ -195,8 +195,8 @@ def test_tracked_frame(tmp_path):
     pytest.importorskip("av")
     summary, _ = run("bench/tracked_frame", tmp_path, frames=9)
     assert set(summary["ways"]) == {"both views", "one view", "first stack, both views", "first stack, one view"}
-    assert summary["ways"]["both views"]["relative"] == 1
-    assert all(row["milliseconds"] == sorted(row["milliseconds"]) for row in summary["ways"].values())
+    assert summary["frames"] == 4
+    assert summary["ways"]["first stack, one view"]["relative"] < 0.9
     first = summary["first_frame_seconds"]
     assert 0 < first["kept programs"] < first["compiled"]
 

@@ -46,7 +46,7 @@ def _pose(face: SyntheticFace) -> SyntheticFace:
 
 ABLATIONS: dict[str, Callable[[SyntheticFace], SyntheticFace]] = {
     "hair": partial(_with_appearance, part="hair", amount=0.0),
-    "beard": partial(_with_appearance, part="beard", amount=0.0),
+    "beard": partial(_with_appearance, part="beard", amount=0.0, over_lips=0.0),
     "glasses": partial(_with_appearance, part="glasses", amount=0.0),
     "occluder": partial(_with_appearance, part="occluder", amount=0.0),
     "background": _background,

@@ -74,7 +74,11 @@ class Hair(NamedTuple):
 
 
 class Features(NamedTuple):
-    """Brows, eyes and mouth: colours (sRGB), widths in inter-ocular distances, and strengths in [0, 1]."""
+    """Brows, eyes and mouth: colours (sRGB), widths and radii in inter-ocular distances, and strengths in [0, 1].
+
+    `socket` darkens the hollow around the eye, most beside the nose, and `corner_shadow` its outer corner; `sclera` is
+    the brightness of the white of the eye, and `tongue` the opacity of the tongue in an open mouth.
+    """
 
     brow_colour: Float[Array, "*t 3"]
     brow_width: Float[Array, "*t"]
@@ -102,8 +106,9 @@ class Beard(NamedTuple):
         cheeks: how much of the cheeks it covers.
         chin: how much of the chin.
         moustache: how much of the skin above the upper lip.
-        over_lips: how much of the lips it hides, from their outer edges.
-        length: how far it hangs below the chin, in inter-ocular distances.
+        over_lips: how far it hides the lips from their outer edges, up to 0.6 of them at 1; above as far as there is a
+            moustache, below as far as the chin is covered.
+        length: how far it hangs below a covered chin, in inter-ocular distances.
         colour: sRGB.
     """
 

@@ -18,7 +18,7 @@ eye are annotated nearer to the nose than where its dark outline ends."""
 
 
 def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Paint eyes: lid fold, sclera, iris, pupil, highlight, lashes. Returns planes (3, H, W).
+    """Paint eyes: shade of the socket, lid fold, sclera, iris, pupil, highlight, lashes. Returns planes (3, H, W).
 
     Args:
         image: colour planes (3, H, W) to paint on.
@@ -118,7 +118,7 @@ def brows(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
 
 
 def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
-    """Paint lips between the outer and the inner contour, and teeth inside the inner one. Returns planes (3, H, W).
+    """Paint lips between the outer and the inner contour, teeth and tongue inside. Returns planes (3, H, W).
 
     Args:
         image: colour planes (3, H, W) to paint on.

@@ -39,7 +39,7 @@ _CHILD = {
 
 
 def _identity(draws: RandomDraws) -> Float[Array, "k"]:
-    """Coefficients of `anatomy.IDENTITY`; one head in ten is that of a child, by half or whole."""
+    """Coefficients of `anatomy.IDENTITY`; one head in ten is partly or wholly that of a child."""
     child = jnp.array([_CHILD.get(name, 0.0) for name in anatomy.IDENTITY_NAMES])
     young = draws.chance(0.1) * draws.uniform(0.5, 1.3)
     return jnp.clip(draws.normal(shape=(len(anatomy.IDENTITY),)) + young * child, -2.5, 2.5)

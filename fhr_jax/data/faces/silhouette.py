@@ -9,8 +9,8 @@ from fhr_jax.data.faces.shape import Projection
 from fhr_jax.markup import FACE68
 
 _BROWS = (*range(17, 27),)
-_RIGHT_FRONT = (*range(42, 48), *range(50, 59), *range(61, 68))
-"""Eye and lips of one side. Like the brows, they protrude from the far side of a rotated face."""
+_RIGHT_FRONT = (*range(42, 48), *range(49, 60), *range(61, 68))
+"""The eye of one side, and the lips. Like the brows, they protrude from the far side of a rotated face."""
 
 MARGIN = 0.02
 """Width of skin around them, in inter-ocular distances."""

@@ -42,7 +42,7 @@ def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) ->
     """Read a photograph as RGB bytes (H, W, 3), upright according to its EXIF orientation.
 
     Grey and palette images are converted; images with alpha are put on black. Integers of more than 8 bits are read as
-    bytes, 10, 12 or 16 bits, whichever holds the brightest pixel.
+    bytes, 10, 12, 14 or 16 bits, whichever holds the brightest pixel of this file.
 
     Raises:
         InputError: the file cannot be read, is truncated, is no image, or has more than `max_pixels` pixels.
@@ -166,8 +166,8 @@ def _as_rgb(image: "Image.Image") -> "Image.Image":
 
     if image.mode.startswith("I"):  # Pillow would clip at 255 instead of scaling
         gray = np.asarray(image).astype(np.int64).clip(0)
-        # Cameras of 10 and 12 bits store them in files of 16 or 32, where they would be nearly black.
-        white = next((limit for limit in (255, 1023, 4095) if gray.max(initial=0) <= limit), 65535)
+        # Cameras of 10 to 14 bits store them in files of 16 or 32, where they would be nearly black.
+        white = next((limit for limit in (255, 1023, 4095, 16383) if gray.max(initial=0) <= limit), 65535)
         image = Image.fromarray((gray.clip(0, white) * 255 // white).astype(np.uint8))
     elif image.mode == "F":
         raise ValueError("floating-point pixels")

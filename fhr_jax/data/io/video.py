@@ -85,7 +85,7 @@ class Readable(NamedTuple):
 
 
 def readable(path: str | os.PathLike[str]) -> Readable:
-    """Decode a video, without keeping or converting its frames, and say what of it can be read; never raises."""
+    """Decode a video, without keeping or converting its frames, and say what of it can be read."""
     number, damaged = 0, []
     try:
         with open_container(path) as (container, stream):
@@ -140,10 +140,13 @@ def to_rgb(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
 
 def size_with_square_pixels(stream: Any, frame: Any) -> tuple[int, int]:
     """(width, height) that shows a frame undistorted; `_MOST_STRETCHED` limits what is believed of the metadata."""
+    return max(1, round(frame.width * _stretch(stream))), frame.height
+
+
+def _stretch(stream: Any) -> float:
+    """Width of a pixel over its height; 1 where the metadata are silent or not to be believed."""
     aspect = float(stream.sample_aspect_ratio or 1)
-    if not 1 / _MOST_STRETCHED <= aspect <= _MOST_STRETCHED:
-        aspect = 1.0
-    return max(1, round(frame.width * aspect)), frame.height
+    return aspect if 1 / _MOST_STRETCHED <= aspect <= _MOST_STRETCHED else 1.0
 
 
 Write = Callable[[UInt8[np.ndarray, "h w 3"], float], None]
@@ -218,7 +221,7 @@ def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
         if not container.streams.video:
             raise InputError(f"{path}: no video in this file")
         stream = container.streams.best("video") or container.streams.video[0]
-        if stream.width * stream.height > MAX_PIXELS:
+        if stream.width * stream.height * _stretch(stream) > MAX_PIXELS:
             raise InputError(
                 f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read"
             )

@@ -308,6 +308,7 @@ def test_jitter_is_a_similarity_of_the_crop(people, mirrored):
         ("features", "socket", 0.002),
         ("features", "corner_shadow", 0.0003),
         ("features", "sclera", 0.0002),
+        ("features", "iris_radius", 0.0005),
         ("skin", "blush", 0.0005),
         ("skin", "age", 0.0005),
         ("scene", "stripes", 0.001),
@@ -353,6 +354,21 @@ def test_a_long_beard_hangs_below_the_chin_and_one_over_the_lips_hides_their_edg
         assert at[i, 48, 0] - 2 < columns.min() <= columns.max() < at[i, 54, 0] + 2
 
 
+def test_a_tongue_is_seen_only_in_an_open_mouth(people):
+    face = plain(people)
+
+    def change(jaw):
+        opened = fill(face._replace(expression=(0 * people.expression).at[:, 0].set(jaw)))
+        features_of = opened.appearance.features
+        pictures = []
+        for tongue in (0.0, 1.0):
+            shown = features_of._replace(tongue=0 * features_of.tongue + tongue)
+            pictures.append(render(opened._replace(appearance=opened.appearance._replace(features=shown))).image)
+        return np.abs(np.asarray(pictures[1] - pictures[0])).max()
+
+    assert change(0.8) > 0.1 > 2 * change(0.0)
+
+
 def test_one_head_in_ten_is_that_of_a_child():
     people = jax.vmap(faces.sample)(jax.random.split(jax.random.key(8), 2000))
     where = anatomy.IDENTITY_NAMES.index("length of the lower face")
@@ -365,7 +381,7 @@ def test_one_head_in_ten_is_that_of_a_child():
 
 TOUCHED = {
     "hair": ("hair.amount",),
-    "beard": ("beard.amount",),
+    "beard": ("beard.amount", "beard.over_lips"),
     "glasses": ("glasses.amount",),
     "occluder": ("occluder.amount",),
     "background": ("scene.coarse", "scene.fine_amount", "scene.stripes", "scene.shape_amount"),
@@ -395,7 +411,7 @@ def adorned(people):
     appearance, one = people.appearance, jnp.ones(BATCH)
     appearance = appearance._replace(
         hair=appearance.hair._replace(amount=one),
-        beard=appearance.beard._replace(amount=one),
+        beard=appearance.beard._replace(amount=one, over_lips=one),
         glasses=appearance.glasses._replace(amount=one),
         occluder=appearance.occluder._replace(amount=one),
         features=appearance.features._replace(makeup_amount=one),

@@ -94,7 +94,9 @@ def test_a_part_is_that_of_the_whole_in_every_orientation(tmp_path, rgb, orienta
         np.testing.assert_array_equal(pixels, whole[y : y + height, x : x + width])
 
 
-@pytest.mark.parametrize(("dtype", "white"), [(np.int32, 255), (np.uint16, 1023), (np.uint16, 4095), (np.int32, 65535)])
+@pytest.mark.parametrize(
+    ("dtype", "white"), [(np.int32, 255), (np.uint16, 1023), (np.uint16, 4095), (np.uint16, 16383), (np.int32, 65535)]
+)
 def test_integers_of_more_than_eight_bits_are_not_dark(tmp_path, rgb, dtype, white):
     gray = rgb[..., 0].astype(np.int64) * 255 // rgb[..., 0].max()
     Image.fromarray((gray * white // 255).astype(dtype)).save(tmp_path / "a.tif")
