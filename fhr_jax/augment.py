@@ -263,7 +263,8 @@ def photometric(key: Key, image: Image, *, options: Photometric | None = None, n
     """
     options = Photometric() if options is None else options
     size, dtype = image.shape[0], image.dtype
-    cutout_key, colour_key, own_noise_key, border_key, key = jax.random.split(key, 5)
+    border_key = jax.random.fold_in(key, 4)  # after all else, so that runs of before it came resume with their draws
+    cutout_key, colour_key, own_noise_key, key = jax.random.split(key, 4)
     u = jax.random.uniform(key, (11,), dtype)
     image = jnp.where(u[0] < options.cutout_chance, cutout(cutout_key, image, largest=options.cutout), image)
     image = colour(colour_key, image, options=options)
