@@ -64,6 +64,8 @@ class Options:
     """Number of validation scenes."""
     seed: int = 0
     """Of everything."""
+    workers: int = 0
+    """Processes that make tiles; with 0 a thread of this process makes them."""
 
 
 def pool(folder: Path, options: Options) -> Pool:
@@ -166,7 +168,7 @@ def main(options: Options) -> None:
     """Render, train, validate; resume what is there."""
     folder = output_folder(options.out)
     config = CONFIG
-    described = {name: value for name, value in vars(options).items() if name not in ("out", "save_every")}
+    described = {name: value for name, value in vars(options).items() if name not in ("out", "save_every", "workers")}
     with folder_lock(folder), signals.catch_signals() as request:
         log.same_run(folder, described | {"config": list(map(str, config))})
         log.write_config(folder, described | {"config": list(map(str, config))})
@@ -177,7 +179,9 @@ def main(options: Options) -> None:
         plan = recipe.MODERN._replace(learning_rate=options.learning_rate, batch=options.batch, warmup=500)
         optimizer = recipe.make_optimizer(plan, options.steps)
         state, update = init_state(network_key, config, optimizer), make_update(step_key, config, optimizer)
-        batches = tile_batches(heads, batch=options.batch, size=TILE, seed=options.seed, options=TILES)
+        batches = tile_batches(
+            heads, batch=options.batch, size=TILE, seed=options.seed, options=TILES, workers=options.workers
+        )
         with closing(batches), checkpoint.manager(folder / "checkpoints") as saved:
             if saved.latest_step() is not None:
                 state = checkpoint.restore(saved, state, batches)

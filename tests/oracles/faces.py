@@ -18,7 +18,7 @@ def landmarks(identity, expression, yaw, pitch, distance):
     for coefficient, mode in zip(expression, anatomy.EXPRESSION, strict=True):
         points += coefficient * mode
     points = points[:68]
-    points[:17] = contour(points[:17], yaw)
+    points[:17] = contour(points[:17], yaw, pitch)
     return np.array([seen(point, yaw, pitch, distance) for point in points])
 
 
@@ -33,7 +33,7 @@ def seen(point, yaw, pitch, distance):
     return x * distance / (distance - z), y * distance / (distance - z)
 
 
-def contour(jaw, yaw):
+def contour(jaw, yaw, pitch):
     """(17, 3) jaw points of the straight head, moved to where annotators see them on a turned one."""
     moved = []
     for i in range(17):
@@ -42,6 +42,7 @@ def contour(jaw, yaw):
         half = jaw[:9] if i <= 8 else jaw[:7:-1]
         far = side * math.sin(yaw)  # of the left half the far side shows when the head turns left
         along = anatomy.CONTOUR_SLIDE[number] * (far if i != 8 else -math.sin(yaw))
+        along += anatomy.CONTOUR_BOW[number] * math.sin(pitch)
         to_chin = half[min(number + 1, 8)] - half[min(number, 7)]
         to_ear = half[max(number - 1, 0)] - half[max(number, 1)]
         point = half[number] + (along * to_chin if along > 0 else -along * to_ear)

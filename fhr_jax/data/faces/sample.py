@@ -16,7 +16,7 @@ def _pose(draws: RandomDraws) -> Float[Array, "3"]:
     """Mostly nearly frontal; 40 % turn far to a side, 30 % bow or raise the head."""
     yaw = jnp.where(draws.chance(0.4) > 0, draws.normal(30.0, 2.0), draws.normal(10.0))
     bowed = draws.chance(0.3)
-    pitch = (1 + 1.3 * bowed) * draws.normal(7.5, 2.0) + 1.0 + 3.0 * bowed
+    pitch = (1 + 1.3 * bowed) * draws.normal(7.5, 2.0) + 3.0 * bowed
     limit = jnp.array(POSE_LIMIT)
     return jnp.deg2rad(jnp.clip(jnp.stack([yaw, pitch, draws.normal(8.0)]), -limit, limit))
 

@@ -81,35 +81,36 @@ def outline(rim: Float[Array, "n 3"], front: Float[Array, "n"], yaw: Float[Array
     return jnp.stack([rim[:, 0] * jnp.sin(angle), rim[:, 1], rim[:, 2] + deep * jnp.cos(angle)], axis=1)
 
 
-def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
+def slide(jaw: Float[Array, "17 3"], yaw: Float[Array, ""], pitch: Float[Array, ""]) -> Float[Array, "17 3"]:
     """Move contour points (17, 3) along the contour as annotators do, who spread them over its visible part.
 
-    On the far side, where the cheek hides the jaw, the middle points move up; on the near side they move down. The
-    amount is `anatomy.CONTOUR_SLIDE` times the sine of `yaw` (), radians.
+    On the far side, where the cheek hides the jaw, the middle points move up; on the near side they move down; on a
+    bowed head, whose jaw is foreshortened, all move down. The amount is `anatomy.CONTOUR_SLIDE` times the sine of
+    `yaw` () and `anatomy.CONTOUR_BOW` times that of `pitch` (), radians.
     """
-    step = jnp.asarray(anatomy.CONTOUR_SLIDE, jaw.dtype)
+    turned, bowed = jnp.asarray(anatomy.CONTOUR_SLIDE, jaw.dtype), jnp.asarray(anatomy.CONTOUR_BOW, jaw.dtype)
 
     def half(side: Float[Array, "9 3"], away: Float[Array, ""]) -> Float[Array, "9 3"]:
         segments = side[1:] - side[:-1]
         after, before = jnp.concatenate([segments, segments[-1:]]), jnp.concatenate([segments[:1], segments])
-        by = (step * away)[:, None]
+        by = (turned * away + bowed * jnp.sin(pitch))[:, None]
         return side + jnp.maximum(by, 0) * after + jnp.minimum(by, 0) * before
 
     left, right = half(jaw[:9], -jnp.sin(yaw)), half(jaw[:7:-1], jnp.sin(yaw))
     return jnp.concatenate([left, right[-2::-1]])
 
 
-def contour(jaw: Float[Array, "17 3"], yaw: Float[Array, ""]) -> Float[Array, "17 3"]:
-    """Jaw points (17, 3), head units, moved along the contour and around the head by `yaw` (), radians."""
+def contour(jaw: Float[Array, "17 3"], yaw: Float[Array, ""], pitch: Float[Array, ""]) -> Float[Array, "17 3"]:
+    """Jaw points (17, 3), head units, moved along the contour and around the head by `yaw` and `pitch` (), radians."""
     front = jnp.asarray(anatomy.CONTOUR_FRONT, jaw.dtype)
-    return outline(slide(jaw, yaw), jnp.concatenate([front, front[-2::-1]]), yaw)
+    return outline(slide(jaw, yaw, pitch), jnp.concatenate([front, front[-2::-1]]), yaw)
 
 
 def project(face: SyntheticFace) -> Projection:
     """Shape, rotate and project one face (no frame axis)."""
     points = head(face.identity, face.expression)
     yaw, pitch = face.pose[0], face.pose[1]
-    jaw = contour(points[:17], yaw)
+    jaw = contour(points[:17], yaw, pitch)
     right = jnp.asarray(anatomy.CROWN, points.dtype)
     width = (points[16, 0] - points[0, 0]) / 2 / anatomy.MEAN[16, 0]
     rim = right[:, :3] * jnp.stack([width, 1 + 0 * width, 1 + 0 * width])[None]

@@ -1,14 +1,20 @@
 """Small scenes to train the face detector on: what it sees of a picture at one scale."""
 
-from collections.abc import Iterator
+import itertools
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future
+from functools import partial
 from typing import Any
 
+import jax
 import numpy as np
 from jaxtyping import Float32, UInt8
 
 from fhr_jax.data.prefetch import Prefetcher, on_device
 from fhr_jax.data.scenes.backgrounds import Picture, background, part_of
 from fhr_jax.data.scenes.compose import ComposedScene, Pool, SceneOptions, compose
+from fhr_jax.data.worker_processes import worker_processes
 from fhr_jax.detector.letterbox import GREY
 
 MAX_FACES = 24
@@ -24,6 +30,8 @@ FACE_CHANCE = 0.6
 """Share of these four that are taken for the face; every second of them has one."""
 EDGE_CHANCE = 0.25
 """Share of tiles that show an edge of the picture."""
+AHEAD = 2
+"""Number of batches that each worker makes before they are asked for."""
 
 
 def tile(rng: np.random.Generator, pool: Pool, behind: Picture, *, size: int, options: SceneOptions) -> ComposedScene:
@@ -88,10 +96,13 @@ def _joined(image: _Tile, scenes: list[ComposedScene]) -> ComposedScene:
     return ComposedScene(image, boxes, ignored)
 
 
-def tile_batches(pool: Pool, *, batch: int, size: int, seed: int, options: SceneOptions) -> Prefetcher:
+def tile_batches(
+    pool: Pool, *, batch: int, size: int, seed: int, options: SceneOptions, workers: int = 0
+) -> Prefetcher:
     """Endless batches {"image": (B, S, S, 3), "boxes": (B, K, 4), "ignored": (B, K)}, K = `MAX_FACES`, on the device.
 
-    Boxes are NaN where there are fewer. Batch number n is the same whenever it is made, so a run resumes exactly.
+    Boxes are NaN where there are fewer. Batch number n is the same whenever and wherever it is made, so a run resumes
+    exactly, also with another number of workers.
 
     Args:
         pool: cut-out heads.
@@ -99,21 +110,52 @@ def tile_batches(pool: Pool, *, batch: int, size: int, seed: int, options: Scene
         size: their side S in pixels.
         seed: of all batches.
         options: what the tiles hold.
+        workers: processes that make batches; with 0 a thread of this process does. Arrays of the pool that are mapped
+            from files (`np.load(..., mmap_mode="r")`) are not copied to them.
     """
+    make = partial(_batch, batch=batch, size=size, seed=seed, options=options)
 
     def start(number: int) -> Iterator[dict[str, Any]]:
-        while True:
-            rng = np.random.default_rng([seed, number])
-            tiles = []
-            for k in range(batch):
-                if k % TILES_OF_ONE == 0:
-                    behind = background(rng, BEHIND * size, BEHIND * size)
-                tiles.append(tile(rng, pool, behind, size=size, options=options))
-            yield stacked(tiles)
-            number += 1
+        if not workers:
+            yield from (make(n, pool) for n in itertools.count(number))
+        ahead: deque[Future[dict[str, Any]]] = deque()
+        with worker_processes(workers, _open_pool, jax.tree.map(_source, pool)) as processes:
+            for n in itertools.count(number):
+                ahead.append(processes.submit(_batch_of_worker, make, n))
+                if len(ahead) > AHEAD * workers:
+                    yield ahead.popleft().result()
 
     identity = f"tiles {batch} {size} {seed} {len(pool.faces.pixels)} {tuple(options)}"
     return Prefetcher(start, data=identity, place=on_device)
+
+
+def _batch(number: int, pool: Pool, *, batch: int, size: int, seed: int, options: SceneOptions) -> dict[str, Any]:
+    rng = np.random.default_rng([seed, number])
+    tiles = []
+    for k in range(batch):
+        if k % TILES_OF_ONE == 0:
+            behind = background(rng, BEHIND * size, BEHIND * size)
+        tiles.append(tile(rng, pool, behind, size=size, options=options))
+    return stacked(tiles)
+
+
+_POOL: list[Pool] = []
+"""In a worker: its pool."""
+
+
+def _open_pool(sources: Pool) -> None:
+    _POOL.append(
+        jax.tree.map(lambda source: np.load(source, mmap_mode="r") if isinstance(source, str) else source, sources)
+    )
+
+
+def _batch_of_worker(make: Callable[[int, Pool], dict[str, Any]], number: int) -> dict[str, Any]:
+    return make(number, _POOL[0])
+
+
+def _source(array: np.ndarray) -> np.ndarray | str:
+    """The file of a mapped array, or the array itself: pickling would copy what is mapped."""
+    return str(array.filename) if isinstance(array, np.memmap) else array
 
 
 def stacked(scenes: list[ComposedScene]) -> dict[str, UInt8[np.ndarray, "..."] | Float32[np.ndarray, "..."]]:

@@ -160,7 +160,7 @@ def project(
         head = shape.head(identity, expression)
         if moved is not None:
             head = head[:68] + moved
-        jaw = shape.contour(head[:17], pose[0])
+        jaw = shape.contour(head[:17], pose[0], pose[1])
         rotated = shape.rotate(jnp.concatenate([jaw, head[17:68]]), shape.rotation(pose[0], pose[1]))
         flat = shape.perspective(rotated, jnp.asarray(7.0, head.dtype))
         cos, sin = jnp.cos(pose[2]), jnp.sin(pose[2])

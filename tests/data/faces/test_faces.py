@@ -209,10 +209,12 @@ def test_signs_of_the_pose():
 def test_contour_points_are_spread_over_what_is_seen_of_the_jaw():
     """Of a head turned to the right the right cheek hides the jaw: its middle points go up, those of the left down."""
     jaw = jnp.asarray(anatomy.MEAN[:17], jnp.float32)
-    down = np.asarray(slide(jaw, jnp.float32(0.8)))[:, 1] - anatomy.MEAN[:17, 1]
+    down = np.asarray(slide(jaw, jnp.float32(0.8), jnp.float32(0.0)))[:, 1] - anatomy.MEAN[:17, 1]
     assert (down[10:14] < -0.02).all()
     assert (down[3:7] > 0.02).all()
-    np.testing.assert_allclose(slide(jaw, jnp.float32(0.0)), jaw, atol=1e-7)
+    np.testing.assert_allclose(slide(jaw, jnp.float32(0.0), jnp.float32(0.0)), jaw, atol=1e-7)
+    bowed = np.asarray(slide(jaw, jnp.float32(0.0), jnp.float32(0.4)))[:, 1] - anatomy.MEAN[:17, 1]
+    assert (bowed[[2, 3, 4, 5, 11, 12, 13, 14]] > 0.01).all()
 
 
 @jax.jit

@@ -43,6 +43,23 @@ def test_a_run_goes_on_with_the_next_batch():
     assert (np.asarray(first[0]["image"]) != np.asarray(first[1]["image"])).any()
 
 
+def test_workers_make_the_same_batches(tmp_path):
+    """Also of heads that are mapped from a file."""
+    heads = pool()
+    np.save(tmp_path / "pixels.npy", heads.faces.pixels)
+    mapped = heads._replace(faces=heads.faces._replace(pixels=np.load(tmp_path / "pixels.npy", mmap_mode="r")))
+    with closing(tiles.tile_batches(mapped, batch=10, size=40, seed=0, options=OPTIONS, workers=2)) as made:
+        found = [next(made) for _ in range(3)]
+        state = made.get_state()
+    with closing(batches()) as alone:
+        expected = [next(alone) for _ in range(4)]
+    for one, other in zip(found, expected, strict=False):
+        np.testing.assert_array_equal(one["image"], other["image"])
+    with closing(tiles.tile_batches(heads, batch=10, size=40, seed=0, options=OPTIONS, workers=1)) as again:
+        again.set_state(state)
+        np.testing.assert_array_equal(next(again)["boxes"], expected[3]["boxes"])
+
+
 def test_beyond_an_edge_of_the_picture_it_is_grey(monkeypatch):
     monkeypatch.setattr(tiles, "EDGE_CHANCE", 1.0)
     monkeypatch.setattr(tiles, "CLOSE_CHANCE", 0.0)

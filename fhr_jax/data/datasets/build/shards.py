@@ -5,16 +5,10 @@ The name of a shard is a hash of what it was made from, so an interrupted build 
 
 import hashlib
 import json
-import multiprocessing
-import os
 import shutil
-import signal
-import threading
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +19,7 @@ from fhr_jax.data.datasets.build import registry, work_units
 from fhr_jax.data.datasets.build.builder import examples
 from fhr_jax.data.datasets.build.work_units import WorkUnit
 from fhr_jax.data.skipped import Skipped
+from fhr_jax.data.worker_processes import worker_processes
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, write_json
 
@@ -107,7 +102,7 @@ def make_shards(tasks: Sequence[ShardTask], *, workers: int) -> Iterator[Shard]:
     if workers < 2:
         yield from map(make_shard, tasks)
         return
-    with _pool(workers) as pool:
+    with worker_processes(workers) as pool:
         futures: list[Future[Shard]] = [pool.submit(make_shard, task) for task in tasks]
         try:
             for future in as_completed(futures):
@@ -117,33 +112,6 @@ def make_shards(tasks: Sequence[ShardTask], *, workers: int) -> Iterator[Shard]:
                 f"{tasks[0].staging}: a worker was killed, perhaps for its memory; "
                 "repeat the same command to resume, with fewer --workers if need be"
             ) from error
-
-
-@contextmanager
-def _pool(workers: int) -> Generator[ProcessPoolExecutor]:
-    """Processes that end with this one, however it ends. They are spawned: JAX's threads do not survive a fork."""
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
-    try:
-        yield pool
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
-        for child in set(multiprocessing.active_children()) - before:
-            child.terminate()
-        raise
-    pool.shutdown()
-
-
-def _end_with_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 def make_shard(task: ShardTask) -> Shard:

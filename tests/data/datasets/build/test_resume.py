@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from fhr_jax.data import worker_processes
 from fhr_jax.data.datasets.build import finalize, run, shards, work_units
 from fhr_jax.data.datasets.summary import read_summary
 from fhr_jax.data.io.file_tree import ImagePair
@@ -168,7 +169,7 @@ def test_a_killed_worker_gives_one_line(root, tmp_path, monkeypatch):
         def shutdown(self, **_):
             pass
 
-    monkeypatch.setattr(shards, "ProcessPoolExecutor", Pool)
+    monkeypatch.setattr(worker_processes, "ProcessPoolExecutor", Pool)
     monkeypatch.setattr(shards, "as_completed", list)
     with pytest.raises(InputError, match="repeat the same command to resume"):
         run.build("face300w", root / "w", tmp_path, workers=2)

@@ -1,0 +1,26 @@
+"""Processes that work for this one."""
+
+import multiprocessing
+import os
+import time
+
+import pytest
+
+from fhr_jax.data.worker_processes import worker_processes
+
+
+def test_workers_are_initialized_and_work():
+    with worker_processes(2, os.chdir, "/") as pool:
+        assert [future.result() for future in [pool.submit(os.getcwd) for _ in range(3)]] == ["/"] * 3
+
+
+def test_an_exception_stops_them_at_once():
+    before, start = set(multiprocessing.active_children()), time.monotonic()
+    with pytest.raises(KeyError), worker_processes(1) as pool:
+        pool.submit(os.getpid).result()
+        pool.submit(time.sleep, 600)
+        raise KeyError
+    for child in set(multiprocessing.active_children()) - before:
+        child.join(60)
+    assert time.monotonic() - start < 300
+    assert not set(multiprocessing.active_children()) - before
