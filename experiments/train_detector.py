@@ -2,7 +2,8 @@
 
 Command:  taskset -c 1 nice -n 10 python experiments/train_detector.py --out runs/detector --steps 40000
 Output:   OUT/patches (the cut-out heads), OUT/checkpoints, OUT/metrics.jsonl (loss; recall and wrong boxes on synthetic
-          scenes), OUT/detector.npz (float16) after every validation, OUT/scenes.jpg and OUT/found.jpg to look at.
+          scenes), OUT/detector.npz (float16) after every validation and when it is stopped, OUT/scenes.jpg and
+          OUT/found.jpg to look at.
 
 The first start renders the heads. Stop it with Ctrl-C or SIGTERM; the same command resumes.
 """
@@ -203,6 +204,7 @@ def main(options: Options) -> None:
                     output.check()
                     checkpoint.save(saved, output.step, output.state, batches)
                 if stopping:
+                    detector.save(folder / "detector.npz", trained_detector(output.state, config), dtype="float16")
                     saved.wait_until_finished()
                     raise SystemExit(f"stopped and saved at step {output.step}")
 

@@ -89,6 +89,9 @@ class Photometric(NamedTuple):
     border_chance: float = 0.0
 
 
+COVERING = 0.3
+"""Share of the borders that may cover landmarks, if these are known."""
+
 OFF = Photometric(
     brightness=0.0,
     contrast=0.0,
@@ -209,7 +212,14 @@ def cutout(key: Key, image: Image, *, largest: Float[Array, ""] | float) -> Imag
     return image + inside[..., None] * (colour - image)
 
 
-def border(key: Key, image: Image, *, largest: Float[Array, ""] | float, chance: Float[Array, ""] | float) -> Image:
+def border(
+    key: Key,
+    image: Image,
+    *,
+    largest: Float[Array, ""] | float,
+    chance: Float[Array, ""] | float,
+    points: Float[Array, "m 2"] | None = None,
+) -> Image:
     """Blacken a margin of an image (S, S, 3), as a crop has it that leaves its photograph.
 
     Args:
@@ -217,16 +227,24 @@ def border(key: Key, image: Image, *, largest: Float[Array, ""] | float, chance:
         image: (S, S, 3).
         largest: largest width of the margin in sides of the image, (); small ones are likelier.
         chance: probability of a margin at the left or right side, and of one at the top or bottom, ().
+        points: landmarks (M, 2) in pixels (x, y). Most margins end before the first of them, because most faces lie
+            wholly in their photograph, though often at its edge. None: margins end anywhere.
     """
     size = image.shape[0]
-    draws = jax.random.uniform(key, (2, 3), image.dtype)
+    draws = jax.random.uniform(key, (2, 5), image.dtype)
     at = geometry.to_fractions(jnp.arange(size, dtype=image.dtype), size)
 
-    def kept(draw: Float[Array, "3"]) -> Bool[Array, " size"]:
-        from_side = jnp.where(draw[1] < 0.5, at, 1 - at)
-        return (draw[0] >= chance) | (from_side >= largest * draw[2] ** 2)
+    def kept(draw: Float[Array, "5"], axis: int) -> Bool[Array, " size"]:
+        low = draw[1] < 0.5
+        width = largest * draw[2] ** 2
+        if points is not None:
+            places = geometry.to_fractions(points[:, axis], size)
+            room = jnp.maximum(jnp.where(low, places.min(), 1 - places.max()), 0)
+            width = jnp.where(draw[3] < COVERING, width, room * (1 - draw[4] ** 2))
+        from_side = jnp.where(low, at, 1 - at)
+        return (draw[0] >= chance) | (from_side >= width)
 
-    return jnp.where((kept(draws[0])[None] & kept(draws[1])[:, None])[..., None], image, 0)
+    return jnp.where((kept(draws[0], 0)[None] & kept(draws[1], 1)[:, None])[..., None], image, 0)
 
 
 def colour(key: Key, image: Image, *, options: Photometric) -> Image:
@@ -246,7 +264,14 @@ def colour(key: Key, image: Image, *, options: Photometric) -> Image:
     return image ** jnp.exp(options.gamma * n[4])
 
 
-def photometric(key: Key, image: Image, *, options: Photometric | None = None, noise_key: Key | None = None) -> Image:
+def photometric(
+    key: Key,
+    image: Image,
+    *,
+    options: Photometric | None = None,
+    noise_key: Key | None = None,
+    points: Float[Array, "m 2"] | None = None,
+) -> Image:
     """Degrade an image as cameras and files do; landmarks do not move.
 
     Order: cutout, colour, blur and low resolution, noise, JPEG, border.
@@ -257,6 +282,7 @@ def photometric(key: Key, image: Image, *, options: Photometric | None = None, n
         options: strengths and probabilities; the defaults suit training on synthetic faces.
         noise_key: random key of the noise; default: derived from `key`. Frames of one clip share `key`, that is the
             camera, and differ in this.
+        points: landmarks (M, 2) for `border`.
 
     Returns:
         The image (S, S, 3) in [0, 1].
@@ -280,7 +306,7 @@ def photometric(key: Key, image: Image, *, options: Photometric | None = None, n
     low, high = options.quality
     packed = jpeg(image, quality=low + (high - low) * u[10])
     image = jnp.clip(jnp.where(u[9] < options.jpeg_chance, packed, image), 0, 1)
-    return border(border_key, image, largest=options.border, chance=options.border_chance)
+    return border(border_key, image, largest=options.border, chance=options.border_chance, points=points)
 
 
 def geometric(

@@ -300,3 +300,32 @@ def test_a_border_is_black_as_wide_as_asked_and_only_at_two_sides():
     assert sides.min() > 5
     some = [float(draw(jax.random.key(seed), white, largest=0.3, chance=0.25).min()) for seed in range(200)]
     assert 0.25 < np.mean([low == 0 for low in some]) < 0.55  # 1 - 0.75^2, less those narrower than a pixel
+
+
+def test_most_borders_end_before_the_landmarks():
+    draw = jax.jit(augment.border)
+    low, high = 0.3 * SIZE, 0.8 * SIZE
+    points = jnp.array([[low, low], [high, high], [low, high]])
+    covered, widths = [], []
+    for seed in range(100):
+        image = np.asarray(
+            draw(jax.random.key(seed), jnp.ones((SIZE, SIZE, 3)), largest=0.6, chance=1.0, points=points)
+        )
+        kept = image[..., 0] > 0
+        for line in (kept.any(axis=1), kept.any(axis=0)):
+            inside = line[int(np.ceil(low)) : int(high) + 1]
+            covered.append(not inside.all())
+            widths.append(1 - line.mean())
+    assert 0.01 < np.mean(covered) < augment.COVERING
+    assert max(np.array(widths)[~np.array(covered)]) > 0.15  # up to the landmarks
+
+
+def test_a_border_leaves_what_is_in_it_even_if_landmarks_lie_outside():
+    """A landmark beyond a side leaves no room there."""
+    points = jnp.array([[-5.0, 10.0], [SIZE + 5.0, 20.0]])
+    draw = jax.jit(augment.border)
+    whole = [
+        float(draw(jax.random.key(seed), jnp.ones((SIZE, SIZE, 3)), largest=0.3, chance=1.0, points=points)[30].mean())
+        for seed in range(20)
+    ]
+    assert np.median(whole) == 1.0

@@ -27,7 +27,7 @@ class Examples(NamedTuple):
 Prepare = Callable[[PRNGKeyArray, Any], Examples]
 """prepare(key of the update, batch of the loader) -> examples."""
 
-SYNTHETIC = augment.Photometric(border_chance=0.1)
+SYNTHETIC = augment.Photometric(border_chance=0.12)
 """How synthetic faces are degraded: photographs with a face at their edge get their border when they are cropped."""
 
 BATCH = 16
@@ -72,7 +72,11 @@ def synthetic_examples(
         options: of `augment.photometric`.
         **moves: options of `augment.similarity`, except `flip_chance`: half of the faces are mirrored anyway.
     """
-    degrade = jax.jit(jax.vmap(partial(augment.photometric, options=options)))
+
+    @jax.jit
+    @jax.vmap
+    def degrade(photometric_key: PRNGKeyArray, picture: faces.Rendering) -> Float[Array, "s s 3"]:
+        return augment.photometric(photometric_key, picture.image, options=options, points=picture.points)
 
     def prepare(step_key: PRNGKeyArray, batch: Any) -> Examples:
         index = jnp.asarray(batch["index"])
@@ -81,7 +85,7 @@ def synthetic_examples(
             key, jax.random.split(jitter_key, index.shape[0]), index, size, change, tuple(moves.items())
         )
         picture = render(batch_faces, size=size)
-        return Examples(degrade(jax.random.split(photometric_key, index.shape[0]), picture.image), picture.points)
+        return Examples(degrade(jax.random.split(photometric_key, index.shape[0]), picture), picture.points)
 
     return prepare
 

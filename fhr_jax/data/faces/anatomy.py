@@ -12,15 +12,15 @@ from fhr_jax.markup import FACE68
 # The left half and the midline; the right half mirrors it.
 _LEFT = {
     # jaw, ear to chin
-    0: (-0.834, 0.043, -0.54),
-    1: (-0.821, 0.25, -0.51),
-    2: (-0.794, 0.462, -0.485),
-    3: (-0.752, 0.672, -0.455),
-    4: (-0.672, 0.86, -0.385),
+    0: (-0.829, 0.033, -0.46),
+    1: (-0.817, 0.244, -0.43),
+    2: (-0.789, 0.465, -0.41),
+    3: (-0.746, 0.672, -0.4),
+    4: (-0.672, 0.86, -0.36),
     5: (-0.54, 1.02, -0.255),
-    6: (-0.375, 1.15, -0.08),
-    7: (-0.196, 1.25, 0.11),
-    8: (0.0, 1.27, 0.16),
+    6: (-0.375, 1.14, -0.08),
+    7: (-0.198, 1.237, 0.11),
+    8: (0.0, 1.258, 0.16),
     # brow
     17: (-0.676, -0.134, -0.045),
     18: (-0.565, -0.23, 0.05),
@@ -29,10 +29,10 @@ _LEFT = {
     21: (-0.13, -0.19, 0.255),
     # nose
     27: (0.0, -0.02, 0.28),
-    28: (0.0, 0.11, 0.345),
-    29: (0.0, 0.242, 0.425),
-    30: (0.0, 0.378, 0.505),
-    31: (-0.165, 0.485, 0.33),
+    28: (0.0, 0.114, 0.345),
+    29: (0.0, 0.246, 0.425),
+    30: (0.0, 0.383, 0.505),
+    31: (-0.168, 0.49, 0.33),
     32: (-0.085, 0.511, 0.36),
     33: (0.0, 0.533, 0.38),
     # eye
@@ -45,17 +45,17 @@ _LEFT = {
     # outer lips, at rest nearly closed
     48: (-0.31, 0.745, 0.16),
     49: (-0.197, 0.695, 0.29),
-    50: (-0.08, 0.66, 0.355),
+    50: (-0.073, 0.66, 0.355),
     51: (0.0, 0.67, 0.36),
-    57: (0.0, 0.852, 0.34),
-    58: (-0.09, 0.85, 0.335),
-    59: (-0.2, 0.815, 0.27),
+    57: (0.0, 0.858, 0.34),
+    58: (-0.081, 0.855, 0.335),
+    59: (-0.197, 0.82, 0.27),
     # inner lips
     60: (-0.262, 0.741, 0.175),
-    61: (-0.083, 0.735, 0.345),
-    62: (0.0, 0.737, 0.348),
-    66: (0.0, 0.75, 0.345),
-    67: (-0.085, 0.746, 0.338),
+    61: (-0.074, 0.739, 0.345),
+    62: (0.0, 0.741, 0.348),
+    66: (0.0, 0.749, 0.345),
+    67: (-0.075, 0.745, 0.338),
 }
 _HELPERS_LEFT = {
     "ala": (-0.19, 0.44, 0.28),
@@ -168,13 +168,13 @@ def _identity() -> dict[str, np.ndarray]:
         "thin upper lip": _move(y=0.012 * _UPPER_LIP * _ids(range(49, 54))),
         "lips forward": _move(z=0.03 * _ids(range(49, 54), range(55, 60), range(61, 64), range(65, 68))),
         "mouth corners up": _move(y=-0.012 * (np.abs(_X) / 0.3) * _MOUTH),
-        "asymmetry: mouth, chin": _move(x=0.012 * _MOUTH + 0.008 * _NOSE * low + 0.008 * low * _JAW),
+        "asymmetry: mouth, chin": _move(x=0.02 * _MOUTH + 0.012 * _NOSE * low + 0.01 * low * _JAW),
         "asymmetry: one eye higher": _move(y=0.010 * _SIDE * (_EYES + _BROWS)),
         "asymmetry: mouth slanted": _move(y=0.010 * _SIDE * _MOUTH * np.abs(_X) / 0.3),
         "asymmetry: one brow higher": _move(y=0.014 * _SIDE * _BROWS),
         "deep or flat face": _move(z=0.07 * (_Z - 0.1)),
-        "ears low: upper contour points lower": _move(y=0.05 * _JAW * (1 - _ramp(0.0, 1.0))),
-        "asymmetry: one ear lower": _move(y=0.02 * _SIDE * _JAW * (1 - _ramp(0.0, 1.0))),
+        "ears low: upper contour points lower": _move(y=0.08 * (_JAW * (1 - _ramp(0.0, 1.0)) + _ids("ear"))),
+        "asymmetry: one ear lower": _move(y=0.03 * _SIDE * (_JAW * (1 - _ramp(0.0, 1.0)) + _ids("ear"))),
         "asymmetry: chin aside": _move(x=0.022 * _JAW * _ramp(0.7, 0.5) - 0.006 * _BROWS),
         "brow tails low": _move(y=0.028 * brow_row**3 * _BROWS - 0.008 * _BROWS),
         "asymmetry: one brow tail lower": _move(y=0.025 * _SIDE * (brow_row**3 - 0.35) * _BROWS),
@@ -235,7 +235,7 @@ CONTOUR_SLIDE = np.array([0.3, -0.1, -0.5, -0.8, -0.95, -0.9, -0.75, -0.5, -0.4]
 
 Those of the near side move the other way, and the chin moves to the far side."""
 
-CONTOUR_BOW = np.array([0.0, 0.1, 0.3, 0.5, 0.6, 0.6, 0.4, 0.3, 0.0])
+CONTOUR_BOW = np.array([0.15, 0.35, 0.7, 1.0, 1.2, 1.15, 0.8, 0.5, 0.0])
 """How far contour points of a bowed head move along the contour towards the chin, in segments, at 90 degrees."""
 
 CROWN = np.array(

@@ -82,16 +82,19 @@ def _features(draws: RandomDraws, hair: Array, skin: Array, tone: Array) -> Feat
         brow_amount=draws.uniform(0.25, 1.0),
         iris=jnp.clip(jnp.array(_IRIS)[iris] * draws.uniform(0.6, 1.3), 0, 1),
         iris_radius=draws.uniform(0.055, 0.085),
-        lashes=draws.uniform(),
+        lashes=draws.uniform(0.15, 1.0),
         makeup=draws.uniform(0.05, 0.6) * draws.uniform(0.6, 1.4, (3,)),
         makeup_amount=draws.chance(0.3) * draws.uniform(0.1, 0.7),
         crease=draws.uniform(),
-        socket=draws.uniform(0.0, 1.0),
+        socket=draws.uniform(0.1, 1.2),
         corner_shadow=draws.uniform(0.2, 0.9),
         sclera=draws.uniform(0.6, 1.0),
         lips=jnp.clip(lips, 0.02, 1),
         lip_gloss=draws.uniform(0.0, 0.5),
-        teeth=draws.uniform(0.6, 1.0),
+        teeth=draws.uniform(0.5, 0.97),
+        teeth_length=draws.uniform(0.08, 0.18),
+        lower_teeth=draws.uniform(0.0, 1.0),
+        teeth_hidden=draws.uniform(0.02, 0.13),
         tongue=draws.uniform(),
     )
 
@@ -109,6 +112,7 @@ def _beard(draws: RandomDraws, hair: Array) -> Beard:
         moustache=draws.chance(0.85),
         over_lips=(kind == 2) * draws.uniform(0.0, 0.9),
         length=(kind == 2) * draws.chance(0.4) * draws.uniform(0.05, 0.6),
+        bare=draws.chance(0.5) * draws.uniform(0.3, 1.0),
         colour=colour,
     )
 

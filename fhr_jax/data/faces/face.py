@@ -77,7 +77,9 @@ class Features(NamedTuple):
     """Brows, eyes and mouth: colours (sRGB), widths and radii in inter-ocular distances, and strengths in [0, 1].
 
     `socket` darkens the hollow around the eye, most beside the nose, and `corner_shadow` its outer corner; `sclera` is
-    the brightness of the white of the eye, and `tongue` the opacity of the tongue in an open mouth.
+    the brightness of the white of the eye, and `tongue` the opacity of the tongue in an open mouth. `teeth` is the
+    brightness of the teeth, `teeth_length` the length of the upper and `lower_teeth` the opacity of the lower ones, and
+    `teeth_hidden` the height up to which an open mouth shows none.
     """
 
     brow_colour: Float[Array, "*t 3"]
@@ -95,6 +97,9 @@ class Features(NamedTuple):
     lips: Float[Array, "*t 3"]
     lip_gloss: Float[Array, "*t"]
     teeth: Float[Array, "*t"]
+    teeth_length: Float[Array, "*t"]
+    lower_teeth: Float[Array, "*t"]
+    teeth_hidden: Float[Array, "*t"]
     tongue: Float[Array, "*t"]
 
 
@@ -109,6 +114,7 @@ class Beard(NamedTuple):
         over_lips: how far it hides the lips from their outer edges, up to 0.6 of them at 1; above as far as there is a
             moustache, below as far as the chin is covered.
         length: how far it hangs below a covered chin, in inter-ocular distances.
+        bare: how bare the skin below the lower lip is, on both sides of a tuft.
         colour: sRGB.
     """
 
@@ -118,6 +124,7 @@ class Beard(NamedTuple):
     moustache: Float[Array, "*t"]
     over_lips: Float[Array, "*t"]
     length: Float[Array, "*t"]
+    bare: Float[Array, "*t"]
     colour: Float[Array, "*t 3"]
 
 

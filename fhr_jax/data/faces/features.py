@@ -12,9 +12,12 @@ _EYES = (
     ((42, 43, 44, 45), (42, 47, 46, 45), "eyeball_R", 1),
 )
 
-_ASIDE = 0.01
-"""How far the visible lids end beyond the landmarks, away from the nose, in inter-ocular distances: both corners of an
-eye are annotated nearer to the nose than where its dark outline ends."""
+_ASIDE = (0.024, 0.02, 0.017, 0.014)
+"""How far the visible lids lie beyond the landmarks, away from the nose, from the outer corner to the inner one, in
+inter-ocular distances: both corners of an eye are annotated nearer to the nose than where its dark outline ends."""
+
+_ABOVE = (0.0, 0.004, 0.009, 0.023)
+"""How far the dark edge of the upper lid lies above its landmarks, from the outer corner to the inner one."""
 
 
 def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -> Planes:
@@ -30,11 +33,12 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     left = canvas.x < (p[39, 0] + p[42, 0]) / 2
     sides = []
     for upper, lower, ball, side in _EYES:
-        shift = jnp.array([[side * _ASIDE, 0.0]])
-        axes = local_frame(p[upper[0]] + shift[0], p[upper[-1]] + shift[0])
+        shift = jnp.stack([side * jnp.array(_ASIDE), -jnp.array(_ABOVE)], axis=1)[::-side]
+        below = shift * jnp.array([[1.0, 1.0], [1.0, 0.0], [1.0, 0.0], [1.0, 1.0]])
+        axes = local_frame(p[upper[0]] + shift[0], p[upper[-1]] + shift[-1])
         u, v = axes.grid(canvas)
         top = curve(axes, p[jnp.array(upper)] + shift, u)
-        bottom = curve(axes, p[jnp.array(lower)] + shift, u)
+        bottom = curve(axes, p[jnp.array(lower)] + below, u)
         sides.append((u, v, top, bottom, axes.length, seen.helper(ball)))
     u, v, top, bottom, length, ball = (pick(left, *pair) for pair in zip(*sides, strict=True))
     soft = 1.2 * canvas.pixel
@@ -47,7 +51,7 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     shade = jnp.array([0.5, 0.38, 0.35])
     inwards = jnp.where(left, along, 1 - along)
     across = (v - 0.5 * (top + bottom)) / jnp.where(v < top, 0.22, 0.13)
-    hollow = jnp.maximum(1 - across**2 - (jnp.maximum(ends, 0) / 0.17) ** 2, 0)
+    hollow = jnp.maximum(1 - across**2 - (jnp.maximum(ends, 0) / 0.2) ** 2, 0)
     image = darken(image, shade, features.socket * (0.3 + 0.7 * jnp.clip(inwards, 0, 1)) * hollow)
     beyond = jnp.where(left, -u, u - length)
     wing = jnp.maximum(1 - jnp.maximum(beyond, -0.6 * beyond) / 0.1, 0)
@@ -64,7 +68,8 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     opening = coverage(jnp.maximum(top - v, v - bottom), soft) * coverage(ends, soft)
     shadow = jnp.clip((v - top) / 0.06, 0, 1)
     white = jnp.array([0.88, 0.85, 0.83])[:, None, None] * (0.55 + 0.45 * shadow * (0.55 + 0.45 * middle))[None]
-    white = white * features.sclera
+    # Narrow eyes are dark, because the lids and lashes shade them.
+    white = white * features.sclera * (0.6 + 0.4 * jnp.clip((bottom - top) / 0.09, 0, 1))
     white = white * (0.55 + 0.45 * face.appearance.scene.ambient)
     corner = jnp.array([0.85, 0.6, 0.58])
     white = darken(white, corner, 1 - jnp.clip(5 * along, 0, 1) * jnp.clip(5 - 5 * along, 0, 1))
@@ -108,9 +113,9 @@ def brows(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     u, v, length = (pick(left, *pair) for pair in zip(*sides, strict=True))
     inward = jnp.where(left, u, length - u)
     from_tail = jnp.clip(inward / length, 0, 1)
-    width = features.brow_width * (0.35 + 0.65 * jnp.minimum(1.8 * from_tail, 1)) + 0.004
+    width = features.brow_width * (0.35 + 0.65 * jnp.minimum(1.8 * from_tail, 1) + 0.3 * from_tail**2) + 0.004
     hairs = 0.85 + 0.15 * wave(9 * inward + 14 * v)
-    across = jnp.abs(v - 0.012 - 0.55 * width) - 0.5 * width
+    across = jnp.abs(v - 0.007 - 0.55 * width) - 0.5 * width
     # Annotators set the inner end a little beyond the hairs.
     reach = jnp.maximum(-inward, inward - length + 0.03)
     inside = coverage(across, 0.03 + 0.8 * canvas.pixel) * coverage(reach, 0.04 + canvas.pixel)
@@ -127,11 +132,13 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
         seen: its projection.
     """
     p, features = seen.points, face.appearance.features
-    axes = local_frame(p[48], p[54])
+    # The corners are annotated a little inside the dark line between the lips.
+    wider = jnp.array([0.014, 0.0])
+    axes = local_frame(p[48] - wider, p[54] + wider)
     u, v = axes.grid(canvas)
     outer_top = curve(axes, p[48:55], u, parts=2)
     # The lower lip is annotated a little above its visible edges, so it is painted below its landmarks.
-    low = 0.009 * jnp.clip(4 * jnp.minimum(u, axes.length - u) / axes.length, 0, 1)
+    low = 0.018 * jnp.clip(4 * jnp.minimum(u, axes.length - u) / axes.length, 0, 1)
     outer_bottom = curve(axes, p[jnp.array([48, 59, 58, 57, 56, 55, 54])], u, parts=2) + low
     inner_top = curve(axes, p[60:65], u, parts=2)
     inner_bottom = curve(axes, p[jnp.array([60, 67, 66, 65, 64])], u, parts=2)
@@ -142,7 +149,7 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     soft = 1.2 * canvas.pixel
     # Annotators set the points a little outside the red; a beard hides more of it.
     hidden = 0.6 * face.appearance.beard.over_lips
-    lip_top = outer_top + 0.012 + hidden * face.appearance.beard.moustache * (inner_top - outer_top)
+    lip_top = outer_top + 0.008 + hidden * face.appearance.beard.moustache * (inner_top - outer_top)
     lip_bottom = outer_bottom - hidden * face.appearance.beard.chin * (outer_bottom - inner_bottom)
     lips = coverage(jnp.maximum(jnp.maximum(lip_top - v, v - lip_bottom), ends), soft + 0.02)
     light = face.appearance.scene
@@ -162,15 +169,17 @@ def mouth(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     tooth = features.teeth * jnp.array([0.93, 0.9, 0.84])
     tooth = tooth[:, None, None] * (0.75 + 0.25 * middle - 0.08 * jnp.maximum(wave(7 * u + 0.25) - 0.5, 0))[None]
     tooth = tooth * (0.6 + 0.4 * light.ambient)
-    upper_teeth = coverage(depth - 0.10 * (0.4 + 0.6 * middle), 0.02 + soft)
-    lower_teeth = 0.45 * coverage(inner_bottom - v - 0.035 * middle, 0.02 + soft)
+    upper_teeth = coverage(depth - features.teeth_length * (0.4 + 0.6 * middle), 0.02 + soft)
+    lower_teeth = features.lower_teeth * coverage(inner_bottom - v - 0.6 * features.teeth_length * middle, 0.02 + soft)
     tongue = features.tongue * coverage(inner_bottom - v - 0.1 * middle, 0.08 + soft)
     inner = layer(dark, 0.8 * features.lips, tongue)
-    inner = layer(inner, tooth, jnp.maximum(upper_teeth, lower_teeth) * jnp.clip(3 * middle - 0.4, 0, 1))
+    # Lips that are hardly apart hide the teeth.
+    shown = jnp.clip((inner_bottom - inner_top - features.teeth_hidden) / 0.05, 0, 1)
+    inner = layer(inner, tooth, shown * jnp.maximum(upper_teeth, lower_teeth) * jnp.clip(3 * middle - 0.4, 0, 1))
     image = layer(image, inner, inside)
     line = jnp.maximum(1 - jnp.abs(v - seam) / (0.014 + canvas.pixel), 0)
     shut = jnp.clip(1 - (inner_bottom - inner_top) / 0.04, 0, 1)
-    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.9 * line * shut * coverage(ends - 0.01, 0.02))
+    image = darken(image, jnp.array([0.38, 0.24, 0.22]), 0.65 * line * shut * coverage(ends - 0.01, 0.02))
     for corner in (p[48], p[54]):
         d = jnp.sqrt((canvas.x - corner[0]) ** 2 + (canvas.y - corner[1]) ** 2 + 1e-12)
         image = darken(image, jnp.array([0.5, 0.38, 0.35]), 0.3 * jnp.maximum(1 - d / 0.07, 0))
@@ -212,6 +221,11 @@ def beard(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) 
     region = grown * (
         growth.cheeks * (1 - near) + near * (low * growth.chin + (1 - low) * growth.moustache * (1 - low))
     )
+    # Below the lower lip many beards are bare, but for a tuft in the middle.
+    below = p[57] + 0.35 * (seen.helper("pogonion") - p[57])
+    bare = coverage(ellipse(canvas, below, 0.3 * axes.length, 0.08), 0.08 + canvas.pixel)
+    tuft = coverage(jnp.abs(u - 0.5 * axes.length) - 0.05, 0.06)
+    region = region * (1 - growth.bare * bare * (1 - tuft))
     hairs = 0.85 + 0.08 * wave(23 * u + 0.7 * wave(9 * v)) + 0.05 * wave(11 * v + 0.9 * wave(7 * u))
     return layer(image, growth.colour, growth.amount * jnp.clip(region, 0, 1) * hairs)
 

@@ -56,7 +56,7 @@ def _expression(draws: RandomDraws) -> Float[Array, "e"]:
             strong * draws.chance(0.45) * draws.uniform() ** 2 * 1.15,
             smile,
             draws.chance(0.12) * draws.uniform(),
-            draws.chance(0.2) * draws.uniform(),
+            draws.chance(0.3) * draws.uniform(0.2, 1.6),
             jnp.clip(blink + wink, -0.4, 1),
             jnp.clip(blink - wink, -0.4, 1),
             draws.uniform(0.0, 0.5) + 0.4 * smile * draws.uniform(),
@@ -64,7 +64,7 @@ def _expression(draws: RandomDraws) -> Float[Array, "e"]:
             draws.normal(0.55),
             0.2 * jnp.abs(draws.normal()),
             0.4 * jnp.abs(draws.normal()),
-            draws.chance(0.45) * draws.uniform() * (0.3 + smile),
+            draws.chance(0.35) * draws.uniform() * (0.3 + smile),
         ]
     )
 

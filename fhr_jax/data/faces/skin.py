@@ -106,6 +106,8 @@ def skin_planes(canvas: Canvas, face: SyntheticFace, seen: Projection, lit: Ligh
         wave(4.1 * canvas.x + 0.9 * wave(2.3 * canvas.y)) + wave(3.7 * canvas.y + 0.8 * wave(1.9 * canvas.x))
     )
     factor = factor * (1 + 0.2 * blob(canvas, seen.points[30], 0.15, 0.2))
+    # The chin is bright nearly down to its edge, below which it shades the neck.
+    factor = factor * (1 + 0.3 * blob(canvas, 0.5 * seen.helper("pogonion") + 0.5 * seen.points[8], 0.42, 0.17))
     image = skin.colour[:, None, None] * factor[None]
     red = jnp.array([0.97, 0.80, 0.80])
     for name, radius in (("cheek_L", 0.34), ("cheek_R", 0.34)):

@@ -1,6 +1,7 @@
 """Small scenes to train the face detector on: what it sees of a picture at one scale."""
 
 import itertools
+import signal
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
@@ -144,6 +145,7 @@ _POOL: list[Pool] = []
 
 
 def _open_pool(sources: Pool) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the process that trains
     _POOL.append(
         jax.tree.map(lambda source: np.load(source, mmap_mode="r") if isinstance(source, str) else source, sources)
     )
