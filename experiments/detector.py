@@ -1,7 +1,6 @@
 """How well face detectors find photographed faces, and how fast; nothing is trained or chosen on these pictures.
 
 Command:  FHR_JAX_DATA=data taskset -c 1 python experiments/detector.py --out runs/detectors
-          --fhr runs/detector/detector.npz
 Data:     in the folder that FHR_JAX_DATA names: `images` (photographs with .pts files), `real_faces` (faces that are
           pasted into larger pictures), `videos` (clips), `detector_tracks` (where the faces in clips are)
 Output:   OUT/summary.json, and a sheet of the pictures in which a face was missed for each detector
@@ -51,7 +50,7 @@ class Options:
     data: Annotated[Path | None, optional("DIR")] = None
     """Folder with the data; default: that of FHR_JAX_DATA."""
     fhr: Annotated[Path | None, optional("FILE")] = None
-    """A detector of `experiments/train_detector.py`; default: it is left out."""
+    """A detector of `experiments/train_detector.py`; default: the one in the package."""
     yunet: Annotated[Path | None, optional("FILE")] = None
     """The ONNX file of YuNet; default: it is left out."""
     faces: int = 300
@@ -180,10 +179,9 @@ def main(options: Options) -> dict[str, Any]:
     data = options.data or Path(os.environ.get("FHR_JAX_DATA", ""))
     if not (data / "images").is_dir():
         raise InputError(f"{data}: no folder images there; --data or FHR_JAX_DATA names the folder with the data")
-    detectors: dict[str, detector.Detector] = {"cascade": open_detector("cascade")}
-    for name, file in (("fhr", options.fhr), ("yunet", options.yunet)):
-        if file is not None:
-            detectors[name] = open_detector(name, file=file)
+    detectors = {"cascade": open_detector("cascade"), "fhr": open_detector("fhr", file=options.fhr)}
+    if options.yunet is not None:
+        detectors["yunet"] = open_detector("yunet", file=options.yunet)
     folder, net = output_folder(options.out), weights.load()
     sets = {"photographs": list(photographs(data / "images")), "pasted": list(pasted(data / "real_faces", options))}
     for path in sorted((data / "videos").glob("*.mp4")):

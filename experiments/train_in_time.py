@@ -3,8 +3,8 @@
 `fhr-jax train` wants the number of updates beforehand and decays the learning rate over them. Here the learning rate
 is a cosine over the time that is left once everything is compiled, so a machine of unknown speed is used to the end.
 The number of updates depends on the machine, so a run cannot be repeated exactly; nothing else differs from
-`fhr-jax train`. Faces are rendered on the device. The making of faces and the update are two programs, compiled at the
-same time. Needs neither Grain nor TFDS. The net is not calibrated: `fhr-jax calibrate` does that.
+`fhr-jax train`. Faces are rendered on the device. The making of faces and the update are separate programs, compiled at
+the same time. Needs neither Grain nor TFDS. The net is not calibrated: `fhr-jax calibrate` does that.
 
 Command:  python experiments/train_in_time.py --out runs/net --init small --seconds 400
 Output:   OUT/net.npz (every minute, and at the end), OUT/metrics.jsonl.
@@ -12,7 +12,6 @@ Output:   OUT/net.npz (every minute, and at the end), OUT/metrics.jsonl.
 
 import math
 import time
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +86,7 @@ def main(options: Options) -> None:
         optax.clip_by_global_norm(clip), optax.inject_hyperparams(optax.adam)(learning_rate=options.learning_rate)
     )
     state = init_state(network_key, config, optimizer, ema=True, variables=None if init is None else init.variables)
-    prepare = jax.jit(examples.synthetic_examples(faces_key, config.crop))
+    prepare = examples.synthetic_examples(faces_key, config.crop)
     update = make_update(
         step_key,
         config,
@@ -104,17 +103,19 @@ def main(options: Options) -> None:
 
     with ThreadPoolExecutor() as threads:
         made = jax.eval_shape(prepare, *batch(0))
-        lowered = [prepare.lower(*batch(0)), update.lower(state, made)]  # ty: ignore[unresolved-attribute]
-        (faces, faces_seconds), (update, update_seconds) = threads.map(_compile, lowered)
-    jax.block_until_ready(update(state, faces(*batch(0))))
-    print(f"compiled: faces in {faces_seconds:.0f} s, the update in {update_seconds:.0f} s", flush=True)
+        compiling = threads.submit(update.lower(state, made).compile)  # ty: ignore[unresolved-attribute]
+        first = jax.block_until_ready(prepare(*batch(0)))
+        print(f"faces: compiled after {time.monotonic() - began:.0f} s", flush=True)
+        update = compiling.result()
+    jax.block_until_ready(update(state, first))
+    print(f"update: compiled after {time.monotonic() - began:.0f} s", flush=True)
 
     start = saved = time.monotonic()
     end, step, losses = began + options.seconds, 0, []
     while (now := time.monotonic()) < end:
         rate = learning_rate((now - start) / (end - start), options.learning_rate)
         state.optimizer[1].hyperparams["learning_rate"] = jnp.asarray(rate, jnp.float32)
-        state, metrics = update(state, faces(*batch(step)))
+        state, metrics = update(state, prepare(*batch(step)))
         step += 1
         losses.append(metrics.loss)
         if step % LOG_EVERY == 0:
@@ -131,12 +132,6 @@ def main(options: Options) -> None:
                 saved = time.monotonic()
     _save(folder, state, config)
     print(f"{folder / 'net.npz'}: {step} updates, {step * options.batch} faces, {time.monotonic() - began:.0f} s")
-
-
-def _compile(lowered: Any) -> tuple[Callable[..., Any], float]:
-    """A compiled program, and the seconds that it took."""
-    began = time.monotonic()
-    return lowered.compile(), time.monotonic() - began
 
 
 def _save(folder: Path, state: Any, config: Any) -> None:

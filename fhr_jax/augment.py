@@ -92,20 +92,9 @@ class Photometric(NamedTuple):
 COVERING = 0.3
 """Share of the borders that may cover landmarks, if these are known."""
 
-OFF = Photometric(
-    brightness=0.0,
-    contrast=0.0,
-    gamma=0.0,
-    cast=0.0,
-    grey=0.0,
-    blur_chance=0.0,
-    downscale_chance=0.0,
-    noise_chance=0.0,
-    jpeg_chance=0.0,
-    cutout_chance=0.0,
-    saturation=(1.0, 1.0),
-    border_chance=0.0,
-)
+_STRENGTHS = ("brightness", "contrast", "gamma", "cast", "grey")
+_CHANCES = ("blur_chance", "downscale_chance", "noise_chance", "jpeg_chance", "cutout_chance", "border_chance")
+OFF = Photometric(saturation=(1.0, 1.0))._replace(**dict.fromkeys((*_STRENGTHS, *_CHANCES), 0.0))
 """Changes nothing; `OFF._replace(jpeg_chance=1.0)` compresses each image and does nothing else."""
 
 
@@ -157,8 +146,7 @@ def degradation(size: int, sigma: Float[Array, ""], factor: Float[Array, ""]) ->
     # Box k covers [k f, (k + 1) f] of the axis measured from the left edge of pixel 0.
     start = at[:, None] * factor
     box = jnp.clip(jnp.minimum(start + factor, at[None] + 1) - jnp.maximum(start, at[None]), 0, 1)
-    total = box.sum(axis=1, keepdims=True)
-    box = box / jnp.maximum(total, 1e-6)
+    box = box / jnp.maximum(box.sum(axis=1, keepdims=True), 1e-6)
     last = jnp.ceil(size / factor - 1e-3) - 1
     # The half-pixel rule, as in `geometry.resize_points`; a product with 1 / factor would round otherwise.
     where = jnp.clip((at + 0.5) / factor - 0.5, 0, last)
@@ -227,8 +215,8 @@ def border(
         image: (S, S, 3).
         largest: largest width of the margin in sides of the image, (); small ones are likelier.
         chance: probability of a margin at the left or right side, and of one at the top or bottom, ().
-        points: landmarks (M, 2) in pixels (x, y). Most margins end before the first of them, because most faces lie
-            wholly in their photograph, though often at its edge. None: margins end anywhere.
+        points: landmarks (M, 2) in pixels (x, y). Most margins end before them, because most faces lie wholly in their
+            photograph. None: margins end anywhere.
     """
     size = image.shape[0]
     draws = jax.random.uniform(key, (2, 5), image.dtype)

@@ -17,6 +17,7 @@ SHAPE = re.compile(
 """A shape in prose: (..., M, 2), (T,), (), or the word scalar; but not a call such as name(T)."""
 
 POSITIONAL = {
+    "fhr_jax.detector.files.load": "path",
     "fhr_jax.weights.load": "path",
     "fhr_jax.stabilizer.pretrained.default_params": "landmarks, dims",
     "fhr_jax.sharding.device_mesh": "devices",

@@ -56,9 +56,9 @@ class TrackOptions:
     pixels, and perhaps file, the name of the video. They take the detector's place: in the first frame, and where the
     face is lost. Default: the detector looks for the face."""
     detector: DetectorName = DEFAULT_DETECTOR
-    """Finds the face: cascade is OpenCV's, fhr a net of experiments/train_detector.py, yunet runs through OpenCV."""
+    """Finds the face: fhr is our own net, cascade is OpenCV's, yunet runs through OpenCV."""
     detector_file: Annotated[Path | None, optional("FILE")] = None
-    """The net of --detector fhr (.npz) or yunet (.onnx); default: none."""
+    """The net of --detector fhr (.npz) or yunet (.onnx); default: for fhr the one in the package."""
     net: Annotated[Path | None, NET] = None
     markup: Annotated[str | None, MARKUP] = None
     decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, Key, PRNGKeyArray, UInt32
 from fhr_jax import augment, geometry
 from fhr_jax.data import faces
 from fhr_jax.data.crops import MARGIN, Crops
+from fhr_jax.data.faces import paint
 from fhr_jax.data.records import Records
 from fhr_jax.markup import FACE68, Markup
 from fhr_jax.types import Affine
@@ -84,7 +85,9 @@ def synthetic_examples(
         batch_faces = _jittered(
             key, jax.random.split(jitter_key, index.shape[0]), index, size, change, tuple(moves.items())
         )
-        picture = render(batch_faces, size=size)
+        # The barriers keep XLA from repeating each stage in every pixel of the next one, where one program holds them
+        # all: on a GPU that did not compile within minutes.
+        picture = paint.barrier(render(paint.barrier(batch_faces), size=size))
         return Examples(degrade(jax.random.split(photometric_key, index.shape[0]), picture), picture.points)
 
     return prepare

@@ -13,7 +13,7 @@ from typing import Any
 
 @contextmanager
 def worker_processes(
-    number: int, initializer: Callable[..., None] | None = None, *arguments: Any
+    number: int, *, initializer: Callable[..., None] | None = None, arguments: tuple[Any, ...] = ()
 ) -> Generator[ProcessPoolExecutor]:
     """Start `number` processes; if the block is left by an exception, they are stopped at once.
 
@@ -23,7 +23,7 @@ def worker_processes(
     Args:
         number: of processes.
         initializer: called once in each of them.
-        *arguments: of the initializer; they are pickled.
+        arguments: of the initializer; they are pickled.
     """
     before = set(multiprocessing.active_children())
     context = multiprocessing.get_context("spawn")

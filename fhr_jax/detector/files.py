@@ -41,13 +41,17 @@ def save(path: str | os.PathLike[str], net: DetectorNet, *, dtype: Literal["floa
     npz.write(path, arrays)
 
 
-def load(path: str | os.PathLike[str]) -> DetectorNet:
-    """Read a detector.
+DEFAULT = Path(__file__).parents[1] / "nets" / "detector.npz"
+"""The detector in the package; nets/README.md tells how it was trained."""
+
+
+def load(path: str | os.PathLike[str] | None = None) -> DetectorNet:
+    """Read a detector; without a path the one in the package.
 
     Raises:
         InputError: the file cannot be read, holds no detector, or its arrays are not those of its configuration.
     """
-    path = Path(path)
+    path = DEFAULT if path is None else Path(path)
     arrays = npz.read(path)
     config = _config(path, arrays.pop(_ENTRY, None))
     template = jax.eval_shape(lambda: init(jax.random.key(0), config))

@@ -10,18 +10,27 @@ from fhr_jax.errors import InputError
 from fhr_jax.pipeline.cascade import cascade
 from fhr_jax.pipeline.yunet import yunet
 
-DetectorName = Literal["cascade", "fhr", "yunet"]
+DetectorName = Literal["fhr", "cascade", "yunet"]
 DETECTORS: tuple[DetectorName, ...] = get_args(DetectorName)
-DEFAULT: DetectorName = "cascade"
+DEFAULT: DetectorName = "fhr"
 """The detector where none is chosen."""
+
+
+def fhr(*, file: str | os.PathLike[str] | None = None) -> Detector:
+    """Our own detector, by fractional heatmap regression, from a file or from the package; see `fhr_jax.detector`.
+
+    Raises:
+        InputError: the file cannot be read or holds no detector.
+    """
+    return partial(detector.find_faces, detector.load(file))
 
 
 def open_detector(name: str, *, file: str | os.PathLike[str] | None = None) -> Detector:
     """A face detector.
 
     Args:
-        name: "cascade", OpenCV's; "fhr", a net of `experiments/train_detector.py`; or "yunet", through OpenCV.
-        file: of the net, for "fhr" and "yunet".
+        name: "fhr", by fractional heatmap regression; "cascade", OpenCV's; or "yunet", through OpenCV.
+        file: of the net, for "fhr" (None: the net in the package) and "yunet".
 
     Raises:
         InputError: there is no such detector, its file is missing, superfluous or cannot be read, or OpenCV is missing.
@@ -32,7 +41,8 @@ def open_detector(name: str, *, file: str | os.PathLike[str] | None = None) -> D
         if file is not None:
             raise InputError(f"detector cascade: takes no file, but got {os.fspath(file)}")
         return cascade()
+    if name == "fhr":
+        return fhr(file=file)
     if file is None:
-        kind = "the ONNX file of YuNet" if name == "yunet" else "the .npz file of a trained detector"
-        raise InputError(f"detector {name}: needs {kind}")
-    return yunet(file) if name == "yunet" else partial(detector.find_faces, detector.load(file))
+        raise InputError("detector yunet: needs the ONNX file of YuNet")
+    return yunet(file)

@@ -71,8 +71,8 @@ def align_image(
 ) -> Face:
     """The landmarks of one face in an image, in image pixels.
 
-    Without a box the detector looks for faces, and the result is the first one in which the net finds landmarks. The
-    cascade returns the largest face first.
+    Without a box the detector looks for faces, and the result is the first one in which the net finds landmarks. Our
+    detector returns the surest face first, the cascade the largest.
 
     Args:
         net: the network.

@@ -26,7 +26,7 @@ def clip(path, images):
 @pytest.fixture
 def net(tmp_path_factory, monkeypatch):
     monkeypatch.setattr(pipeline.inference, "predict", read_pattern)
-    monkeypatch.setattr(pipeline.face_detector, "cascade", lambda: boxes_of(None)[0])
+    monkeypatch.setattr(pipeline.face_detector, "fhr", lambda file: boxes_of(None)[0])
     path = tmp_path_factory.mktemp("net") / "net.npz"
     weights.save(path, random_net())
     return str(path)
@@ -95,7 +95,7 @@ def test_decoder_mirror_and_stacks_reach_the_net(tmp_path, net, monkeypatch, cap
 
 
 def test_box_of_the_first_frame(tmp_path, net, monkeypatch):
-    monkeypatch.setattr(pipeline.face_detector, "cascade", lambda: never)
+    monkeypatch.setattr(pipeline.face_detector, "fhr", lambda file: never)
     clip(tmp_path / "a.mp4", faces(3))
     arguments = ["--out", f"{tmp_path}/out", "--net", net, "--box", "44,52,78,82", "--no-stabilize"]
     assert cli.main(["track", f"{tmp_path}/a.mp4", *arguments]) == 0
@@ -107,7 +107,7 @@ def never(image):
 
 
 def test_boxes_of_a_file_take_the_place_of_the_detector(tmp_path, net, monkeypatch):
-    monkeypatch.setattr(pipeline.face_detector, "cascade", lambda: never)
+    monkeypatch.setattr(pipeline.face_detector, "fhr", lambda file: never)
     clip(tmp_path / "a.mp4", [BLANK, *faces(3), BLANK, *faces(2)])
     rows = ["frame,x,y,width,height", "0,5,5,70,70", "1,200,100,30,30", "1,40,50,80,80", "2,1,1,9,9", "6,44,50,80,80"]
     (tmp_path / "boxes.csv").write_text("\n".join(rows))
@@ -128,9 +128,8 @@ def test_boxes_of_a_file_take_the_place_of_the_detector(tmp_path, net, monkeypat
         ),
         (["--boxes", "FOLDER/outside.csv", "--detector", "yunet"], "expected no --detector beside it"),
         (["--detector", "yunet"], "detector yunet: needs the ONNX file"),
-        (["--detector", "fhr"], "detector fhr: needs the .npz file"),
         (["--detector", "yunet", "--detector-file", "FOLDER/x.onnx"], "x.onnx: no such file"),
-        (["--detector-file", "FOLDER/x.onnx"], "detector cascade: takes no file"),
+        (["--detector", "cascade", "--detector-file", "FOLDER/x.onnx"], "detector cascade: takes no file"),
     ],
 )
 def test_bad_detectors_and_files_of_boxes(tmp_path, net, capsys, arguments, message):

@@ -10,7 +10,7 @@ from fhr_jax.data.worker_processes import worker_processes
 
 
 def test_workers_are_initialized_and_work():
-    with worker_processes(2, os.chdir, "/") as pool:
+    with worker_processes(2, initializer=os.chdir, arguments=("/",)) as pool:
         assert [future.result() for future in [pool.submit(os.getcwd) for _ in range(3)]] == ["/"] * 3
 
 

@@ -66,7 +66,7 @@ def test_a_clip_is_followed_once_and_drawn(module, tmp_path, monkeypatch):
     truth = trees.face(0)[1]
     found = Detections(_box(truth)[None], np.ones(1))
     monkeypatch.setattr(module, "cascade", lambda: lambda image: found)
-    monkeypatch.setattr(module.pipeline.face_detector, "cascade", lambda: lambda image: found)
+    monkeypatch.setattr(module.pipeline.face_detector, "fhr", lambda file: lambda image: found)
     options = module.Options((path,), tmp_path / "out", every=2)
     row = module.main(options)["videos"]["clip"]
     assert (row["frames"], row["compared"], row["lost"]) == (4, 2, 0)

@@ -19,12 +19,20 @@ def test_a_trained_detector_is_opened_from_its_file(tmp_path):
     np.testing.assert_array_equal(found.boxes, expected.boxes)
 
 
+def test_the_detector_in_the_package_is_the_default():
+    """It is small, and finds no face in plain and random pictures."""
+    assert face_detector.DEFAULT == "fhr"
+    assert detector.files.DEFAULT.stat().st_size < 1_000_000
+    detect = face_detector.open_detector(face_detector.DEFAULT)
+    for image in (np.full((120, 160, 3), 90, np.uint8), np.zeros((40, 300, 3), np.uint8)):
+        assert len(detect(image).boxes) == 0
+
+
 @pytest.mark.parametrize(
     ("name", "file", "message"),
     [
-        ("haar", None, "detector 'haar': expected one of cascade, fhr, yunet"),
+        ("haar", None, "detector 'haar': expected one of fhr, cascade, yunet"),
         ("cascade", "a.npz", "detector cascade: takes no file, but got a.npz"),
-        ("fhr", None, "detector fhr: needs the .npz file of a trained detector"),
         ("yunet", None, "detector yunet: needs the ONNX file of YuNet"),
         ("fhr", "none.npz", "none.npz: cannot be read"),
         ("yunet", "none.onnx", "none.onnx: no such file"),

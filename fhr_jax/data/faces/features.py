@@ -69,7 +69,7 @@ def eyes(image: Planes, canvas: Canvas, face: SyntheticFace, seen: Projection) -
     shadow = jnp.clip((v - top) / 0.06, 0, 1)
     white = jnp.array([0.88, 0.85, 0.83])[:, None, None] * (0.55 + 0.45 * shadow * (0.55 + 0.45 * middle))[None]
     # Narrow eyes are dark, because the lids and lashes shade them.
-    white = white * features.sclera * (0.6 + 0.4 * jnp.clip((bottom - top) / 0.09, 0, 1))
+    white = white * features.sclera * (0.6 + 0.4 * jnp.clip((bottom - top) / 0.09, 0, 1))[None]
     white = white * (0.55 + 0.45 * face.appearance.scene.ambient)
     corner = jnp.array([0.85, 0.6, 0.58])
     white = darken(white, corner, 1 - jnp.clip(5 * along, 0, 1) * jnp.clip(5 - 5 * along, 0, 1))

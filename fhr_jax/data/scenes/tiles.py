@@ -120,7 +120,7 @@ def tile_batches(
         if not workers:
             yield from (make(n, pool) for n in itertools.count(number))
         ahead: deque[Future[dict[str, Any]]] = deque()
-        with worker_processes(workers, _open_pool, jax.tree.map(_source, pool)) as processes:
+        with worker_processes(workers, initializer=_open_pool, arguments=(jax.tree.map(_source, pool),)) as processes:
             for n in itertools.count(number):
                 ahead.append(processes.submit(_batch_of_worker, make, n))
                 if len(ahead) > AHEAD * workers:
