@@ -28,6 +28,7 @@ _RIGHT_CHAINS = (
     (66, 65, 64),
     (33, 34, 35),
     (30, 35),
+    (27, 42),
 )
 """Landmarks from the midline outwards. One that lies behind an earlier one of its chain is hidden by it."""
 

@@ -148,7 +148,8 @@ def test_lips_are_painted_at_their_landmarks(people, size):
     for i in range(BATCH):
         column = cover[i][:, round(float(at[i, 57, 0]))]
         low = size - 1 - _edge(column[::-1], 0.5 * column[size // 2 :].max())
-        assert abs(low - at[i, 57, 1]) < 0.4 + 0.01 * unit[i]
+        # It ends a little below the lower one.
+        assert -0.4 < low - at[i, 57, 1] < 0.4 + 0.023 * unit[i]
         high = _edge(column, 0.3 * column.max())
         # The red begins a little below the upper landmark.
         assert -0.4 < high - at[i, 51, 1] < 0.4 + 0.03 * unit[i]
