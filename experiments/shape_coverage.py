@@ -11,10 +11,10 @@ standard deviations (rms distance from the mean). Takes half a minute on one cor
 Expected, in percent of the inter-ocular distance (6000 synthetic shapes, seed 0):
 
     components                      5     10     15     20     30
-    error, synthetic components   4.09   3.14   2.69   2.31   1.83
+    error, synthetic components   4.02   3.03   2.61   2.19   1.69
     error, real components       3.53   2.57   2.01   1.68   1.22
 
-The means are at most 2.0 % apart; the standard deviation is 0.79 to 1.42 times the real one.
+The means are at most 1.9 % apart; the standard deviation is 0.92 to 1.36 times the real one.
 """
 
 from dataclasses import dataclass

@@ -15,7 +15,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -23,6 +23,7 @@ import optax
 import tyro
 
 from fhr_jax import log, weights
+from fhr_jax.cli.options import optional
 from fhr_jax.data import examples
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder
@@ -47,7 +48,7 @@ class Options:
     """Folder for net.npz and metrics.jsonl."""
     seconds: float = 400.0
     """All of it, compiling included."""
-    init: str | None = None
+    init: Annotated[str | None, optional("FILE|small")] = None
     """The net to start from: a file, or `small`, the net in the package. Default: random parameters."""
     preset: Literal["paper", "medium", "small", "tiny"] = "small"
     """Size of a net with random parameters."""
