@@ -21,6 +21,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Generator[Path]:
         InputError: the folder does not exist or cannot be written to.
     """
     target = Path(path)
+    check_name(target)
     folder = _temporary_folder(target)
     try:
         yield folder / target.name
@@ -39,6 +40,7 @@ def atomic_folder(path: str | os.PathLike[str]) -> Generator[Path]:
         InputError: `path` exists and is not an empty folder, or its parent cannot be written to.
     """
     target = Path(path)
+    check_name(target)
     if target.exists() and not (target.is_dir() and not any(target.iterdir())):
         raise InputError(f"{target}: exists already; name a new folder")
     folder = _temporary_folder(target)
@@ -127,6 +129,21 @@ def write_json(path: str | os.PathLike[str], value: Any) -> None:
     """Write `value` as indented JSON, atomically; NaN raises ValueError."""
     with atomic_file(path) as temporary:
         temporary.write_text(json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def check_name(path: str | os.PathLike[str]) -> None:
+    """Check that the file system takes the name of a file that is to be written, such as one that is not too long.
+
+    Raises:
+        InputError: it does not.
+    """
+    try:
+        os.lstat(path)
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return  # told apart when it is written
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{str(path)[:80]!r}: cannot be written: {reason}") from error
 
 
 def _temporary_folder(target: Path) -> Path:

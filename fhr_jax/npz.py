@@ -5,6 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -29,7 +30,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
         if size > max_bytes:
             raise InputError(f"{path}: its arrays take {size} bytes; at most {max_bytes} are read")
         with np.load(path, allow_pickle=False) as arrays:
-            result = {name: arrays[name] for name in arrays.files}
+            result = {name: _member(path, arrays, name) for name in arrays.files}
     except InputError:
         raise
     except OSError as error:
@@ -51,6 +52,18 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
         if not isinstance(array, np.ndarray):
             raise InputError(f"{path}: {name} is not an array")
     return result
+
+
+def _member(path: Path, arrays: Any, name: str) -> Any:
+    try:
+        return arrays[name]
+    except ValueError as error:
+        if "pickle" not in str(error):
+            raise
+        raise InputError(
+            f"{path}: {name} holds Python objects, which are never read, because they may run programs; "
+            "save the file without it"
+        ) from error
 
 
 def check_parameters(

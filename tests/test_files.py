@@ -46,6 +46,17 @@ def test_where_nothing_can_be_written_the_error_names_the_path(tmp_path):
         temporary.write_text("")
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_a_name_that_no_file_can_have_is_refused_before_the_work(tmp_path, name):
+    for context in (files.atomic_file, files.atomic_folder):
+        with pytest.raises(InputError, match="cannot be written"), context(tmp_path / name):
+            raise AssertionError
+    with pytest.raises(InputError, match="cannot be written"):
+        files.check_name(tmp_path / name)
+    files.check_name(tmp_path / "new" / "folder.txt")
+    assert not list(tmp_path.iterdir())
+
+
 def test_nan_is_refused_in_json(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         files.write_json(tmp_path / "a.json", {"loss": float("nan")})

@@ -52,12 +52,12 @@ def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, decoder: str = "least_squa
     normalized Gaussian (`losses.cross_entropy`). The result is that of decoding exp(logits), but nothing underflows;
     `fractional` (Eq. 4), `two_sided` and the fit of `least_squares` are linear in the logits.
 
-    For any input (zeros, constants, negatives, NaN, infinities, any height) the result of every decoder but
+    For any input (zeros, constants, negatives, some NaN, infinities, any height) the result of every decoder but
     `paper_unclamped` is finite and at most one pixel per axis from the highest pixel; that of `maximum_likelihood` lies
     in its window, since noise can lift a pixel several steps from the centre of a wide Gaussian. Without a positive
     peak the result is the highest pixel. If several pixels are equally high, the first in reading order is the peak.
-    NaN is never the peak. Gradients with respect to the maps are finite too. The position of the peak has no gradient,
-    so `argmax` and `quarter_shift` have gradient 0.
+    NaN is never the peak; of a map that holds nothing else the point is NaN. Gradients with respect to the maps are
+    finite. The position of the peak has no gradient, so `argmax` and `quarter_shift` have gradient 0.
 
     Args:
         heatmaps: (..., H, W, M), any float type; computed in float32 or better.
@@ -77,6 +77,8 @@ def decode(heatmaps: Heatmaps, *, sigma: float = 3.0, decoder: str = "least_squa
     if logits and decoder == "paper_unclamped":
         raise InputError("heatmap.decode: decoder 'paper_unclamped' needs heatmaps, expected logits=False")
     check_heatmaps(heatmaps, sigma, "decode")
+    if 0 in heatmaps.shape:
+        return jnp.zeros((*heatmaps.shape[:-3], heatmaps.shape[-1], 2), jnp.promote_types(heatmaps.dtype, jnp.float32))
     return _decode(heatmaps, sigma=float(sigma), decoder=decoder, logits=logits)
 
 
@@ -107,6 +109,8 @@ def _decode(heatmaps: Heatmaps, *, sigma: float, decoder: str, logits: bool) -> 
         points = neighbours.paper_unclamped(peak.window(maps, top, 1), position, sigma)
     else:
         points = position + _bounded(_offsets(maps, top, sigma, decoder, logits))
+    # The first pixel of a map of NaN is no landmark.
+    points = jnp.where(jnp.isnan(top.value)[..., None], jnp.nan, points)
     return points.reshape(*heatmaps.shape[:-3], heatmaps.shape[-1], 2)
 
 

@@ -133,19 +133,23 @@ def test_hostile_logits_stay_within_a_pixel_of_the_peak(sigma, decoder):
     decoded, gradient = map(np.asarray, decode_and_slope(maps, sigma=sigma, decoder=decoder, logits=True))
     far = distance_to_peak(decoded, maps)
     for m, name in enumerate(names):
+        assert np.isfinite(gradient[..., m]).all(), name
+        if name == "nan":
+            assert np.isnan(decoded[m]).all()
+            continue
         assert np.isfinite(decoded[m]).all(), name
         assert far[m].max() <= reach(decoder, sigma), name
-        assert np.isfinite(gradient[..., m]).all(), name
-    for name in ("nan", "inf", "minus inf", "one inf", "peak in minus inf", "peak in nan", "largest", "deeper"):
+    for name in ("inf", "minus inf", "one inf", "peak in minus inf", "peak in nan", "largest", "deeper"):
         assert decoder == "quarter_shift" or not far[names.index(name)].any(), name
 
 
 @given(arrays(np.float32, (6, 7, 2), elements=st.floats(width=32, allow_nan=True, allow_infinity=True)))
 @pytest.mark.parametrize("decoder", DECODERS)
 def test_any_logits_decode_within_a_pixel_of_their_peak(decoder, h):
-    decoded = heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder, logits=True)
-    assert np.isfinite(decoded).all()
-    assert distance_to_peak(decoded, jnp.asarray(h)).max() <= reach(decoder, 1.5)
+    decoded = np.asarray(heatmap.decode(jnp.asarray(h), sigma=1.5, decoder=decoder, logits=True))
+    holds = (h > -np.inf).any(axis=(0, 1))
+    assert np.isfinite(decoded[holds]).all()
+    assert distance_to_peak(decoded, jnp.asarray(h))[holds].max(initial=0) <= reach(decoder, 1.5)
     confidence = heatmap.confidence(jnp.asarray(h), sigma=1.5, logits=True)
     assert np.isfinite(confidence.peak).all()
     assert (np.asarray(confidence.peak) >= 0).all()

@@ -16,7 +16,7 @@ from fhr_jax import npz
 from fhr_jax.data.io import landmark_arrays, openface, pts
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
-from fhr_jax.files import atomic_folder
+from fhr_jax.files import atomic_folder, check_name
 
 MAX_FRAMES = 10_000_000
 
@@ -101,6 +101,7 @@ def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
         InputError: the suffix of `path` differs from that of the input, or `path` is a folder that is not empty.
     """
     path = Path(path)
+    check_name(path)
     if recording.kind == "pts":
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise InputError(f"{path}: exists already; name a new folder for the .pts files")
@@ -181,10 +182,9 @@ def _read_csv(path: Path, options: ReadOptions) -> Recording:
         trust, notes = landmark_arrays.scaled_confidence("confidence", table.confidence)
     tracks, places, faces = [], [], np.unique(table.face)
     for face in faces:
-        place = np.flatnonzero(table.face == face)
+        place, note = _in_order(path, table, int(face))
         frame = table.frame[place]
-        if (np.diff(frame) <= 0).any():
-            raise InputError(f"{path}: the frames of face {face} do not follow one another")
+        notes += note
         length = int(frame[-1] - frame[0]) + 1
         if length > MAX_FRAMES:
             raise InputError(f"{path}: face {face} spans {length} frames; at most {MAX_FRAMES} are read")
@@ -204,6 +204,25 @@ def _read_csv(path: Path, options: ReadOptions) -> Recording:
         notes += more if len(faces) == 1 else [f"face {face}: {note}" for note in more]
         places.append(place)
     return Recording(path, "csv", tuple(tracks), (table, places), tuple(notes))
+
+
+def _in_order(path: Path, table: openface.OpenFaceTable, face: int) -> tuple[np.ndarray, list[str]]:
+    """The rows of a face in the order of their frames, and what to tell the user."""
+    name = face if table.names is None else repr(table.names[face])
+    place = np.flatnonzero(table.face == face)
+    if (np.diff(table.frame[place]) > 0).all():
+        return place, []
+    place = place[np.argsort(table.frame[place], kind="stable")]
+    same = np.flatnonzero(np.diff(table.frame[place]) == 0)
+    if same.size:
+        first, second = place[same[0]], place[same[0] + 1]
+        lines = table.lines if table.lines is not None else np.arange(len(table.rows)) + 2
+        more = f", and {same.size - 1} more rows repeat others" if same.size > 1 else ""
+        raise InputError(
+            f"{path}: row {lines[second]} repeats frame {table.frame[second]} of face {name}, which row {lines[first]} "
+            f"has{more}; expected one row for each frame of a face"
+        )
+    return place, [f"the rows of face {name} are not in the order of their frames: read in that order"]
 
 
 def _read_folder(path: Path, options: ReadOptions) -> Recording:

@@ -162,9 +162,9 @@ BAD = {
     "cut row": ("a.csv", text_file(HEADER + "1,0,1,2.0\n"), "row 2 has 4 cells, expected 5"),
     "text": ("a.csv", text_file(HEADER + "1,0,1,2.0,left\n"), "no number"),
     "half a frame": ("a.csv", text_file(HEADER + "1.5,0,1,2.0,3.0\n"), "whole numbers"),
-    "backwards": ("a.csv", text_file(HEADER + "2,0,1,2.0,3.0\n1,0,1,2.0,3.0\n"), "do not follow"),
+    "repeated": ("a.csv", text_file(HEADER + "2,0,1,2.0,3.0\n2,0,1,2.0,3.0\n"), "row 3 repeats frame 2 of face 0"),
     "far apart": ("a.csv", text_file(HEADER + "1,0,1,2.0,3.0\n99999999999,0,1,2.0,3.0\n"), "spans"),
-    "binary csv": ("a.csv", lambda p: p.write_bytes(b"\xff\xfe\x80"), "not a CSV"),
+    "binary csv": ("a.csv", lambda p: p.write_bytes(b"\xff\xfe\x80"), "not text in UTF-8"),
 }
 
 
