@@ -15,8 +15,10 @@ from fhr_jax.markup import FACE68, Markup
 Colour = tuple[int, int, int]
 GREEN: Colour = (90, 230, 90)
 RED: Colour = (240, 70, 60)
+ORANGE: Colour = (250, 150, 40)
 WHITE: Colour = (255, 255, 255)
 LIGHT_GREEN: Colour = (200, 255, 190)
+LIGHT_ORANGE: Colour = (255, 225, 180)
 LIGHT_RED: Colour = (255, 195, 190)
 _SHIFT = 4  # OpenCV takes integer coordinates, here in sixteenths of a pixel
 

@@ -2,9 +2,10 @@
 
 import contextlib
 import itertools
+import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 import tyro
@@ -13,11 +14,12 @@ from tqdm import tqdm
 from fhr_jax import npz, overlay, pipeline, stabilizer, weights
 from fhr_jax.cli import look_ahead, markups, signals
 from fhr_jax.cli.options import DECODER, MARKUP, MIRROR, NET, OUT, STACKS, optional
-from fhr_jax.data.io import openface, video
+from fhr_jax.data.io import frame_choice, openface, video
 from fhr_jax.data.sources.boxes import read_video_boxes
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
 from fhr_jax.heatmap import Decoder
+from fhr_jax.markup import Markup
 from fhr_jax.pipeline.face_detector import DEFAULT as DEFAULT_DETECTOR
 from fhr_jax.pipeline.face_detector import DetectorName, open_detector
 
@@ -72,6 +74,14 @@ class TrackOptions:
     """Frames of look-ahead; default: 5, or none for parameters without a smoother."""
     causal: bool = False
     """Look at no later frame, as the paper's stabilizer and a live one do."""
+    start: float = 0.0
+    """Seconds from the beginning of the video at which to start; --box is for the frame there."""
+    end: Annotated[float | None, optional("SECONDS")] = None
+    """Seconds from the beginning at which to stop; default: the end of the video."""
+    every: int = 1
+    """Use one frame in so many. The CSV has the numbers of the frames in the video."""
+    overlay: Literal["steady", "raw", "raw,steady", "none"] = "steady"
+    """What overlay.mp4 shows: smoothed landmarks in green, those that the net finds in orange, or both; or no file."""
 
 
 def run(options: TrackOptions) -> None:
@@ -80,6 +90,7 @@ def run(options: TrackOptions) -> None:
     if options.lag is not None and not options.stabilize:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     info = video.info(options.video)
+    part = (options.start, options.end, options.every) != (0.0, None, 1)
     box = None if options.box is None else parse_box(options.box, info.size)
     boxes, detector = _boxes(options), None
     if boxes is None:
@@ -90,22 +101,28 @@ def run(options: TrackOptions) -> None:
     lag, said = (0, "each frame is as the net finds it") if params is None else _lag(options, params)
     with signals.catch_signals() as request, staged_folder(options.out) as folder:
         with contextlib.ExitStack() as stack:
-            write = stack.enter_context(video.writer(folder / "overlay.mp4", size=info.size, rate=info.rate))
+            write = None
+            if options.overlay != "none":
+                write = stack.enter_context(video.writer(folder / "overlay.mp4", size=info.size, rate=info.rate))
             stream = stack.enter_context((folder / "landmarks.csv").open("w", newline=""))
             log = stack.enter_context(_Log(folder / "log", net.config.landmarks))
             rows = openface.RowWriter(stream, landmarks=net.config.landmarks)
             # With look-ahead the images run ahead of `frames`, which keeps those in between.
             problems: list[str] = []
             decoded = video.frames(options.video, on_damage=problems.append)
-            read = itertools.takewhile(lambda _: not request(), decoded)
+            wanted = frame_choice.choose(decoded, start=options.start, end=_end(options), every=options.every)
+            first = next(wanted, None)
+            if first is None:
+                raise InputError(f"{options.video}: no frame from second {options.start:g} on")
+            read = itertools.takewhile(lambda _: not request(), itertools.chain([first], wanted))
             frames, images, clock = itertools.tee(read, 3)
             faces = pipeline.align_video(
                 net,
-                (frame.image for frame in images),
-                times=(frame.time for frame in clock),
+                (frame.image for _, frame in images),
+                times=(frame.time for _, frame in clock),
                 box=box,
                 detector=detector,
-                boxes=boxes,
+                boxes=_of_part(boxes, first[0], options.every),
                 params=params,
                 stabilize=options.stabilize,
                 lag=lag,
@@ -113,9 +130,11 @@ def run(options: TrackOptions) -> None:
                 decoder=options.decoder,
             )
             aligned, damaged = zip(frames, faces, strict=True), 0
-            for number, (frame, face) in enumerate(tqdm(aligned, total=info.frames, unit="frame", desc="track"), 1):
-                write(overlay.draw(frame.image, face.points, markup=markup), frame.time)
-                rows.write(number, frame.time, float(face.confidence.mean()), face.points)
+            total = None if part else info.frames
+            for (number, frame), face in tqdm(aligned, total=total, unit="frame", desc="track"):
+                if write is not None:
+                    write(_drawn(frame.image, face, options.overlay, markup), frame.time - first[1].time)
+                rows.write(number + 1, frame.time, float(face.confidence.mean()), face.points)
                 log.add(frame.time, face)
                 damaged += frame.damaged
             if request() and not log.found:
@@ -128,12 +147,31 @@ def run(options: TrackOptions) -> None:
                 "--box X,Y,W,H gives its position, --boxes those of your own detector"
             )
         log.save(folder / "landmarks.npz")
+    if options.overlay == "none":
+        (options.out / "overlay.mp4").unlink(missing_ok=True)  # it would show an earlier run
     print(f"{options.out}: {log.frames} frames, a face in {log.found} of them")
     print(f"{options.out}: {said}")
-    for line in _damage(options.video, log.frames, damaged, problems, None if request() else info.frames):
+    for line in _damage(options.video, log.frames, damaged, problems, None if request() or part else info.frames):
         print(f"{options.video}: {line}")
     if request():
         raise signals.Stopped(f"{options.out}: stopped after {log.frames} frames, which are written", request.number)
+
+
+def _end(options: TrackOptions) -> float:
+    return math.inf if options.end is None else options.end
+
+
+def _of_part(boxes: dict[int, np.ndarray] | None, first: int, every: int) -> dict[int, np.ndarray] | None:
+    """Boxes by number of the frame among those that are used, from 0."""
+    if boxes is None:
+        return None
+    return {(number - first) // every: box for number, box in boxes.items() if (number - first) % every == 0}
+
+
+def _drawn(image: np.ndarray, face: pipeline.Face, shown: str, markup: Markup) -> np.ndarray:
+    if "raw" in shown:
+        image = overlay.draw(image, face.raw, markup=markup, colour=overlay.ORANGE, dots=overlay.LIGHT_ORANGE)
+    return overlay.draw(image, face.points, markup=markup) if "steady" in shown else image
 
 
 def _damage(video: Path, frames: int, damaged: int, problems: list[str], expected: int | None) -> list[str]:

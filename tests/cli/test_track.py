@@ -268,6 +268,61 @@ def test_what_ends_a_video_early_is_said(tmp_path, net, capsys, monkeypatch):
     assert len(npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]) == 4
 
 
+def test_a_part_of_a_video_keeps_the_numbers_and_times_of_its_frames(tmp_path, net, monkeypatch, capsys):
+    monkeypatch.setattr(pipeline.face_detector, "fhr", lambda file: never)
+    clip(tmp_path / "a.mp4", faces(12))
+    (tmp_path / "boxes.csv").write_text("frame,x,y,width,height\n0,1,1,9,9\n3,49,53,80,80\n4,1,1,9,9\n")
+    arguments = ["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, "--no-stabilize"]
+    part = ["--boxes", f"{tmp_path}/boxes.csv", "--start", "0.12", "--end", "0.36", "--every", "2"]
+    assert cli.main([*arguments, *part]) == 0
+    assert "4 frames, a face in 4" in capsys.readouterr().out
+    table = openface.read(tmp_path / "out" / "landmarks.csv")
+    assert table.frame.tolist() == [4, 6, 8, 10]
+    np.testing.assert_allclose(table.time, [0.12, 0.2, 0.28, 0.36], atol=1e-3)
+    found = npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]
+    for row, t in zip(found, (3, 5, 7, 9), strict=True):
+        np.testing.assert_allclose(row, np.array([40 + 3 * t, 50 + t]) + 80 * SHAPE, atol=5)
+    shown = list(video.frames(tmp_path / "out" / "overlay.mp4"))
+    np.testing.assert_allclose([frame.time for frame in shown], [0, 0.08, 0.16, 0.24], atol=1e-3)
+    for wrong, message in (
+        (["--start", "-1"], "start is -1, expected seconds from 0 on"),
+        (["--start", "2", "--end", "1"], "end is 1, expected more than start, 2 seconds"),
+        (["--every", "0"], "every is 0, expected at least 1"),
+        (["--start", "9"], "a.mp4: no frame from second 9 on"),
+    ):
+        assert cli.main([*arguments, *wrong]) == 2
+        assert message in capsys.readouterr().err
+
+
+def test_the_overlay_shows_what_is_asked_for(tmp_path, net, monkeypatch):
+    drawn, draw = [], overlay.draw
+
+    def record(image, points, *, colour=overlay.GREEN, **options):
+        drawn.append((colour, points))
+        return draw(image, points, colour=colour, **options)
+
+    monkeypatch.setattr(overlay, "draw", record)
+    clip(tmp_path / "a.mp4", shaking(6, 0))
+    arguments = ["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, *AHEAD]
+
+    def shown(what):
+        drawn.clear()
+        assert cli.main([*arguments, "--overlay", what]) == 0
+        assert len(list(video.frames(tmp_path / "out" / "overlay.mp4"))) == 6
+        found = npz.read(tmp_path / "out" / "landmarks.npz")
+        colours = [colour for colour, _ in drawn]
+        for colour, name in ((overlay.GREEN, "landmarks"), (overlay.ORANGE, "raw")):
+            points = [points for own, points in drawn if own == colour]
+            assert not points or np.array_equal(np.stack(points), found[name])
+        return colours
+
+    assert shown("steady") == [overlay.GREEN] * 6
+    assert shown("raw") == [overlay.ORANGE] * 6
+    assert shown("raw,steady") == [overlay.ORANGE, overlay.GREEN] * 6
+    assert cli.main([*arguments, "--overlay", "none"]) == 0
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["landmarks.csv", "landmarks.npz"]
+
+
 def test_it_looks_ahead_and_never_across_a_lost_face(tmp_path, net, monkeypatch, capsys):
     drawn, draw = [], overlay.draw
 
