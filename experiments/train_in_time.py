@@ -82,7 +82,7 @@ def main(options: Options) -> None:
         init = weights.load() if options.init == "small" else weights.load(options.init)
     config = PRESETS[options.preset] if init is None else init.config
     network_key, step_key, faces_key = jax.random.split(jax.random.key(options.seed), 3)
-    clip = RECIPES["quick"].clip
+    clip = RECIPES["quick"].clip or math.inf
     optimizer = optax.chain(
         optax.clip_by_global_norm(clip), optax.inject_hyperparams(optax.adam)(learning_rate=options.learning_rate)
     )

@@ -6,7 +6,7 @@ photometric part to work on photographs, so the defaults are strong. An image ta
 128 px, 12 ms at 256 px.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -92,9 +92,9 @@ class Photometric(NamedTuple):
 COVERING = 0.3
 """Share of the borders that may cover landmarks, if these are known."""
 
-_STRENGTHS = ("brightness", "contrast", "gamma", "cast", "grey")
-_CHANCES = ("blur_chance", "downscale_chance", "noise_chance", "jpeg_chance", "cutout_chance", "border_chance")
-OFF = Photometric(saturation=(1.0, 1.0))._replace(**dict.fromkeys((*_STRENGTHS, *_CHANCES), 0.0))
+_OFF: dict[str, Any] = dict.fromkeys(("brightness", "contrast", "gamma", "cast", "grey"), 0.0)
+_OFF |= {name: 0.0 for name in Photometric._fields if name.endswith("_chance")} | {"saturation": (1.0, 1.0)}
+OFF = Photometric(**_OFF)
 """Changes nothing; `OFF._replace(jpeg_chance=1.0)` compresses each image and does nothing else."""
 
 

@@ -228,7 +228,7 @@ def agreement(tiny: bool) -> Iterator[tuple[str, float, float]]:
     for kind in (jnp.float32, jnp.bfloat16):
 
         def landmarks(crops: Any, kind: Any = kind) -> Any:
-            maps = Hourglass(config, kind).apply(net.variables, crops)[-1]
+            maps = jnp.asarray(Hourglass(config, kind).apply(net.variables, crops))[-1]
             return config.crop / config.heatmap * heatmap.decode(maps, sigma=config.sigma, logits=True)
 
         yield f"net {jnp.dtype(kind)}, px of the crop", apart(landmarks, picture.images), 0.05
@@ -274,7 +274,7 @@ def main(options: Options) -> dict[str, Any]:
     """Measure all rows that are not in summary.json yet."""
     start, path_out = time.monotonic(), output_folder(options.out) / "summary.json"
     device = jax.devices()[0]
-    about = {
+    about: dict[str, Any] = {
         "device": f"{device.platform}, {device.device_kind}",
         "versions": f"Python {platform.python_version()}, jax {jax.__version__}",
         "tiny": options.tiny,
