@@ -2,9 +2,9 @@
 
 Each face is followed as `fhr-jax track` does. Every few frames the box of the landmarks is compared with the nearest
 box of OpenCV's cascade, which uses that frame only. The face counts as lost if their IoU is below one half, or if the
-cascade finds a face and there are no landmarks. The cascade makes mistakes too, and it starts the track, so check the
-sheets. Steadiness is the mean of |x(t+1) - 2 x(t) + x(t-1)| in percent of the inter-ocular distance, for raw and for
-stabilized landmarks. The delay of the stabilizer is measured against zero-phase smoothing of the raw landmarks.
+cascade finds a face and there are no landmarks. The cascade makes mistakes too, so check the sheets. Steadiness is the
+mean of |x(t+1) - 2 x(t) + x(t-1)| in percent of the inter-ocular distance, for raw and for stabilized landmarks. The
+delay of the stabilizer is measured against zero-phase smoothing of the raw landmarks.
 
 Paper:    measures videos with ground truth only (`tables456_videos.py`).
 Command:  python experiments/follow_videos.py VIDEO ... --out runs/follow

@@ -64,7 +64,7 @@ class Photometric(NamedTuple):
         cutout: largest side of an occluder, in sides of the crop; the smallest is 0.15 times as long.
         cutout_chance: probability of an occluder.
         saturation: range of the saturation of an image that is not grey; (1, 1) is off.
-        border: largest width of a black border at one or two sides, in sides of the crop (small values are likelier).
+        border: largest width of a black border, in sides of the crop (small values are likelier); see `augment.border`.
         border_chance: probability of a border at a horizontal side, and again at a vertical one. Crops of photographs
             have borders where a face lies at the edge of the picture, so it is off by default.
     """
@@ -215,8 +215,8 @@ def border(
         image: (S, S, 3).
         largest: largest width of the margin in sides of the image, (); small ones are likelier.
         chance: probability of a margin at the left or right side, and of one at the top or bottom, ().
-        points: landmarks (M, 2) in pixels (x, y). Most margins end before them, because most faces lie wholly in their
-            photograph. None: margins end anywhere.
+        points: landmarks (M, 2) in pixels (x, y). All but `COVERING` of the margins then end before them, most of these
+            near them and not limited by `largest`: a face lies at the edge of its photograph, but in it.
     """
     size = image.shape[0]
     draws = jax.random.uniform(key, (2, 5), image.dtype)

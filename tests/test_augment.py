@@ -304,20 +304,20 @@ def test_a_border_is_black_as_wide_as_asked_and_only_at_two_sides():
 
 def test_most_borders_end_before_the_landmarks():
     draw = jax.jit(augment.border)
-    low, high = 0.3 * SIZE, 0.8 * SIZE
+    white, low, high = jnp.ones((SIZE, SIZE, 3)), 0.3 * SIZE, 0.8 * SIZE
     points = jnp.array([[low, low], [high, high], [low, high]])
-    covered, widths = [], []
-    for seed in range(100):
-        image = np.asarray(
-            draw(jax.random.key(seed), jnp.ones((SIZE, SIZE, 3)), largest=0.6, chance=1.0, points=points)
-        )
-        kept = image[..., 0] > 0
-        for line in (kept.any(axis=1), kept.any(axis=0)):
-            inside = line[int(np.ceil(low)) : int(high) + 1]
-            covered.append(not inside.all())
-            widths.append(1 - line.mean())
-    assert 0.01 < np.mean(covered) < augment.COVERING
-    assert max(np.array(widths)[~np.array(covered)]) > 0.15  # up to the landmarks
+
+    def borders(largest):
+        """Widths of the borders, and which of them cover landmarks."""
+        for seed in range(100):
+            kept = np.asarray(draw(jax.random.key(seed), white, largest=largest, chance=1.0, points=points))[..., 0] > 0
+            for line in (kept.any(axis=1), kept.any(axis=0)):
+                yield 1 - line.mean(), not line[int(np.ceil(low)) : int(high)].all()
+
+    narrow, covering = zip(*borders(0.1), strict=True)
+    assert not any(covering)
+    assert max(narrow) > 0.25  # up to the landmarks, wider than `largest`
+    assert 0.05 < np.mean([covers for _, covers in borders(1.0)]) < augment.COVERING
 
 
 def test_a_border_leaves_what_is_in_it_even_if_landmarks_lie_outside():

@@ -1,10 +1,11 @@
 """One script for any accelerator: heatmaps, networks, stabilizer, synthetic faces, the whole path, and agreement.
 
-Times are medians of several synchronised calls after a warm-up, which compiles and is timed apart. Beside each stands
-the time of the limit that bounds it, measured in the same run: bytes that must be read and written over the bandwidth
-of a copy, or floating-point operations over the rate of a large matrix product; `share` is that limit over the
-measured time, and 1 cannot be beaten. Results are written to summary.json after every row; a run that was stopped
-goes on with the rows that are not there. Needs neither Grain nor TFDS; PyTorch beside it is measured by `network.py`.
+Times are medians of several synchronised calls after a warm-up, which compiles and is timed apart. Beside those whose
+bytes or operations are known stands the time of the limit that bounds them, measured in the same run: bytes that must
+be read and written over the bandwidth of a copy, or floating-point operations over the rate of a large matrix product;
+`share` is that limit over the measured time, and 1 cannot be beaten. Results are written to summary.json after every
+row; a run that was stopped goes on with the rows that are not there. Needs neither Grain nor TFDS. PyTorch is measured
+by `network.py`.
 
 Paper:    gives no time.
 Command:  python experiments/bench/accelerator.py --out runs/accelerator

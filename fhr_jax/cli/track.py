@@ -33,12 +33,12 @@ _WHOLE = 0.95
 class TrackOptions:
     """Follow the landmarks of one face through a video.
 
-    The command finds the largest face in the first frame, and looks for the face again where it is lost. Each frame is
+    The command finds a face in the first frame, and looks for the face again where it is lost. Each frame is
     smoothed from the frames before it and five after it, and memory does not grow with the video. The stabilizer knows
     the times of the frames, also of a variable rate. When interrupted, the command writes the frames that it has read.
 
-    The folder of --out gets three files: overlay.mp4 (every frame with its landmarks), landmarks.csv (the columns of
-    OpenFace) and landmarks.npz. The last one holds `landmarks` (T, M, 2), smoothed, and `raw`, as the net finds them,
+    The folder of --out gets three files: overlay.mp4 (the frames with landmarks; see --overlay), landmarks.csv (the
+    columns of OpenFace) and landmarks.npz. It holds `landmarks` (T, M, 2), smoothed, and `raw`, as the net finds them,
     in pixels counted from 0; `confidence` (T, M); `covariance` (T, M, 2, 2) of the errors of `raw`, in square pixels;
     and `time` (T,) in seconds. M is the number of landmarks of the net, 68 by default. If the net is not calibrated, or
     with --no-mirror, --stacks or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a face
@@ -79,7 +79,7 @@ class TrackOptions:
     end: Annotated[float | None, optional("SECONDS")] = None
     """Seconds from the beginning at which to stop; default: the end of the video."""
     every: int = 1
-    """Use one frame in so many. The CSV has the numbers of the frames in the video."""
+    """Use one frame in so many. The CSV has the numbers of the video; --boxes of other frames are not used."""
     overlay: Literal["steady", "raw", "raw,steady", "none"] = "steady"
     """What overlay.mp4 shows: smoothed landmarks in green, those that the net finds in orange, or both; or no file."""
 
@@ -110,12 +110,15 @@ def run(options: TrackOptions) -> None:
             # With look-ahead the images run ahead of `frames`, which keeps those in between.
             problems: list[str] = []
             decoded = video.frames(options.video, on_damage=problems.append)
-            wanted = frame_choice.choose(decoded, start=options.start, end=_end(options), every=options.every)
+            read = itertools.takewhile(lambda _: not request(), decoded)
+            wanted = frame_choice.choose(read, start=options.start, end=_end(options), every=options.every)
             first = next(wanted, None)
             if first is None:
-                raise InputError(f"{options.video}: no frame from second {options.start:g} on")
-            read = itertools.takewhile(lambda _: not request(), itertools.chain([first], wanted))
-            frames, images, clock = itertools.tee(read, 3)
+                if request():
+                    raise signals.Stopped(f"{options.out}: stopped before the first frame", request.number)
+                reason = "".join(f" ({problem})" for problem in problems)
+                raise InputError(f"{options.video}: no frame from second {options.start:g} on{reason}")
+            frames, images, clock = itertools.tee(itertools.chain([first], wanted), 3)
             faces = pipeline.align_video(
                 net,
                 (frame.image for _, frame in images),

@@ -1,7 +1,7 @@
 """The face detectors by name."""
 
 import os
-from functools import partial
+from functools import cache, partial
 from typing import Literal, get_args
 
 from fhr_jax import detector
@@ -22,7 +22,13 @@ def fhr(*, file: str | os.PathLike[str] | None = None) -> Detector:
     Raises:
         InputError: the file cannot be read or holds no detector.
     """
-    return partial(detector.find_faces, detector.load(file))
+    return partial(detector.find_faces, _packaged() if file is None else detector.load(file))
+
+
+@cache
+def _packaged() -> detector.DetectorNet:
+    """The detector in the package, read once: `align_image` asks for it with every picture."""
+    return detector.load()
 
 
 def open_detector(name: str, *, file: str | os.PathLike[str] | None = None) -> Detector:

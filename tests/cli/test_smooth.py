@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, npz, stabilizer
-from fhr_jax.data.io import landmark_files, openface, pts
+from fhr_jax.data.io import landmark_files, landmark_table, pts
 from tests.data.io.test_landmark_files import csv_text
 
 LANDMARKS = 4
@@ -73,7 +73,7 @@ def test_openface_with_two_faces(tmp_path, params, capsys):
             rows.append((t + 1, 1, 1, right[t]))
     (tmp_path / "in.csv").write_text(csv_text(rows))
     assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", "--params", str(params), "--causal"]) == 0
-    before, after = (openface.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
+    before, after = (landmark_table.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
     assert [row[:5] for row in before.rows] == [row[:5] for row in after.rows]
     for face, track in ((0, left), (1, right)):
         x = after.points[after.face == face]
@@ -81,7 +81,7 @@ def test_openface_with_two_faces(tmp_path, params, capsys):
         np.testing.assert_allclose(x[np.isfinite(x[:, 0, 0])], track[frames][np.isfinite(x[:, 0, 0])], atol=6)
     # A frame without success is predicted too; its success stays 0.
     lost = next(row for row in after.rows if row[0] == "8" and row[1].strip() == "0")
-    assert np.abs(float(lost[after.x[0]]) - left[7, 0, 0]) < 6
+    assert np.abs(float(lost[after.layout.x[0]]) - left[7, 0, 0]) < 6
     assert "57 frames, 2 faces" in capsys.readouterr().out
 
 
@@ -279,7 +279,7 @@ def test_the_timestamps_of_openface_count_also_over_rows_that_are_missing(tmp_pa
     expected = stabilizer.run(
         stabilizer.load(params), jnp.asarray(gappy), dt=jnp.full(30, 0.5), confidence=jnp.full(30, 0.98)
     )
-    np.testing.assert_allclose(openface.read(tmp_path / "out.csv").points, expected[np.array(frames)], atol=3e-3)
+    np.testing.assert_allclose(landmark_table.read(tmp_path / "out.csv").points, expected[np.array(frames)], atol=3e-3)
 
 
 @pytest.mark.parametrize(("options", "lag"), [([], None), (["--lag", "2"], 2)])

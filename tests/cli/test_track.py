@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import cli, npz, overlay, pipeline, stabilizer, weights
-from fhr_jax.data.io import openface, video
+from fhr_jax.data.io import landmark_table, video
 from fhr_jax.errors import InputError
 from tests.nets import random_net
 from tests.pipeline.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
@@ -59,7 +59,7 @@ def test_results(tmp_path, net, capsys):
         expected = np.array([40 + 3 * t, 50 + t]) + 80 * SHAPE
         np.testing.assert_allclose(arrays["landmarks"][t + 1], expected, atol=5)
 
-    table = openface.read(out / "landmarks.csv")
+    table = landmark_table.read(out / "landmarks.csv")
     assert table.frame.tolist() == list(range(1, 9))
     np.testing.assert_allclose(table.points, arrays["landmarks"], atol=6e-4)
     assert [row[4] for row in table.rows] == ["0", *"111111", "0"]
@@ -276,7 +276,7 @@ def test_a_part_of_a_video_keeps_the_numbers_and_times_of_its_frames(tmp_path, n
     part = ["--boxes", f"{tmp_path}/boxes.csv", "--start", "0.12", "--end", "0.36", "--every", "2"]
     assert cli.main([*arguments, *part]) == 0
     assert "4 frames, a face in 4" in capsys.readouterr().out
-    table = openface.read(tmp_path / "out" / "landmarks.csv")
+    table = landmark_table.read(tmp_path / "out" / "landmarks.csv")
     assert table.frame.tolist() == [4, 6, 8, 10]
     np.testing.assert_allclose(table.time, [0.12, 0.2, 0.28, 0.36], atol=1e-3)
     found = npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]
@@ -425,4 +425,4 @@ def test_when_interrupted_it_writes_what_it_has_read(tmp_path, net, monkeypatch,
     landmarks = npz.read(tmp_path / "out" / "landmarks.npz")["landmarks"]
     assert np.isfinite(landmarks).all(axis=(1, 2)).tolist() == [False, *[True] * 5]
     assert len(list(read(tmp_path / "out" / "overlay.mp4"))) == 6
-    assert openface.read(tmp_path / "out" / "landmarks.csv").frame.tolist() == list(range(1, 7))
+    assert landmark_table.read(tmp_path / "out" / "landmarks.csv").frame.tolist() == list(range(1, 7))

@@ -11,7 +11,7 @@ from fhr_jax.errors import InputError
 def choose(
     frames: Iterator[VideoFrame], *, start: float = 0.0, end: float = math.inf, every: int = 1
 ) -> Iterator[tuple[int, VideoFrame]]:
-    """The chosen frames with their numbers in the video, from 0. Frames behind `end` are not decoded.
+    """The chosen frames with their numbers in the video, from 0. Of those behind `end` one is decoded.
 
     Args:
         frames: of the video, from its first one on.

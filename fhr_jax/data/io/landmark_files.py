@@ -1,4 +1,4 @@
-"""Read and write files of landmark tracks: .npz, the CSV of OpenFace, or a folder with one .pts for each frame.
+"""Read and write files of landmark tracks: .npz, .csv of several programs, or a folder with one .pts for each frame.
 
 Points are (x, y) in pixels, counted from 0. Only .pts files count from 1, and `data.io.pts` converts them.
 """
@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax import npz
-from fhr_jax.data.io import landmark_arrays, openface, pts
+from fhr_jax.data.io import landmark_arrays, landmark_table, pts
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_folder, check_name
@@ -83,7 +83,9 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
         return _read_npz(path, options)
     if path.suffix.lower() == ".csv":
         return _read_csv(path, options)
-    raise InputError(f"{path}: expected an .npz, a .csv of OpenFace, or a folder of .pts")
+    raise InputError(
+        f"{path}: expected an .npz, a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace, or a folder of .pts"
+    )
 
 
 def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:
@@ -137,7 +139,7 @@ def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[F
         rows = np.full_like(table.points, np.nan)
         for track, place, new in zip(recording.tracks, places, points, strict=True):
             rows[place] = new[track.present]
-        openface.write(path, table, rows)
+        landmark_table.write(path, table, rows)
     else:
         with atomic_folder(path) as folder:
             for name, frame in zip(recording.content, points[0], strict=True):
@@ -174,41 +176,46 @@ def _read_npz(path: Path, options: ReadOptions) -> Recording:
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Recording:
-    table = openface.read(path)
+    table = landmark_table.read(path)
     if not len(table.rows):
         raise InputError(f"{path}: the track is empty: no rows below the header")
-    trust, notes = None, []
+    trust, notes = None, [] if table.layout.name == "OpenFace" else [f"read as a table of {table.layout.name}"]
     if table.confidence is not None:
-        trust, notes = landmark_arrays.scaled_confidence("confidence", table.confidence)
-    tracks, places, faces = [], [], np.unique(table.face)
+        what = "confidence" if table.confidence.ndim == 1 else "the score of the points"
+        trust, more = landmark_arrays.scaled_confidence(what, table.confidence)
+        notes += more
+    tracks, places, faces = [], [], np.unique(table.face).tolist()
+
+    def name(face: int) -> str:
+        return str(face) if table.names is None else repr(table.names[face])
+
     for face in faces:
-        place, note = _in_order(path, table, int(face))
+        place, note = _in_order(path, table, face, name(face))
         frame = table.frame[place]
         notes += note
         length = int(frame[-1] - frame[0]) + 1
         if length > MAX_FRAMES:
-            raise InputError(f"{path}: face {face} spans {length} frames; at most {MAX_FRAMES} are read")
+            raise InputError(f"{path}: face {name(face)} spans {length} frames; at most {MAX_FRAMES} are read")
         present = np.zeros(length, bool)
         present[frame - frame[0]] = True
         points = np.full((length, *table.points.shape[1:]), np.nan)
         points[present] = table.points[place]
         confidence = time = None
         if trust is not None:
-            confidence = np.zeros(length)
+            confidence = np.zeros((length, *trust.shape[1:]))
             confidence[present] = trust[place]
         if table.time is not None:
             time = np.full(length, np.nan)
             time[present] = table.time[place]
-        track, more = _track(points, options, present=present, confidence=confidence, face=int(face), time=time)
+        track, more = _track(points, options, present=present, confidence=confidence, face=face, time=time)
         tracks.append(track)
-        notes += more if len(faces) == 1 else [f"face {face}: {note}" for note in more]
+        notes += more if len(faces) == 1 else [f"face {name(face)}: {note}" for note in more]
         places.append(place)
     return Recording(path, "csv", tuple(tracks), (table, places), tuple(notes))
 
 
-def _in_order(path: Path, table: openface.OpenFaceTable, face: int) -> tuple[np.ndarray, list[str]]:
+def _in_order(path: Path, table: landmark_table.LandmarkTable, face: int, name: str) -> tuple[np.ndarray, list[str]]:
     """The rows of a face in the order of their frames, and what to tell the user."""
-    name = face if table.names is None else repr(table.names[face])
     place = np.flatnonzero(table.face == face)
     if (np.diff(table.frame[place]) > 0).all():
         return place, []

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import npz
-from fhr_jax.data.io import landmark_files, openface, pts
+from fhr_jax.data.io import landmark_files, landmark_table, openface, pts
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
@@ -73,9 +73,9 @@ def test_openface_table_keeps_every_other_cell(tmp_path, space):
     np.testing.assert_allclose(first.confidence, [0.98, 0, 0, 0.98])
 
     landmark_files.write(tmp_path / "out.csv", recording, [first.points + 1, np.full_like(second.points, 5)])
-    before, after = (openface.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
+    before, after = (landmark_table.read(tmp_path / f"{name}.csv") for name in ("in", "out"))
     assert after.header == before.header
-    other = [c for c in range(len(before.header)) if c not in (*before.x, *before.y)]
+    other = [c for c in range(len(before.header[0])) if c not in (*before.layout.x, *before.layout.y)]
     for row_before, row_after in zip(before.rows, after.rows, strict=True):
         assert [row_before[c] for c in other] == [row_after[c] for c in other]
     np.testing.assert_allclose(after.points[[0, 3]], points[[0, 3]] + 1)
@@ -100,10 +100,10 @@ def test_row_writer_writes_what_is_read(tmp_path):
         writer = openface.RowWriter(stream, landmarks=68)
         for t, frame in enumerate(points):
             writer.write(t + 1, t / 25, 0.5, frame)
-    table = openface.read(tmp_path / "a.csv")
+    table = landmark_table.read(tmp_path / "a.csv")
     np.testing.assert_allclose(table.points, points, atol=6e-4)
-    assert table.header[:6] == ["frame", "face_id", "timestamp", "confidence", "success", "x_0"]
-    assert table.header[-1] == "y_67"
+    assert table.header[0][:6] == ["frame", "face_id", "timestamp", "confidence", "success", "x_0"]
+    assert table.header[0][-1] == "y_67"
     assert [row[4] for row in table.rows] == ["1", "0", "1"]
     assert table.frame.tolist() == [1, 2, 3]
 

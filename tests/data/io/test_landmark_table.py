@@ -5,7 +5,7 @@ import csv
 import numpy as np
 import pytest
 
-from fhr_jax.data.io import landmark_files, openface
+from fhr_jax.data.io import landmark_files, landmark_table
 from fhr_jax.errors import InputError
 
 POINTS = np.random.default_rng(0).uniform(100, 300, (6, 4, 2)).round(1)
@@ -65,6 +65,34 @@ def test_success_may_be_a_word(tmp_path):
     assert np.isnan(landmark_files.read(table(tmp_path / "in.csv", success="False")).tracks[0].points).all()
 
 
+def test_an_empty_row_is_a_missing_frame(tmp_path):
+    (tmp_path / "in.csv").write_text("x_0,y_0,x_1,y_1\n1,2,5,6\n,,,\n3,4,7,8\n")
+    recording = landmark_files.read(tmp_path / "in.csv")
+    assert np.isnan(recording.tracks[0].points).all(axis=(1, 2)).tolist() == [False, True, False]
+    landmark_files.write(tmp_path / "out.csv", recording, [np.ones((3, 2, 2))])
+    assert len((tmp_path / "out.csv").read_text().splitlines()) == 4
+
+
+def test_a_decimal_comma_may_be_in_other_columns_only(tmp_path):
+    (tmp_path / "in.csv").write_text("\n\ntimestamp;confidence;x_0;y_0;x_1;y_1\n0,033;0,9;1;2;5;6\n0,067;0,8;3;4;7;8\n")
+    (track,) = landmark_files.read(tmp_path / "in.csv").tracks
+    np.testing.assert_allclose(track.time, [0.033, 0.067])
+    np.testing.assert_allclose(track.confidence, [0.9, 0.8])
+
+
+def test_a_word_is_no_coordinate(tmp_path):
+    (tmp_path / "in.csv").write_text("x_0,y_0,x_1,y_1\n1,2,TRUE,6\n")
+    with pytest.raises(InputError, match="row 2, column x_1: 'TRUE' is no number"):
+        landmark_files.read(tmp_path / "in.csv")
+
+
+def test_a_face_without_a_number_among_numbers_is_refused(tmp_path):
+    with pytest.raises(InputError, match="column face_id must hold whole numbers"):
+        landmark_files.read(table(tmp_path / "in.csv", frames=[0, 0], faces=["0", "NA"]))
+    recording = landmark_files.read(table(tmp_path / "in.csv", frames=[0, 0], faces=["e", "1"]))
+    assert recording.content[0].names == ("e", "1")
+
+
 def test_faces_may_have_names(tmp_path):
     path = table(tmp_path / "in.csv", frames=[0, 0, 1, 1], faces=["ann", "bob", "ann", "bob"])
     recording = landmark_files.read(path)
@@ -80,7 +108,7 @@ def test_rows_in_another_order_are_sorted_and_written_where_they_were(tmp_path):
     np.testing.assert_allclose(recording.tracks[0].points, POINTS)
     assert recording.notes == ("the rows of face 0 are not in the order of their frames: read in that order",)
     landmark_files.write(tmp_path / "out.csv", recording, [POINTS + 1])
-    written = openface.read(tmp_path / "out.csv")
+    written = landmark_table.read(tmp_path / "out.csv")
     assert written.frame.tolist() == order
     np.testing.assert_allclose(written.points, POINTS[order] + 1)
 
@@ -114,7 +142,9 @@ def test_another_encoding_is_named(tmp_path):
 
 def test_columns_that_are_not_those_of_openface_are_named(tmp_path):
     (tmp_path / "in.csv").write_text("time|x_0|y_0\n1|2|3\n")
-    with pytest.raises(InputError, match=r"expected the columns of OpenFace: .*; its first columns are time\|x_0\|y_0"):
+    with pytest.raises(
+        InputError, match=r"expected the columns of OpenFace \(.*; its first columns are time\|x_0\|y_0"
+    ):
         landmark_files.read(tmp_path / "in.csv")
     (tmp_path / "in.csv").write_text("")
     with pytest.raises(InputError, match="its first columns are missing"):

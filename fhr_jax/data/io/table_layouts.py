@@ -1,0 +1,128 @@
+"""Which columns of a CSV hold what: OpenFace, DeepLabCut, SLEAP and OpenSeeFace, told by their headers.
+
+* OpenFace: x_0, x_1, ... and y_0, y_1, ...; perhaps frame, face_id, timestamp, confidence, success.
+* DeepLabCut: three rows of header (scorer, bodyparts, coords), with x, y and likelihood of each point; the first column
+  is the frame.
+* SLEAP: frame_idx, perhaps track and instance.score, and NAME.x, NAME.y and perhaps NAME.score of each point.
+* OpenSeeFace (the log of its facetracker): Landmark[0].X, Landmark[0].Y, Landmark[0].Confidence, ..., Frame, FaceID
+  and Time.
+"""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from fhr_jax.errors import InputError
+
+
+class TableLayout(NamedTuple):
+    """Columns of a table, each None where there is no such column.
+
+    Attributes:
+        name: of the program that writes such tables.
+        head: number of rows of the header; the last one names the columns in error messages.
+        x: of each landmark.
+        y: of each landmark.
+        scores: of each landmark; empty without.
+        frame: number of the frame.
+        face: number or name of the face.
+        time: in seconds.
+        confidence: of the whole face.
+        success: 0 where there is no face.
+    """
+
+    name: str
+    head: int
+    x: list[int]
+    y: list[int]
+    scores: list[int]
+    frame: int | None = None
+    face: int | None = None
+    time: int | None = None
+    confidence: int | None = None
+    success: int | None = None
+
+
+def find(path: Path, rows: Sequence[Sequence[str]]) -> TableLayout:
+    """The layout of a table from its first rows.
+
+    Args:
+        path: of the file, for error messages.
+        rows: cells of the rows, from the first one on.
+
+    Raises:
+        InputError: it is none of these, or it holds several animals or faces in each row.
+    """
+    header = [cell.strip() for cell in rows[0]] if rows else []
+    place = {name: column for column, name in reversed(list(enumerate(header)))}
+    for layout in (_openface(place), _deeplabcut(path, rows, header), _sleap(place, header), _openseeface(place)):
+        if layout is not None:
+            return layout
+    raise InputError(
+        f"{path}: expected the columns of OpenFace (x_0, x_1, ... and as many y_0, y_1, ...), DeepLabCut, SLEAP or "
+        f"OpenSeeFace, between commas, semicolons or tabs; its first columns are {', '.join(header[:4]) or 'missing'}"
+    )
+
+
+def _openface(place: dict[str, int]) -> TableLayout | None:
+    number = next(m for m in range(len(place) + 1) if f"x_{m}" not in place)
+    if not number or f"y_{number}" in place or any(f"y_{m}" not in place for m in range(number)):
+        return None
+    x, y = ([place[f"{axis}_{m}"] for m in range(number)] for axis in "xy")
+    names = ("frame", "face_id", "timestamp", "confidence", "success")
+    return TableLayout("OpenFace", 1, x, y, [], *(place.get(name) for name in names))
+
+
+def _deeplabcut(path: Path, rows: Sequence[Sequence[str]], header: list[str]) -> TableLayout | None:
+    if not header or header[0] != "scorer":
+        return None
+    head = next((k for k, row in enumerate(rows[:6]) if row and row[0].strip() == "coords"), None)
+    if head is None:
+        raise InputError(f"{path}: begins like a table of DeepLabCut, but has no row coords")
+    above = {row[0].strip(): row for row in rows[:head] if row}
+    if len(set(above.get("individuals", ())[1:])) > 1:
+        raise InputError(f"{path}: holds several individuals in each row, expected one; save each to a file of its own")
+    coords = [cell.strip() for cell in rows[head]]
+    x, y, scores = ([k for k, name in enumerate(coords) if name == wanted] for wanted in ("x", "y", "likelihood"))
+    if not x or len(x) != len(y) or len(scores) not in (0, len(x)):
+        raise InputError(
+            f"{path}: {len(x)} columns x, {len(y)} y and {len(scores)} likelihood in the row coords, expected as many "
+            "of each"
+        )
+    return TableLayout("DeepLabCut", head + 1, x, y, scores, frame=0)
+
+
+def _sleap(place: dict[str, int], header: list[str]) -> TableLayout | None:
+    names = [name[:-2] for name in header if name.endswith(".x") and f"{name[:-2]}.y" in place]
+    if "frame_idx" not in place or not names:
+        return None
+    scores = [place[f"{name}.score"] for name in names if f"{name}.score" in place]
+    x, y = ([place[f"{name}.{axis}"] for name in names] for axis in "xy")
+    return TableLayout(
+        "SLEAP",
+        1,
+        x,
+        y,
+        scores if len(scores) == len(names) else [],
+        frame=place["frame_idx"],
+        face=place.get("track"),
+    )
+
+
+def _openseeface(place: dict[str, int]) -> TableLayout | None:
+    numbers = sorted(int(m[1]) for name in place if (m := re.fullmatch(r"Landmark\[([0-9]{1,4})\]\.X", name)))
+    parts = [[place.get(f"Landmark[{m}].{part}") for m in numbers] for part in ("X", "Y", "Confidence")]
+    x, y, scores = ([column for column in part if column is not None] for part in parts)
+    if not x or len(y) != len(x):
+        return None
+    return TableLayout(
+        "OpenSeeFace",
+        1,
+        x,
+        y,
+        scores if len(scores) == len(x) else [],
+        frame=place.get("Frame"),
+        face=place.get("FaceID"),
+        time=place.get("Time"),
+    )

@@ -1,0 +1,124 @@
+"""Tables of DeepLabCut, SLEAP and OpenSeeFace: read, and written back with nothing else changed."""
+
+import numpy as np
+import pytest
+
+from fhr_jax.data.io import landmark_files
+from fhr_jax.errors import InputError
+
+POINTS = np.random.default_rng(0).uniform(100, 300, (5, 3, 2)).round(2)
+SCORES = np.random.default_rng(1).uniform(0.5, 1, (5, 3)).round(3)
+
+
+def joined(*cells):
+    return ",".join(map(str, cells))
+
+
+def deeplabcut(*, frames=range(5), individuals=None, scores=True):
+    coords = ("x", "y", "likelihood") if scores else ("x", "y")
+    names = [name for name in ("brow", "nose", "chin") for _ in coords]
+    lines = [joined("scorer", *["net"] * len(names))]
+    if individuals:
+        lines.append(joined("individuals", *individuals))
+    lines += [joined("bodyparts", *names), joined("coords", *coords * 3)]
+    for t in frames:
+        cells = np.concatenate([POINTS[t], SCORES[t][:, None]], axis=1)[:, : len(coords)]
+        lines.append(joined(t, *cells.ravel()))
+    return "\n".join(lines) + "\n"
+
+
+def sleap(*, tracks=("",), scores=True):
+    parts = [f"{name}.{part}" for name in ("brow", "nose", "chin") for part in ("x", "y", *["score"] * scores)]
+    lines = [joined("track", "frame_idx", "instance.score", *parts)]
+    for t in range(5):
+        for k, track in enumerate(tracks):
+            cells = np.concatenate([POINTS[t] + 100 * k, SCORES[t][:, None]], axis=1)[:, : 2 + scores]
+            lines.append(joined(track, t, 0.9, *cells.ravel()))
+    return "\n".join(lines) + "\n"
+
+
+def openseeface(*, faces=(0,)):
+    names = [f"Landmark[{m}].{part}" for m in range(3) for part in ("X", "Y", "Confidence")]
+    lines = [joined("Frame", "Time", "Width", "Height", "FPS", "Face", "FaceID", *names, "Point3D[0].X")]
+    for t in range(5):
+        for face in faces:
+            cells = np.concatenate([POINTS[t] + 100 * face, SCORES[t][:, None]], axis=1)
+            lines.append(joined(t, t / 20, 640, 480, 20, face, face, *cells.ravel(), 7.5))
+    return "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("program", "text"), [("DeepLabCut", deeplabcut()), ("SLEAP", sleap()), ("OpenSeeFace", openseeface())]
+)
+def test_points_and_scores_are_read_and_written_back(tmp_path, program, text):
+    (tmp_path / "in.csv").write_text(text)
+    recording = landmark_files.read(tmp_path / "in.csv")
+    (track,) = recording.tracks
+    np.testing.assert_allclose(track.points, POINTS)
+    np.testing.assert_allclose(track.confidence, SCORES)
+    assert recording.notes == (f"read as a table of {program}",)
+    landmark_files.write(tmp_path / "out.csv", recording, [POINTS + 0.5])
+    before, after = ((tmp_path / name).read_text().splitlines() for name in ("in.csv", "out.csv"))
+    places = [f"{value:.3f}" for value in (POINTS + 0.5).ravel()]
+    head = 3 if program == "DeepLabCut" else 1
+    assert after[:head] == before[:head]
+    changed = [
+        b
+        for x, y in zip(before[head:], after[head:], strict=True)
+        for a, b in zip(x.split(","), y.split(","), strict=True)
+        if a != b
+    ]
+    assert changed == places
+    assert landmark_files.read(tmp_path / "out.csv").notes == recording.notes
+
+
+def test_times_of_openseeface_are_used(tmp_path):
+    (tmp_path / "in.csv").write_text(openseeface())
+    np.testing.assert_allclose(landmark_files.read(tmp_path / "in.csv").tracks[0].time, np.arange(5) / 20)
+
+
+def test_scores_may_be_left_out(tmp_path):
+    for text in (deeplabcut(scores=False), sleap(scores=False)):
+        (tmp_path / "in.csv").write_text(text)
+        (track,) = landmark_files.read(tmp_path / "in.csv").tracks
+        np.testing.assert_allclose(track.points, POINTS)
+        assert track.confidence is None
+
+
+def test_several_faces_are_several_tracks(tmp_path):
+    for text in (sleap(tracks=("ann", "bob")), openseeface(faces=(0, 1))):
+        (tmp_path / "in.csv").write_text(text)
+        first, second = landmark_files.read(tmp_path / "in.csv").tracks
+        np.testing.assert_allclose(first.points, POINTS)
+        np.testing.assert_allclose(second.points, POINTS + 100)
+
+
+def test_a_point_of_little_likelihood_is_missing(tmp_path):
+    cells = deeplabcut().splitlines()
+    row = cells[5].split(",")
+    row[3] = "0.001"
+    (tmp_path / "in.csv").write_text("\n".join([*cells[:5], ",".join(row), *cells[6:]]))
+    recording = landmark_files.read(tmp_path / "in.csv")
+    assert np.isnan(recording.tracks[0].points).all(axis=-1).sum() == 1
+    assert any("a twentieth of the median" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (deeplabcut(individuals=["a"] * 3 + ["b"] * 6), "holds several individuals in each row, expected one"),
+        ("scorer,a,a\nbodyparts,n,n\n0,1,2\n", "begins like a table of DeepLabCut, but has no row coords"),
+        ("scorer,a,a\ncoords,x,x\n0,1,2\n", "2 columns x, 0 y and 0 likelihood in the row coords"),
+        ("frame_idx,nose.x\n0,1\n", "expected the columns of OpenFace"),
+        ("Landmark[0].X,Landmark[1].Y\n0,1\n", "expected the columns of OpenFace"),
+    ],
+)
+def test_what_is_none_of_them_is_refused(tmp_path, text, message):
+    (tmp_path / "in.csv").write_text(text)
+    with pytest.raises(InputError, match=message):
+        landmark_files.read(tmp_path / "in.csv")
+
+
+def test_one_individual_is_fine(tmp_path):
+    (tmp_path / "in.csv").write_text(deeplabcut(individuals=["a"] * 9))
+    np.testing.assert_allclose(landmark_files.read(tmp_path / "in.csv").tracks[0].points, POINTS)
