@@ -42,7 +42,7 @@ def save(path: str | os.PathLike[str], net: DetectorNet, *, dtype: Literal["floa
 
 
 DEFAULT = Path(__file__).parents[1] / "nets" / "detector.npz"
-"""The detector in the package; nets/README.md tells how it was trained."""
+"""The detector in the package; docs/detector.md tells how it was trained."""
 
 
 def load(path: str | os.PathLike[str] | None = None) -> DetectorNet:
