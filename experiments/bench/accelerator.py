@@ -30,6 +30,7 @@ import tyro
 
 from fhr_jax import heatmap, hourglass, losses, pipeline, stabilizer, train, weights
 from fhr_jax.data import examples
+from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 from fhr_jax.hourglass import PRESETS, Hourglass
 from fhr_jax.markup import FACE68
@@ -88,11 +89,16 @@ class Call(NamedTuple):
 def compiled(function: Callable[..., Any], *arguments: Any) -> Call:
     """Compile a function for its arguments."""
     program = jax.jit(function).lower(*arguments).compile()
+    return Call(partial(program, *arguments), *_counts(program))
+
+
+def _counts(program: Any) -> tuple[float, int]:
+    """Operations of a compiled program, and the bytes that it uses; 0 where the compiler does not say."""
     analysis: Any = program.cost_analysis() or {}
     analysis = analysis[0] if isinstance(analysis, list) else analysis
     memory: Any = program.memory_analysis()
     used = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes if memory else 0
-    return Call(partial(program, *arguments), float(analysis.get("flops", 0.0)), used)
+    return float(analysis.get("flops", 0.0)), used
 
 
 def limits(tiny: bool) -> Iterator[Row]:
@@ -151,17 +157,13 @@ def network(tiny: bool) -> Iterator[Row]:
 
 def _update(update: Any, state: Any, given: Any) -> Call:
     program = update.lower(state, given).compile()
-    memory = program.memory_analysis()
-    used = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
-    analysis = program.cost_analysis()
-    analysis = analysis[0] if isinstance(analysis, list) else analysis
     held = [jax.tree.map(jnp.copy, state)]
 
     def run() -> Any:
         held[0], metrics = program(held[0], given)
         return metrics
 
-    return Call(run, float(analysis.get("flops", 0.0)), used)
+    return Call(run, *_counts(program))
 
 
 def path(tiny: bool) -> Iterator[Row]:
@@ -272,7 +274,11 @@ def _bound(name: str, moved: int, flops: float, found: dict[str, Any]) -> float:
 
 
 def main(options: Options) -> dict[str, Any]:
-    """Measure all rows that are not in summary.json yet."""
+    """Measure all rows that are not in summary.json yet.
+
+    Raises:
+        InputError: that file has the rows of another device or version.
+    """
     start, path_out = time.monotonic(), output_folder(options.out) / "summary.json"
     device = jax.devices()[0]
     about: dict[str, Any] = {
@@ -281,8 +287,11 @@ def main(options: Options) -> dict[str, Any]:
         "tiny": options.tiny,
     }
     summary: dict[str, Any] = json.loads(path_out.read_text()) if path_out.exists() else {}
-    if {name: summary.get(name) for name in about} != about:
-        summary = {**about, "rows": {}, "agreement": {}}
+    if summary and {name: summary.get(name) for name in about} != about:
+        raise InputError(
+            f"{path_out}: holds the rows of {summary.get('device')}, {summary.get('versions')}; use another --out"
+        )
+    summary = summary or {**about, "rows": {}, "agreement": {}}
     print(about["device"], about["versions"], flush=True)
     rows = summary["rows"]
     for part in options.parts:
@@ -313,4 +322,7 @@ def main(options: Options) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(Options))
+    try:
+        main(tyro.cli(Options))
+    except InputError as error:
+        raise SystemExit(f"error: {error}") from None

@@ -4,6 +4,7 @@ import jax.numpy as jnp
 import pytest
 
 from fhr_jax.data.examples import Examples
+from fhr_jax.errors import InputError
 from tests.experiments.test_experiments import load
 
 
@@ -37,6 +38,12 @@ def test_it_goes_on_where_it_was_stopped(module, monkeypatch, tmp_path):
     assert rows["copy"] == first["copy"]
     assert not set(measured) & set(first)
     assert "encode" in measured
+
+
+def test_rows_of_another_machine_are_not_mixed_in(module, tmp_path):
+    (tmp_path / "summary.json").write_text('{"device": "gpu, X", "versions": "jax 9", "tiny": true, "rows": {}}')
+    with pytest.raises(InputError, match=r"holds the rows of gpu, X, jax 9; use another --out"):
+        module.main(module.Options(tmp_path, parts=("limits",), tiny=True))
 
 
 def test_a_row_that_fails_is_kept_as_such(module, tmp_path, monkeypatch):
