@@ -1,4 +1,4 @@
-"""Read and write .npz files safely: no unpickling, a limit on the uncompressed size, atomic writes."""
+"""Read and write .npz and .npy files safely: no unpickling, a limit on the uncompressed size, atomic writes."""
 
 import os
 import zipfile
@@ -64,6 +64,37 @@ def _member(path: Path, arrays: Any, name: str) -> Any:
             f"{path}: {name} holds Python objects, which are never read, because they may run programs; "
             "save the file without it"
         ) from error
+
+
+def read_array(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> np.ndarray:
+    """Read the array of an .npy file.
+
+    Raises:
+        InputError: there is no such file, it is no .npy, is truncated, holds Python objects, or takes more than
+            `max_bytes`.
+    """
+    path = Path(path)
+    try:
+        if path.stat().st_size > max_bytes:
+            raise InputError(f"{path}: its array takes {path.stat().st_size} bytes; at most {max_bytes} are read")
+        with path.open("rb") as stream:  # np.load would also open an .npz, or unpickle
+            return np.lib.format.read_array(stream, allow_pickle=False)
+    except InputError:
+        raise
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (ValueError, EOFError, SyntaxError, TypeError, MemoryError, OverflowError, RecursionError) as error:
+        raise InputError(f"{path}: not an .npy file of numbers, or cut off ({_line(error)})") from error
+
+
+def write_array(path: str | os.PathLike[str], array: np.ndarray) -> None:
+    """Write an array to an .npy file, atomically.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    with atomic_file(path) as temporary, temporary.open("wb") as stream:
+        np.lib.format.write_array(stream, array, allow_pickle=False)
 
 
 def check_parameters(

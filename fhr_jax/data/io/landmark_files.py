@@ -1,4 +1,4 @@
-"""Read and write files of landmark tracks: .npz, .csv of several programs, or a folder with one .pts for each frame.
+"""Read and write files of landmark tracks: .npz, .npy, .csv of several programs, or a folder with one .pts a frame.
 
 Points are (x, y) in pixels, counted from 0. Only .pts files count from 1, and `data.io.pts` converts them.
 """
@@ -47,7 +47,7 @@ class Recording(NamedTuple):
 
     Attributes:
         path: of the file.
-        kind: "npz", "csv" or "pts".
+        kind: "npz", "npy", "csv" or "pts".
         tracks: one for each face.
         content: what `write` needs: the arrays by name, the table, or the file names.
         notes: what was assumed about the file, one sentence each.
@@ -81,10 +81,12 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
         raise InputError(f"{path}: no such file or folder")
     if path.suffix.lower() == ".npz":
         return _read_npz(path, options)
+    if path.suffix.lower() == ".npy":
+        return _read_npy(path, options)
     if path.suffix.lower() == ".csv":
         return _read_csv(path, options)
     raise InputError(
-        f"{path}: expected an .npz, a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace, or a folder of .pts"
+        f"{path}: expected an .npz, an .npy, a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace, or a folder of .pts"
     )
 
 
@@ -134,6 +136,10 @@ def write(path: str | os.PathLike[str], recording: Recording, points: Sequence[F
         new = arrays[key].copy()
         new[..., : points[0].shape[-1]] = points[0]  # a score in the third column stays
         npz.write(path, arrays | {key: new})
+    elif recording.kind == "npy":
+        new = recording.content.copy()
+        new[..., : points[0].shape[-1]] = points[0]
+        npz.write_array(path, new)
     elif recording.kind == "csv":
         table, places = recording.content
         rows = np.full_like(table.points, np.nan)
@@ -173,6 +179,15 @@ def _read_npz(path: Path, options: ReadOptions) -> Recording:
     trust = score if confidence is None else confidence
     track, missing = _track(coordinates, options, confidence=trust, time=time)
     return Recording(path, "npz", (track,), (arrays, key), (*order, *notes, *more, *unused, *missing), fps)
+
+
+def _read_npy(path: Path, options: ReadOptions) -> Recording:
+    name = "its array"
+    _, array, order = landmark_arrays.landmarks(path, {name: npz.read_array(path)}, (name,))
+    coordinates, score, notes = landmark_arrays.split_third(array, options)
+    track, missing = _track(coordinates, options, confidence=score)
+    content = array if array.dtype.kind == "f" else array.astype(np.float32)
+    return Recording(path, "npy", (track,), content, (*order, *notes, *missing))
 
 
 def _read_csv(path: Path, options: ReadOptions) -> Recording:

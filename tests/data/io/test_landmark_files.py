@@ -93,6 +93,39 @@ def test_openface_table_without_optional_columns(tmp_path):
     assert recording.tracks[0].confidence is None
 
 
+def test_npy_files_come_back_as_they_were(tmp_path):
+    points = random_points(6).astype(np.float32)
+    np.save(tmp_path / "in.npy", points)
+    recording = landmark_files.read(tmp_path / "in.npy")
+    np.testing.assert_array_equal(recording.tracks[0].points, points)
+    landmark_files.write(tmp_path / "out.npy", recording, [points.astype(float) + 1])
+    written = np.load(tmp_path / "out.npy")
+    assert written.dtype == np.float32
+    np.testing.assert_allclose(written, points + 1)
+    scored = np.concatenate([points, np.full((6, 4, 1), 0.75, np.float32)], axis=-1)
+    np.save(tmp_path / "in.npy", scored)
+    recording = landmark_files.read(tmp_path / "in.npy", options=ReadOptions(third="score"))
+    np.testing.assert_allclose(recording.tracks[0].confidence, 0.75)
+    landmark_files.write(tmp_path / "out.npy", recording, [points.astype(float) + 1])
+    np.testing.assert_allclose(np.load(tmp_path / "out.npy")[..., 2], 0.75)
+
+
+def test_npy_files_that_are_none_are_refused(tmp_path):
+    np.save(tmp_path / "whole.npy", random_points(6))
+    whole = (tmp_path / "whole.npy").read_bytes()
+    np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
+    contents = {"cut.npy": whole[:100], "cut later.npy": whole[:-8], "text.npy": b"x", "empty.npy": b""}
+    for name, content in contents.items():
+        (tmp_path / name).write_bytes(content)
+    np.save(tmp_path / "flat.npy", np.zeros((6, 8)))
+    messages = dict.fromkeys((*contents, "objects.npy"), "not an .npy file of numbers, or cut off")
+    for name, message in (
+        messages | {"flat.npy": r"its array is float64 \(6, 8\)", "none.npy": "no such file"}
+    ).items():
+        with pytest.raises(InputError, match=f"{name}: {message}"):
+            landmark_files.read(tmp_path / name)
+
+
 def test_row_writer_writes_what_is_read(tmp_path):
     points = random_points(3, 68)
     points[1] = np.nan
