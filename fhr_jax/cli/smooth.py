@@ -31,10 +31,10 @@ class SmoothOptions:
     IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or (T, M, 3), an .npy with such an
     array, a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace, or a folder with one .pts per frame. OUT is of the same
     kind; everything in IN that is not a landmark is copied. Missing points (NaN, `success` 0, or (0, 0) and (-1, -1)
-    while the face is elsewhere) are filled. A `confidence` or `score` in [0, 1] or percent, (T,) or (T, M) in an .npz and a column in a
-    .csv, weights frames or points, and so does a third column of (T, M, 3) that holds scores. The filter knows the time
-    between the frames from `time` or `timestamp` in seconds or from `fps`, and leaves out frames that repeat the one
-    before, or nearly, to raise a rate.
+    while the face is elsewhere) are filled. A `confidence` or `score` in [0, 1] or percent, (T,) or (T, M) in an .npz
+    and a column in a .csv, weights frames or points, and so does a third column of (T, M, 3) that holds scores. The
+    filter knows the time between the frames from `time` or `timestamp` in seconds or from `fps`, and leaves out frames
+    that repeat the one before, or nearly, to raise a rate.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
