@@ -91,7 +91,7 @@ def main(options: Options) -> None:
     )
     state = init_state(network_key, config, optimizer, ema=True, variables=None if init is None else init.variables)
     prepare = examples.synthetic_examples(faces_key, config.crop)
-    update = make_update(
+    update: Any = make_update(
         step_key,
         config,
         optimizer,
@@ -107,7 +107,7 @@ def main(options: Options) -> None:
 
     with ThreadPoolExecutor() as threads:
         made = jax.eval_shape(prepare, *batch(0))
-        compiling = threads.submit(update.lower(state, made).compile)  # ty: ignore[unresolved-attribute]
+        compiling = threads.submit(update.lower(state, made).compile)
         first = jax.block_until_ready(prepare(*batch(0)))
         print(f"faces: compiled after {time.monotonic() - began:.0f} s", flush=True)
         update = compiling.result()
