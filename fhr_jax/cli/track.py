@@ -111,7 +111,8 @@ def run(options: TrackOptions) -> None:
             problems: list[str] = []
             decoded = video.frames(options.video, on_damage=problems.append)
             read = itertools.takewhile(lambda _: not request(), decoded)
-            wanted = frame_choice.choose(read, start=options.start, end=_end(options), every=options.every)
+            end = math.inf if options.end is None else options.end
+            wanted = frame_choice.choose(read, start=options.start, end=end, every=options.every)
             first = next(wanted, None)
             if first is None:
                 if request():
@@ -158,10 +159,6 @@ def run(options: TrackOptions) -> None:
         print(f"{options.video}: {line}")
     if request():
         raise signals.Stopped(f"{options.out}: stopped after {log.frames} frames, which are written", request.number)
-
-
-def _end(options: TrackOptions) -> float:
-    return math.inf if options.end is None else options.end
 
 
 def _of_part(boxes: dict[int, np.ndarray] | None, first: int, every: int) -> dict[int, np.ndarray] | None:
