@@ -70,13 +70,14 @@ def film(key: PRNGKeyArray, frames: int, *, size: int) -> FilmedClip:
     return FilmedClip(images, np.asarray(shot.points))
 
 
-@partial(jax.jit, static_argnames="frames")
-def person(key: PRNGKeyArray, frames: int) -> faces.SyntheticFace:
+@partial(jax.jit, static_argnames=("frames", "scale"))
+def person(key: PRNGKeyArray, frames: int, *, scale: float = FRAME_SCALE) -> faces.SyntheticFace:
     """The parameters of a person who blinks often; the camera is placed for the first frame.
 
     Args:
         key: random key, () or (2,).
         frames: number of frames T; each leaf of the result begins with an axis (T,).
+        scale: side of the frame over the longer side of the landmarks' box, in the first frame.
     """
     clip_key, blink_key = jax.random.split(key)
     clip = faces.clip(clip_key, frames)
@@ -87,13 +88,13 @@ def person(key: PRNGKeyArray, frames: int) -> faces.SyntheticFace:
     clip = clip._replace(
         pose=clip.pose - clip.pose.mean(axis=0, keepdims=True), expression=clip.expression.at[:, _LIDS].set(lids)
     )
-    return _on_a_tripod(clip)
+    return _on_a_tripod(clip, scale)
 
 
-def _on_a_tripod(clip: faces.SyntheticFace) -> faces.SyntheticFace:
+def _on_a_tripod(clip: faces.SyntheticFace, scale: float) -> faces.SyntheticFace:
     """Place the camera for the first frame."""
     first: faces.SyntheticFace = jax.tree.map(lambda leaf: leaf[0], clip)
-    view = faces.fill(first, scale=FRAME_SCALE).view
+    view = faces.fill(first, scale=scale).view
     zoom: Array = view.scale / first.view.scale
     moved = clip.view._replace(
         centre=view.centre[None] + (clip.view.centre - first.view.centre[None]) * zoom, scale=clip.view.scale * zoom

@@ -4,6 +4,7 @@
 `align_video` follows a face through the frames of a video, one at a time.
 """
 
+from fhr_jax.pipeline.aligner import MAX_GROWTH, MIN_CONFIDENCE
 from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
 from fhr_jax.pipeline.face import Face
 from fhr_jax.pipeline.inference import (
@@ -17,7 +18,7 @@ from fhr_jax.pipeline.inference import (
     predict,
     predict_all,
 )
-from fhr_jax.pipeline.tracking import MAX_GROWTH, MIN_CONFIDENCE, align_image, align_video
+from fhr_jax.pipeline.tracking import align_image, align_video
 from fhr_jax.types import Box
 
 __all__ = [

@@ -2,59 +2,22 @@
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, UInt8
 
-from fhr_jax import crop, geometry, heatmap, inputs, stabilizer
+from fhr_jax import inputs, stabilizer
 from fhr_jax.detector import Detections, Detector, checked
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Decoder
-from fhr_jax.markup import BUILT_IN, FACE_MESH, FACE_MESH_IRISES
 from fhr_jax.pipeline import face_detector, inference
-from fhr_jax.pipeline.crop_region import CropRegion, region_from_landmarks
+from fhr_jax.pipeline.aligner import MIN_CONFIDENCE, Aligner, Image, missing_face
+from fhr_jax.pipeline.crop_region import CropRegion
 from fhr_jax.pipeline.face import Face
-from fhr_jax.pipeline.look_ahead import LookAhead
+from fhr_jax.pipeline.face_smoothers import open_smoother
 from fhr_jax.types import Box
-from fhr_jax.weights import Net, markup_of
-
-Image = UInt8[np.ndarray, "h w 3"]
-MIN_CONFIDENCE = 0.54
-"""Mean confidence below which landmarks do not count as a face. With the default net 99 % of 498 faces of HELEN and AFW
-have 0.62 and more, and 99 % of the lower left corners of their crops, enlarged, have 0.44 and less."""
-MAX_GROWTH = 1.6
-"""A face that grows or shrinks by more than this factor from one frame to the next counts as lost."""
-
-
-_FROM_BROWS_TO_CHIN = tuple(markup for markup in BUILT_IN if markup not in (FACE_MESH, FACE_MESH_IRISES))
-_SCALES = (1.0, 0.6, 1.35)
-"""Sizes of the box that are tried for other markups: of eyes, nose and mouth, and with the forehead."""
-
-
-class _Aligner(NamedTuple):
-    """Finds the landmarks in a region of an image, and the region around landmarks."""
-
-    net: Net
-    options: dict[str, Any]
-
-    def __call__(self, image: Image, region: CropRegion) -> Face:
-        return _align_region(self.net, image, region, **self.options)
-
-    def region(self, points: Float[np.ndarray, "m 2"]) -> CropRegion:
-        return region_from_landmarks(points, markup=markup_of(self.net))
-
-    def detected(self, image: Image, box: Box, passes: int) -> Face:
-        """The landmarks in a box of the detector, which is that of a face from brows to chin.
-
-        If the landmarks of the net may have a larger or smaller box, the size with the highest confidence counts.
-        """
-        scales = (1.0,) if markup_of(self.net) in _FROM_BROWS_TO_CHIN else _SCALES
-        boxes = ((x + (1 - s) * w / 2, y + (1 - s) * h / 2, s * w, s * h) for x, y, w, h in [box] for s in scales)
-        return max((_align_box(self, image, each, passes) for each in boxes), key=lambda face: face.confidence.mean())
+from fhr_jax.weights import Net
 
 
 def align_image(
@@ -92,9 +55,9 @@ def align_image(
             is no array of RGB bytes.
     """
     inputs.check_image(image)
-    align = _Aligner(net, {"mirror": mirror, "decoder": decoder, "dtype": dtype})
+    align = Aligner(net, mirror, decoder, dtype)
     if box is not None:
-        return _align_box(align, image, box, passes)
+        return align.in_box(image, box, passes=passes)
     detect = detector if detector is not None else face_detector.open_detector(face_detector.DEFAULT)
     found = checked(detect(image), name="detector", size=image.shape[:2])
     face = _detect(align, image, found, None, min_confidence=min_confidence, passes=max(passes, 2))
@@ -158,45 +121,49 @@ def align_video(
         raise InputError("boxes and detector: got both, expected one of them")
     if stabilize and params is None:
         params = stabilizer.default_params(net.config.landmarks)
-    align = _Aligner(net, {"mirror": mirror, "decoder": decoder, "dtype": dtype})
-    calibration = net.calibration if inference.is_calibrated(net, mirror=mirror, decoder=decoder) else None
-    weigh = None if calibration is None else partial(_confidence_weights, calibration, align)
+    align = Aligner(net, mirror, decoder, dtype)
     if detector is None and boxes is None:
         detector = face_detector.open_detector(face_detector.DEFAULT)
-    region, state = None, None
-    ahead = LookAhead(params, lag) if stabilize and lag and params is not None else None
-    for number, (image, dt) in enumerate(zip(frames, _steps(times), strict=False)):
+    region, smoother = None, open_smoother(params if stabilize else None, lag=lag)
+    for number, (image, dt) in enumerate(zip(frames, steps_between(times), strict=False)):
         inputs.check_image(image, name=f"frame {number}")
         if number == 0 and box is not None:
-            face = _align_box(align, image, box, passes=2)
+            face = align.in_box(image, box, passes=2)
         else:
             face = align(image, region) if region is not None else None
-        if face is None or not _is_face(align, face, region, image, min_confidence):
-            candidates = (boxes or {}).get(number, ()) if detector is None else detector(image)
-            name = f"{'boxes of' if detector is None else 'detector,'} frame {number}"
-            found = checked(candidates, name=name, size=image.shape[:2])
-            face, state = _detect(align, image, found, region, min_confidence=min_confidence, passes=2), None
-            if ahead is not None:
-                yield from ahead.end()
+        if face is None or not align.is_face(face, region, image, min_confidence=min_confidence):
+            found = candidates(image, number, detector=detector, boxes=boxes)
+            face = _detect(align, image, found, region, min_confidence=min_confidence, passes=2)
+            yield from smoother.end()
         if face is None:
-            yield _missing_face(net.config.landmarks)
+            yield missing_face(net.config.landmarks)
             continue
-        weights = None if weigh is None or not stabilize else weigh(face)
-        if ahead is not None:
-            face, done = ahead.read(face, dt, weights)
-        else:
-            if params is not None and stabilize:
-                state, face = _stabilize(params, state, face, dt, weights)
-            done = [face]
+        face, done = smoother.read(face, dt, align.weights(face) if stabilize else None)
         # Of the stabilized landmarks, not of the raw ones: on real clips the jitter of the next frame was 7 to 46 %
         # lower.
         region = align.region(face.points)
         yield from done
-    if ahead is not None:
-        yield from ahead.end()
+    yield from smoother.end()
 
 
-def _steps(times: Iterable[float] | None) -> Iterator[np.float32]:
+def candidates(image: Image, number: int, *, detector: Detector | None, boxes: Mapping[int, Any] | None) -> Detections:
+    """What the detector, or the boxes in its place, find in a frame.
+
+    Args:
+        image: RGB bytes (H, W, 3).
+        number: of the frame, from 0.
+        detector: finds faces; None takes the boxes.
+        boxes: by number of the frame.
+
+    Raises:
+        InputError: they are no boxes, or lie outside the frame.
+    """
+    found = (boxes or {}).get(number, ()) if detector is None else detector(image)
+    name = f"{'boxes of' if detector is None else 'detector,'} frame {number}"
+    return checked(found, name=name, size=image.shape[:2])
+
+
+def steps_between(times: Iterable[float] | None) -> Iterator[np.float32]:
     """Before each frame, the time since the one before in frames of the stabilizer's rate; without times 1 for ever."""
     before = np.nan
     for time in itertools.repeat(np.nan) if times is None else times:
@@ -206,78 +173,13 @@ def _steps(times: Iterable[float] | None) -> Iterator[np.float32]:
     raise InputError("times: fewer than frames, expected one for each")
 
 
-def _align_region(net: Net, image: Image, region: CropRegion, **options: Any) -> Face:
-    """Image -> crop -> heatmaps -> landmarks, and back to image pixels."""
-    affine = _to_crop(region.centre.astype(np.float32), np.float32(region.side), net.config.crop)
-    pixels = crop.extract(image, np.asarray(affine), net.config.crop)
-    # What is small is done in NumPy: each operation of JAX outside a compiled function takes a tenth of a millisecond.
-    crops = jnp.asarray(pixels[None].astype(np.float32) / np.float32(255))
-    prediction = jax.device_get(inference.predict(net, crops, **options))
-    points = np.asarray(_to_image(affine, prediction.points[0]))
-    covariance = prediction.covariance[0] * np.float32(region.side / net.config.crop) ** 2
-    return Face(points, points, prediction.confidence[0], covariance)
-
-
-def _align_box(align: _Aligner, image: Image, box: Box, passes: int) -> Face:
-    if len(box) != 4:
-        raise InputError(f"box: got {len(box)} numbers, expected x,y,width,height")
-    x, y, width, height = (float(value) for value in box)
-    if not (np.isfinite([x, y]).all() and 0 < width < np.inf and 0 < height < np.inf):
-        raise InputError(f"box {x:g},{y:g},{width:g},{height:g}: expected x,y,width,height with a positive size")
-    if x + width < 0 or y + height < 0 or x > image.shape[1] or y > image.shape[0]:
-        raise InputError(
-            f"box {x:g},{y:g},{width:g},{height:g}: lies outside the image of {image.shape[1]} x {image.shape[0]}"
-        )
-    centre, side = geometry.square_of_box(np.array([x, y, width, height]))
-    face = align(image, CropRegion(centre, float(side)))
-    for _ in range(passes - 1):
-        face = align(image, align.region(face.points))
-    return face
-
-
 def _detect(
-    align: _Aligner, image: Image, found: Detections, last: CropRegion | None, *, min_confidence: float, passes: int
+    align: Aligner, image: Image, found: Detections, last: CropRegion | None, *, min_confidence: float, passes: int
 ) -> Face | None:
     """The first box in which the net finds a face: nearest to the last region first, else in the detector's order."""
     boxes = found.boxes
     if last is not None:
         centres = boxes[:, :2] + boxes[:, 2:] / 2
         boxes = boxes[np.argsort(np.linalg.norm(centres - last.centre, axis=1), kind="stable")]
-    faces = (align.detected(image, tuple(box), passes) for box in boxes)
-    return next((face for face in faces if _is_face(align, face, None, image, min_confidence)), None)
-
-
-def _is_face(align: _Aligner, face: Face, before: CropRegion | None, image: Image, min_confidence: float) -> bool:
-    """Whether the net is confident, and the face neither changed its size too much nor left the image."""
-    centre, side = align.region(face.points)
-    height, width = image.shape[:2]
-    confident = face.confidence.mean() >= min_confidence
-    inside = 0 <= centre[0] < width and 0 <= centre[1] < height
-    same_size = before is None or 1 / MAX_GROWTH < side / before.side < MAX_GROWTH
-    return bool(confident and inside and same_size)
-
-
-def _stabilize(
-    params: stabilizer.Params, state: Any, face: Face, dt: np.float32, weights: Float[Array, " m"] | None
-) -> tuple[Any, Face]:
-    if state is None:
-        state = stabilizer.init_state(params)
-    state, points = _step(params, state, face.raw, dt=dt, confidence=weights)
-    return state, face._replace(points=np.asarray(points))
-
-
-def _confidence_weights(calibration: heatmap.Calibration, align: _Aligner, face: Face) -> Float[Array, " m"]:
-    """Weights from the covariance in crop pixels, that is relative to the face, like the noise of the stabilizer."""
-    scale = np.float32(align.net.config.crop / align.region(face.raw).side)
-    return _weights(calibration, scale**2 * face.covariance)
-
-
-def _missing_face(landmarks: int) -> Face:
-    points = np.full((landmarks, 2), np.nan, np.float32)
-    return Face(points, points, np.zeros(landmarks, np.float32), np.full((landmarks, 2, 2), np.nan, np.float32))
-
-
-_to_crop = jax.jit(geometry.square_crop, static_argnums=2)
-_to_image = jax.jit(lambda affine, points: geometry.apply(geometry.invert(affine), points))
-_step = jax.jit(stabilizer.step)
-_weights = jax.jit(heatmap.confidence_weights)
+    faces = (align.in_detections(image, box[None], passes=passes)[0] for box in boxes)
+    return next((face for face in faces if align.is_face(face, None, image, min_confidence=min_confidence)), None)

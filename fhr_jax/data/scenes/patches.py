@@ -53,10 +53,24 @@ def render_patches(key: PRNGKeyArray, indices: Sequence[int], *, size: int, face
 def _render(
     key: PRNGKeyArray, numbers: UInt32[Array, " b"], size: int, faceless: bool
 ) -> tuple[UInt8[np.ndarray, "b s s 4"], Float32[np.ndarray, "b 68 2"]]:
-    heads = _heads(key, numbers, faceless)
+    return cut_out(_heads(key, numbers, faceless), size=size)
+
+
+def cut_out(
+    heads: faces.SyntheticFace, *, size: int
+) -> tuple[UInt8[np.ndarray, "b s s 4"], Float32[np.ndarray, "b 68 2"]]:
+    """Render heads without their background; use one B only, because compiling takes long.
+
+    Args:
+        heads: with a leading axis (B,).
+        size: side S of the patches in pixels.
+
+    Returns:
+        RGB times opacity, and opacity (B, S, S, 4), bytes; and the landmarks (B, 68, 2) in pixels (x, y).
+    """
     black = examples.render(_over(heads, 0.0), size=size)
     grey = examples.render(_over(heads, _GREY), size=size)
-    return np.asarray(_cut_out(black.image, grey.image, heads.appearance.scene.tint)), np.asarray(black.points)
+    return np.asarray(_opaque(black.image, grey.image, heads.appearance.scene.tint)), np.asarray(black.points)
 
 
 @partial(jax.jit, static_argnames="faceless")
@@ -93,7 +107,7 @@ def _over(heads: faces.SyntheticFace, level: Float[Array, ""] | float) -> faces.
 
 
 @jax.jit
-def _cut_out(
+def _opaque(
     black: Float[Array, "b s s 3"], grey: Float[Array, "b s s 3"], tint: Float[Array, "b 3"]
 ) -> UInt8[Array, "b s s 4"]:
     seen_through = ((grey - black) / (_GREY * tint[:, None, None])).max(axis=-1, keepdims=True)
