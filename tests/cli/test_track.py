@@ -319,7 +319,7 @@ def test_the_overlay_shows_what_is_asked_for(tmp_path, net, monkeypatch):
     assert shown("steady") == [overlay.GREEN] * 6
     assert shown("raw") == [overlay.ORANGE] * 6
     assert shown("raw,steady") == [overlay.ORANGE, overlay.GREEN] * 6
-    assert cli.main([*arguments, "--overlay", "none"]) == 0
+    assert cli.main([*arguments, "--no-overlay"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["landmarks.csv", "landmarks.npz"]
 
 
