@@ -98,16 +98,21 @@ class SoundTrack:
         self._resampler = av.AudioResampler("fltp", layout, self._rate, frame_size=_BLOCK)
 
     def write(self, time: float, *, last: bool = False) -> None:
-        """Write what begins before `time`, in seconds, and has not been written; `last` ends the sound there."""
+        """Write what begins before `time`, in seconds, and has not been written; `last` ends the sound there.
+
+        A sound ends with a whole packet: with the one whose end is nearest.
+        """
         if self._resampler is None:
             for packet, begin in self._sound.until(time):
-                self._copy(packet, begin)
+                if not last or begin + _duration(packet) / 2 <= time:
+                    self._copy(packet, begin)
             return
         for packet, begin in self._sound.until(time):
             self._waiting.extend(self._resampled(packet, begin))
         if last:
             self._waiting.extend(self._flushed())
-        while self._waiting and self._waiting[0].pts < time * self._rate:
+        end = time * self._rate - (_BLOCK / 2 if last else 0)
+        while self._waiting and self._waiting[0].pts < end:
             frame = self._waiting.popleft()
             if frame.pts > -_BLOCK:
                 self._container.mux(self._output.encode(frame))

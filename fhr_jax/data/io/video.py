@@ -244,6 +244,8 @@ def open_input(url: str, *, name: object, **options: Any) -> Generator[tuple[Any
     except (av.FFmpegError, OSError, ValueError) as error:
         raise InputError(f"{name}: not a readable video ({pyav.reason(error)})") from error
     with container:
+        if container.format.name == "tty":  # FFmpeg would draw the letters
+            raise InputError(f"{name}: not a readable video (it is a text file)")
         if not container.streams.video:
             raise InputError(f"{name}: no video in this file")
         known = [stream for stream in container.streams.video if stream.codec_context is not None]

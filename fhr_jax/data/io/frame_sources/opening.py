@@ -123,9 +123,7 @@ def _open_stream(
     if timeout is not None and not 0 < timeout < 1e6:
         raise InputError(f"--timeout {timeout:g}: expected seconds above 0")
     scheme = text.partition("://")[0].lower()
-    auto = False if piped else None if scheme in _FILES else True
-    # FFmpeg gives up a little later by itself, so that the thread ends too.
-    own = {} if timeout is None else {"timeout": timeout + 1}
+    auto = False if piped else None if scheme in _FILES else True  # None: by what the stream says of its end
     reader = StreamReader(
         url,
         name="standard input" if text == "-" else text,
@@ -133,7 +131,6 @@ def _open_stream(
         timeout=timeout,
         stop=stop,
         keep_sound=keep_sound,
-        **own,
         **options,
     )
     try:

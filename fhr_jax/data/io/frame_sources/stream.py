@@ -53,6 +53,8 @@ class StreamReader:
         self.frames = self.dropped = self.damaged = 0
         self.problem = ""
         self.live = bool(live)
+        if timeout is not None:  # FFmpeg gives up a little later by itself, so that the thread ends too
+            options = {"timeout": timeout + 1, **options}
         self._url, self._name, self._choice, self._options = url, name, live, options
         self._timeout, self._stop, self._keep_sound = timeout, stop, keep_sound
         self._change = threading.Condition()
