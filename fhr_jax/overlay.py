@@ -45,8 +45,8 @@ def draw(
         markup: of the landmarks; contours are drawn if it has as many.
         colour: of the contours, RGB 0-255.
         dots: colour of the landmarks, RGB 0-255.
-        confidence: (M,) in [0, 1]; landmarks and the lines between them turn to blue and magenta as it falls from `SURE` to
-            `DOUBTFUL`. None draws all alike.
+        confidence: (M,) in [0, 1]; landmarks and the lines between them turn to blue and magenta as it falls from
+            `SURE` to `DOUBTFUL`. None draws all alike.
 
     Returns:
         A copy of the image (H, W, 3) with the drawing.

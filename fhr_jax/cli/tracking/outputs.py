@@ -22,6 +22,18 @@ Shown = Literal["steady", "raw", "raw,steady"]
 class Outputs:
     """Writes the faces of one frame after the other; memory does not grow with the video.
 
+    The files are open within a `with` block, and `save` comes after it.
+
+    Args:
+        folder: takes the files.
+        first: the first picture; the overlay has its size and begins at its time.
+        markup: of the landmarks.
+        landmarks: of each face.
+        shown: what the overlay shows; None writes no overlay.
+        rate: frames a second of the overlay.
+        sound: of the overlay, from the first picture on.
+        page: shows the overlay to a person.
+
     Attributes:
         frames: how many frames were written.
         found: in how many of them there is a face.
@@ -40,18 +52,6 @@ class Outputs:
         sound: Sound | None,
         page: Page | None,
     ):
-        """Open the files; to be used in a `with` block, and saved after it.
-
-        Args:
-            folder: takes the files.
-            first: the first picture; the overlay has its size and begins at its time.
-            markup: of the landmarks.
-            landmarks: of each face.
-            shown: what the overlay shows; None writes no overlay.
-            rate: frames a second of the overlay.
-            sound: of the overlay, from the first picture on.
-            page: shows the overlay to a person.
-        """
         self._folder, self._first, self._markup, self._shown, self._page = folder, first, markup, shown, page
         self._landmarks, self._rate, self._sound = landmarks, rate, sound
         self._stack = contextlib.ExitStack()

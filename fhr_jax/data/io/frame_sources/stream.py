@@ -20,6 +20,15 @@ _MAX_PACKETS = 20_000
 class StreamReader:
     """Opens and decodes a stream in a thread of its own, so that a stream that blocks cannot block the program.
 
+    Args:
+        url: what FFmpeg opens.
+        name: of the stream in messages.
+        live: whether only the newest frame is kept; None: if the stream has no end that is known.
+        timeout: seconds to wait for the stream to open, and for each frame; None waits for ever.
+        stop: whether to stop waiting.
+        keep_sound: whether packets of sound are kept until `sound` takes them.
+        **options: of `av.open`.
+
     Attributes:
         frames: how many frames were decoded.
         dropped: how many of them nobody had time for.
@@ -39,17 +48,6 @@ class StreamReader:
         keep_sound: bool,
         **options: Any,
     ):
-        """Start to open the stream.
-
-        Args:
-            url: what FFmpeg opens.
-            name: of the stream in messages.
-            live: whether only the newest frame is kept; None: if the stream has no end that is known.
-            timeout: seconds to wait for the stream to open, and for each frame; None waits for ever.
-            stop: whether to stop waiting.
-            keep_sound: whether packets of sound are kept until `sound` takes them.
-            **options: of `av.open`.
-        """
         self.frames = self.dropped = self.damaged = 0
         self.problem = ""
         self.live = bool(live)
