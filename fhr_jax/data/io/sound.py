@@ -1,15 +1,17 @@
 """The sound of a video, packet by packet, and how it gets into an .mp4 beside the frames."""
 
-import itertools
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
 from fhr_jax.data.io import pyav
+from fhr_jax.errors import InputError
 
 COPIED = ("aac", "mp3", "ac3", "eac3", "opus", "alac")
 """Codecs that players find in an .mp4; others are encoded again as AAC."""
+RESTART = 1.0
+"""A clock that jumps back by more seconds, or to its beginning, has started again; smaller steps back are errors."""
 _RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000)
 _BLOCK = 1024  # samples of a packet of AAC
 
@@ -35,13 +37,13 @@ class Sound:
         self.problem = ""
         self._take = take
         self._next: Any = None
-        self._last = float("-inf")
+        self._first, self._last = float("inf"), float("-inf")
         self._shift = 0.0
 
     def until(self, time: float) -> Iterator[tuple[Any, float]]:
         """The packets that begin before `time`, in seconds from `zero`, and when they begin; each only once.
 
-        A clock that runs backwards, as where two recordings were joined, goes on from where it was.
+        A clock that starts again, as where two recordings were joined, goes on from where it was.
         """
         while True:
             packet = self._next if self._next is not None else self._read()
@@ -49,9 +51,14 @@ class Sound:
                 return
             self._next = packet
             begin = float(packet.pts * packet.time_base) - self.zero + self._shift
+            self._first = min(self._first, begin)
             if begin <= self._last:
-                self._shift += self._last - begin + max(_duration(packet), 1e-3)
-                begin = float(packet.pts * packet.time_base) - self.zero + self._shift
+                length = max(_duration(packet), 1e-3)
+                if begin > self._first + length and begin >= self._last - RESTART:
+                    self._next = None  # out of order, and an .mp4 takes none that is
+                    continue
+                self._shift += self._last + length - begin
+                begin = self._last + length
             if begin >= time:
                 return
             self._next, self._last = None, begin
@@ -100,8 +107,17 @@ class SoundTrack:
     def write(self, time: float, *, last: bool = False) -> None:
         """Write what begins before `time`, in seconds, and has not been written; `last` ends the sound there.
 
-        A sound ends with a whole packet: with the one whose end is nearest.
+        A sound ends with a whole packet: with the one whose end is nearest. What cannot be written ends it.
         """
+        av = pyav.load()
+        if self._sound.problem and not last:
+            return
+        try:
+            self._write(time, last)
+        except (av.FFmpegError, ValueError) as error:
+            self._sound.problem = self._sound.problem or pyav.reason(error)
+
+    def _write(self, time: float, last: bool) -> None:
         if self._resampler is None:
             for packet, begin in self._sound.until(time):
                 if not last or begin + _duration(packet) / 2 <= time:
@@ -147,22 +163,42 @@ class SoundTrack:
             return ()
 
 
+def sound_track(container: Any, sound: Sound | None) -> SoundTrack | None:
+    """A track for a sound in a container of PyAV that is written; None without a sound, or if it cannot be written."""
+    av = pyav.load()
+    try:
+        return None if sound is None else SoundTrack(container, sound)
+    except (av.FFmpegError, ValueError, LookupError) as error:
+        if sound is not None:
+            sound.problem = pyav.reason(error)
+        return None
+
+
 def of_file(container: Any, *, zero: float) -> Sound | None:
     """The sound of a container of PyAV that is read for nothing else; None if it has none.
 
     Args:
         container: opened for reading.
         zero: seconds on its clock that count as 0.
+
+    Raises:
+        InputError: FFmpeg cannot read it.
     """
     stream = best_stream(container)
     if stream is None:
         return None
-    packets = itertools.chain(container.demux(stream))
+    packets = iter(container.demux(stream))
     return Sound(stream, lambda: next(packets, None), zero=zero)
 
 
 def best_stream(container: Any) -> Any:
-    """The audio stream that a player would choose and that can be read; None if there is none."""
+    """The audio stream that a player would choose; None if there is none.
+
+    Raises:
+        InputError: FFmpeg cannot read any.
+    """
     readable = [stream for stream in container.streams.audio if stream.codec_context is not None]
+    if container.streams.audio and not readable:
+        raise InputError("this FFmpeg does not know its codec")
     best = container.streams.best("audio") if readable else None
     return best if best in readable else next(iter(readable), None)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fhr_jax.data.io import pyav
+from fhr_jax.data.io.sound import RESTART
 from fhr_jax.data.io.video_writer import Write, writer
 from fhr_jax.errors import InputError
 
@@ -166,7 +167,7 @@ def frames(
 class FrameConverter:
     """Turns the decoded frames of a stream into `VideoFrame`, with times from the first one on.
 
-    A clock that runs backwards, as where two recordings were joined, goes on from where it was.
+    A clock that starts again, as where two recordings were joined, goes on from where it was.
     """
 
     def __init__(self, stream: Any, first: Any, *, own_size: bool):
@@ -186,10 +187,10 @@ class FrameConverter:
     def __call__(self, frame: Any, number: int) -> VideoFrame:
         """Convert one frame, whose number in the video counts from 0."""
         time = frame.time - self._begin if frame.time is not None else number * self._step
-        if time < self._last:
+        if time < self._last and (time <= self._step or time < self._last - RESTART):
             self._begin -= self._last + self._step - time
             time = self._last + self._step
-        self._last = time
+        self._last = time = max(time, self._last)
         size = self._size or (max(1, round(frame.width * self._stretch)), frame.height)
         return VideoFrame(to_rgb(frame, size), time, number, frame.is_corrupt)
 
@@ -239,6 +240,8 @@ def open_input(url: str, *, name: object, **options: Any) -> Generator[tuple[Any
         InputError: it cannot be read, or is no video.
     """
     av = pyav.load()
+    from av.stream import Disposition
+
     try:
         container = av.open(url, **options)
     except (av.FFmpegError, OSError, ValueError) as error:
@@ -246,9 +249,10 @@ def open_input(url: str, *, name: object, **options: Any) -> Generator[tuple[Any
     with container:
         if container.format.name == "tty":  # FFmpeg would draw the letters
             raise InputError(f"{name}: not a readable video (it is a text file)")
-        if not container.streams.video:
+        moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+        if not moving:
             raise InputError(f"{name}: no video in this file")
-        known = [stream for stream in container.streams.video if stream.codec_context is not None]
+        known = [stream for stream in moving if stream.codec_context is not None]
         if not known:
             raise InputError(f"{name}: a video whose codec this FFmpeg does not know; convert it, such as to H.264")
         best = container.streams.best("video")

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import UInt8
 
 from fhr_jax.data.io import pyav
-from fhr_jax.data.io.sound import Sound, SoundTrack
+from fhr_jax.data.io.sound import Sound, sound_track
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 
@@ -29,7 +29,8 @@ def writer(
         path: a name that ends in .mp4.
         size: (height, width) of the frames; odd sizes are made even by repeating the last row or column.
         rate: nominal frames a second; the times of the frames decide when they are shown.
-        sound: is written beside the frames, up to the end of the last one. Its 0 is that of the times.
+        sound: is written beside the frames, up to the end of the last one. Its 0 is that of the times. Afterwards its
+            `problem` tells whether something is missing.
 
     Yields:
         write(image, time): RGB bytes (H, W, 3), and the time in seconds, which must increase.
@@ -44,7 +45,7 @@ def writer(
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.options = {"crf": "20", "preset": "veryfast"}
         stream.codec_context.time_base = Fraction(1, _TICKS)
-        track = None if sound is None else SoundTrack(container, sound)
+        track = sound_track(container, sound)
         last = -1
 
         def write(image: np.ndarray, time: float) -> None:

@@ -1,12 +1,14 @@
 """The sound of a video beside the frames of another: copied or encoded again, cut and in time."""
 
 from fractions import Fraction
+from typing import NamedTuple
 
 import numpy as np
 import pytest
 
 from fhr_jax.data.io import frame_sources, video
-from fhr_jax.data.io.sound import COPIED
+from fhr_jax.data.io.sound import COPIED, Sound, SoundTrack
+from fhr_jax.errors import InputError
 from tests.sounding import heard, write_clip
 
 FRAME = 1 / 25
@@ -63,6 +65,55 @@ def test_a_video_without_sound_has_none(tmp_path):
     assert copy(tmp_path / "a.mp4", tmp_path / "b.mp4") is None
     with frame_sources.open(str(tmp_path / "a.mp4"), keep_sound=False) as opened:
         assert opened.sound(0.0) is None
+
+
+def test_a_codec_that_ffmpeg_does_not_know_is_said(tmp_path):
+    write_clip(tmp_path / "a.mkv", IMAGES[:5])
+    content = (tmp_path / "a.mkv").read_bytes()
+    assert b"A_AAC" in content
+    (tmp_path / "a.mkv").write_bytes(content.replace(b"A_AAC", b"A_ZZZ"))
+    with pytest.raises(InputError, match="does not know its codec"):
+        copy(tmp_path / "a.mkv", tmp_path / "b.mp4")
+
+
+def test_a_sound_that_cannot_be_written_ends_and_the_frames_stay(tmp_path, monkeypatch):
+    write_clip(tmp_path / "a.mkv", IMAGES)
+    copied = SoundTrack._copy
+
+    def breaks(self, packet, begin):
+        if begin > 1:
+            raise ValueError("broken")
+        copied(self, packet, begin)
+
+    monkeypatch.setattr(SoundTrack, "_copy", breaks)
+    assert copy(tmp_path / "a.mkv", tmp_path / "b.mp4").problem == "broken"
+    assert len(list(video.frames(tmp_path / "b.mp4"))) == 50
+    assert 0.9 < heard(tmp_path / "b.mp4")[2] < 1.1
+
+    def fails(self, container, sound):
+        raise ValueError("no such codec")
+
+    monkeypatch.setattr(SoundTrack, "__init__", fails)
+    assert copy(tmp_path / "a.mkv", tmp_path / "c.mp4").problem == "no such codec"
+    assert len(list(video.frames(tmp_path / "c.mp4"))) == 50
+
+
+class Packet(NamedTuple):
+    """A stand-in for a packet of PyAV that lasts 0.1 s."""
+
+    pts: int
+    duration: int = 100
+    time_base: Fraction = Fraction(1, 1000)
+    size: int = 1
+
+
+def test_packets_come_once_and_in_order():
+    packets = iter([Packet(pts) for pts in (1000, 1100, 1200, 1150, 2900, 1000, 1100)])
+    sound = Sound(None, lambda: next(packets, None), zero=1.0)
+    assert [round(begin, 6) for _, begin in sound.until(0.15)] == [0.0, 0.1]
+    assert list(sound.until(0.15)) == []
+    # The one that steps back is left out; the clock that starts again goes on.
+    np.testing.assert_allclose([begin for _, begin in sound.until(9.0)], [0.2, 1.9, 2.0, 2.1])
 
 
 def test_two_recordings_in_a_row_keep_their_sound(tmp_path):

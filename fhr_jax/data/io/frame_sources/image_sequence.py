@@ -23,11 +23,11 @@ def open_images(text: str, *, fps: float | None) -> Generator[Source]:
         fps: images a second; None takes `FPS`.
 
     Raises:
-        InputError: there are no images, none of them can be read, or the rate is not positive.
+        InputError: there are no images, none of them can be read, or the rate is out of its range.
     """
     rate = FPS if fps is None else fps
-    if not 0 < rate <= 100_000:
-        raise InputError(f"--fps {rate:g}: expected a positive number of frames a second")
+    if not 1e-3 <= rate <= 1e4:
+        raise InputError(f"--fps {rate:g}: expected frames a second from 0.001 to 10000")
     listed = list_images(text)
     unreadable: list[str] = []
     size = _first_size(text, listed)

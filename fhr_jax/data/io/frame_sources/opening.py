@@ -7,7 +7,6 @@ import stat
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Literal
 
 from fhr_jax.data.io import pyav, sound, video
@@ -57,15 +56,14 @@ def open(
     Raises:
         InputError: there is no such thing, it cannot be read, or an option does not go with it.
     """
-    path = Path(text)
-    url, options = _url(text, path)
+    url, options = _url(text)
     if url is not None:
         _only(fps, "--fps", text, "images")
         opened: Any = _open_stream(text, url, timeout, live, stop, keep_sound, options)
     else:
         _only(timeout, "--timeout", text, "a URL, a device or standard input")
         _only(None if live == "auto" else live, "--live", text, "a URL, a device or standard input")
-        if path.is_file() or not (path.is_dir() or re.search(r"%0?\d*d|[*?\[]", text)):
+        if os.path.isfile(text) or not (os.path.isdir(text) or re.search(r"%0?\d*d|[*?\[]", text)):
             _only(fps, "--fps", text, "images")
             opened = _open_file(text, keep_sound)
         else:
@@ -79,23 +77,29 @@ def _only(value: Any, option: str, text: str, where: str) -> None:
         raise InputError(f"{option} {value}: is for {where}, and {text} is something else")
 
 
-def _url(text: str, path: Path) -> tuple[str | None, dict[str, Any]]:
+def _url(text: str) -> tuple[str | None, dict[str, Any]]:
     """What FFmpeg is to open as a stream, with options of `av.open`; None for files and images."""
     if text == "-":
         if sys.stdin is not None and sys.stdin.isatty():
             raise InputError("-: expected a video on standard input, and it is a terminal")
         # A file that is given as standard input can be searched, which an .mp4 may need; a pipe cannot.
-        return ("/dev/stdin" if stat.S_ISREG(os.fstat(0).st_mode) and os.path.exists("/dev/stdin") else "pipe:0"), {}
+        return ("/dev/stdin" if stat.S_ISREG(_mode("/dev/stdin")) else "pipe:0"), {}
     device, _, rest = text.partition(":")
-    if device in DEVICES and rest and not path.exists():
+    if device in DEVICES and rest and not os.path.exists(text):
         return rest, {"format": _known(device, text)}
     if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
         return text, {}
-    if path.is_char_device():
+    if stat.S_ISCHR(_mode(text)):
         return text, {"format": _known("v4l2", text)}
-    if path.is_fifo():
-        return text, {}
-    return None, {}
+    return (text if stat.S_ISFIFO(_mode(text)) else None), {}
+
+
+def _mode(text: str) -> int:
+    """What kind of file there is under a name; 0 if there is none, or the text can be no name."""
+    try:
+        return os.stat(text).st_mode
+    except (OSError, ValueError):
+        return 0
 
 
 def _known(device: str, text: str) -> str:
@@ -117,7 +121,7 @@ def _open_stream(
     keep_sound: bool,
     options: dict[str, Any],
 ) -> Generator[Source]:
-    piped = text == "-" or Path(text).is_fifo()
+    piped = text == "-" or stat.S_ISFIFO(_mode(text))
     if timeout is None and not piped:
         timeout = TIMEOUT
     if timeout is not None and not 0 < timeout < 1e6:
@@ -151,7 +155,7 @@ def _open_stream(
 
 @contextmanager
 def _open_file(text: str, keep_sound: bool) -> Generator[Source]:
-    if not Path(text).is_file():
+    if not os.path.isfile(text):
         raise InputError(
             f"{text}: no such video file or folder of images; expected one, a pattern of images, a URL, a device or -"
         )

@@ -59,6 +59,7 @@ class StreamReader:
         self._waiting: deque[tuple[int, Any]] = deque()
         self._packets: deque[Any] = deque(maxlen=_MAX_PACKETS)
         self._audio: Any = None
+        self._silence = ""
         self._opened: tuple[video.Info, video.FrameConverter] | None = None
         self._ended = self._closed = False
         threading.Thread(target=self._read, name="frames", daemon=True).start()
@@ -84,7 +85,13 @@ class StreamReader:
             yield self._opened[1](frame, number)
 
     def sound(self, zero: float) -> sound.Sound | None:
-        """The sound that was read with the frames, from a time on; None if there is none."""
+        """The sound that was read with the frames, from a time on, in seconds; None if there is none.
+
+        Raises:
+            InputError: FFmpeg cannot read it.
+        """
+        if self._silence:
+            raise InputError(self._silence)
         if self._audio is None or self._opened is None:
             return None
         packets = self._packets
@@ -133,7 +140,11 @@ class StreamReader:
             self.live = not container.duration or container.duration <= 0
         if self.live:
             stream.thread_type = "SLICE"  # whole frames in parallel would each be late by as many
-        self._audio = sound.best_stream(container) if self._keep_sound else None
+        if self._keep_sound:
+            try:
+                self._audio = sound.best_stream(container)
+            except InputError as error:
+                self._silence = str(error)
         chosen = [stream] if self._audio is None else [stream, self._audio]
         packets = container.demux(*chosen)
         while not self._closed:

@@ -7,8 +7,10 @@ from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
+import av
 import numpy as np
 import pytest
+from av.stream import Disposition
 from PIL import Image
 
 from fhr_jax.data.io import frame_sources
@@ -140,9 +142,11 @@ def test_devices():
         ("f", {"live": "no"}, "--live no: is for a URL"),
         ("lavfi:testsrc", {"fps": 3.0}, "--fps 3.0: is for images"),
         ("lavfi:testsrc", {"timeout": 0.0}, "--timeout 0: expected seconds above 0"),
+        ("x" * 300, {}, "no such video file"),
         ("missing.mp4", {}, "missing.mp4: no such video file or folder of images"),
         ("f", {}, "f: no images in this folder"),
         ("audio.m4a", {}, "audio.m4a: no video in this file"),
+        ("cover.m4a", {}, "cover.m4a: no video in this file"),
         ("empty.mp4", {}, "empty.mp4: not a readable video"),
         ("text.txt", {}, "text.txt: not a readable video (it is a text file)"),
         ("text.mp4", {}, "text.mp4: not a readable video"),
@@ -157,14 +161,18 @@ def test_what_cannot_be_opened_is_one_line(tmp_path, monkeypatch, text, options,
     (tmp_path / "text.txt").write_text("hello " * 1000)
     (tmp_path / "text.mp4").write_text("hello " * 1000)
     (tmp_path / "cut.mp4").write_bytes((tmp_path / "a.mp4").read_bytes()[:600])
-    import av
-
-    with av.open("audio.m4a", "w") as container:
-        stream = container.add_stream("aac", rate=16000, layout="mono")
-        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        frame.sample_rate = 16000
-        container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+    for name in ("audio.m4a", "cover.m4a"):
+        with av.open(name, "w", format="mp4") as container:
+            stream = container.add_stream("aac", rate=16000, layout="mono")
+            if name == "cover.m4a":
+                cover = container.add_stream("mjpeg", rate=1)
+                cover.width, cover.height, cover.pix_fmt = 64, 48, "yuvj420p"
+                cover.disposition = Disposition.attached_pic
+                container.mux(cover.encode(av.VideoFrame.from_ndarray(IMAGES[0], format="rgb24")))
+            frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
+            frame.sample_rate = 16000
+            container.mux(stream.encode(frame))
+            container.mux(stream.encode())
     with pytest.raises(InputError) as caught:
         numbers(text, **options)
     assert message in str(caught.value)
