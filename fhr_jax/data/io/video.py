@@ -184,9 +184,10 @@ class FrameConverter:
         self._begin = first.time if first.time is not None else 0.0
         self._last = 0.0
 
-    def __call__(self, frame: Any, number: int) -> VideoFrame:
-        """Convert one frame, whose number in the video counts from 0."""
-        time = frame.time - self._begin if frame.time is not None else number * self._step
+    def __call__(self, frame: Any, number: int, *, time: float | None = None) -> VideoFrame:
+        """Convert one frame, whose number in the video counts from 0, with its own time or another in seconds."""
+        if time is None:
+            time = frame.time - self._begin if frame.time is not None else number * self._step
         if time < self._last and (time <= self._step or time < self._last - RESTART):
             self._begin -= self._last + self._step - time
             time = self._last + self._step

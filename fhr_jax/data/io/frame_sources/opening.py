@@ -144,6 +144,8 @@ def _open_stream(
             lines = [reader.problem] if reader.problem else []
             if reader.damaged:
                 lines.append(f"packets that could not be decoded: {reader.damaged}")
+            if reader.by_arrival:
+                lines.append("the stream tells no times; they are those at which the frames came")
             if reader.live:
                 lines.append(f"live: {reader.dropped} of {reader.frames} frames were dropped to keep up")
             return lines

@@ -11,6 +11,8 @@ from fhr_jax.errors import InputError
 
 _QUEUE = 4
 """Decoded frames that wait, where none is dropped."""
+UNTIMED = ("mpjpeg", "mjpeg", "jpeg_pipe", "h264", "hevc", "m4v", "rawvideo")
+"""Formats without times, for which FFmpeg would count 25 frames a second: pictures of web cameras, bare codecs."""
 _POLL = 0.1
 """Seconds between two looks at whether to stop."""
 _MAX_PACKETS = 20_000
@@ -35,6 +37,7 @@ class StreamReader:
         damaged: packets that could not be decoded.
         problem: why the stream ended; empty if it was read to its end, or stopped.
         live: whether old frames are dropped; known once the stream is open.
+        by_arrival: whether times are those at which the frames came, because the live stream tells none.
     """
 
     def __init__(
@@ -51,12 +54,14 @@ class StreamReader:
         self.frames = self.dropped = self.damaged = 0
         self.problem = ""
         self.live = bool(live)
+        self.by_arrival = False
+        self._begin = 0.0
         if timeout is not None:  # FFmpeg gives up a little later by itself, so that the thread ends too
             options = {"timeout": timeout + 1, **options}
         self._url, self._name, self._choice, self._options = url, name, live, options
         self._timeout, self._stop, self._keep_sound = timeout, stop, keep_sound
         self._change = threading.Condition()
-        self._waiting: deque[tuple[int, Any]] = deque()
+        self._waiting: deque[tuple[int, Any, float | None]] = deque()
         self._packets: deque[Any] = deque(maxlen=_MAX_PACKETS)
         self._audio: Any = None
         self._silence = ""
@@ -79,10 +84,10 @@ class StreamReader:
         """The frames from now on, until the stream ends, nothing comes in time, or it is to stop."""
         while self._wait(lambda: bool(self._waiting)):
             with self._change:
-                number, frame = self._waiting.popleft()
+                number, frame, time_of_arrival = self._waiting.popleft()
                 self._change.notify_all()
             assert self._opened is not None
-            yield self._opened[1](frame, number)
+            yield self._opened[1](frame, number, time=time_of_arrival)
 
     def sound(self, zero: float) -> sound.Sound | None:
         """The sound that was read with the frames, from a time on, in seconds; None if there is none.
@@ -140,6 +145,7 @@ class StreamReader:
             self.live = not container.duration or container.duration <= 0
         if self.live:
             stream.thread_type = "SLICE"  # whole frames in parallel would each be late by as many
+            self.by_arrival = container.format.name in UNTIMED
         if self._keep_sound:
             try:
                 self._audio = sound.best_stream(container)
@@ -169,12 +175,14 @@ class StreamReader:
                 self._put(frame)
 
     def _put(self, frame: Any) -> None:
+        now = time.monotonic()
+        self._begin = now if self.frames == 0 else self._begin
         with self._change:
             if self.live:
                 self.dropped += len(self._waiting)
                 self._waiting.clear()
             while len(self._waiting) >= _QUEUE and not self._closed:
                 self._change.wait()
-            self._waiting.append((self.frames, frame))
+            self._waiting.append((self.frames, frame, now - self._begin if self.by_arrival else None))
             self.frames += 1
             self._change.notify_all()

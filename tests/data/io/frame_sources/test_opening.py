@@ -13,6 +13,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
+from fhr_jax.cli.tracking.page import Page
 from fhr_jax.data.io import frame_sources
 from fhr_jax.data.io.frame_sources.source import Source
 from fhr_jax.errors import InputError
@@ -69,6 +70,25 @@ def test_urls(tmp_path):
         assert "\n" not in str(caught.value)
     with pytest.raises(InputError, match="not a readable video"):
         numbers("http://127.0.0.1:9/a.mp4")  # nothing listens there
+
+
+def test_pictures_of_a_web_camera_have_the_times_at_which_they_come():
+    with Page() as page:
+        feed = threading.Event()
+
+        def show():
+            for number in range(200):
+                page.show(np.full((48, 64, 3), number, np.uint8))
+                if feed.wait(0.1):
+                    break
+
+        threading.Thread(target=show, daemon=True).start()
+        with frame_sources.open(f"{page.url}stream") as source:
+            assert source.live
+            times = [frame.time for frame, _ in zip(source.frames, range(9), strict=False)]
+            assert "the stream tells no times" in source.report()[0]
+        feed.set()
+    assert 0.08 < np.median(np.diff(times)) < 0.15  # FFmpeg would count 0.04 s
 
 
 def test_a_server_that_says_nothing_is_given_up():
