@@ -88,7 +88,7 @@ def test_pictures_of_a_web_camera_have_the_times_at_which_they_come():
             times = [frame.time for frame, _ in zip(source.frames, range(9), strict=False)]
             assert "the stream tells no times" in source.report()[0]
         feed.set()
-    assert 0.08 < np.median(np.diff(times)) < 0.15  # FFmpeg would count 0.04 s
+    assert 0.08 < np.median(np.diff(times)) < 0.5  # FFmpeg would count 0.04 s
 
 
 def test_a_server_that_says_nothing_is_given_up():
