@@ -20,6 +20,11 @@ WHITE: Colour = (255, 255, 255)
 LIGHT_GREEN: Colour = (200, 255, 190)
 LIGHT_ORANGE: Colour = (255, 225, 180)
 LIGHT_RED: Colour = (255, 195, 190)
+BLUE: Colour = (90, 160, 255)
+MAGENTA: Colour = (255, 40, 140)
+SURE, DOUBTFUL = 0.75, 0.4
+"""Confidence at which a landmark has its own tint, and that at which it is magenta. With the default net most landmarks
+of a clear face have 0.75 and more; below 0.4 are hidden ones, and those of turned and blurred faces."""
 _SHIFT = 4  # OpenCV takes integer coordinates, here in sixteenths of a pixel
 
 
@@ -30,6 +35,7 @@ def draw(
     markup: Markup = FACE68,
     colour: Colour = GREEN,
     dots: Colour = WHITE,
+    confidence: Float[np.ndarray, " m"] | None = None,
 ) -> UInt8[np.ndarray, "h w 3"]:
     """Draw the landmarks and contours of a face, exact to a sixteenth of a pixel.
 
@@ -39,6 +45,8 @@ def draw(
         markup: of the landmarks; contours are drawn if it has as many.
         colour: of the contours, RGB 0-255.
         dots: colour of the landmarks, RGB 0-255.
+        confidence: (M,) in [0, 1]; landmarks and the lines between them turn to blue and magenta as it falls from
+            `SURE` to `DOUBTFUL`. None draws all alike.
 
     Returns:
         A copy of the image (H, W, 3) with the drawing.
@@ -55,15 +63,78 @@ def draw(
     extent = min(float(np.ptp(points[finite], axis=0).max()), limit)
     thickness = max(1, round(extent / 250))
     fixed = np.rint(np.clip(np.nan_to_num(points), -limit, limit) * 2**_SHIFT).astype(np.int32)
+    sure = np.ones(len(points)) if confidence is None else np.asarray(confidence, np.float64)
     if len(points) == markup.size:
         for edge in markup.edges:
             for a, b in pairwise(edge):
                 if finite[a] and finite[b]:
-                    cv2.line(image, fixed[a].tolist(), fixed[b].tolist(), colour, thickness, cv2.LINE_AA, _SHIFT)
+                    tint = shade(colour, (sure[a] + sure[b]) / 2)
+                    cv2.line(image, fixed[a].tolist(), fixed[b].tolist(), tint, thickness, cv2.LINE_AA, _SHIFT)
     radius = round(max(1.0, extent / 180) * 2**_SHIFT)
-    for centre in fixed[finite].tolist():
-        cv2.circle(image, centre, radius, dots, -1, cv2.LINE_AA, _SHIFT)
+    for centre, own in zip(fixed[finite].tolist(), sure[finite], strict=True):
+        cv2.circle(image, centre, radius, shade(dots, own), -1, cv2.LINE_AA, _SHIFT)
     return image
+
+
+def shade(colour: Colour, confidence: float) -> Colour:
+    """The colour of a landmark, RGB 0-255: `colour` where it is sure, then blue, and magenta where it is doubtful.
+
+    The way through blue keeps away from the colours of skin, on which yellow and pink cannot be seen.
+    """
+    doubt = 2 * float(np.clip((SURE - confidence) / (SURE - DOUBTFUL), 0, 1))
+    low, high = (colour, BLUE) if doubt < 1 else (BLUE, MAGENTA)
+    share = doubt if doubt < 1 else doubt - 1
+    # In linear light, so that what lies between is no darker than both.
+    mixed = [((1 - share) * a**2.2 + share * b**2.2) ** (1 / 2.2) for a, b in zip(low, high, strict=True)]
+    return round(mixed[0]), round(mixed[1]), round(mixed[2])
+
+
+def label(
+    image: UInt8[np.ndarray, "h w 3"], text: str, points: Float[np.ndarray, "m 2"], *, colour: Colour = WHITE
+) -> UInt8[np.ndarray, "h w 3"]:
+    """Write a short text beside a face, at its upper right; light letters with a dark edge.
+
+    Args:
+        image: RGB bytes (H, W, 3).
+        text: in ASCII.
+        points: landmarks (M, 2), image pixels (x, y); where all are NaN nothing is written.
+        colour: of the letters, RGB 0-255.
+
+    Returns:
+        A copy of the image (H, W, 3) with the text, which is moved so that it lies inside.
+    """
+    import cv2
+
+    image = image.copy()
+    known = points[np.isfinite(points).all(axis=-1)]
+    if not len(known):
+        return image
+    low, high = known.min(axis=0), known.max(axis=0)
+    scale = float(np.clip((high - low).max() / 200, 0.5, 2.5))
+    thickness = max(1, round(1.6 * scale))
+    (width, height), _ = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, scale, thickness)
+    place = np.clip(
+        [high[0] + 4, low[1] + height / 2], [2, height + 2], [image.shape[1] - width - 2, image.shape[0] - 2]
+    )
+    corner = round(place[0]), round(place[1])
+    for tint, wide in (((20, 20, 20), thickness + 2 + round(scale)), (colour, thickness)):
+        cv2.putText(image, text, corner, cv2.FONT_HERSHEY_SIMPLEX, scale, tint, wide, cv2.LINE_AA)
+    return image
+
+
+def fit_into(image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[np.ndarray, "h2 w2 3"]:
+    """RGB bytes (H, W, 3) as large as they fit into `size` = (height, width) in pixels, with black bars around them."""
+    import cv2
+
+    if image.shape[:2] == size:
+        return image
+    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
+    height, width = (min(limit, max(1, round(scale * own))) for own, limit in zip(image.shape[:2], size, strict=True))
+    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    result = np.zeros((*size, 3), np.uint8)
+    top, left = (size[0] - height) // 2, (size[1] - width) // 2
+    result[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=method)
+    return result
 
 
 def compare(
@@ -158,14 +229,20 @@ def sheet(
     return result
 
 
+def to_jpeg(image: UInt8[np.ndarray, "h w 3"], *, quality: int = 92) -> bytes:
+    """RGB bytes (H, W, 3) as the content of a JPEG file; `quality` is in percent."""
+    import cv2
+
+    return cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[
+        1
+    ].tobytes()
+
+
 def write_jpeg(path: str | os.PathLike[str], image: UInt8[np.ndarray, "h w 3"], *, quality: int = 92) -> None:
     """Write RGB bytes (H, W, 3) as a JPEG file, whole or not at all; `quality` is in percent.
 
     Raises:
         InputError: the folder of `path` does not exist or cannot be written to.
     """
-    import cv2
-
-    content = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     with atomic_file(path) as temporary:
-        Path(temporary).write_bytes(content.tobytes())
+        Path(temporary).write_bytes(to_jpeg(image, quality=quality))

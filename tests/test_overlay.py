@@ -82,3 +82,37 @@ def test_jpeg(tmp_path):
     overlay.write_jpeg(tmp_path / "a.jpg", image)
     with Image.open(tmp_path / "a.jpg") as read:
         np.testing.assert_allclose(np.asarray(read), image, atol=4)
+
+
+def test_colours_turn_to_blue_and_magenta_as_confidence_falls():
+    for own in (overlay.GREEN, overlay.WHITE, overlay.ORANGE):
+        assert overlay.shade(own, 1.0) == overlay.shade(own, overlay.SURE) == own
+        assert overlay.shade(own, (overlay.SURE + overlay.DOUBTFUL) / 2) == overlay.BLUE
+        assert overlay.shade(own, overlay.DOUBTFUL) == overlay.shade(own, 0.0) == overlay.MAGENTA
+    points = np.array([[10.0, 10.0], [40.0, 40.0], [np.nan, np.nan]])
+    image = overlay.draw(np.zeros((50, 50, 3), np.uint8), points, confidence=np.array([1.0, 0.1, 1.0]))
+    assert image[10, 10].tolist() == list(overlay.WHITE)
+    assert image[40, 40].tolist() == list(overlay.MAGENTA)
+
+
+def test_labels_lie_inside_and_beside_the_face():
+    image = np.full((80, 120, 3), 128, np.uint8)
+    for points in (np.array([[20.0, 30.0], [60.0, 70.0]]), np.array([[-50.0, -50.0], [200.0, 200.0]])):
+        y, x, _ = np.nonzero(overlay.label(image, "7", points) != image)
+        assert len(x) > 20
+        assert x.max() - x.min() < 40
+    y, x, _ = np.nonzero(overlay.label(image, "7", np.array([[20.0, 30.0], [60.0, 70.0]])) != image)
+    assert x.min() >= 60
+    assert 10 < y.min() < 40
+    np.testing.assert_array_equal(overlay.label(image, "7", np.full((2, 2), np.nan)), image)
+
+
+def test_pictures_fit_between_black_bars():
+    image = np.full((20, 40, 3), 200, np.uint8)
+    fitted = overlay.fit_into(image, (60, 60))
+    assert fitted.shape == (60, 60, 3)
+    assert (fitted[15:45] == 200).all()
+    assert (fitted[:15] == 0).all()
+    assert (fitted[45:] == 0).all()
+    assert overlay.fit_into(image, (20, 40)) is image
+    assert overlay.fit_into(image, (7, 3)).shape == (7, 3, 3)

@@ -127,7 +127,7 @@ def test_track_draws_the_lines_of_the_net(net, tmp_path, monkeypatch, capsys):
         for number in range(3):
             write(image, number / 25)
     drawn = []
-    monkeypatch.setattr("fhr_jax.overlay.draw", lambda image, points, *, markup: drawn.append(markup) or image)
+    monkeypatch.setattr("fhr_jax.overlay.draw", lambda image, *_, markup, **more: drawn.append(markup) or image)
     command = ["track", f"{tmp_path}/a.mp4", "--net", str(net), "--out", str(tmp_path / "out"), "--box", "20,20,50,50"]
     assert cli.main(command) == 0
     arrays = npz.read(tmp_path / "out" / "landmarks.npz")

@@ -1,18 +1,23 @@
 """`fhr-jax track` on drawn clips; the network and the detector are stand-ins that read the drawn pattern."""
 
 import os
+import re
 import signal
+import threading
+import urllib.request
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from fhr_jax import cli, npz, overlay, pipeline, stabilizer, weights
 from fhr_jax.data.io import landmark_table, video
 from fhr_jax.errors import InputError
 from tests.nets import random_net
 from tests.pipeline.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
+from tests.sounding import heard, write_clip
 
 RATE = Fraction(25)
 
@@ -319,7 +324,7 @@ def test_the_overlay_shows_what_is_asked_for(tmp_path, net, monkeypatch):
     assert shown("steady") == [overlay.GREEN] * 6
     assert shown("raw") == [overlay.ORANGE] * 6
     assert shown("raw,steady") == [overlay.ORANGE, overlay.GREEN] * 6
-    assert cli.main([*arguments, "--overlay", "none"]) == 0
+    assert cli.main([*arguments, "--no-overlay"]) == 0
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["landmarks.csv", "landmarks.npz"]
 
 
@@ -426,3 +431,106 @@ def test_when_interrupted_it_writes_what_it_has_read(tmp_path, net, monkeypatch,
     assert np.isfinite(landmarks).all(axis=(1, 2)).tolist() == [False, *[True] * 5]
     assert len(list(read(tmp_path / "out" / "overlay.mp4"))) == 6
     assert landmark_table.read(tmp_path / "out" / "landmarks.csv").frame.tolist() == list(range(1, 7))
+
+
+def track(tmp_path, net, source, *options):
+    """Track without a stabilizer, and the table of landmarks.csv."""
+    arguments = ["--out", f"{tmp_path}/out", "--net", net, "--no-stabilize", *options]
+    assert cli.main(["track", str(source), *arguments]) == 0
+    return landmark_table.read(tmp_path / "out" / "landmarks.csv")
+
+
+def expected(t, scale=1.0):
+    return scale * (np.array([40 + 3 * t, 50 + t]) + 80 * SHAPE)
+
+
+def test_numbered_images_of_two_sizes(tmp_path, net, capsys):
+    (tmp_path / "f").mkdir()
+    for t, image in enumerate(faces(8)):
+        if t != 2:
+            picture = Image.fromarray(image)
+            (picture.resize((640, 480)) if t in (4, 5, 6) else picture).save(tmp_path / "f" / f"{t + 9}.png")
+    (tmp_path / "f" / "10.png").write_text("no image")
+    table = track(tmp_path, net, tmp_path / "f", "--fps", "10")
+    assert table.frame.tolist() == [1, 4, 5, 6, 7, 8]
+    np.testing.assert_allclose(table.time, [0, 0.3, 0.4, 0.5, 0.6, 0.7])
+    for row, t in zip(table.points, (0, 3, 4, 5, 6, 7), strict=True):
+        np.testing.assert_allclose(row, expected(t, 2.0 if t in (4, 5, 6) else 1.0), atol=5)
+    said = capsys.readouterr().out
+    for line in (
+        "7 images, taken as 10 frames a second",
+        "numbers that are missing: 1 (11)",
+        "images that cannot be read: 1; the first one:",
+        "the size of the frames changes 2 times, first to 640 x 480 in frame 5",
+    ):
+        assert f"{tmp_path}/f: {line}" in said
+    shown = list(video.frames(tmp_path / "out" / "overlay.mp4"))
+    assert [frame.image.shape[:2] for frame in shown] == [(240, 320)] * 6
+    np.testing.assert_allclose([frame.time for frame in shown], table.time, atol=1e-3)
+
+
+def test_landmarks_of_shrunk_frames_are_in_pixels_of_the_original_ones(tmp_path, net, monkeypatch):
+    monkeypatch.setattr(pipeline.face_detector, "fhr", lambda file: never)
+    clip(tmp_path / "a.mp4", faces(3))
+    table = track(tmp_path, net, tmp_path / "a.mp4", "--size", "160", "--box", "40,50,80,80")
+    for t, row in enumerate(table.points):
+        np.testing.assert_allclose(row, expected(t), atol=5)
+    found = npz.read(tmp_path / "out" / "landmarks.npz")
+    np.testing.assert_allclose(found["landmarks"], table.points, atol=1e-3)
+    assert video.info(tmp_path / "out" / "overlay.mp4").size == (120, 160)
+    assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/no", "--net", net, "--size", "5"]) == 2
+
+
+def test_the_overlay_has_the_sound_of_the_part(tmp_path, net):
+    write_clip(tmp_path / "a.mkv", faces(25), begin=0.6, audio="libmp3lame")
+    track(tmp_path, net, tmp_path / "a.mkv", "--start", "0.39", "--end", "0.9", "--every", "2")
+    begin, end, _, codec = heard(tmp_path / "out" / "overlay.mp4")
+    assert codec == "mp3"
+    np.testing.assert_allclose([begin, end], [0.2, 0.52], atol=0.04)
+
+
+def test_a_live_stream_drops_frames_shows_its_overlay_and_ends_with_ctrl_c(tmp_path, net, monkeypatch, capsys):
+    """The stream goes on as a pipe without data, and blocks."""
+    write_clip(tmp_path / "a.ts", faces(40), audio=None)
+    os.mkfifo(tmp_path / "pipe")
+    opened, drawn = [], []
+
+    def write():
+        file = os.open(tmp_path / "pipe", os.O_WRONLY)
+        opened.append(file)
+        os.write(file, (tmp_path / "a.ts").read_bytes())
+
+    def look(image, faces, **options):
+        if not drawn:
+            page = re.search(r"http://127.0.0.1:\d+/", capsys.readouterr().out).group()
+            drawn.append(urllib.request.urlopen(page, timeout=5).read())
+            threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return image
+
+    monkeypatch.setattr("fhr_jax.cli.tracking.outputs.draw_faces", look)
+    threading.Thread(target=write, daemon=True).start()
+    arguments = ["--out", f"{tmp_path}/out", "--net", net, "--no-stabilize", "--live", "yes", "--show"]
+    try:
+        assert cli.main(["track", f"{tmp_path}/pipe", *arguments]) == 128 + signal.SIGINT
+    finally:
+        os.close(opened[0])
+    assert b"<img src=stream" in drawn[0]
+    table = landmark_table.read(tmp_path / "out" / "landmarks.csv")
+    captured = capsys.readouterr()
+    dropped, read = map(int, re.search(r"live: (\d+) of (\d+) frames were dropped", captured.out).groups())
+    assert dropped == read - len(table.frame)
+    np.testing.assert_allclose(table.time, (np.array(table.frame) - 1) / 25, atol=2e-3)
+    assert len(list(video.frames(tmp_path / "out" / "overlay.mp4"))) == len(table.frame)
+    assert f"stopped after {len(table.frame)} frames, which are written" in captured.err
+
+
+def test_a_stream_that_says_nothing_is_stopped_or_given_up(tmp_path, net, capsys):
+    os.mkfifo(tmp_path / "pipe")
+    command = ["track", f"{tmp_path}/pipe", "--out", f"{tmp_path}/out", "--net", net]
+    threading.Timer(0.2, os.kill, (os.getpid(), signal.SIGTERM)).start()
+    assert cli.main(command) == 128 + signal.SIGTERM
+    assert "stopped before the first frame" in last_line(capsys)
+    assert cli.main([*command, "--timeout", "0.2"]) == 2
+    assert last_line(capsys) == f"fhr-jax: error: {tmp_path}/pipe: no answer within 0.2 seconds (--timeout)"
+    assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
+    os.close(os.open(tmp_path / "pipe", os.O_RDWR))

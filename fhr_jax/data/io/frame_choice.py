@@ -10,8 +10,8 @@ from fhr_jax.errors import InputError
 
 def choose(
     frames: Iterator[VideoFrame], *, start: float = 0.0, end: float = math.inf, every: int = 1
-) -> Iterator[tuple[int, VideoFrame]]:
-    """The chosen frames with their numbers in the video, from 0. Of those behind `end` one is decoded.
+) -> Iterator[VideoFrame]:
+    """The chosen frames, with the numbers that they have in the video. Of those behind `end` one is decoded.
 
     Args:
         frames: of the video, from its first one on.
@@ -28,5 +28,5 @@ def choose(
         raise InputError(f"end is {end:g}, expected more than start, {start:g} seconds")
     if every < 1:
         raise InputError(f"every is {every}, expected at least 1")
-    inside = itertools.takewhile(lambda item: item[1].time <= end, enumerate(frames))
-    return itertools.islice(itertools.dropwhile(lambda item: item[1].time < start, inside), 0, None, every)
+    inside = itertools.takewhile(lambda frame: frame.time <= end, frames)
+    return itertools.islice(itertools.dropwhile(lambda frame: frame.time < start, inside), 0, None, every)

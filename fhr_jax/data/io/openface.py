@@ -8,7 +8,7 @@ from jaxtyping import Float
 
 
 class RowWriter:
-    """Write rows of one face into an open text stream, frame by frame: frame, face_id, timestamp, ..., y_67."""
+    """Write rows of faces into an open text stream, frame by frame: frame, face_id, timestamp, ..., y_67."""
 
     def __init__(self, stream: io.TextIOBase, *, landmarks: int):
         self._writer = csv.writer(stream, lineterminator="\n")
@@ -16,7 +16,9 @@ class RowWriter:
         names = [f"{axis}_{m}" for axis in "xy" for m in range(landmarks)]
         self._writer.writerow(["frame", "face_id", "timestamp", "confidence", "success", *names])
 
-    def write(self, frame: int, time: float, confidence: float, points: Float[np.ndarray, "m 2"]) -> None:
+    def write(
+        self, frame: int, time: float, confidence: float, points: Float[np.ndarray, "m 2"], *, face: int = 0
+    ) -> None:
         """Write one row. Points that are NaN are written as `nan`, with success 0.
 
         Args:
@@ -24,7 +26,8 @@ class RowWriter:
             time: of the frame, in seconds.
             confidence: in [0, 1].
             points: landmarks (M, 2), image pixels (x, y).
+            face: number of the face, from 0.
         """
         success = int(np.isfinite(points).all())
         cells = [f"{value:.3f}" for value in np.asarray(points).T.ravel()]
-        self._writer.writerow([frame, 0, f"{time:.3f}", f"{confidence:.3f}", success, *cells])
+        self._writer.writerow([frame, face, f"{time:.3f}", f"{confidence:.3f}", success, *cells])

@@ -1,4 +1,4 @@
-"""Read and write video files with PyAV, one frame at a time, so that memory does not grow."""
+"""Read video files with PyAV, one frame at a time, so that memory does not grow; `video_writer` writes them."""
 
 import os
 from collections.abc import Callable, Generator, Iterator
@@ -10,14 +10,31 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import UInt8
 
+from fhr_jax.data.io import pyav
+from fhr_jax.data.io.sound import RESTART
+from fhr_jax.data.io.video_writer import Write, writer
 from fhr_jax.errors import InputError
-from fhr_jax.files import atomic_file
+
+__all__ = [
+    "MAX_PIXELS",
+    "FrameConverter",
+    "Info",
+    "Readable",
+    "VideoFrame",
+    "Write",
+    "decode_frames",
+    "frames",
+    "info",
+    "info_of",
+    "open_container",
+    "open_input",
+    "readable",
+    "size_with_square_pixels",
+    "to_rgb",
+    "writer",
+]
 
 MAX_PIXELS = 80_000_000
-_TICKS = 90_000
-"""Clock ticks a second in written files: fine enough for all usual frame rates and for irregular times."""
-
-
 _MOST_STRETCHED = 4.0
 """Largest ratio of the sides of a pixel that is taken for true."""
 
@@ -29,11 +46,13 @@ class Info(NamedTuple):
         size: (height, width) as shown: with square pixels, after the rotation or mirroring in its metadata.
         rate: frames a second, on average.
         frames: expected number of frames; None where the file does not tell.
+        start: time of the first frame on the clock of the file, in seconds, which its sound shares.
     """
 
     size: tuple[int, int]
     rate: Fraction
     frames: int | None
+    start: float = 0.0
 
 
 class VideoFrame(NamedTuple):
@@ -42,12 +61,14 @@ class VideoFrame(NamedTuple):
     Attributes:
         image: RGB bytes (H, W, 3).
         time: seconds since the first frame.
+        number: of the frame in its video, from 0.
         damaged: whether the frame is corrupt; `image` is then the best that the decoder could make of it, often the
             frame before.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
     time: float
+    number: int
     damaged: bool = False
 
 
@@ -58,16 +79,27 @@ def info(path: str | os.PathLike[str]) -> Info:
         InputError: the file cannot be read, is no video or has no frames.
     """
     with open_container(path) as (container, stream):
-        first = _first(path, container, stream)
-        rate = stream.average_rate or stream.guessed_rate or 25
-        count = stream.frames
-        if not count and stream.duration is not None and stream.time_base is not None:
-            count = round(float(stream.duration * stream.time_base) * float(rate))
-        elif not count and container.duration is not None:
-            count = round(container.duration / 1_000_000 * float(rate))
-        width, height = size_with_square_pixels(stream, first)
-        height, width = _turned(first, np.empty((height, width))).shape
-        return Info((height, width), Fraction(rate.numerator, rate.denominator), count or None)
+        return info_of(container, stream, _first(path, container, stream))
+
+
+def info_of(container: Any, stream: Any, first: Any) -> Info:
+    """The properties of an open video whose first frame is decoded.
+
+    Args:
+        container: of PyAV.
+        stream: its video stream.
+        first: the first frame.
+    """
+    rate = stream.average_rate or stream.guessed_rate or 25
+    count = stream.frames
+    if not count and stream.duration is not None and stream.time_base is not None:
+        count = round(float(stream.duration * stream.time_base) * float(rate))
+    elif not count and container.duration is not None:
+        count = round(container.duration / 1_000_000 * float(rate))
+    width, height = size_with_square_pixels(stream, first)
+    height, width = _turned(first, np.empty((height, width))).shape
+    start = first.time if first.time is not None else 0.0
+    return Info((height, width), Fraction(rate.numerator, rate.denominator), max(0, count) or None, start)
 
 
 class Readable(NamedTuple):
@@ -97,7 +129,9 @@ def readable(path: str | os.PathLike[str]) -> Readable:
     return Readable(number, frozenset(damaged))
 
 
-def frames(path: str | os.PathLike[str], *, on_damage: Callable[[str], None] | None = None) -> Iterator[VideoFrame]:
+def frames(
+    path: str | os.PathLike[str], *, on_damage: Callable[[str], None] | None = None, own_size: bool = False
+) -> Iterator[VideoFrame]:
     """All frames in order, as they are shown: turned or mirrored as the metadata say, in the size of the first one.
 
     Pixels that are wider or narrower than high become square, by a wider or narrower image.
@@ -106,13 +140,13 @@ def frames(path: str | os.PathLike[str], *, on_damage: Callable[[str], None] | N
         path: the file.
         on_damage: called with the reason where nothing more can be decoded after some frames; the video then ends.
             None raises it.
+        own_size: leave each frame its own size where it changes within the video.
 
     Raises:
         InputError: the file cannot be read, is no video, has no frames, or is damaged.
     """
     with open_container(path) as (container, stream):
-        size, begin, number = None, 0.0, -1
-        rate = float(stream.average_rate or stream.guessed_rate or 25)
+        convert, number = None, -1
         decoded = enumerate(decode_frames(path, container, stream))
         while True:
             try:
@@ -124,12 +158,42 @@ def frames(path: str | os.PathLike[str], *, on_damage: Callable[[str], None] | N
                     raise
                 on_damage(str(error))
                 break
-            size = size or size_with_square_pixels(stream, frame)
-            time = frame.time if frame.time is not None else begin + number / rate
-            begin = time if number == 0 else begin
-            yield VideoFrame(to_rgb(frame, size), time - begin, frame.is_corrupt)
+            convert = convert or FrameConverter(stream, frame, own_size=own_size)
+            yield convert(frame, number)
         if number < 0:
             raise InputError(f"{path}: no frames in this video")
+
+
+class FrameConverter:
+    """Turns the decoded frames of a stream into `VideoFrame`, with times from the first one on.
+
+    A clock that starts again, as where two recordings were joined, goes on from where it was.
+    """
+
+    def __init__(self, stream: Any, first: Any, *, own_size: bool):
+        """Look at the first frame.
+
+        Args:
+            stream: of PyAV.
+            first: its first decoded frame.
+            own_size: leave each frame its own size; False gives all of them that of the first one.
+        """
+        self._stretch = _stretch(stream)
+        self._step = 1 / float(stream.average_rate or stream.guessed_rate or 25)
+        self._size = None if own_size else size_with_square_pixels(stream, first)
+        self._begin = first.time if first.time is not None else 0.0
+        self._last = 0.0
+
+    def __call__(self, frame: Any, number: int, *, time: float | None = None) -> VideoFrame:
+        """Convert one frame, whose number in the video counts from 0, with its own time or another in seconds."""
+        if time is None:
+            time = frame.time - self._begin if frame.time is not None else number * self._step
+        if time < self._last and (time <= self._step or time < self._last - RESTART):
+            self._begin -= self._last + self._step - time
+            time = self._last + self._step
+        self._last = time = max(time, self._last)
+        size = self._size or (max(1, round(frame.width * self._stretch)), frame.height)
+        return VideoFrame(to_rgb(frame, size), time, number, frame.is_corrupt)
 
 
 def to_rgb(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
@@ -149,57 +213,6 @@ def _stretch(stream: Any) -> float:
     return aspect if 1 / _MOST_STRETCHED <= aspect <= _MOST_STRETCHED else 1.0
 
 
-Write = Callable[[UInt8[np.ndarray, "h w 3"], float], None]
-
-
-@contextmanager
-def writer(path: str | os.PathLike[str], *, size: tuple[int, int], rate: Fraction) -> Generator[Write]:
-    """Write an H.264 .mp4 that all players can read; the file appears once the block has succeeded.
-
-    Args:
-        path: a name that ends in .mp4.
-        size: (height, width) of the frames; odd sizes are made even by repeating the last row or column.
-        rate: nominal frames a second; the times of the frames decide when they are shown.
-
-    Yields:
-        write(image, time): RGB bytes (H, W, 3), and the time in seconds, which must increase.
-
-    Raises:
-        InputError: the folder cannot be written to, a frame has another size, or no frame was written.
-    """
-    av = _av()
-    height, width = size[0] + size[0] % 2, size[1] + size[1] % 2
-    with atomic_file(path) as temporary, av.open(str(temporary), "w", format="mp4") as container:
-        stream = container.add_stream("libx264", rate=rate)
-        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.options = {"crf": "20", "preset": "veryfast"}
-        stream.codec_context.time_base = Fraction(1, _TICKS)
-        last = -1
-
-        def write(image: np.ndarray, time: float) -> None:
-            nonlocal last
-            if image.shape[:2] != size:
-                raise InputError(f"{path}: a frame of {image.shape[:2]}, expected {size}")
-            image = np.pad(image, ((0, height - size[0]), (0, width - size[1]), (0, 0)), mode="edge")
-            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            last = max(last + 1, round(time * _TICKS))
-            frame.pts, frame.time_base = last, Fraction(1, _TICKS)
-            container.mux(stream.encode(frame))
-
-        yield write
-        if last < 0:
-            raise InputError(f"{path}: not written: no frames were given")
-        container.mux(stream.encode())
-
-
-def _av() -> Any:
-    try:
-        import av
-    except ImportError as error:
-        raise InputError('reading and writing video needs PyAV: pip install "fhr-jax[video]"') from error
-    return av
-
-
 @contextmanager
 def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
     """Open a video: the container of PyAV and its main video stream, closed at the end of the block.
@@ -209,21 +222,45 @@ def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
     Raises:
         InputError: the file cannot be read, or is no video.
     """
-    av = _av()
     if not Path(path).is_file():
         raise InputError(f"{path}: no such video file")
+    with open_input(str(path), name=path) as opened:
+        yield opened
+
+
+@contextmanager
+def open_input(url: str, *, name: object, **options: Any) -> Generator[tuple[Any, Any]]:
+    """As `open_container`, for anything that FFmpeg opens.
+
+    Args:
+        url: a file, a URL, a pipe or a device.
+        name: of the video in error messages.
+        **options: of `av.open`.
+
+    Raises:
+        InputError: it cannot be read, or is no video.
+    """
+    av = pyav.load()
+    from av.stream import Disposition
+
     try:
-        container = av.open(str(path))
+        container = av.open(url, **options)
     except (av.FFmpegError, OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{path}: not a readable video ({reason})") from error
+        raise InputError(f"{name}: not a readable video ({pyav.reason(error)})") from error
     with container:
-        if not container.streams.video:
-            raise InputError(f"{path}: no video in this file")
-        stream = container.streams.best("video") or container.streams.video[0]
+        if container.format.name == "tty":  # FFmpeg would draw the letters
+            raise InputError(f"{name}: not a readable video (it is a text file)")
+        moving = [stream for stream in container.streams.video if not stream.disposition & Disposition.attached_pic]
+        if not moving:
+            raise InputError(f"{name}: no video in this file")
+        known = [stream for stream in moving if stream.codec_context is not None]
+        if not known:
+            raise InputError(f"{name}: a video whose codec this FFmpeg does not know; convert it, such as to H.264")
+        best = container.streams.best("video")
+        stream = best if best in known else known[0]
         if stream.width * stream.height * _stretch(stream) > MAX_PIXELS:
             raise InputError(
-                f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read"
+                f"{name}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read"
             )
         stream.thread_type = "AUTO"
         yield container, stream
@@ -235,7 +272,7 @@ def decode_frames(path: str | os.PathLike[str], container: Any, stream: Any) -> 
     Raises:
         InputError: the file is damaged.
     """
-    av = _av()
+    av = pyav.load()
     number = 0
     decoded = container.decode(stream)
     while True:
@@ -244,7 +281,7 @@ def decode_frames(path: str | os.PathLike[str], container: Any, stream: Any) -> 
         except StopIteration:
             return
         except av.FFmpegError as error:
-            raise InputError(f"{path}: damaged after {number} frames ({error.strerror})") from error
+            raise InputError(f"{path}: damaged after {number} frames ({pyav.reason(error)})") from error
         number += 1
         yield frame
 

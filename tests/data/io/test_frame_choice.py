@@ -14,7 +14,7 @@ def frames(read=None):
     for number in range(10):
         if read is not None:
             read.append(number)
-        yield VideoFrame(IMAGE, number / 4)
+        yield VideoFrame(IMAGE, number / 4, number)
 
 
 @pytest.mark.parametrize(
@@ -30,8 +30,8 @@ def frames(read=None):
 )
 def test_frames_keep_their_numbers(options, expected):
     chosen = list(choose(frames(), **options))
-    assert [number for number, _ in chosen] == list(expected)
-    assert [frame.time for _, frame in chosen] == [number / 4 for number in expected]
+    assert [frame.number for frame in chosen] == list(expected)
+    assert [frame.time for frame in chosen] == [number / 4 for number in expected]
 
 
 def test_nothing_is_decoded_behind_the_end():

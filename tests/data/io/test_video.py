@@ -188,3 +188,39 @@ def test_what_can_be_read_of_a_video(tmp_path):
     missing = video.readable(tmp_path / "b.mp4")
     assert missing.frames == 0
     assert "no such video" in missing.problem
+
+
+def test_a_codec_that_ffmpeg_does_not_know_is_one_line(tmp_path):
+    for name, codec, mark, other in (
+        ("a.avi", "mpeg4", b"FMP4", b"ZQZQ"),
+        ("a.mkv", "mpeg4", b"V_MPEG4/ISO/ASP", b"V_MPEG9/ISO/XXX"),
+    ):
+        with av.open(str(tmp_path / name), "w") as container:
+            stream = container.add_stream(codec, rate=25)
+            stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(0), format="rgb24")))
+            container.mux(stream.encode())
+        content = (tmp_path / name).read_bytes()
+        assert mark in content
+        (tmp_path / name).write_bytes(content.replace(mark, other))
+        for function in (video.info, lambda path: list(video.frames(path))):
+            with pytest.raises(InputError, match="codec this FFmpeg does not know") as caught:
+                function(tmp_path / name)
+            assert "\n" not in str(caught.value)
+
+
+def test_frames_may_keep_their_own_size(tmp_path):
+    for name, sizes in (("a", (48, 64)), ("b", (96, 128))):
+        with av.open(str(tmp_path / f"{name}.ts"), "w") as container:
+            stream = container.add_stream("libx264", rate=25)
+            (stream.height, stream.width), stream.pix_fmt = sizes, "yuv420p"
+            for number in range(5):
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number, sizes), format="rgb24")))
+            container.mux(stream.encode())
+    (tmp_path / "c.ts").write_bytes((tmp_path / "a.ts").read_bytes() + (tmp_path / "b.ts").read_bytes())
+    frames = list(video.frames(tmp_path / "c.ts", own_size=True))
+    assert [frame.image.shape[:2] for frame in frames] == [(48, 64)] * 5 + [(96, 128)] * 5
+    assert [frame.number for frame in frames] == list(range(10))
+    np.testing.assert_allclose(np.diff([frame.time for frame in frames]), 0.04, atol=1e-3)
+    assert {frame.image.shape[:2] for frame in video.frames(tmp_path / "c.ts")} == {(48, 64)}
+    assert np.abs(frames[7].image.astype(int) - picture(2, (96, 128))).mean() < 3

@@ -1,0 +1,158 @@
+"""What `fhr-jax track` writes: landmarks.csv, landmarks.npz, overlay.mp4; and the page of --show."""
+
+import contextlib
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from jaxtyping import UInt8
+
+from fhr_jax import npz, overlay, pipeline
+from fhr_jax.cli.tracking.follow import Picture, Tracked, to_frame
+from fhr_jax.cli.tracking.page import Page
+from fhr_jax.data.io import openface, video
+from fhr_jax.data.io.sound import Sound
+from fhr_jax.markup import Markup
+
+Shown = Literal["steady", "raw", "raw,steady"]
+
+
+class Outputs:
+    """Writes the faces of one frame after the other; memory does not grow with the video.
+
+    The files are open within a `with` block, and `save` comes after it.
+
+    Args:
+        folder: takes the files.
+        first: the first picture; the overlay has its size and begins at its time.
+        markup: of the landmarks.
+        landmarks: of each face.
+        shown: what the overlay shows; None writes no overlay.
+        rate: frames a second of the overlay.
+        sound: of the overlay, from the first picture on.
+        page: shows the overlay to a person.
+
+    Attributes:
+        frames: how many frames were written.
+        found: in how many of them there is a face.
+        damaged: how many of them are corrupt.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        first: Picture,
+        *,
+        markup: Markup,
+        landmarks: int,
+        shown: Shown | None,
+        rate: Fraction,
+        sound: Sound | None,
+        page: Page | None,
+    ):
+        self._folder, self._first, self._markup, self._shown, self._page = folder, first, markup, shown, page
+        self._landmarks, self._rate, self._sound = landmarks, rate, sound
+        self._stack = contextlib.ExitStack()
+        self._write: video.Write | None = None
+        self.frames = self.found = self.damaged = 0
+
+    def __enter__(self) -> "Outputs":
+        with contextlib.ExitStack() as stack:
+            if self._shown is not None:
+                size = self._first.image.shape[:2]
+                path = self._folder / "overlay.mp4"
+                self._write = stack.enter_context(video.writer(path, size=size, rate=self._rate, sound=self._sound))
+            stream = stack.enter_context((self._folder / "landmarks.csv").open("w", newline=""))
+            self._rows = openface.RowWriter(stream, landmarks=self._landmarks)
+            self._log = stack.enter_context(_Log(self._folder / "log", self._landmarks))
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.__exit__(*error)
+
+    def add(self, picture: Picture, faces: Sequence[Tracked]) -> None:
+        """Draw and write the faces of the next picture."""
+        if self._write is not None or self._page is not None:
+            drawn = draw_faces(picture.image, faces, shown=self._shown or "steady", markup=self._markup)
+            if self._page is not None:
+                self._page.show(drawn)
+            if self._write is not None:
+                self._write(overlay.fit_into(drawn, self._first.image.shape[:2]), picture.time - self._first.time)
+        for own in faces:
+            face = to_frame(own.face, picture.scale)
+            confidence = float(face.confidence.mean())
+            self._rows.write(picture.number + 1, picture.time, confidence, face.points, face=own.id or 0)
+            self._log.add(picture.time, face)
+        self.frames += 1
+        self.found += any(np.isfinite(own.face.points).all() for own in faces)
+        self.damaged += picture.damaged
+
+    def save(self) -> None:
+        """After the block: write landmarks.npz."""
+        self._log.save(self._folder / "landmarks.npz")
+
+
+def draw_faces(
+    image: UInt8[np.ndarray, "h w 3"], faces: Sequence[Tracked], *, shown: Shown, markup: Markup
+) -> UInt8[np.ndarray, "h w 3"]:
+    """The image, RGB bytes (H, W, 3), with all faces; several have their numbers beside them.
+
+    Args:
+        image: RGB bytes (H, W, 3).
+        faces: in pixels of the image.
+        shown: smoothed landmarks, those that the net finds, or both.
+        markup: of the landmarks.
+    """
+    for own in faces:
+        face = own.face
+        if "raw" in shown:
+            image = overlay.draw(
+                image,
+                face.raw,
+                markup=markup,
+                colour=overlay.ORANGE,
+                dots=overlay.LIGHT_ORANGE,
+                confidence=face.confidence,
+            )
+        if "steady" in shown:
+            image = overlay.draw(image, face.points, markup=markup, confidence=face.confidence)
+        if own.id is not None and len(faces) > 1:
+            image = overlay.label(image, str(own.id), face.points)
+    return image
+
+
+class _Log:
+    """The faces of all frames, kept on disk, so that memory does not grow with the video."""
+
+    def __init__(self, path: Path, landmarks: int):
+        points = (landmarks, 2)
+        shapes = {
+            "landmarks": points,
+            "raw": points,
+            "confidence": (landmarks,),
+            "covariance": (*points, 2),
+            "time": (),
+        }
+        self._dtype = np.dtype([(name, "<f4" if shape else "<f8", shape) for name, shape in shapes.items()])
+        self._path = path
+        self._stream = path.open("wb")
+
+    def __enter__(self) -> "_Log":
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stream.close()
+
+    def add(self, time: float, face: pipeline.Face) -> None:
+        record = np.array((face.points, face.raw, face.confidence, face.covariance, time), self._dtype)
+        self._stream.write(record.tobytes())
+
+    def save(self, path: Path) -> None:
+        """After closing: write all faces to an .npz, one array per field, and delete the log."""
+        records: np.ndarray = np.memmap(self._path, self._dtype, mode="r")
+        npz.write(path, {name: records[name] for name in self._dtype.names or ()})
+        del records
+        self._path.unlink()
