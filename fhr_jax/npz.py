@@ -3,9 +3,9 @@
 import os
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 
@@ -127,7 +127,21 @@ def check_parameters(
             raise InputError(f"{path}: {key}: expected finite floating-point numbers")
 
 
-def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> None:
+class ArrayStream(NamedTuple):
+    """An array that is too large for memory.
+
+    Attributes:
+        shape: of the array.
+        dtype: of the array.
+        chunks: its entries in C order, in arrays of any shape.
+    """
+
+    shape: tuple[int, ...]
+    dtype: np.dtype
+    chunks: Iterable[np.ndarray]
+
+
+def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray | ArrayStream]) -> None:
     """Write arrays to a compressed .npz file, atomically.
 
     Raises:
@@ -137,7 +151,17 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]) -> Non
     with atomic_file(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
-                np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+                if isinstance(array, ArrayStream):
+                    _write_stream(member, array)
+                else:
+                    np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
+
+
+def _write_stream(member: IO[bytes], array: ArrayStream) -> None:
+    header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
+    np.lib.format.write_array_header_2_0(member, header)
+    for chunk in array.chunks:
+        member.write(np.ascontiguousarray(chunk, array.dtype).tobytes())
 
 
 def _line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""`fhr-jax track`: follow the landmarks of one face through a video."""
+"""`fhr-jax track`: follow the landmarks of one face, or of several, through a video."""
 
 import contextlib
 import itertools
@@ -31,7 +31,7 @@ from fhr_jax.pipeline.face_detector import DetectorName, open_detector
 
 @dataclass(frozen=True)
 class TrackOptions:
-    """Follow the landmarks of one face through a video, numbered images or the picture of a camera.
+    """Follow the landmarks of one face, or of several, through a video, numbered images or the picture of a camera.
 
     The command finds a face in the first frame, and looks for the face again where it is lost. Each frame is
     smoothed from the frames before it and five after it, and memory does not grow with the video. The stabilizer knows
@@ -54,6 +54,12 @@ class TrackOptions:
     ("frames/%05d.png", "frames/*.png"); a URL; a camera (/dev/video0, avfoundation:0, dshow:video=NAME); or - for
     standard input (docs/video.md)."""
     out: Annotated[Path, OUT]
+    faces: str = "1"
+    """How many faces are followed at a time, the largest first, or all. With more than one, landmarks.csv has a row for
+    each face in a frame, by face_id, and the arrays of landmarks.npz begin with an axis of faces, face_id (F,). A face
+    that is found again within two seconds keeps its number; a cut of the film gives all faces new ones."""
+    detect_every: int = pipeline.DETECT_EVERY
+    """Of several faces: frames from one look of the detector to the next. It also looks while a face is lost."""
     box: Annotated[str | None, optional("X,Y,W,H")] = None
     """Box of the face in the first frame, from brows to chin, in pixels; default: the face is detected."""
     boxes: Annotated[Path | None, optional("FILE")] = None
@@ -110,6 +116,13 @@ def run(options: TrackOptions) -> None:
     if options.size is not None and options.size < 16:
         raise InputError(f"--size {options.size}: expected at least 16 pixels")
     box = None if options.box is None else settings.parse_box(options.box)
+    most = settings.parse_faces(options.faces)
+    if most == 1 and options.detect_every != pipeline.DETECT_EVERY:
+        raise InputError(f"--detect-every {options.detect_every}: belongs to several faces, expected --faces with it")
+    if most != 1 and box is not None:
+        raise InputError(
+            f"--box {options.box}: the box of one face, expected --boxes FILE with --faces {options.faces}"
+        )
     with signals.catch_signals() as request, _opened(options, request) as source:
         if box is not None:
             settings.check_box(box, source.info.size)
@@ -117,7 +130,7 @@ def run(options: TrackOptions) -> None:
             options.boxes, video=options.video, detector=options.detector, detector_file=options.detector_file
         )
         net = markups.open_net(options.net, options.markup, stacks=options.stacks)
-        align, said = _aligner(options, net, has_boxes=boxes is not None)
+        align, said = _aligner(options, net, most, has_boxes=boxes is not None)
         with staged_folder(options.out) as folder, contextlib.ExitStack() as stack:
             page = stack.enter_context(Page()) if options.show else None
             if page is not None:
@@ -133,6 +146,7 @@ def run(options: TrackOptions) -> None:
                 rate=source.info.rate,
                 sound=sound,
                 page=page,
+                several=most != 1,
             )
             changes: list[Picture] = []
             followed = follow(pictures, align, box=box, boxes=boxes, on_change=changes.append)
@@ -145,7 +159,7 @@ def run(options: TrackOptions) -> None:
             outputs.save()
         if options.no_overlay:
             (options.out / "overlay.mp4").unlink(missing_ok=True)  # it would show an earlier run
-        print(f"{options.out}: {outputs.frames} frames, a face in {outputs.found} of them")
+        print(f"{options.out}: {outputs.summary()}")
         print(f"{options.out}: {said}")
         for line in [
             *source.report(),
@@ -186,8 +200,8 @@ def _too_early(options: TrackOptions, request: signals.StopRequest) -> signals.S
     return signals.Stopped(f"{options.out}: stopped before the first frame", request.number)
 
 
-def _aligner(options: TrackOptions, net: weights.Net, *, has_boxes: bool) -> tuple[Align, str]:
-    """What follows the face, and what is said about its look-ahead."""
+def _aligner(options: TrackOptions, net: weights.Net, most: int | None, *, has_boxes: bool) -> tuple[Align, str]:
+    """What follows at most so many faces, and what is said about its look-ahead."""
     detector = None if has_boxes else open_detector(options.detector, file=options.detector_file)
     params, lag, said = None, 0, "each frame is as the net finds it"
     if options.stabilize:
@@ -201,20 +215,20 @@ def _aligner(options: TrackOptions, net: weights.Net, *, has_boxes: bool) -> tup
         box: pipeline.Box | None,
         boxes: Mapping[int, Any] | None,
     ) -> Iterator[Sequence[Tracked]]:
-        faces = pipeline.align_video(
-            net,
-            images,
-            times=times,
-            box=box,
-            detector=detector,
-            boxes=boxes,
-            params=params,
-            stabilize=options.stabilize,
-            lag=lag,
-            mirror=mirror,
-            decoder=options.decoder,
-        )
-        return ([Tracked(None, face)] for face in faces)
+        shared: dict[str, Any] = {
+            "times": times,
+            "detector": detector,
+            "boxes": boxes,
+            "params": params,
+            "stabilize": options.stabilize,
+            "lag": lag,
+            "mirror": mirror,
+            "decoder": options.decoder,
+        }
+        if most == 1:
+            return ([Tracked(None, face)] for face in pipeline.align_video(net, images, box=box, **shared))
+        frames = pipeline.align_faces(net, images, most=most, detect_every=options.detect_every, **shared)
+        return ([Tracked(number, face) for number, face in faces] for faces in frames)
 
     return align, said
 

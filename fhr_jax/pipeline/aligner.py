@@ -131,7 +131,7 @@ class Aligner(NamedTuple):
         options: dict[str, Any] = {"mirror": self.mirror, "decoder": self.decoder, "dtype": self.dtype}
         prediction = jax.device_get(inference.predict(self.net, crops, **options))
         points = crop.to_image(affines, prediction.points[:number]).astype(np.float32)
-        scales = np.float32([region.side / size for region in regions])
+        scales = np.array([region.side / size for region in regions], np.float32)
         covariance = prediction.covariance[:number] * scales[:, None, None, None] ** 2
         return [Face(points[k], points[k], prediction.confidence[k], covariance[k]) for k in range(number)]
 

@@ -51,11 +51,12 @@ class FaceTrack:
         unseen: looks of the detector in a row that did not find it.
     """
 
-    def __init__(self, smoother: FaceSmoother, queue: FrameQueue):
+    def __init__(self, smoother: FaceSmoother, queue: FrameQueue, align: Aligner, face: Face, *, now: float):
+        """A new track, whose first face is then read too, at the time `now` in frames of 1/30 s."""
         self.number, self.looks, self.unseen = -1, 0, 0
-        self.confidence, self.last = 0.0, 0.0
-        self.region: CropRegion | None = None
-        self.who: identity.Identity | None = None
+        self.confidence, self.last = float(face.confidence.mean()), now
+        self.region: CropRegion = align.region(face.raw)
+        self.who = identity.begin(face.raw, self.region, None)
         self._smoother, self._queue = smoother, queue
         self._frames: deque[dict[FaceTrack, Face | None]] = deque()  # whose face the smoother still has
         self._held: list[tuple[dict[FaceTrack, Face | None], Face]] = []  # until the track counts
@@ -77,12 +78,11 @@ class FaceTrack:
         causal, done = self._smoother.read(face, dt, align.weights(face))
         region = align.region(face.raw)
         look = identity.look_of(image, region) if alone else None
-        if self.who is None:
-            self.who = identity.begin(face.raw, region, look)
-        else:
+        if now > self.last:
             self.who = identity.update(self.who, face.raw, region, look, elapsed=now - self.last)
-        mean = float(face.confidence.mean())
-        self.confidence = mean if not self.confidence else self.confidence + 0.2 * (mean - self.confidence)
+        else:
+            self.who = identity.begin(face.raw, region, look)
+        self.confidence += 0.2 * (float(face.confidence.mean()) - self.confidence)
         self.region, self.last = identity.next_region(self.who, align.region(causal.points)), now
         self._deliver(done)
 

@@ -1,4 +1,4 @@
-"""Who a face is: where it was, how it moved, its size, the shape of its landmarks, and the colours of its skin and hair.
+"""Who a face is: where it was, how it moved, its size, the shape of its landmarks, the colours of skin and hair.
 
 It tells faces apart that cross, or that are found again; it does not know people by their faces.
 """
@@ -165,7 +165,7 @@ def differences(
         _typical(np.linalg.norm(shape_of(points) - identity.shape, axis=1)) / SHAPE_SIGMA,
         _typical(np.sqrt(((look - identity.look) ** 2).mean(axis=-1)).ravel()) / LOOK_SIGMA,
     )
-    return 0.5 * np.square(parts)
+    return 0.5 * np.square(np.array(parts))
 
 
 def _typical(distances: Float[np.ndarray, " n"]) -> float:

@@ -131,7 +131,7 @@ def align_faces(
             fresh = _faces_in(align, image, found[others], list(seen.values()), min_confidence)
             seen |= crowd.recognize(align, image, fresh, now=now)
             for face in _largest(align, fresh, crowd.room(most)):
-                track = FaceTrack(smoother(), queue)
+                track = FaceTrack(smoother(), queue, align, face, now=now)
                 crowd.add(track, sure=boxes is not None)
                 seen[track] = face
         for track, face in seen.items():
@@ -255,9 +255,9 @@ def _faces_in(
     faces = align.in_detections(image, boxes, passes=2) if len(boxes) else []
     new: list[Face] = []
     for face in sorted(faces, key=lambda face: -face.confidence.mean()):
-        if align.is_face(face, None, image, min_confidence=min_confidence):
-            if not any(_is_one(face, other) for other in (*known, *new)):
-                new.append(face)
+        known_face = any(_is_one(face, other) for other in (*known, *new))
+        if not known_face and align.is_face(face, None, image, min_confidence=min_confidence):
+            new.append(face)
     return new
 
 

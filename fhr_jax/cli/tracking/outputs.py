@@ -9,8 +9,9 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import UInt8
 
-from fhr_jax import npz, overlay, pipeline
+from fhr_jax import overlay
 from fhr_jax.cli.tracking.follow import Picture, Tracked, to_frame
+from fhr_jax.cli.tracking.log import FaceLog
 from fhr_jax.cli.tracking.page import Page
 from fhr_jax.data.io import openface, video
 from fhr_jax.data.io.sound import Sound
@@ -33,6 +34,7 @@ class Outputs:
         rate: frames a second of the overlay.
         sound: of the overlay, from the first picture on.
         page: shows the overlay to a person.
+        several: landmarks.npz has an axis of faces, and a frame without a face has no row.
 
     Attributes:
         frames: how many frames were written.
@@ -51,11 +53,13 @@ class Outputs:
         rate: Fraction,
         sound: Sound | None,
         page: Page | None,
+        several: bool = False,
     ):
         self._folder, self._first, self._markup, self._shown, self._page = folder, first, markup, shown, page
-        self._landmarks, self._rate, self._sound = landmarks, rate, sound
+        self._landmarks, self._rate, self._sound, self._several = landmarks, rate, sound, several
         self._stack = contextlib.ExitStack()
         self._write: video.Write | None = None
+        self._numbers: set[int] = set()
         self.frames = self.found = self.damaged = 0
 
     def __enter__(self) -> "Outputs":
@@ -66,7 +70,9 @@ class Outputs:
                 self._write = stack.enter_context(video.writer(path, size=size, rate=self._rate, sound=self._sound))
             stream = stack.enter_context((self._folder / "landmarks.csv").open("w", newline=""))
             self._rows = openface.RowWriter(stream, landmarks=self._landmarks)
-            self._log = stack.enter_context(_Log(self._folder / "log", self._landmarks))
+            self._log = stack.enter_context(
+                FaceLog(self._folder / "log", landmarks=self._landmarks, several=self._several)
+            )
             self._stack = stack.pop_all()
         return self
 
@@ -81,14 +87,21 @@ class Outputs:
                 self._page.show(drawn)
             if self._write is not None:
                 self._write(overlay.fit_into(drawn, self._first.image.shape[:2]), picture.time - self._first.time)
+        self._log.start_frame(picture.time)
         for own in faces:
             face = to_frame(own.face, picture.scale)
             confidence = float(face.confidence.mean())
             self._rows.write(picture.number + 1, picture.time, confidence, face.points, face=own.id or 0)
-            self._log.add(picture.time, face)
+            self._log.add(face, number=own.id or 0)
+            self._numbers.add(own.id or 0)
         self.frames += 1
         self.found += any(np.isfinite(own.face.points).all() for own in faces)
         self.damaged += picture.damaged
+
+    def summary(self) -> str:
+        """How many frames, and in how many of them there is a face; of several, how many faces."""
+        text = f"{self.frames} frames, a face in {self.found} of them"
+        return f"{text}, {len(self._numbers)} face{'s' * (len(self._numbers) != 1)} in all" if self._several else text
 
     def save(self) -> None:
         """After the block: write landmarks.npz."""
@@ -122,37 +135,3 @@ def draw_faces(
         if own.id is not None and len(faces) > 1:
             image = overlay.label(image, str(own.id), face.points)
     return image
-
-
-class _Log:
-    """The faces of all frames, kept on disk, so that memory does not grow with the video."""
-
-    def __init__(self, path: Path, landmarks: int):
-        points = (landmarks, 2)
-        shapes = {
-            "landmarks": points,
-            "raw": points,
-            "confidence": (landmarks,),
-            "covariance": (*points, 2),
-            "time": (),
-        }
-        self._dtype = np.dtype([(name, "<f4" if shape else "<f8", shape) for name, shape in shapes.items()])
-        self._path = path
-        self._stream = path.open("wb")
-
-    def __enter__(self) -> "_Log":
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._stream.close()
-
-    def add(self, time: float, face: pipeline.Face) -> None:
-        record = np.array((face.points, face.raw, face.confidence, face.covariance, time), self._dtype)
-        self._stream.write(record.tobytes())
-
-    def save(self, path: Path) -> None:
-        """After closing: write all faces to an .npz, one array per field, and delete the log."""
-        records: np.ndarray = np.memmap(self._path, self._dtype, mode="r")
-        npz.write(path, {name: records[name] for name in self._dtype.names or ()})
-        del records
-        self._path.unlink()

@@ -14,6 +14,19 @@ LAG = 5
 """Frames of look-ahead by default."""
 
 
+def parse_faces(text: str) -> int | None:
+    """The largest number of faces from text such as `3`; None for `all`.
+
+    Raises:
+        InputError: the text is something else.
+    """
+    if text.strip().lower() == "all":
+        return None
+    if not text.isascii() or not text.isdecimal() or int(text) < 1:
+        raise InputError(f"--faces {text!r}: expected a number from 1 on, or all")
+    return int(text)
+
+
 def parse_box(text: str) -> pipeline.Box:
     """The box (x, y, width, height) in pixels from text such as `10,20,100,120`.
 
