@@ -5,7 +5,7 @@ import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -157,7 +157,7 @@ def write(path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray | ArrayS
                     np.lib.format.write_array(member, np.asanyarray(array), allow_pickle=False)
 
 
-def _write_stream(member: IO[bytes], array: ArrayStream) -> None:
+def _write_stream(member: Any, array: ArrayStream) -> None:
     header = {"descr": np.lib.format.dtype_to_descr(array.dtype), "fortran_order": False, "shape": array.shape}
     np.lib.format.write_array_header_2_0(member, header)
     for chunk in array.chunks:

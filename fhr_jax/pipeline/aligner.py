@@ -48,11 +48,11 @@ class Aligner(NamedTuple):
     dtype: Any = jnp.float32
 
     def __call__(self, image: Image, region: CropRegion) -> Face:
-        """The face in a region of an image (H, W, 3)."""
+        """The face in a region of an image (H, W, 3), in its pixels."""
         return self.faces(image, [region])[0]
 
     def faces(self, image: Image, regions: Sequence[CropRegion]) -> list[Face]:
-        """The faces in regions of an image (H, W, 3), up to `MAX_BATCH` of them in one call of the net."""
+        """The faces in regions of an image (H, W, 3), in its pixels; one call of the net for `MAX_BATCH` of them."""
         return [
             face
             for start in range(0, len(regions), MAX_BATCH)
@@ -60,11 +60,11 @@ class Aligner(NamedTuple):
         ]
 
     def region(self, points: Float[np.ndarray, "m 2"]) -> CropRegion:
-        """The region around the landmarks (M, 2) of the net in an image."""
+        """The region around the landmarks (M, 2) of the net, pixels (x, y) of an image."""
         return region_from_landmarks(points, markup=markup_of(self.net))
 
     def in_box(self, image: Image, box: Box, *, passes: int) -> Face:
-        """The face in a box of landmarks, by `passes` passes of the net.
+        """The face in a box of landmarks in pixels, by `passes` passes of the net.
 
         Raises:
             InputError: the box is empty, not finite or outside the image (H, W, 3).
@@ -93,7 +93,14 @@ class Aligner(NamedTuple):
         return [max(group, key=lambda face: face.confidence.mean()) for group in groups]
 
     def is_face(self, face: Face, before: CropRegion | None, image: Image, *, min_confidence: float) -> bool:
-        """Whether the net is confident, and the face neither changed its size too much nor left the image (H, W, 3)."""
+        """Whether the net is confident, and the face neither changed its size too much nor left the image.
+
+        Args:
+            face: in pixels of the image.
+            before: region in which it was looked for; None if its size is not known.
+            image: RGB bytes (H, W, 3).
+            min_confidence: lowest mean confidence.
+        """
         centre, side = self.region(face.points)
         height, width = image.shape[:2]
         confident = face.confidence.mean() >= min_confidence

@@ -1,6 +1,6 @@
 """How the faces of one track are stabilized: not at all, causally, or with look-ahead."""
 
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import jax
 import numpy as np
@@ -11,6 +11,7 @@ from fhr_jax.pipeline.face import Face
 from fhr_jax.pipeline.look_ahead import LookAhead
 
 
+@runtime_checkable
 class FaceSmoother(Protocol):
     """Takes the faces of a track one by one, and gives them back stabilized, perhaps later."""
 

@@ -41,6 +41,13 @@ class FrameQueue:
 class FaceTrack:
     """A face that is followed.
 
+    Args:
+        smoother: of this track alone.
+        queue: takes its faces.
+        align: the aligner that found it.
+        face: its first one, which `read` takes too.
+        now: time in frames of 1/30 s.
+
     Attributes:
         number: of the face, or -1 while it is not sure that it is one.
         region: where to look for it in the next frame.
@@ -52,7 +59,6 @@ class FaceTrack:
     """
 
     def __init__(self, smoother: FaceSmoother, queue: FrameQueue, align: Aligner, face: Face, *, now: float):
-        """A new track, whose first face is then read too, at the time `now` in frames of 1/30 s."""
         self.number, self.looks, self.unseen = -1, 0, 0
         self.confidence, self.last = float(face.confidence.mean()), now
         self.region: CropRegion = align.region(face.raw)

@@ -42,7 +42,7 @@ MAX_PART, MAX_JUMP = 8.0, 11.0
 next: one of them alone, as a flash of light, does not suffice."""
 
 
-class Identity(NamedTuple):
+class FaceIdentity(NamedTuple):
     """What is known of one face of M landmarks.
 
     Attributes:
@@ -71,12 +71,14 @@ def look_of(image: UInt8[np.ndarray, "h w 3"], region: CropRegion) -> Float32[np
 
 
 def shape_of(points: Float[np.ndarray, "m 2"]) -> Float[np.ndarray, "m 2"]:
-    """The landmarks (M, 2) about their centroid, with a root mean square distance of 1 to it."""
+    """The landmarks (M, 2), pixels (x, y), about their centroid, with a root mean square distance of 1 to it."""
     centred = points - points.mean(axis=0)
     return centred / max(float(np.sqrt((centred**2).sum(axis=1).mean())), 1e-6)
 
 
-def begin(points: Float[np.ndarray, "m 2"], region: CropRegion, look: Float32[np.ndarray, "8 8 3"] | None) -> Identity:
+def begin(
+    points: Float[np.ndarray, "m 2"], region: CropRegion, look: Float32[np.ndarray, "8 8 3"] | None
+) -> FaceIdentity:
     """The identity of a new face.
 
     Args:
@@ -85,17 +87,17 @@ def begin(points: Float[np.ndarray, "m 2"], region: CropRegion, look: Float32[np
         look: of the region; None beside another face.
     """
     unknown = np.full((LOOK, LOOK, 3), np.nan, np.float32)
-    return Identity(region, np.zeros(2), shape_of(points), unknown if look is None else look, 1.0)
+    return FaceIdentity(region, np.zeros(2), shape_of(points), unknown if look is None else look, 1.0)
 
 
 def update(
-    identity: Identity,
+    identity: FaceIdentity,
     points: Float[np.ndarray, "m 2"],
     region: CropRegion,
     look: Float32[np.ndarray, "8 8 3"] | None,
     *,
     elapsed: float,
-) -> Identity:
+) -> FaceIdentity:
     """The identity after another frame.
 
     Args:
@@ -119,7 +121,7 @@ def update(
     return identity._replace(shape=shape, look=mean, frames=frames)
 
 
-def next_region(identity: Identity, stabilized: CropRegion) -> CropRegion:
+def next_region(identity: FaceIdentity, stabilized: CropRegion) -> CropRegion:
     """Where to look for the face in the next frame.
 
     A face that rests, or moves slowly, is where its stabilized landmarks are; a quick one is ahead of those that the
@@ -134,14 +136,14 @@ def next_region(identity: Identity, stabilized: CropRegion) -> CropRegion:
     return CropRegion(identity.region.centre + identity.velocity, identity.region.side)
 
 
-def expected_region(identity: Identity, *, elapsed: float) -> CropRegion:
+def expected_region(identity: FaceIdentity, *, elapsed: float) -> CropRegion:
     """Where the face should be `elapsed` frames of 1/30 s after it was last seen: it slows down."""
     ahead = COASTING * (1 - np.exp(-elapsed / COASTING))
     return CropRegion(identity.region.centre + ahead * identity.velocity, identity.region.side)
 
 
 def differences(
-    identity: Identity,
+    identity: FaceIdentity,
     points: Float[np.ndarray, "m 2"],
     region: CropRegion,
     look: Float32[np.ndarray, "8 8 3"],

@@ -168,19 +168,23 @@ def test_the_size_of_a_detected_face_is_that_of_its_markup(monkeypatch, points, 
     """A net of other landmarks finds them in the crop of the size that it learned."""
     seen = []
 
-    def stand_in(net, image, region, **_):
+    def stand_in(align, image, region):
         seen.append(region.side / geometry.CROP_SCALE)
         shape = np.random.default_rng(0).uniform(size=(points, 2))
         found = (region.centre + 60 * (shape - 0.5)).astype(np.float32)
         likely = np.float32(0.9 if points == 68 or abs(seen[-1] - 60) < 9 else 0.3)
         return pipeline.Face(found, found, np.full(points, likely), np.zeros((points, 2, 2), np.float32))
 
-    monkeypatch.setattr(pipeline.tracking, "_align_region", stand_in)
+    monkeypatch.setattr(
+        pipeline.aligner.Aligner, "faces", lambda align, image, regions: [stand_in(align, image, r) for r in regions]
+    )
     net = random_net(CONFIG)._replace(config=CONFIG._replace(landmarks=points))
     boxes = np.array([[110.0, 70, 100, 100]])
     face = pipeline.align_image(net, np.zeros((240, 320, 3), np.uint8), detector=lambda _: boxes, mirror=points == 68)
     assert face.confidence.mean() > 0.8
-    np.testing.assert_allclose(sorted({round(side) for side in seen[::2]}), sorted(set(sides)), atol=1)
+    np.testing.assert_allclose(
+        sorted({round(side) for side in seen[: len(set(sides))]}), sorted(set(sides)), atol=1
+    )
 
 
 def test_only_the_68_landmarks_of_300w_are_cropped_by_their_inner_part():
@@ -278,13 +282,13 @@ def test_align_video_follows_the_face_and_calls_the_detector_once(reader):
 
 def test_the_next_crop_surrounds_the_stabilized_landmarks(reader, monkeypatch):
     regions = []
-    align_region = pipeline.tracking._align_region
+    in_regions = pipeline.aligner.Aligner.faces
 
-    def record(net, image, region, **options):
-        regions.append(region)
-        return align_region(net, image, region, **options)
+    def record(align, image, searched):
+        regions.extend(searched)
+        return in_regions(align, image, searched)
 
-    monkeypatch.setattr(pipeline.tracking, "_align_region", record)
+    monkeypatch.setattr(pipeline.aligner.Aligner, "faces", record)
     images = [pattern((60 + x, 60), 80) for x in (0, 5, 5)]
     faces = list(pipeline.align_video(reader, images, box=(60, 60, 80, 80)))
     stabilized, raw = (pipeline.crop_region.region_from_landmarks(points) for points in (faces[1].points, faces[1].raw))
@@ -420,13 +424,13 @@ def test_align_video_takes_one_frame_at_a_time(reader):
 
 def test_a_calibrated_net_gives_the_stabilizer_confidence_weights(reader, monkeypatch):
     weights = []
-    step = pipeline.tracking._step
+    step = pipeline.face_smoothers._step
 
     def record(params, state, points, **options):
         weights.append(options["confidence"])
         return step(params, state, points, **options)
 
-    monkeypatch.setattr(pipeline.tracking, "_step", record)
+    monkeypatch.setattr(pipeline.face_smoothers, "_step", record)
     images = [pattern(p, s) for p, s in zip(*moving(3), strict=True)]
     box = (20, 30, 60, 60)
     list(pipeline.align_video(reader, images, box=box))
@@ -470,13 +474,13 @@ def test_crop_squares_move_and_grow_with_the_face():
 
 
 def test_the_stabilizer_knows_the_times_of_the_frames(reader, monkeypatch):
-    seen, step = [], pipeline.tracking._step
+    seen, step = [], pipeline.face_smoothers._step
 
     def listen(*arguments, dt, **options):
         seen.append(float(dt))
         return step(*arguments, dt=dt, **options)
 
-    monkeypatch.setattr(pipeline.tracking, "_step", listen)
+    monkeypatch.setattr(pipeline.face_smoothers, "_step", listen)
     images, box = [pattern((60, 60), 80)] * 5, (60, 60, 80, 80)
     list(pipeline.align_video(reader, images, box=box))
     list(pipeline.align_video(reader, images, box=box, times=[9.0, 9.04, 9.14, 9.14, 9.12]))
