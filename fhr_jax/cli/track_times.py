@@ -13,6 +13,19 @@ MIN_CONFIDENCE = 0.05
 """Lower limit of the confidence of a whole frame, as OpenFace gives it: the stabilizer divides the noise by it."""
 
 
+def check_over_time(recording: Recording) -> None:
+    """Refuse a file whose faces are those of single images.
+
+    Raises:
+        InputError: they are.
+    """
+    if recording.images:
+        raise InputError(
+            f"{recording.path}: {recording.title}: each row is the face of a single image, expected faces over time, "
+            "as FaceLandmarkVid and FeatureExtraction write them"
+        )
+
+
 def timeline(track: LandmarkTrack, recording: Recording, *, fps: float | None) -> Timeline:
     """The steps between the frames of a track that are not repeated.
 
@@ -35,6 +48,7 @@ def timeline(track: LandmarkTrack, recording: Recording, *, fps: float | None) -
             fps=rate,
             name="timestamp" if recording.kind == "csv" else "time",
             option=fps is not None,
+            frame=track.frame,
         )
     except InputError as error:
         raise InputError(f"{recording.path}: {error}") from None

@@ -53,8 +53,8 @@ def read_tracks(
     Frames that repeat the one before, because a rate was raised, are left out.
 
     Args:
-        paths: files, folders of .pts files, or folders that are searched for .npz files, and for .csv files where they
-            hold none.
+        paths: files, folders with a file a frame (.pts, or of OpenPose), or folders that are searched for .npz files,
+            and for .csv files where they hold none.
         options: how the numbers of the files are read.
         fps: frames a second of all files; None takes the times or the rate of each file.
 
@@ -69,6 +69,9 @@ def read_tracks(
     notes: list[tuple[Path, str]] = []
     for file in files:
         recording = landmark_files.read(file, options=options)
+        track_times.check_over_time(recording)
+        if recording.kind not in ("npz", "npy", "pts") and recording.title != "a table of OpenFace":
+            notes.append((file, f"read as {recording.title}"))
         notes += [(file, note) for note in recording.notes]
         for track in recording.tracks:
             observed = _present(file, track.points)
@@ -99,8 +102,8 @@ def _new_frames(
 
 
 def _tracks(folder: Path) -> list[Path]:
-    """The folder itself if it holds .pts files, else the files below it that hold tracks; no results of fits."""
-    if any(file.suffix.lower() == ".pts" for file in folder.iterdir()):
+    """The folder itself if it holds a file a frame, else the files below it that hold tracks; no results of fits."""
+    if any(file.name.lower().endswith((".pts", "_keypoints.json")) for file in folder.iterdir()):
         return [folder]
     found = [file for file in sorted(folder.rglob("*.npz")) if not (file.parent / "fit.npz").exists()]
     return found or sorted(folder.rglob("*.csv"))
