@@ -197,7 +197,6 @@ DEFINITIONS = "definitions only"
 TESTED_IN = {
     "benchmark/known_motions/test_measure.py": ("benchmark.known_motions.cases", "benchmark.known_motions.markups"),
     "cli/test_fit.py": ("cli.fitting",),
-    "cli/test_smooth.py": ("cli.track_times",),
     "cli/test_train.py": ("cli.training.cost",),
     "cli/test_main.py": ("cli.demo", "cli.options"),
     "cli/test_module.py": ("cli.__main__",),

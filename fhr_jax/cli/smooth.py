@@ -84,7 +84,10 @@ def run(options: SmoothOptions) -> None:
     # The individuals of a file may have different numbers of points.
     params = {shape: _params(options, *shape) for shape in {track.points.shape[1:] for track in recording.tracks}}
     timelines = [track_times.timeline(track, recording, fps=options.fps) for track in recording.tracks]
-    notes.say((options.input, note) for timeline in timelines for note in timeline.notes)
+    said = [note for timeline in timelines for note in timeline.notes]
+    for track, timeline in zip(recording.tracks, timelines, strict=True):
+        said += track_times.gap_notes(track_times.pieces(track.points[timeline.new], timeline))
+    notes.say((options.input, note) for note in said)
     smoothed = [
         _smooth(track, timeline, params[track.points.shape[1:]], options)
         for track, timeline in zip(recording.tracks, timelines, strict=True)
@@ -129,21 +132,27 @@ def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Par
 def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
     # The length is padded to a power of two with missing frames, so that few lengths are compiled. Frames without any
     # observation do not change those before them.
-    frames = int(timeline.new.sum())
+    found = track_times.pieces(track.points[timeline.new], timeline)
+    frames = int(found.used.sum())
+    if not frames:
+        return np.full_like(track.points, np.nan)
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
-    padded[:frames] = track.points[timeline.new]
-    dt, confidence = None, track_times.confidence(track, timeline)
+    padded[:frames] = track.points[timeline.new][found.used]
+    confidence, more = track_times.confidence(track, timeline), {}
     if confidence is not None:
-        confidence = jnp.ones((len(padded), *confidence.shape[1:])).at[:frames].set(confidence)
-    if timeline.dt is not None:
-        dt = jnp.ones(len(padded)).at[:frames].set(timeline.dt)
+        more["confidence"] = jnp.ones((len(padded), *confidence.shape[1:])).at[:frames].set(confidence[found.used])
+    if found.dt is not None:
+        more["dt"] = jnp.ones(len(padded)).at[:frames].set(found.dt)
+    if found.restart.any():
+        more["reset"] = jnp.zeros(len(padded), bool).at[:frames].set(found.restart)
     if options.causal:
         filtered = partial(stabilizer.run, covariance=options.covariance, estimate=options.estimate)
     else:
         filtered = partial(stabilizer.smooth, lag=options.lag)
-    steady = filtered(params, jnp.asarray(padded), dt=dt, confidence=confidence)
+    steady = np.full((len(found.used), *track.points.shape[1:]), np.nan)
+    steady[found.used] = filtered(params, jnp.asarray(padded), **more)[:frames]
     # A repeated frame shows the picture of the frame before, so it gets the same landmarks.
-    return np.asarray(steady[:frames], np.float64)[timeline.new.cumsum() - 1]
+    return steady[timeline.new.cumsum() - 1]
 
 
 def _summary(

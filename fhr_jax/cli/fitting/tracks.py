@@ -1,5 +1,6 @@
 """Read a user's tracks, to fit the stabilizer; with or without a truth."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,6 +41,9 @@ class UserTracks(NamedTuple):
     tracks: list[UserTrack]
     notes: list[tuple[Path, str]]
 
+
+LEAST = 3
+"""Fewest frames of a piece of a track between long gaps."""
 
 ENOUGH = 5
 """Minimum number of tracks of which some are held out by default."""
@@ -82,11 +86,13 @@ def read_tracks(
                 )
             timeline = track_times.timeline(track, recording, fps=fps)
             notes += [(file, note) for note in timeline.notes]
+            found = track_times.pieces(observed[timeline.new].astype(np.float64), timeline)
+            notes += [(file, note) for note in track_times.gap_notes(found)]
             read = _new_frames(observed, truth, timeline, track_times.confidence(track, timeline))
             if tracks and observed.shape[1:] != tracks[0].observed.shape[1:]:
                 expected = f"{tracks[0].observed.shape[1:]} as in {files[0]}"
                 raise InputError(f"{file}: points {observed.shape[1:]}, expected {expected}")
-            tracks.append(read)
+            tracks += _pieces(read, found)
     return UserTracks(tracks, notes)
 
 
@@ -99,6 +105,23 @@ def _new_frames(
         observed = np.where(confidence[..., None] > 0, observed, np.float32(np.nan))
     dt = None if timeline.dt is None else timeline.dt.astype(np.float32)
     return UserTrack(observed, None if truth is None else truth[timeline.new], dt, confidence)
+
+
+def _pieces(track: UserTrack, found: track_times.Pieces) -> list[UserTrack]:
+    """The track without its long gaps, as a track for each piece between them that shows some motion."""
+    starts = [0, *np.flatnonzero(found.restart), int(found.used.sum())]
+    if len(starts) == 2 and found.used.all():
+        return [track]
+    observed, truth, dt, confidence = (None if value is None else value[found.used] for value in track)
+    assert observed is not None
+    parts = []
+    for start, end in pairwise(starts):
+        own = slice(start, end)
+        steps = None if found.dt is None else found.dt[own].astype(np.float32)
+        values = (None if value is None else value[own] for value in (truth, confidence))
+        part = UserTrack(observed[own], next(values), steps, next(values))
+        parts += [part] if end - start >= LEAST else []
+    return parts or [UserTrack(observed, truth, None if dt is None else found.dt, confidence)]
 
 
 def _tracks(folder: Path) -> list[Path]:
