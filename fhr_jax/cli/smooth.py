@@ -76,20 +76,27 @@ def run(options: SmoothOptions) -> None:
     landmark_files.check_output(options.output, recording)
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
         raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
-    if options.params is None and min(track.points.shape[1] for track in recording.tracks) < 2:
+    if options.params is None and max(track.points.shape[1] for track in recording.tracks) < 2:
         raise InputError(f"{options.input}: a single landmark, expected at least 2, so that the face has a size")
     largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
     if largest > MAX_PIXEL:
         raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_PIXEL:.0e}")
     # The individuals of a file may have different numbers of points.
-    params = {shape: _params(options, *shape) for shape in {track.points.shape[1:] for track in recording.tracks}}
+    shapes = {track.points.shape[1:] for track in recording.tracks}
+    params = {shape: _params(options, *shape) for shape in shapes if shape[0] > 1 or options.params is not None}
     timelines = [track_times.timeline(track, recording, fps=options.fps) for track in recording.tracks]
     said = [note for timeline in timelines for note in timeline.notes]
+    if len(params) < len(shapes):
+        said.append("who has a single point has no size, and is left as it is")
     for track, timeline in zip(recording.tracks, timelines, strict=True):
-        said += track_times.gap_notes(track_times.pieces(track.points[timeline.new], timeline))
+        said += track_times.gap_notes(
+            track_times.pieces(track.points[timeline.new], timeline), track.present[timeline.new]
+        )
     notes.say((options.input, note) for note in said)
     smoothed = [
         _smooth(track, timeline, params[track.points.shape[1:]], options)
+        if track.points.shape[1:] in params
+        else track.points
         for track, timeline in zip(recording.tracks, timelines, strict=True)
     ]
     landmark_files.write(options.output, recording, smoothed)

@@ -98,14 +98,19 @@ def timeline(track: LandmarkTrack, recording: Recording, *, fps: float | None) -
         raise InputError(f"{recording.path}: {error}") from None
 
 
-def gap_notes(found: Pieces) -> list[str]:
-    """What to tell the user about the long gaps of a track."""
+def gap_notes(found: Pieces, present: Bool[np.ndarray, " n"]) -> list[str]:
+    """What to tell the user about the long gaps of a track.
+
+    Args:
+        found: its pieces.
+        present: (N,) whether the file has each of the new frames; nobody expects the others to be filled.
+    """
     seconds = LONGEST_GAP / FRAME_RATE
     notes = []
     if number := int(found.restart.sum()):
         times = "once" if number == 1 else f"{number} times"
         notes.append(f"a gap of more than {seconds:.1f} s {times}: the face starts anew after it")
-    if number := int((~found.used).sum()):
+    if number := int((~found.used & present).sum()):
         frames = "1 frame lies" if number == 1 else f"{number} frames lie"
         notes.append(f"{frames} in gaps of more than {seconds:.1f} s: left as they are, nothing is known of them")
     return notes

@@ -141,14 +141,18 @@ def test_several_faces_of_an_array_are_smoothed_each(tmp_path, params):
 
 
 def test_individuals_with_other_numbers_of_points_are_smoothed(tmp_path, capsys):
-    coords = ",".join(["x,y"] * 7)
-    rows = np.concatenate([noisy(1)[:, :3].reshape(FRAMES, -1), TRACK.reshape(FRAMES, -1)], axis=1).round(2)
-    lines = ["scorer" + ",n" * 14, "individuals" + ",a" * 6 + ",b" * 8, "bodyparts" + ",p" * 14, f"coords,{coords}"]
-    lines += [",".join(map(str, (t, *row))) for t, row in enumerate(rows)]
+    coords = ",".join(["x,y"] * 8)
+    rows = np.concatenate([noisy(1)[:, :3].reshape(FRAMES, -1), TRACK.reshape(FRAMES, -1), noisy(2)[:, 0]], axis=1)
+    individuals = "individuals" + ",a" * 6 + ",b" * 8 + ",single" * 2
+    lines = ["scorer" + ",n" * 16, individuals, "bodyparts" + ",p" * 16, f"coords,{coords}"]
+    lines += [",".join(map(str, (t, *row))) for t, row in enumerate(rows.round(2))]
     (tmp_path / "in.csv").write_text("\n".join(lines))
     assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv"]) == 0
-    assert "read as a table of DeepLabCut, 2 individuals, 32 frames, 3 or 4 points" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "read as a table of DeepLabCut, 3 individuals, 32 frames, 1 or 3 or 4 points" in said
+    assert "who has a single point has no size, and is left as it is" in said
     before, after = (landmark_table.read(tmp_path / f"{name}.csv").points for name in ("in", "out"))
+    np.testing.assert_array_equal(after[:, 7], before[:, 7])
     for own in (slice(0, 3), slice(3, 7)):
         jitter = [np.abs(np.diff(points[:, own], 2, axis=0)).mean() for points in (before, after)]
         assert jitter[1] < 0.7 * jitter[0]
@@ -185,6 +189,7 @@ def test_after_a_long_gap_the_face_starts_anew(tmp_path, capsys, gap, options):
     said = capsys.readouterr().out
     assert "a gap of more than 4.3 s once: the face starts anew after it" in said
     assert "nan" not in said
+    assert "left as they are" not in said  # the file has no such rows
     written = landmark_table.read(tmp_path / "out.csv").points
     if options:  # a causal filter knows nothing of later frames
         expected = [
@@ -230,7 +235,11 @@ def test_pieces_of_a_track():
     assert whole.used.all()
     assert not whole.restart.any()
     assert whole.dt is None
-    assert track_times.gap_notes(whole) == []
+    assert track_times.gap_notes(whole, np.ones(6, bool)) == []
+    assert track_times.gap_notes(found, np.arange(6) != 1) == [
+        "a gap of more than 4.3 s 2 times: the face starts anew after it",
+        "1 frame lies in gaps of more than 4.3 s: left as they are, nothing is known of them",
+    ]
 
 
 def test_normalised_coordinates_have_no_pixels(tmp_path, capsys):

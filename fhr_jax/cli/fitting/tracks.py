@@ -87,7 +87,7 @@ def read_tracks(
             timeline = track_times.timeline(track, recording, fps=fps)
             notes += [(file, note) for note in timeline.notes]
             found = track_times.pieces(observed[timeline.new].astype(np.float64), timeline)
-            notes += [(file, note) for note in track_times.gap_notes(found)]
+            notes += [(file, note) for note in track_times.gap_notes(found, track.present[timeline.new])]
             read = _new_frames(observed, truth, timeline, track_times.confidence(track, timeline))
             if tracks and observed.shape[1:] != tracks[0].observed.shape[1:]:
                 expected = f"{tracks[0].observed.shape[1:]} as in {files[0]}"
