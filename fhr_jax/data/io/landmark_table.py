@@ -96,6 +96,8 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
     def column(place: int | None) -> np.ndarray | None:
         return None if place is None else numbers([place])[:, 0]
 
+    if layout.name == "DeepLabCut" and _is_text([row[0] for row in rows]):
+        raise InputError(f"{path}: its rows are named by texts, as labelled images are; expected numbers of frames")
     points = np.stack([numbers(layout.x), numbers(layout.y)], axis=-1)
     frame = column(layout.frame)
     if layout.success is not None:

@@ -113,6 +113,7 @@ def test_a_point_of_little_likelihood_is_missing(tmp_path):
         ),
         ("scorer,a,a\nbodyparts,n,n\n0,1,2\n", "begins like a table of DeepLabCut, but has no row coords"),
         ("scorer,a,a\ncoords,x,x\n0,1,2\n", "2 columns x, 0 y and 0 likelihood in the row coords"),
+        (deeplabcut().replace("\n2,", "\nimg2.png,"), "its rows are named by texts, as labelled images are"),
         ("frame_idx,nose.x\n0,1\n", "expected the columns of OpenFace"),
         ("Landmark[0].X,Landmark[1].Y\n0,1\n", "expected the columns of OpenFace"),
     ],
