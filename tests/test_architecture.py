@@ -205,6 +205,7 @@ TESTED_IN = {
     "data/datasets/test_catalogue.py": ("data.datasets",),
     "data/faces/test_faces.py": ("data.faces",),
     "data/io/formats/test_coco.py": ("data.io.formats.people",),
+    "data/io/formats/test_matlab.py": ("data.io.formats.mat5",),
     "data/io/test_landmark_files.py": (
         "data.io.formats.base",
         "data.io.formats.numpy_files",

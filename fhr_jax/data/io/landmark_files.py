@@ -31,6 +31,8 @@ from fhr_jax.files import check_name
 __all__ = ["FORMATS", "LandmarkTrack", "Recording", "check_output", "read", "read_track", "sentence", "write"]
 
 HDF5 = (".h5", ".hdf5", ".hdf")
+PARTED = ("openpose", "mediapipe")
+"""Kinds of files that may hold several sets of points."""
 TABLES = (".csv", ".tsv", ".txt")
 
 
@@ -81,6 +83,8 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
     found = found or next((format for format in promised if format.suffixes != HDF5), None)
     if found is None:
         raise InputError(f"{path}: expected {', '.join(format.title for format in FORMATS.values())}")
+    if options.part is not None and found.kind not in PARTED:
+        raise InputError(f"{path}: --part {options.part}: {found.title} has no parts, expected OpenPose or MediaPipe")
     return found.read(source, options)
 
 

@@ -90,7 +90,8 @@ def read(source: Source, options: ReadOptions) -> Recording:
         else:
             scale = np.array([size[0], size[1], size[0]])[:dims]
             notes.append(f"x and y are shares of an image of {size[0]:g} x {size[1]:g} pixels")
-    scaled = [one._replace(points=one.points * scale) for one in sightings]
+    with np.errstate(over="ignore"):  # what is no coordinate is refused next
+        scaled = [one._replace(points=one.points * scale) for one in sightings]
     tracks, persons, said = people.tracks(path, scaled, options, what="the visibility")
     digits = json_text.decimals(values.ravel())
     content = MediaPipeContent(document, persons, scale, max(digits, DECIMALS) if shares else digits)

@@ -14,6 +14,9 @@ from fhr_jax.data.io.formats.frame_gaps import track_of_rows
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
+MAX_COORDINATE = 1e9
+"""Larger numbers are no coordinates."""
+
 FAR = 0.5
 """Sizes of a person that it moves from one frame to the next at most, to be the same one."""
 
@@ -57,6 +60,13 @@ def tracks(
     Raises:
         InputError: a person is twice in a frame, or its number of points changes.
     """
+    for one in sightings:
+        largest = float(np.nanmax(np.abs(one.points), initial=0))
+        if largest > MAX_COORDINATE:
+            where = place_name(one.place)
+            raise InputError(
+                f"{path}: {where}: a coordinate of {largest:.3g}, expected pixels up to {MAX_COORDINATE:.0e}"
+            )
     people, notes = _people(path, sightings)
     flat = [one for person in people for one in person]
     confidence, more = _confidence(what, flat)

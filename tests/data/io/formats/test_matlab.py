@@ -1,9 +1,13 @@
+import contextlib
+import zlib
+
 import h5py
 import numpy as np
 import pytest
 from scipy.io import loadmat, savemat
 
 from fhr_jax.data.io import landmark_files
+from fhr_jax.data.io.formats import mat5
 from fhr_jax.errors import InputError
 from tests.data.io.formats.samples import FRAMES, scores, track
 
@@ -13,10 +17,11 @@ OTHERS = {
 }  # fmt: skip
 
 
+@pytest.mark.parametrize("compressed", [True, False])
 @pytest.mark.parametrize("order", [(0, 1, 2), (1, 2, 0)])
-def test_version_5_is_read_and_everything_else_is_written_back(tmp_path, order):
+def test_version_5_is_read_and_everything_else_is_written_back(tmp_path, order, compressed):
     arrays = {"landmarks": track(frames=7).transpose(order), "confidence": scores(frames=7), "fps": 25.0}
-    savemat(tmp_path / "in.mat", arrays | OTHERS | {"time": np.arange(7) / 50})
+    savemat(tmp_path / "in.mat", arrays | OTHERS | {"time": np.arange(7) / 50}, do_compression=compressed)
     recording = landmark_files.read(tmp_path / "in.mat")
     (found,) = recording.tracks
     np.testing.assert_array_equal(found.points, track(frames=7))
@@ -29,11 +34,63 @@ def test_version_5_is_read_and_everything_else_is_written_back(tmp_path, order):
     before, after = (loadmat(tmp_path / name, mat_dtype=True) for name in ("in.mat", "out.mat"))
     np.testing.assert_array_equal(after["landmarks"], before["landmarks"] + 0.125)
     assert before.keys() == after.keys()
-    for name in before.keys() - {"landmarks", "__header__"}:
+    for name in before.keys() - {"landmarks"}:
         assert str(before[name]) == str(after[name])
         if isinstance(before[name], np.ndarray):
             assert before[name].dtype == after[name].dtype
             assert before[name].shape == after[name].shape
+
+
+def test_all_other_bytes_of_version_5_stay(tmp_path):
+    savemat(tmp_path / "in.mat", OTHERS | {"landmarks": track()} | {"more": "x"})
+    file = mat5.read(tmp_path / "in.mat")
+    assert set(file.variables) == {*OTHERS, "landmarks", "more"}
+    np.testing.assert_array_equal(mat5.array(tmp_path / "in.mat", file, "counts"), OTHERS["counts"])
+    with pytest.raises(InputError, match=r"in.mat: names is no array of real numbers"):
+        mat5.array(tmp_path / "in.mat", file, "names")
+    recording = landmark_files.read(tmp_path / "in.mat")
+    landmark_files.write(tmp_path / "out.mat", recording, [track() + 1])
+    before, after = file.content, (tmp_path / "out.mat").read_bytes()
+    own = file.variables["landmarks"]
+    assert after[: own.start] == before[: own.start]
+    assert after[len(after) - (len(before) - own.end) :] == before[own.end :]
+
+
+def test_the_place_of_the_data_of_objects_moves_with_them(tmp_path):
+    savemat(tmp_path / "in.mat", {"landmarks": np.zeros((7, 4, 2), np.float32), "objects": np.ones(3)})
+    content = bytearray((tmp_path / "in.mat").read_bytes())
+    start = mat5.read(tmp_path / "in.mat").variables["objects"].start
+    content[116:124] = start.to_bytes(8, "little")
+    (tmp_path / "in.mat").write_bytes(content)
+    file = mat5.read(tmp_path / "in.mat")
+    mat5.write(tmp_path / "out.mat", file, "landmarks", np.zeros((7, 4, 2)))
+    found = mat5.read(tmp_path / "out.mat")
+    assert found.variables["objects"].start == int.from_bytes(found.content[116:124], "little") > start
+
+
+@pytest.mark.parametrize("compressed", [True, False])
+def test_damage_is_found_without_a_crash(tmp_path, compressed):
+    savemat(tmp_path / "in.mat", {"landmarks": track(), "fps": 25.0}, do_compression=compressed)
+    whole = (tmp_path / "in.mat").read_bytes()
+    rng = np.random.default_rng(0)
+    refused = 0
+    for _ in range(300):
+        content = bytearray(whole)
+        for place in rng.integers(120, len(whole), 3):
+            content[place] = rng.integers(256)
+        (tmp_path / "bad.mat").write_bytes(content[: rng.integers(100, 2 * len(whole))])
+        with contextlib.suppress(InputError):  # a changed digit is no damage that shows
+            landmark_files.read(tmp_path / "bad.mat")
+            continue
+        refused += 1
+    assert refused > 100
+    with pytest.raises(InputError, match="is damaged"):
+        file = mat5.read(tmp_path / "in.mat")
+        own = file.variables["landmarks"]
+        packed = zlib.compress(b"\x0e\0\0\0\xff\xff\xff\x7f" + bytes(100)) if compressed else b""
+        content = file.content[: own.start + 8] + packed + file.content[own.start + 8 + len(packed) :]
+        changed = file._replace(content=content[: -2 if compressed else own.end - 200])
+        mat5.array(tmp_path / "in.mat", changed, "landmarks")
 
 
 def hdf5(path, value, **more):
