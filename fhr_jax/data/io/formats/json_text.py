@@ -17,7 +17,7 @@ from fhr_jax.files import atomic_file
 MAX_BYTES = 2**29
 """Largest file that is read; in memory its numbers take about ten times as much."""
 
-DECIMALS = (3, 15)
+DECIMALS = (3, 17)
 """Fewest and most digits after the point of a landmark that is written; between them, as many as the file has."""
 
 

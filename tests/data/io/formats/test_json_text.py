@@ -61,7 +61,7 @@ def test_what_is_no_number_is_missing():
 def test_decimals_are_those_of_the_file():
     assert json_text.decimals(np.array([1.0, 2.5])) == 3
     assert json_text.decimals(np.array([0.1234567, 2.5, np.nan])) == 7
-    assert json_text.decimals(np.array([1e-9])) == 15
+    assert json_text.decimals(np.array([1e-9])) == 17
     assert json_text.decimals(np.array([])) == 3
 
 

@@ -123,3 +123,9 @@ def test_folders_that_are_no_recording_are_refused(tmp_path):
 def test_nobody_is_refused(tmp_path):
     with pytest.raises(InputError, match="nobody has any point in any frame"):
         landmark_files.read(folder(tmp_path / "in", lambda t: []))
+
+
+def test_a_part_of_a_file_without_parts_is_refused(tmp_path):
+    np.save(tmp_path / "a.npy", FACE)
+    with pytest.raises(InputError, match=r"a.npy: --part face: an .npy has no parts, expected OpenPose or MediaPipe"):
+        landmark_files.read(tmp_path / "a.npy", options=ReadOptions(part="face"))
