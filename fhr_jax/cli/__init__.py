@@ -35,7 +35,9 @@ class Command(NamedTuple):
 COMMANDS = {
     "demo": Command("demo", "DemoOptions", "run the whole method on synthetic faces and write a report; eight minutes"),
     "track": Command("track", "TrackOptions", "track the landmarks of a face through a video"),
-    "smooth": Command("smooth", "SmoothOptions", "stabilize a file of landmarks (.npz, OpenFace .csv, folder of .pts)"),
+    "smooth": Command(
+        "smooth", "SmoothOptions", "stabilize a file of landmarks, of OpenFace, MediaPipe, COCO, DeepLabCut and others"
+    ),
     "evaluate": Command("evaluate", "EvaluateOptions", "measure the error of predictions, or of a net on photographs"),
     "data": Command("data", "DataOptions", "build the datasets 300W, 300-VW and Talking Face; show a dataset"),
     "train": Command("train", "TrainOptions", "train a network"),
@@ -53,7 +55,14 @@ INTERRUPTED = 130
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 """Error numbers of the system when a disk is full or fails."""
 
-_EXTRAS = {"av": "video", "cv2": "video", "PIL": "video", "matplotlib": "plots", "tensorboardX": "tensorboard"}
+_EXTRAS = {
+    "av": "video",
+    "cv2": "video",
+    "PIL": "video",
+    "matplotlib": "plots",
+    "tensorboardX": "tensorboard",
+    "h5py": "formats",
+}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -64,6 +64,11 @@ THIRD = optional(
     text="What the third column of (T, M, 3) is: a coordinate, or a score in [0, 1] or percent. Default: guessed from "
     "the values.",
 )
+PART = optional(
+    "NAME",
+    text="Which points of a file of OpenPose or MediaPipe: face, pose, hand_left or hand_right. Default: the first of "
+    "them that is there.",
+)
 FPS = optional("FLOAT", text="Frames a second. Default: the times of the file, its `fps`, or else 30 frames a second.")
 COVARIANCE = arg(
     help="Covariance of the past landmarks that the stabilizer keeps; full is the paper's, and much slower."

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -11,7 +11,7 @@ import tyro
 
 from fhr_jax import metrics, stabilizer
 from fhr_jax.cli import look_ahead, notes, track_times
-from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, THIRD, optional
+from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, PART, THIRD, optional
 from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.frame_times import Timeline
 from fhr_jax.data.io.landmark_arrays import ReadOptions
@@ -23,18 +23,26 @@ _Positional = tyro.conf.Positional
 MAX_PIXEL = 1e7
 """In pixels; float32 does not resolve single pixels of larger coordinates."""
 
+SHARES = 3.0
+"""Largest coordinate of a file whose points are shares of the image."""
+
 
 @dataclass(frozen=True)
 class SmoothOptions:
     """Stabilize the landmarks of a file: each frame with all frames before and after it.
 
-    IN is an .npz with an array `predictions` or `landmarks` of shape (T, M, 2) or (T, M, 3), an .npy with such an
-    array, a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace, or a folder with one .pts per frame. OUT is of the same
-    kind; everything in IN that is not a landmark is copied. Missing points (NaN, `success` 0, or (0, 0) and (-1, -1)
-    while the face is elsewhere) are filled. A `confidence` or `score` in [0, 1] or percent, (T,) or (T, M) in an .npz
-    and a column in a .csv, weights frames or points, and so does a third column of (T, M, 3) that holds scores. The
-    filter knows the time between the frames from `time` or `timestamp` in seconds or from `fps`, and leaves out frames
-    that repeat the one before, or nearly, to raise a rate.
+    IN is an .npz, .npy or .mat with an array `predictions` or `landmarks`, (T, M, 2), (T, M, 3) or (F, T, M, 2) for
+    several faces; a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace; an HDF5 file of DeepLabCut or SLEAP; keypoints
+    of COCO or landmarks of MediaPipe as JSON; a folder of OpenPose, or with one .pts a frame. Its content tells its
+    kind. OUT is of the same kind; everything in IN that is not a landmark is copied.
+
+    Missing points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are filled. A confidence in
+    [0, 1] or percent weights frames or points: `confidence` or `score`, (T,) or (T, M), a third column of scores, the
+    likelihood of DeepLabCut, the scores of SLEAP and OpenPose, the visibility of MediaPipe and COCO. A point with a
+    confidence of 0, or below a twentieth of the median, is missing; of a whole frame at least 0.05 counts.
+
+    The filter knows the time between the frames from `time` or `timestamp` in seconds or from `fps`, and leaves out
+    frames that repeat the one before, or nearly, to raise a rate.
 
     Example:  fhr-jax smooth openface.csv steady.csv
     """
@@ -54,28 +62,42 @@ class SmoothOptions:
     """Point estimate from the posterior; mode is the paper's, slower, and only for parameters of its model."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
+    part: Annotated[str | None, PART] = None
     fps: Annotated[float | None, FPS] = None
 
 
 def run(options: SmoothOptions) -> None:
     """Read, stabilize and write the landmarks, and print the jitter before and after."""
     _check_look_ahead(options)
-    recording = landmark_files.read(options.input, options=ReadOptions(options.keep_zeros, options.third))
-    notes.say((options.input, note) for note in recording.notes)
+    wanted = ReadOptions(options.keep_zeros, options.third, options.part)
+    recording = landmark_files.read(options.input, options=wanted)
+    track_times.check_over_time(recording)
+    notes.say((options.input, note) for note in (landmark_files.sentence(recording), *recording.notes))
     landmark_files.check_output(options.output, recording)
-    landmarks, dims = recording.tracks[0].points.shape[1:]
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
         raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
-    if landmarks < 2 and options.params is None:
+    if options.params is None and max(track.points.shape[1] for track in recording.tracks) < 2:
         raise InputError(f"{options.input}: a single landmark, expected at least 2, so that the face has a size")
     largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
     if largest > MAX_PIXEL:
         raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_PIXEL:.0e}")
-    params = _params(options, landmarks, dims)
+    # The individuals of a file may have different numbers of points.
+    shapes = {track.points.shape[1:] for track in recording.tracks}
+    params = {shape: _params(options, *shape) for shape in shapes if shape[0] > 1 or options.params is not None}
     timelines = [track_times.timeline(track, recording, fps=options.fps) for track in recording.tracks]
-    notes.say((options.input, note) for timeline in timelines for note in timeline.notes)
+    said = [note for timeline in timelines for note in timeline.notes]
+    if len(params) < len(shapes):
+        said.append("who has a single point has no size, and is left as it is")
+    for track, timeline in zip(recording.tracks, timelines, strict=True):
+        said += track_times.gap_notes(
+            track_times.pieces(track.points[timeline.new], timeline), track.present[timeline.new]
+        )
+    notes.say((options.input, note) for note in said)
     smoothed = [
-        _smooth(track, timeline, params, options) for track, timeline in zip(recording.tracks, timelines, strict=True)
+        _smooth(track, timeline, params[track.points.shape[1:]], options)
+        if track.points.shape[1:] in params
+        else track.points
+        for track, timeline in zip(recording.tracks, timelines, strict=True)
     ]
     landmark_files.write(options.output, recording, smoothed)
     print(f"{options.output}: {look_ahead.sentence(0 if options.causal else options.lag)}")
@@ -117,21 +139,27 @@ def _params(options: SmoothOptions, landmarks: int, dims: int) -> stabilizer.Par
 def _smooth(track: LandmarkTrack, timeline: Timeline, params: stabilizer.Params, options: SmoothOptions) -> np.ndarray:
     # The length is padded to a power of two with missing frames, so that few lengths are compiled. Frames without any
     # observation do not change those before them.
-    frames = int(timeline.new.sum())
+    found = track_times.pieces(track.points[timeline.new], timeline)
+    frames = int(found.used.sum())
+    if not frames:
+        return np.full_like(track.points, np.nan)
     padded = np.full((1 << (frames - 1).bit_length(), *track.points.shape[1:]), np.nan, np.float32)
-    padded[:frames] = track.points[timeline.new]
-    dt, confidence = None, track_times.confidence(track, timeline)
+    padded[:frames] = track.points[timeline.new][found.used]
+    confidence, more = track_times.confidence(track, timeline), {}
     if confidence is not None:
-        confidence = jnp.ones((len(padded), *confidence.shape[1:])).at[:frames].set(confidence)
-    if timeline.dt is not None:
-        dt = jnp.ones(len(padded)).at[:frames].set(timeline.dt)
+        more["confidence"] = jnp.ones((len(padded), *confidence.shape[1:])).at[:frames].set(confidence[found.used])
+    if found.dt is not None:
+        more["dt"] = jnp.ones(len(padded)).at[:frames].set(found.dt)
+    if found.restart.any():
+        more["reset"] = jnp.zeros(len(padded), bool).at[:frames].set(found.restart)
     if options.causal:
         filtered = partial(stabilizer.run, covariance=options.covariance, estimate=options.estimate)
     else:
         filtered = partial(stabilizer.smooth, lag=options.lag)
-    steady = filtered(params, jnp.asarray(padded), dt=dt, confidence=confidence)
+    steady = np.full((len(found.used), *track.points.shape[1:]), np.nan)
+    steady[found.used] = filtered(params, jnp.asarray(padded), **more)[:frames]
     # A repeated frame shows the picture of the frame before, so it gets the same landmarks.
-    return np.asarray(steady[:frames], np.float64)[timeline.new.cumsum() - 1]
+    return steady[timeline.new.cumsum() - 1]
 
 
 def _summary(
@@ -147,12 +175,18 @@ def _summary(
     pairs = [(track.points[time.new], steady[time.new]) for track, steady, time in tracks]
     raw, steady = (np.concatenate([_jitter(p[i], p[0]) for p in pairs]) for i in (0, 1))
     if raw.size:
+        # Normalised coordinates are shares of the image, and their jitter far below a thousandth.
+        unit = "pixels" if max(np.nanmax(np.abs(p), initial=0) for p, _ in pairs) > SHARES else "units"
         without = "" if all(time.new.all() for time in timelines) else ", without repeated frames"
         lines.append(
-            f"jitter (median second difference of a point over time{without}): {np.median(raw):.3f} before, "
-            f"{np.median(steady):.3f} after, in pixels of the file"
+            f"jitter (median second difference of a point over time{without}): {_number(np.median(raw))} before, "
+            f"{_number(np.median(steady))} after, in {unit} of the file"
         )
     return "\n".join(lines)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.3f}" if value >= 0.1 or value == 0 else f"{value:.3g}"
 
 
 def _jitter(points: np.ndarray, observed: np.ndarray) -> np.ndarray:

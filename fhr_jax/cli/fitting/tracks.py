@@ -1,5 +1,6 @@
 """Read a user's tracks, to fit the stabilizer; with or without a truth."""
 
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -41,6 +42,9 @@ class UserTracks(NamedTuple):
     notes: list[tuple[Path, str]]
 
 
+LEAST = 3
+"""Fewest frames of a piece of a track between long gaps."""
+
 ENOUGH = 5
 """Minimum number of tracks of which some are held out by default."""
 
@@ -53,8 +57,8 @@ def read_tracks(
     Frames that repeat the one before, because a rate was raised, are left out.
 
     Args:
-        paths: files, folders of .pts files, or folders that are searched for .npz files, and for .csv files where they
-            hold none.
+        paths: files, folders with a file a frame (.pts, or of OpenPose), or folders that are searched for .npz files,
+            and for .csv files where they hold none.
         options: how the numbers of the files are read.
         fps: frames a second of all files; None takes the times or the rate of each file.
 
@@ -69,6 +73,9 @@ def read_tracks(
     notes: list[tuple[Path, str]] = []
     for file in files:
         recording = landmark_files.read(file, options=options)
+        track_times.check_over_time(recording)
+        if recording.kind not in ("npz", "npy", "pts") and recording.title != "a table of OpenFace":
+            notes.append((file, f"read as {recording.title}"))
         notes += [(file, note) for note in recording.notes]
         for track in recording.tracks:
             observed = _present(file, track.points)
@@ -79,11 +86,13 @@ def read_tracks(
                 )
             timeline = track_times.timeline(track, recording, fps=fps)
             notes += [(file, note) for note in timeline.notes]
+            found = track_times.pieces(observed[timeline.new].astype(np.float64), timeline)
+            notes += [(file, note) for note in track_times.gap_notes(found, track.present[timeline.new])]
             read = _new_frames(observed, truth, timeline, track_times.confidence(track, timeline))
             if tracks and observed.shape[1:] != tracks[0].observed.shape[1:]:
                 expected = f"{tracks[0].observed.shape[1:]} as in {files[0]}"
                 raise InputError(f"{file}: points {observed.shape[1:]}, expected {expected}")
-            tracks.append(read)
+            tracks += _pieces(read, found)
     return UserTracks(tracks, notes)
 
 
@@ -98,9 +107,26 @@ def _new_frames(
     return UserTrack(observed, None if truth is None else truth[timeline.new], dt, confidence)
 
 
+def _pieces(track: UserTrack, found: track_times.Pieces) -> list[UserTrack]:
+    """The track without its long gaps, as a track for each piece between them that shows some motion."""
+    starts = [0, *np.flatnonzero(found.restart), int(found.used.sum())]
+    if len(starts) == 2 and found.used.all():
+        return [track]
+    observed, truth, dt, confidence = (None if value is None else value[found.used] for value in track)
+    assert observed is not None
+    parts = []
+    for start, end in pairwise(starts):
+        own = slice(start, end)
+        steps = None if found.dt is None else found.dt[own].astype(np.float32)
+        values = (None if value is None else value[own] for value in (truth, confidence))
+        part = UserTrack(observed[own], next(values), steps, next(values))
+        parts += [part] if end - start >= LEAST else []
+    return parts or [UserTrack(observed, truth, None if dt is None else found.dt, confidence)]
+
+
 def _tracks(folder: Path) -> list[Path]:
-    """The folder itself if it holds .pts files, else the files below it that hold tracks; no results of fits."""
-    if any(file.suffix.lower() == ".pts" for file in folder.iterdir()):
+    """The folder itself if it holds a file a frame, else the files below it that hold tracks; no results of fits."""
+    if any(file.name.lower().endswith((".pts", "_keypoints.json")) for file in folder.iterdir()):
         return [folder]
     found = [file for file in sorted(folder.rglob("*.npz")) if not (file.parent / "fit.npz").exists()]
     return found or sorted(folder.rglob("*.csv"))

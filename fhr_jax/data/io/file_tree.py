@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from fhr_jax.data.io.images import SUFFIXES
-from fhr_jax.data.io.landmark_files import natural
+from fhr_jax.data.io.natural_order import natural
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
 

@@ -7,7 +7,7 @@ take it as `dt`.
 from typing import NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from numpy.lib.stride_tricks import sliding_window_view
 
 from fhr_jax.errors import InputError
@@ -68,6 +68,7 @@ def timeline(
     present: Bool[np.ndarray, " t"] | None = None,
     fps: float | None = None,
     option: bool = False,
+    frame: Int[np.ndarray, " t"] | None = None,
 ) -> Timeline:
     """The steps between the frames of a track that are not repeated.
 
@@ -79,30 +80,32 @@ def timeline(
         present: (T,) False for frames that the file leaves out, whose times nobody expects; None: all are there.
         fps: frames a second; counts instead of `time`.
         option: whether the user gave `fps`, and not the file.
+        frame: (T,) numbers of the frames, which increase; None: 0, 1, 2 and so on.
 
     Raises:
         InputError: the times run backwards or are no seconds, or the rate is out of range.
     """
     notes = []
+    places = np.arange(len(points)) if frame is None else frame - frame[:1]
     if fps is not None:
         source = "--fps" if option else "fps"
         if not MIN_FPS <= fps <= MAX_FPS:
             raise InputError(f"{source} is {fps:g}, expected {MIN_FPS:g} to {MAX_FPS:g} frames a second")
-        seconds = np.arange(len(points)) / fps
+        seconds = places / fps
     elif time is not None:
         source = name
-        seconds, notes = mend(time, name=name, present=present)
+        seconds, notes = mend(time, name=name, present=present, frame=frame)
     else:
         seconds = None
     if len(points) < 2:
         return Timeline(np.ones(len(points), bool), None, tuple(notes))
     if seconds is None:
         notes.append(f"no times of the frames: counted as {nominal:g} frames a second; --fps gives another rate")
-        seconds = np.arange(len(points)) / nominal
-    elif (rate := constant_rate(seconds)) is not None:
+        seconds = places / nominal
+    elif (rate := constant_rate(seconds, frame=frame)) is not None:
         # The nominal rate needs no word unless the user asks for another.
         notes += [] if _is_nominal(rate, nominal) else [f"{rate:.4g} frames a second, from {source}"]
-        seconds = np.arange(len(points)) / rate
+        seconds = places / rate
     else:
         gaps = 1000 * np.percentile(np.diff(seconds), [5, 95])
         notes.append(f"frames {gaps[0]:.3g} to {gaps[1]:.3g} ms apart, from {source}")
@@ -110,7 +113,7 @@ def timeline(
     steps = np.diff(seconds[new])
     if not new.all():
         # A camera's frames are evenly spaced, also where only some are stored twice.
-        even = constant_rate(seconds) is not None and _evenly_spread(new)
+        even = frame is None and constant_rate(seconds) is not None and _evenly_spread(new)
         steps = np.full_like(steps, steps.mean()) if even else steps
         rates = f" ({1 / np.median(steps):.3g} frames a second stored as {1 / np.median(np.diff(seconds)):.3g})"
         how = "repeat" if _equal(points)[~new].all() else "repeat or nearly repeat"
@@ -124,7 +127,11 @@ def timeline(
 
 
 def mend(
-    time: Float[np.ndarray, " t"], *, name: str = "time", present: Bool[np.ndarray, " t"] | None = None
+    time: Float[np.ndarray, " t"],
+    *,
+    name: str = "time",
+    present: Bool[np.ndarray, " t"] | None = None,
+    frame: Int[np.ndarray, " t"] | None = None,
 ) -> tuple[Float[np.ndarray, " t"] | None, list[str]]:
     """Times (T,) in seconds that increase, and what to tell the user; None where there are none to use.
 
@@ -134,6 +141,7 @@ def mend(
         time: (T,) in seconds, NaN where unknown.
         name: for messages.
         present: as for `timeline`.
+        frame: as for `timeline`.
 
     Raises:
         InputError: the times run backwards, or are so far apart that they are no seconds.
@@ -152,28 +160,34 @@ def mend(
             "increase; --fps replaces them"
         )
     use = known[np.concatenate([[True], np.diff(time[known]) > 0])]
-    gaps = np.diff(time[use]) / np.diff(use)
+    places = np.arange(len(time)) if frame is None else frame - frame[:1]
+    gaps = np.diff(time[use]) / np.diff(places[use])
     typical = float(np.median(gaps))
     if typical > 1 / MIN_FPS or np.isclose(typical, 1 / MIN_FPS):
         raise InputError(
             f"{name} rises by {typical:.3g} a frame, expected seconds, not milliseconds or frames; --fps replaces it"
         )
-    places = np.arange(len(time))
-    seconds = np.interp(places, use, time[use])
-    seconds[: use[0]] = time[use[0]] - typical * np.arange(use[0], 0, -1)
-    seconds[use[-1] + 1 :] = time[use[-1]] + typical * np.arange(1, len(time) - use[-1])
+    seconds = np.interp(places, places[use], time[use])
+    seconds[: use[0]] = time[use[0]] - typical * (places[use[0]] - places[: use[0]])
+    seconds[use[-1] + 1 :] = time[use[-1]] + typical * (places[use[-1] + 1 :] - places[use[-1]])
     rows = len(time) if present is None else int(present.sum())
     mended = rows - len(use)
     return seconds, [f"{name} is missing or repeats in {mended} of {rows} frames: interpolated"] if mended else []
 
 
-def constant_rate(seconds: Float[np.ndarray, " t"]) -> float | None:
-    """The rate () in frames a second of times (T,) that are evenly spaced up to rounding; else None."""
+def constant_rate(seconds: Float[np.ndarray, " t"], *, frame: Int[np.ndarray, " t"] | None = None) -> float | None:
+    """The rate () in frames a second of times (T,) that are evenly spaced up to rounding; else None.
+
+    Args:
+        seconds: the times.
+        frame: as for `timeline`.
+    """
     if len(seconds) < 2:
         return None
+    places = np.arange(len(seconds)) if frame is None else frame - frame[0]
     duration = float(seconds[-1] - seconds[0])
-    step = duration / (len(seconds) - 1)
-    off = np.abs(seconds - seconds[0] - step * np.arange(len(seconds))).max()
+    step = duration / int(places[-1])
+    off = np.abs(seconds - seconds[0] - step * places).max()
     if off > max(1.1 * _resolution(seconds), 0.05 * step):
         return None
     rate = 1 / step

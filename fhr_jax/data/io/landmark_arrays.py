@@ -41,10 +41,12 @@ class ReadOptions(NamedTuple):
     Attributes:
         keep_zeros: points at (0, 0) or (-1, -1) count as they stand, and not as missing.
         third: what the third column of (T, M, 3) is; None guesses it (`third_column.guess`).
+        part: which points of a file that has several sets, such as "face" or "pose"; None: the first that is there.
     """
 
     keep_zeros: bool = False
     third: Third | None = None
+    part: str | None = None
 
 
 DEFAULT = ReadOptions()

@@ -17,7 +17,6 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 
 MAX_BYTES = 2 * 2**30
-DELIMITERS = (",", ";", "\t")
 DECIMALS = (3, 12)
 """Fewest and most digits after the point of a landmark that is written; between them, as many as the file has."""
 _NO_NUMBER = ("", "na", "n/a", "none", "null", "nil", "-")
@@ -70,7 +69,7 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
             raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
         with path.open(newline="", encoding="utf-8-sig") as stream:
             first = next((line for line in stream if line.strip()), "")
-            delimiter = max(DELIMITERS, key=first.count)
+            delimiter = max(table_layouts.DELIMITERS, key=first.count)
             stream.seek(0)
             reader = csv.reader(stream, delimiter=delimiter)
             numbered = [(reader.line_num, row) for row in reader if row]
@@ -97,6 +96,8 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
     def column(place: int | None) -> np.ndarray | None:
         return None if place is None else numbers([place])[:, 0]
 
+    if layout.name == "DeepLabCut" and _is_text([row[0] for row in rows]):
+        raise InputError(f"{path}: its rows are named by texts, as labelled images are; expected numbers of frames")
     points = np.stack([numbers(layout.x), numbers(layout.y)], axis=-1)
     frame = column(layout.frame)
     if layout.success is not None:
@@ -127,13 +128,16 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
 
 
 def write(path: str | os.PathLike[str], table: LandmarkTable, points: Float[np.ndarray, "r m 2"]) -> None:
-    """Write a table with other landmarks (R, M, 2), in image pixels, and all other cells unchanged, atomically."""
+    """Write a table with other landmarks (R, M, 2), in image pixels, and all other cells unchanged, atomically.
+
+    The cells of a landmark that is NaN stay as they are.
+    """
     rows, layout = [list(row) for row in table.rows], table.layout
     # Some versions of OpenFace put a space before each cell, also in the header.
     space = " " if table.header[-1][layout.x[0]].startswith(" ") else ""
     for row, face in zip(rows, points, strict=True):
         for (x, y), column_x, column_y in zip(face, layout.x, layout.y, strict=True):
-            for column, value in ((column_x, x), (column_y, y)):
+            for column, value in ((column_x, x), (column_y, y)) if np.isfinite(x + y) else ():
                 row[column] = space + f"{value:.{table.decimals}f}".replace(".", table.decimal)
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream, delimiter=table.delimiter, lineterminator="\n").writerows([*table.header, *rows])

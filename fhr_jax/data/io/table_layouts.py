@@ -1,13 +1,15 @@
 """Which columns of a CSV hold what: OpenFace, DeepLabCut, SLEAP and OpenSeeFace, told by their headers.
 
-* OpenFace: x_0, x_1, ... and y_0, y_1, ...; perhaps frame, face_id, timestamp, confidence, success.
+* OpenFace: x_0, x_1, ... and y_0, y_1, ...; perhaps frame, face_id, timestamp, confidence, success. Its FaceLandmarkImg
+  writes a column face instead of frame and timestamp: each row is a face of its own in an image.
 * DeepLabCut: three rows of header (scorer, bodyparts, coords), with x, y and likelihood of each point; the first column
-  is the frame.
+  is the frame. With several individuals there is a row individuals too.
 * SLEAP: frame_idx, perhaps track and instance.score, and NAME.x, NAME.y and perhaps NAME.score of each point.
 * OpenSeeFace (the log of its facetracker): Landmark[0].X, Landmark[0].Y, Landmark[0].Confidence, ..., Frame, FaceID
   and Time.
 """
 
+import csv
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -30,6 +32,8 @@ class TableLayout(NamedTuple):
         time: in seconds.
         confidence: of the whole face.
         success: 0 where there is no face.
+        individuals: name of each, and the first and the last of its landmarks plus one, where a row holds several.
+        images: whether each row is a face of its own, and not one over time.
     """
 
     name: str
@@ -42,6 +46,24 @@ class TableLayout(NamedTuple):
     time: int | None = None
     confidence: int | None = None
     success: int | None = None
+    individuals: tuple[tuple[str, int, int], ...] = ()
+    images: bool = False
+
+
+DELIMITERS = (",", ";", "\t")
+
+
+def begins_like_one(text: str) -> bool:
+    """Whether a text begins with the header of one of the programs, whole or cut off."""
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    delimiter = max(DELIMITERS, key=first.count)
+    try:
+        cells = {cell.strip() for cell in next(csv.reader([first], delimiter=delimiter), [])}
+    except csv.Error:
+        return False
+    if first.split(delimiter)[0].strip().strip('"') == "scorer" or {"x_0", "y_0"} <= cells:
+        return True
+    return any(re.fullmatch(r"frame_idx|Landmark\[[0-9]+\]\.X", cell) for cell in cells)
 
 
 def find(path: Path, rows: Sequence[Sequence[str]]) -> TableLayout:
@@ -52,7 +74,7 @@ def find(path: Path, rows: Sequence[Sequence[str]]) -> TableLayout:
         rows: cells of the rows, from the first one on.
 
     Raises:
-        InputError: it is none of these, or it holds several animals or faces in each row.
+        InputError: it is none of these.
     """
     header = [cell.strip() for cell in rows[0]] if rows else []
     place = {name: column for column, name in reversed(list(enumerate(header)))}
@@ -71,7 +93,10 @@ def _openface(place: dict[str, int]) -> TableLayout | None:
         return None
     x, y = ([place[f"{axis}_{m}"] for m in range(number)] for axis in "xy")
     names = ("frame", "face_id", "timestamp", "confidence", "success")
-    return TableLayout("OpenFace", 1, x, y, [], *(place.get(name) for name in names))
+    images = "face" in place and not {"frame", "timestamp", "face_id"} & place.keys()
+    name = "OpenFace (FaceLandmarkImg)" if images else "OpenFace"
+    frame, face, time, confidence, success = (place.get(column) for column in names)
+    return TableLayout(name, 1, x, y, [], frame, face, time, confidence, success, images=images)
 
 
 def _deeplabcut(path: Path, rows: Sequence[Sequence[str]], header: list[str]) -> TableLayout | None:
@@ -81,16 +106,30 @@ def _deeplabcut(path: Path, rows: Sequence[Sequence[str]], header: list[str]) ->
     if head is None:
         raise InputError(f"{path}: begins like a table of DeepLabCut, but has no row coords")
     above = {row[0].strip(): row for row in rows[:head] if row}
-    if len(set(above.get("individuals", ())[1:])) > 1:
-        raise InputError(f"{path}: holds several individuals in each row, expected one; save each to a file of its own")
     coords = [cell.strip() for cell in rows[head]]
-    x, y, scores = ([k for k, name in enumerate(coords) if name == wanted] for wanted in ("x", "y", "likelihood"))
-    if not x or len(x) != len(y) or len(scores) not in (0, len(x)):
-        raise InputError(
-            f"{path}: {len(x)} columns x, {len(y)} y and {len(scores)} likelihood in the row coords, expected as many "
-            "of each"
-        )
-    return TableLayout("DeepLabCut", head + 1, x, y, scores, frame=0)
+    owners = [cell.strip() for cell in above.get("individuals", [""] * len(coords))]
+    if len(owners) != len(coords):
+        raise InputError(f"{path}: {len(owners)} cells in the row individuals, expected {len(coords)} as in coords")
+    x, y, scores, individuals = [], [], [], []
+    # In the order of the file, each individual's points together.
+    for owner in dict.fromkeys(owners[1:]):
+        own = [k for k in range(1, len(coords)) if owners[k] == owner]
+        parts = [[k for k in own if coords[k] == wanted] for wanted in ("x", "y", "likelihood")]
+        if not parts[0] or len(parts[0]) != len(parts[1]) or len(parts[2]) not in (0, len(parts[0])):
+            of = f" of individual {owner}" if owner else ""
+            raise InputError(
+                f"{path}: {len(parts[0])} columns x, {len(parts[1])} y and {len(parts[2])} likelihood in the row "
+                f"coords{of}, expected as many of each"
+            )
+        individuals.append((owner, len(x), len(x) + len(parts[0])))
+        for columns, part in zip((x, y, scores), parts, strict=True):
+            columns += part
+    if not x:
+        raise InputError(f"{path}: no columns x and y in the row coords, expected those of each body part")
+    if len(scores) != len(x):
+        scores = []
+    several = tuple(individuals) if len(individuals) > 1 else ()
+    return TableLayout("DeepLabCut", head + 1, x, y, scores, frame=0, individuals=several)
 
 
 def _sleap(place: dict[str, int], header: list[str]) -> TableLayout | None:

@@ -168,3 +168,17 @@ def test_confidence_is_that_of_smooth(tmp_path):
     assert np.isnan(one.observed).any(axis=-1).sum() == 1
     np.testing.assert_allclose(two.confidence, np.linspace(0, 1, 30).clip(0.05))
     assert np.isfinite(two.observed).all()
+
+
+def test_long_gaps_split_a_track(tmp_path):
+    track = _track(frames=60)
+    track[20:25] = np.nan
+    time = np.arange(60) / 30 + np.where(np.arange(60) < 40, 0, 3600) + np.where(np.arange(60) < 58, 0, 3600)
+    np.savez(tmp_path / "a.npz", landmarks=track, truth=track + 1, time=time)
+    found = reading.read_tracks((tmp_path / "a.npz",))
+    # The last piece has two frames, which show no motion.
+    assert [len(part.observed) for part in found.tracks] == [40, 18]
+    np.testing.assert_allclose(found.tracks[1].observed, track[40:58], rtol=1e-6)
+    np.testing.assert_allclose(found.tracks[1].truth, track[40:58] + 1, rtol=1e-6)
+    assert found.tracks[1].dt.max() < 1.01
+    assert any("a gap of more than 4.3 s 2 times" in note for _, note in found.notes)

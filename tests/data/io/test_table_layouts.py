@@ -56,7 +56,8 @@ def test_points_and_scores_are_read_and_written_back(tmp_path, program, text):
     (track,) = recording.tracks
     np.testing.assert_allclose(track.points, POINTS)
     np.testing.assert_allclose(track.confidence, SCORES)
-    assert recording.notes == (f"read as a table of {program}",)
+    assert recording.notes == ()
+    assert landmark_files.sentence(recording) == f"read as a table of {program}, 1 face, 5 frames, 3 points"
     landmark_files.write(tmp_path / "out.csv", recording, [POINTS + 0.5])
     before, after = ((tmp_path / name).read_text().splitlines() for name in ("in.csv", "out.csv"))
     places = [f"{value:.3f}" for value in (POINTS + 0.5).ravel()]
@@ -69,7 +70,7 @@ def test_points_and_scores_are_read_and_written_back(tmp_path, program, text):
         if a != b
     ]
     assert changed == places
-    assert landmark_files.read(tmp_path / "out.csv").notes == recording.notes
+    assert landmark_files.read(tmp_path / "out.csv").title == recording.title
 
 
 def test_times_of_openseeface_are_used(tmp_path):
@@ -106,9 +107,13 @@ def test_a_point_of_little_likelihood_is_missing(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (deeplabcut(individuals=["a"] * 3 + ["b"] * 6), "holds several individuals in each row, expected one"),
+        (
+            deeplabcut(individuals=["a"] * 4 + ["b"] * 5),
+            "2 columns x, 1 y and 1 likelihood in the row coords of individual a, expected as many of each",
+        ),
         ("scorer,a,a\nbodyparts,n,n\n0,1,2\n", "begins like a table of DeepLabCut, but has no row coords"),
         ("scorer,a,a\ncoords,x,x\n0,1,2\n", "2 columns x, 0 y and 0 likelihood in the row coords"),
+        (deeplabcut().replace("\n2,", "\nimg2.png,"), "its rows are named by texts, as labelled images are"),
         ("frame_idx,nose.x\n0,1\n", "expected the columns of OpenFace"),
         ("Landmark[0].X,Landmark[1].Y\n0,1\n", "expected the columns of OpenFace"),
     ],
@@ -122,3 +127,36 @@ def test_what_is_none_of_them_is_refused(tmp_path, text, message):
 def test_one_individual_is_fine(tmp_path):
     (tmp_path / "in.csv").write_text(deeplabcut(individuals=["a"] * 9))
     np.testing.assert_allclose(landmark_files.read(tmp_path / "in.csv").tracks[0].points, POINTS)
+
+
+def test_each_individual_of_deeplabcut_is_a_face(tmp_path):
+    lines = deeplabcut(individuals=["a"] * 3 + ["b"] * 6).splitlines()
+    cells = [line.split(",") for line in lines]
+    cells[6][4:] = [""] * 6  # b is away in frame 2
+    (tmp_path / "in.csv").write_text("\n".join(map(",".join, cells)) + "\n")
+    recording = landmark_files.read(tmp_path / "in.csv")
+    one, two = recording.tracks
+    np.testing.assert_allclose(one.points, POINTS[:, :1])
+    assert two.present.tolist() == [True, True, False, True, True]
+    np.testing.assert_allclose(two.points[two.present], POINTS[[0, 1, 3, 4], 1:])
+    np.testing.assert_allclose(two.confidence[two.present], SCORES[[0, 1, 3, 4], 1:])
+    assert landmark_files.sentence(recording) == (
+        "read as a table of DeepLabCut, 2 individuals, 5 frames, 1 or 2 points"
+    )
+    landmark_files.write(tmp_path / "out.csv", recording, [one.points + 1, two.points + 2])
+    after = [line.split(",") for line in (tmp_path / "out.csv").read_text().splitlines()]
+    assert after[:4] == cells[:4]
+    assert after[6][4:] == [""] * 6
+    assert [row[3] for row in after[4:]] == [row[3] for row in cells[4:]]
+    np.testing.assert_allclose(np.array(after[5][1:3], float), POINTS[1, 0] + 1)
+    np.testing.assert_allclose(np.array(after[7][4:6], float), POINTS[3, 1] + 2)
+
+
+def test_the_faces_of_images_are_no_track(tmp_path):
+    header = joined("face", "confidence", *(f"{axis}_{m}" for axis in "xy" for m in range(3)))
+    rows = [joined(k, 0.9, *POINTS[k].T.ravel()) for k in range(4)]
+    (tmp_path / "in.csv").write_text("\n".join([header, *rows]))
+    recording = landmark_files.read(tmp_path / "in.csv")
+    assert recording.images
+    assert [track.points.shape for track in recording.tracks] == [(1, 3, 2)] * 4
+    np.testing.assert_allclose([track.points[0] for track in recording.tracks], POINTS[:4])

@@ -1,0 +1,124 @@
+"""The analysis file of SLEAP in HDF5: `tracks` (tracks, 2, nodes, frames), and perhaps `point_scores`.
+
+Newer files may have the axes in another order, which the attribute `dims` of each array names.
+"""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from jaxtyping import Float
+
+from fhr_jax.data.io import landmark_arrays
+from fhr_jax.data.io.formats import hdf5
+from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.frame_gaps import track_where_present
+from fhr_jax.data.io.landmark_arrays import ReadOptions
+from fhr_jax.errors import InputError
+
+AXES = {"tracks": ("track", "xy", "node", "frame"), "point_scores": ("track", "node", "frame")}
+"""Order of the axes where a file does not name them."""
+ORDER = ("track", "frame", "node", "xy")
+
+
+class SleapContent(NamedTuple):
+    """What `write` needs.
+
+    Attributes:
+        axes: of the array in the file, in the order of `ORDER`.
+        values: (tracks, T, M, 2) in pixels.
+        rows: number of each track, and its frames.
+    """
+
+    axes: tuple[int, ...]
+    values: np.ndarray
+    rows: tuple[tuple[int, np.ndarray], ...]
+
+
+def recognise(source: Source) -> bool:
+    """Whether it is HDF5 with the arrays of an analysis."""
+    return {"tracks", "node_names"} <= set(hdf5.top_names(source)) or {"tracks", "track_occupancy"} <= set(
+        hdf5.top_names(source)
+    )
+
+
+def read(source: Source, options: ReadOptions) -> Recording:
+    """Read an analysis file of SLEAP; each track is a face, and frames without it stay so.
+
+    Raises:
+        InputError: its arrays have other shapes, or no track has a point.
+    """
+    path = source.path
+    with hdf5.opened(path) as file:
+        values, axes = _array(path, file, "tracks")
+        scores = _array(path, file, "point_scores")[0] if "point_scores" in file else None
+        names = [hdf5.text(name) for name in file["track_names"][()].ravel()] if "track_names" in file else []
+    notes: list[str] = []
+    if scores is not None and scores.shape != values.shape[:3]:
+        notes.append(f"point_scores is {scores.shape}, expected {values.shape[:3]}: not used")
+        scores = None
+    trust = None
+    # A score of a missing point is no number.
+    if scores is not None and np.nan_to_num(scores).any():
+        flat, more = landmark_arrays.scaled_confidence("point_scores", scores.reshape(-1, scores.shape[-1]))
+        trust = None if flat is None else flat.reshape(scores.shape)
+        notes += more
+    tracks, rows = [], []
+    for number, points in enumerate(values):
+        name = names[number] if number < len(names) and names[number] else str(number)
+        track, own, more = track_where_present(
+            path,
+            points,
+            options,
+            name=f"track {name}",
+            confidence=None if trust is None else trust[number],
+            face=number,
+        )
+        notes += [f"track {name}: {note}" for note in more]
+        if track is not None:
+            tracks.append(track)
+            rows.append((number, own))
+    if not tracks:
+        raise InputError(f"{path}: no track has a point in any frame, expected some")
+    content = SleapContent(axes, values, tuple(rows))
+    return Recording(path, "sleap", tuple(tracks), content, tuple(notes), title="an analysis file of SLEAP (HDF5)")
+
+
+def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "_ _ d"]]) -> None:
+    """Write a copy of the file with other points.
+
+    Args:
+        path: the file.
+        recording: from `read`.
+        points: for each track, (T, M, 2) in pixels.
+    """
+    content: SleapContent = recording.content
+    values = content.values.copy()
+    for track, (number, rows), new in zip(recording.tracks, content.rows, points, strict=True):
+        values[number, rows] = with_markers(track, new)[track.present]
+    with hdf5.changed_copy(path, source=recording.path) as file:
+        file["tracks"][...] = values.transpose(np.argsort(content.axes))
+
+
+def _array(path: Path, file: Any, name: str) -> tuple[np.ndarray, tuple[int, ...]]:
+    """An array with its axes in the order of `ORDER`, in float64, and which axes of the file these are."""
+    found = hdf5.dataset(path, file, name)
+    dims = found.attrs.get("dims")
+    names = AXES[name]
+    if dims is not None:
+        try:
+            names = tuple(str(one).removesuffix("s") for one in json.loads(hdf5.text(dims)))
+        except (ValueError, TypeError):
+            raise InputError(f"{path}: dims of {name} is {hdf5.text(dims)[:60]!r}, expected a list of names") from None
+    wanted = tuple(axis for axis in ORDER if axis in AXES[name])
+    if set(names) != set(wanted) or found.ndim != len(wanted):
+        raise InputError(f"{path}: {name} is {found.shape} of {', '.join(names)}, expected {', '.join(AXES[name])}")
+    axes = tuple(names.index(axis) for axis in wanted)
+    if found.dtype.kind not in "fiu":
+        raise InputError(f"{path}: {name} is {found.dtype}, expected numbers")
+    values = np.asarray(found[()], np.float64).transpose(axes)
+    if name == "tracks" and (values.shape[3] != 2 or not values.size):
+        raise InputError(f"{path}: {name} is {found.shape}, expected 2 coordinates, and at least one track and frame")
+    return values, axes
