@@ -17,6 +17,7 @@ from fhr_jax.data.io.frame_times import Timeline
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.landmark_files import LandmarkTrack
 from fhr_jax.errors import InputError
+from fhr_jax.reports import page, recordings, track_report
 
 _Positional = tyro.conf.Positional
 
@@ -55,6 +56,8 @@ class SmoothOptions:
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
     fps: Annotated[float | None, FPS] = None
+    report: bool = True
+    """Write NAME.report.html beside OUT: a page with curves, and what is worth a look."""
 
 
 def run(options: SmoothOptions) -> None:
@@ -63,6 +66,8 @@ def run(options: SmoothOptions) -> None:
     recording = landmark_files.read(options.input, options=ReadOptions(options.keep_zeros, options.third))
     notes.say((options.input, note) for note in recording.notes)
     landmark_files.check_output(options.output, recording)
+    if options.report:
+        page.check(recordings.beside(options.output))
     landmarks, dims = recording.tracks[0].points.shape[1:]
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
         raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
@@ -80,6 +85,10 @@ def run(options: SmoothOptions) -> None:
     landmark_files.write(options.output, recording, smoothed)
     print(f"{options.output}: {look_ahead.sentence(0 if options.causal else options.lag)}")
     print(_summary(options.output, recording.tracks, smoothed, timelines))
+    if options.report:
+        html = recordings.beside(options.output)
+        shown = recordings.of_smoothed(recording, smoothed, title=options.output.name, fps=options.fps)
+        print(f"{html}: {track_report.write(html, shown).line}")
 
 
 def _check_look_ahead(options: SmoothOptions) -> None:

@@ -22,6 +22,7 @@ from fhr_jax.heatmap import Decoder
 from fhr_jax.markup import Markup
 from fhr_jax.pipeline.face_detector import DEFAULT as DEFAULT_DETECTOR
 from fhr_jax.pipeline.face_detector import DetectorName, open_detector
+from fhr_jax.reports import page, recordings
 
 LAG = 5
 """Frames of look-ahead by default."""
@@ -37,13 +38,13 @@ class TrackOptions:
     smoothed from the frames before it and five after it, and memory does not grow with the video. The stabilizer knows
     the times of the frames, also of a variable rate. When interrupted, the command writes the frames that it has read.
 
-    The folder of --out gets three files: overlay.mp4 (the frames with landmarks; see --overlay), landmarks.csv (the
-    columns of OpenFace) and landmarks.npz. It holds `landmarks` (T, M, 2), smoothed, and `raw`, as the net finds them,
-    in pixels counted from 0; `confidence` (T, M); `covariance` (T, M, 2, 2) of the errors of `raw`, in square pixels;
-    and `time` (T,) in seconds. M is the number of landmarks of the net, 68 by default. If the net is not calibrated, or
-    with --no-mirror, --stacks or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a face
-    are NaN. If no frame has a face, the command fails and writes nothing. Of a damaged video it uses what can be
-    decoded, and says what cannot.
+    The folder of --out gets four files: report.html (a page with the video, its curves and the frames that deserve a
+    look), overlay.mp4 (the frames with landmarks; see --overlay), landmarks.csv (the columns of OpenFace) and
+    landmarks.npz. It holds `landmarks` (T, M, 2), smoothed, and `raw`, as the net finds them, in pixels counted from 0;
+    `confidence` (T, M); `covariance` (T, M, 2, 2) of the errors of `raw`, in square pixels; and `time` (T,) in seconds.
+    M is the number of landmarks of the net, 68 by default. If the net is not calibrated, or with --no-mirror, --stacks
+    or another --decoder, `covariance` is that of the heatmap's peaks. Frames without a face are NaN. If no frame has a
+    face, the command fails and writes nothing. Of a damaged video it uses what can be decoded, and says what cannot.
 
     Example:  fhr-jax track video.mp4 --out runs/video
     """
@@ -89,6 +90,7 @@ def run(options: TrackOptions) -> None:
     look_ahead.check(options.lag, causal=options.causal)
     if options.lag is not None and not options.stabilize:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
+    page.check(options.out / recordings.PAGE)
     info = video.info(options.video)
     part = (options.start, options.end, options.every) != (0.0, None, 1)
     box = None if options.box is None else parse_box(options.box, info.size)
@@ -151,10 +153,12 @@ def run(options: TrackOptions) -> None:
                 "--box X,Y,W,H gives its position, --boxes those of your own detector"
             )
         log.save(folder / "landmarks.npz")
+        verdict = recordings.write_track_page(folder, title=options.video.name, markup=markup)
     if options.overlay == "none":
         (options.out / "overlay.mp4").unlink(missing_ok=True)  # it would show an earlier run
     print(f"{options.out}: {log.frames} frames, a face in {log.found} of them")
     print(f"{options.out}: {said}")
+    print(f"{options.out / recordings.PAGE}: {verdict.line}")
     for line in _damage(options.video, log.frames, damaged, problems, None if request() or part else info.frames):
         print(f"{options.video}: {line}")
     if request():
