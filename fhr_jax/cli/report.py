@@ -9,7 +9,7 @@ import tyro
 from fhr_jax.cli import markups
 from fhr_jax.cli.options import FPS, MARKUP, optional
 from fhr_jax.errors import InputError
-from fhr_jax.reports import recordings, track_report
+from fhr_jax.reports import accuracy_report, recordings, track_report
 
 
 @dataclass(frozen=True)
@@ -44,6 +44,13 @@ def run(options: ReportOptions) -> None:
         out = options.out or source / recordings.PAGE
         title = source.resolve().name
         said = recordings.write_track_page(source, title=title, out=out, video=options.video, markup=markup)
+    elif source.is_dir() and (source / "images.csv").is_file():
+        for name in ("raw", "video", "fps", "markup"):
+            if getattr(options, name) is not None:
+                raise InputError(f"--{name}: an option for landmarks, but {source} is a folder of evaluate")
+        out = options.out or source / recordings.PAGE
+        print(f"{out}: {accuracy_report.write(out, accuracy_report.of_folder(source))}")
+        return
     else:
         out = options.out or recordings.beside(source)
         track = recordings.of_file(source, raw=options.raw, video=options.video, fps=options.fps, markup=markup)

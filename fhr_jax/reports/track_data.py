@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from fhr_jax.markup import FACE68, Markup, regions_of
+from fhr_jax.markup import Markup, regions_of
 from fhr_jax.metrics import second_difference
-from fhr_jax.metrics.eyelid_lip_opening import eyelid_opening, lip_opening
+from fhr_jax.metrics.eyelid_lip_opening import eyelid_opening, has_openings, lip_opening
 
 FAR = 10.0
 """Distance between raw and smoothed point in percent of the face size from which the point counts as moved far: one
@@ -55,8 +55,8 @@ class TrackNumbers(NamedTuple):
         far: (T, R) share of the landmarks that smoothing moved by more than `FAR`, in percent; 0 without a raw track.
         moved: (T,) mean distance between raw and smoothed landmarks, in percent of the face size; None without raw.
         confidence: (T,) mean confidence of the landmarks, NaN in frames without the face; or None.
-        eyes: (T,) distance of the lids, mean of both eyes, in percent of the face size; None for other markups than
-            the 68 points.
+        eyes: (T,) distance of the lids, mean of both eyes, in percent of the face size; None where the markup does
+            not tell.
         mouth: (T,) distance of the inner lips in the same unit, or None.
     """
 
@@ -101,8 +101,9 @@ def _measure(face: TrackOfFace, sizes: np.ndarray, markup: Markup, start: int) -
     seen = np.asarray(np.isfinite(steady).all(axis=-1)).mean(axis=1) >= 0.5
     distance = 100 * np.linalg.norm(raw - steady, axis=-1) / size[:, None]
     eyes = mouth = confidence = None
-    if (markup.size, markup.flip) == (FACE68.size, FACE68.flip):
-        eyes, mouth = ((100 * opening(steady) / size)[own] for opening in (eyelid_opening, lip_opening))
+    if has_openings(markup):
+        openings = (eyelid_opening(steady, markup=markup), lip_opening(steady, markup=markup))
+        eyes, mouth = ((100 * opening / size)[own] for opening in openings)
     if face.confidence is not None:
         confidence = np.where(seen, _mean(np.asarray(face.confidence[part], np.float64)), np.nan)[own]
     return TrackNumbers(

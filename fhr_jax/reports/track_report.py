@@ -190,7 +190,8 @@ def _first_shown(face: TrackOfFace, markup: Markup) -> list[int]:
     """Landmarks that are shown at first: a corner of the eyes, one of the nose, one of the mouth, or some others."""
     regions = regions_of(markup)
     if regions:
-        return [regions[name][0] for name in ("eyes", "nose", "mouth") if name in regions]
+        corners = [own for own in markup.eye_corners[:1] if isinstance(own, int)]
+        return corners + [regions[name][0] for name in ("nose", "mouth") if name in regions]
     return np.unique(np.linspace(0, face.steady.shape[1] - 1, _FIRST_SHOWN).round().astype(int)).tolist()
 
 

@@ -166,7 +166,8 @@ def drawing(steady: Float[np.ndarray, "m 2"], raw: Float[np.ndarray, "m 2"] | No
         at = 100 * (np.clip(points, view[:2] - view[2], view[:2] + 2 * view[2]) - view[:2]) / view[2]
         lines = "".join(_line(at, edge) for edge in markup.edges)
         dots = "".join(f"M{x:.1f} {y:.1f}h0" for x, y in at[np.isfinite(at).all(axis=-1)].tolist())
-        parts.append(f'<g class="{name}"><path class="line" d="{lines}"/><path class="dot" d="{dots}"/></g>')
+        kind = "dot dense" if len(points) > 120 else "dot"
+        parts.append(f'<g class="{name}"><path class="line" d="{lines}"/><path class="{kind}" d="{dots}"/></g>')
     return f'<svg viewBox="0 0 100 100" aria-hidden="true">{"".join(parts)}</svg>'
 
 
