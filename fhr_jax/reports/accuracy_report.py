@@ -140,7 +140,7 @@ def name_of(cells: Sequence[object]) -> str:
 def offsets_picture(offsets: Offsets, *, markup: Markup) -> Html:
     """The mean face with an arrow at each landmark, from the true to the predicted place, as SVG."""
     shape, median = offsets.shape, offsets.median
-    known = np.isfinite(shape).all(axis=-1)
+    known = np.asarray(np.isfinite(shape).all(axis=-1))
     if not known.any():
         return Html("")
     low, high = shape[known].min(axis=0) - 12, shape[known].max(axis=0) + 12

@@ -22,7 +22,7 @@ CHUNK = 8192
 _MISSING = -32768
 
 
-def step_for(frames: int, bytes_per_frame: float, *, budget: float) -> int:
+def step_for(frames: int, bytes_per_frame: int, *, budget: float) -> int:
     """Frames in a bucket, 1 for all frames, so that one face takes at most `budget` bytes where that is possible."""
     samples = int(np.clip(budget / max(bytes_per_frame, 1), MIN_SAMPLES, MAX_SAMPLES))
     return 1 if frames <= samples else -(-2 * frames // samples)
@@ -80,7 +80,7 @@ def base64_text(content: bytes) -> str:
 
 
 def encoded(values: Shaped[np.ndarray, "..."], kind: str) -> dict[str, Any]:
-    """An array of any unit as JSON: its numbers as base64 of little-endian `kind`, such as "f4" or "f8"."""
+    """An array (...) of any unit and shape as JSON: its numbers as base64 of little-endian `kind`, such as "f4" or "f8"."""
     array = np.ascontiguousarray(values, np.dtype(f"<{kind}"))
     return {"kind": kind, "shape": list(array.shape), "data": base64_text(array.tobytes())}
 

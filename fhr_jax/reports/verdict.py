@@ -45,6 +45,10 @@ MOVED_FAR = Limits(1, 3)
 """Landmarks that smoothing moved far, in percent of those that are known."""
 MISSING = Limits(5, 20)
 """Landmarks that are missing in frames with the face, in percent."""
+HASTY = 1.0
+"""Seconds; a face that starts anew twice within this time has jumped away and back."""
+JUMPS = Limits(0.1, 2)
+"""Jumps away and back, in percent of the frames."""
 UNSURE_FRAMES = Limits(2, 10)
 """Unsure frames in percent."""
 
@@ -114,9 +118,13 @@ def check(face: TrackOfFace, numbers: TrackNumbers) -> list[Finding]:
         found.append(Finding(_level(far, MOVED_FAR), f"Smoothing moved {_percent(far)} of the landmarks far."))
     if numbers.confidence is not None:
         found += _confidence(numbers.confidence)
-    if times := len(restarts(face, numbers)):
-        what = "once" if times == 1 else f"{times} times"
-        found.append(Finding("good", f"The face starts anew {what} (a cut, or a face lost and found)."))
+    anew = face.times[restarts(face, numbers)]
+    jumps = int((np.diff(anew) <= HASTY).sum())
+    if jumps:
+        found.append(Finding(_level(100 * jumps / len(seen), JUMPS), f"The face jumps away and back {_times(jumps)}."))
+    elif len(anew):
+        sentence = f"The face starts anew {_times(len(anew))} (a cut, or a face lost and found)."
+        found.append(Finding("good", sentence))
     return found
 
 
@@ -135,7 +143,7 @@ def restarts(face: TrackOfFace, numbers: TrackNumbers) -> np.ndarray:
 
 
 def _unseen(seen: np.ndarray) -> Finding:
-    lost = 100 * (1 - seen.mean())
+    lost = 100 * float((~seen).mean())
     sentence = "Every frame has the face." if not lost else f"{_percent(lost)} of the frames are without the face."
     return Finding(_level(lost, UNSEEN), sentence)
 
@@ -164,6 +172,10 @@ def _confidence(confidence: np.ndarray) -> list[Finding]:
 
 def _level(value: float, limits: Limits) -> Level:
     return "poor" if value >= limits.poor else "fair" if value >= limits.fair else "good"
+
+
+def _times(number: int) -> str:
+    return "once" if number == 1 else f"{number} times"
 
 
 def _percent(value: float) -> str:
