@@ -109,8 +109,8 @@ def check(path: str | os.PathLike[str]) -> None:
     try:
         with path.open("rb") as stream:
             start = stream.read(4096)
-    except FileNotFoundError:
-        return
+    except (FileNotFoundError, NotADirectoryError):
+        return  # writing tells what is wrong, if anything
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; expected a report, or no such file") from error
     if MARKER.encode() not in start:

@@ -80,7 +80,7 @@ def base64_text(content: bytes) -> str:
 
 
 def encoded(values: Shaped[np.ndarray, "..."], kind: str) -> dict[str, Any]:
-    """An array (...) of any unit and shape as JSON: its numbers as base64 of little-endian `kind`, such as "f4" or "f8"."""
+    """An array (...) of any unit as JSON: its numbers as base64 of little-endian `kind`, such as "f4" or "f8"."""
     array = np.ascontiguousarray(values, np.dtype(f"<{kind}"))
     return {"kind": kind, "shape": list(array.shape), "data": base64_text(array.tobytes())}
 

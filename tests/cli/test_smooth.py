@@ -51,7 +51,7 @@ def test_the_page_beside_the_output(tmp_path, params, capsys):
     assert not (tmp_path / "out.report.html").exists()
     assert "report" not in capsys.readouterr().out
     assert cli.main(command) == 0
-    assert f"{tmp_path}/out.report.html: The track is" in capsys.readouterr().out
+    assert f"{tmp_path}/out.report.html: Do not use the track as it is. The jitter is" in capsys.readouterr().out
     (face,) = data_of((tmp_path / "out.report.html").read_text())["faces"]
     np.testing.assert_allclose(array(face["steady"]), npz.read(tmp_path / "out.npz")["landmarks"], atol=0.01)
     np.testing.assert_allclose(array(face["raw"]), track, atol=0.01)
