@@ -59,8 +59,8 @@ class Page(NamedTuple):
 
 
 def text(value: object) -> str:
-    """A value as text in HTML, quotes escaped too."""
-    return escape(str(value))
+    """A value as text in HTML, quotes escaped too; bytes of a file's name that are no UTF-8 become "?"."""
+    return escape(str(value).encode("utf-8", "replace").decode())
 
 
 def items(sentences: Sequence[str]) -> str:

@@ -33,7 +33,9 @@ def places(frames: int, step: int) -> Shaped[np.ndarray, " s"]:
     if step == 1:
         return np.arange(frames)
     starts = np.arange(0, frames, step)
-    return np.minimum(np.stack([starts + step // 4, starts + 3 * step // 4], axis=1).reshape(-1), frames - 1)
+    inside = np.minimum(np.stack([starts + step // 4, starts + 3 * step // 4], axis=1).reshape(-1), frames - 1)
+    inside[0], inside[-1] = 0, frames - 1  # the curves begin and end with the recording
+    return inside
 
 
 def extremes(

@@ -63,9 +63,10 @@ def write(path: str | os.PathLike[str], recorded: Recorded) -> verdict.Verdict:
     said = verdict.judge(faces, numbers)
     worst = worst_frames.choose(faces, numbers)
     notes = [*recorded.notes, *notes]
-    video = None
+    video, start = None, recorded.video_start
     if recorded.video is not None:
         video, more = _video(recorded.video, Path(path))
+        start -= worst_frames.first_time(recorded.video)
         notes += more
     coded, more = _faces(faces, numbers, recorded.markup)
     notes += more
@@ -75,7 +76,7 @@ def write(path: str | os.PathLike[str], recorded: Recorded) -> verdict.Verdict:
         "regions": {name: list(points) for name, points in regions_of(recorded.markup).items()},
         "faces": coded,
         "video": video,
-        "start": recorded.video_start,
+        "start": start,
         "far": FAR,
     }
     page.write(
@@ -115,7 +116,7 @@ def _video(path: Path, page: Path) -> tuple[dict[str, str], list[str]]:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from error
     own, folder = path.resolve(), page.resolve().parent
     shown = own.relative_to(folder).as_posix() if own.is_relative_to(folder) else str(own)
-    address = quote(shown)  # a colon too, so that no name begins like the address of another kind
+    address = quote(os.fsencode(shown))  # a colon too, so that no name begins like the address of another kind
     note = f"The video ({size / 2**20:.0f} MiB) is not in this page. It plays from {shown}, which has to stay there."
     return {"file": address, "kind": _kind(path)}, [note]
 

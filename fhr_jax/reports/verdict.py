@@ -88,12 +88,17 @@ def judge(faces: Sequence[TrackOfFace], numbers: Sequence[TrackNumbers]) -> Verd
     ]
     level = max((finding.level for finding, _ in findings), key=LEVELS.index, default="poor")
     line = {
-        "good": "The track is good.",
+        "good": "The track is good." if len(faces) == 1 else f"All {len(faces)} tracks are good.",
         "fair": "The track is usable, but look at the marked parts.",
         "poor": "Do not use the track as it is.",
     }[level]
     findings.sort(key=lambda found: -LEVELS.index(found[0].level))
+    if len(faces) > 1:  # of several, only what is wrong
+        findings = [found for found in findings if found[0].level != "good"]
     sentences = [f"{name}: {finding.sentence}" if name else finding.sentence for finding, name in findings]
+    fine = [face.name for face in faces if face.name not in {name for _, name in findings}]
+    if len(faces) > 1 and level != "good" and fine:
+        sentences.append(f"Good: {', '.join(fine)}.")
     if level != "good" and sentences:
         line = f"{line} {sentences.pop(0)}"
     return Verdict(level, line, tuple(sentences))
@@ -175,7 +180,7 @@ def _level(value: float, limits: Limits) -> Level:
 
 
 def _times(number: int) -> str:
-    return "once" if number == 1 else f"{number} times"
+    return {1: "once", 2: "twice"}.get(number, f"{number} times")
 
 
 def _percent(value: float) -> str:

@@ -131,6 +131,17 @@ def from_video(
     return pictures
 
 
+def first_time(path: str | os.PathLike[str]) -> float:
+    """When a video shows its first frame, in seconds of its own clock, which a browser counts in: mostly 0.
+
+    Raises:
+        InputError: the file is no video, or its first frame cannot be decoded.
+    """
+    with open_container(path) as (container, stream):
+        frame = next(decode_frames(path, container, stream), None)
+        return 0.0 if frame is None or frame.time is None else float(frame.time)
+
+
 def window(points: Float[np.ndarray, "m 2"]) -> Float[np.ndarray, "4"]:
     """The square (x, y, width, height), (4,), around the known landmarks (M, 2), in pixels; NaN without any."""
     known = points[np.isfinite(points).all(axis=-1)]

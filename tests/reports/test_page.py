@@ -36,6 +36,7 @@ def test_text_is_escaped_everywhere():
     text = text_of(html)
     assert text.count(NAME) == 8
     assert "5\u00a0% of it" in "".join(parser.text)
+    assert "<h1>a?.mp4</h1>" in page.html(a_page(title="a\udcff.mp4"))
     assert page.json_text({"a": "</script><!--&"}) == '{"a":"\\u003c/script\\u003e\\u003c!--\\u0026"}'
 
 

@@ -113,4 +113,7 @@ def test_the_worst_face_decides_and_is_named():
     found = verdict.judge(faces, [measure(face, markup=FACE68) for face in faces])
     assert found.level == "poor"
     assert found.line == "Do not use the track as it is. face 1: No frame has the face."
-    assert found.reasons[0] == "face 0: Every frame has the face."
+    assert found.reasons == ("Good: face 0.",)
+    faces[1] = faces[0]._replace(name="face 1")
+    found = verdict.judge(faces, [measure(face, markup=FACE68) for face in faces])
+    assert found == verdict.Verdict("good", "All 2 tracks are good.", ())

@@ -2,6 +2,7 @@
 
 from fractions import Fraction
 
+import av
 import numpy as np
 import pytest
 
@@ -57,6 +58,21 @@ def test_pictures_are_those_of_the_frames_at_the_times(tmp_path):
     with pytest.raises(InputError, match="not a readable video"):
         path.write_bytes(b"no video")
         worst_frames.from_video(path, {0.0: whole})
+
+
+def test_the_first_frame_of_a_video_may_come_late(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=25)
+        stream.width = stream.height = 64
+        for number in range(3):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 64, 3), 80 * number, np.uint8), format="rgb24")
+            frame.pts, frame.time_base = number + 20, Fraction(1, 25)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    assert worst_frames.first_time(path) == pytest.approx(0.8, abs=0.002)
+    found = worst_frames.from_video(path, {0.04: np.array([np.nan] * 4)})
+    assert found[0.04].mean() == pytest.approx(80, abs=4)
 
 
 def test_pictures_are_jpegs_of_one_size():

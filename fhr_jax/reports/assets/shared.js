@@ -62,7 +62,7 @@ const plots = [];
 
 // A plot in a frame with a title and a legend. `series`: label, colour, values, width, alpha, shown, toggles.
 function plot(parent, { title, unit = "", x, series, height = 150, range, hooks = {}, axes, scales, still = false, legend = true }) {
-  const area = make("div", { class: still ? "area still" : "area" });
+  const area = make("div", { class: still ? "area still" : "area", role: "img", "aria-label": `${title} ${unit}` });
   const box = make("div", { class: "legend" });
   const head = make("div", { class: "head" }, make("h3", {}, title + " ", make("small", {}, unit)), box);
   const frame = make("div", { class: "plot" }, head, area);

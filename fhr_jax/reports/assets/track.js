@@ -168,7 +168,8 @@ function drawPlots() {
   if (regions > 1) {
     const [low, high] = [1, 10];
     strip("Jitter by region", (face.raw ? "after smoothing; " : "") + "pale: 1 %, full: 10 %", (ctx, i, r, fill) => {
-      const value = face.jitter.values[i * regions + r];
+      const other = face.step === 1 ? i : Math.min(face.count - 1, i ^ 1); // of a pair of extremes, the larger
+      const value = Math.max(face.jitter.values[i * regions + r], face.jitter.values[other * regions + r]);
       if (!(value > low)) return;
       ctx.fillStyle = colourOf.warm;
       fill(Math.min(1, 0.1 + 0.9 * Math.log(value / low) / Math.log(high / low)));
