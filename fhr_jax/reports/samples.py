@@ -46,7 +46,8 @@ def extremes(
     Args:
         values: (T, ...) of any unit.
         step: frames in a bucket; with 1 the values stay as they are.
-        where: (T, M, 2), for values (T, M); those count whose point is known.
+        where: (T, M, 2), for values (T, M), which count where their point is known, or (T, 1), which count where half
+            of the points are.
 
     Returns:
         (S, ...), S as in `places`; NaN where a bucket has no known value.
@@ -57,7 +58,9 @@ def extremes(
     for start in starts:
         part = np.asarray(values[start : start + buckets * step], np.float64)
         if where is not None:
-            part = np.where(np.isfinite(where[start : start + buckets * step]).all(axis=-1), part, np.nan)
+            known = np.asarray(np.isfinite(where[start : start + buckets * step]).all(axis=-1))
+            known = known if values.shape[1:] == where.shape[1:2] else known.mean(axis=1, keepdims=True) >= 0.5
+            part = np.where(known, part, np.nan)
         parts.append(part if step == 1 else _extremes(part, step))
     return np.concatenate(parts) if parts else np.zeros((0, *values.shape[1:]))
 

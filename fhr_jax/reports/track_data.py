@@ -48,7 +48,7 @@ class TrackNumbers(NamedTuple):
     Attributes:
         regions: R names.
         size: (T,) of the face in pixels.
-        seen: (T,) frames in which at least half of the landmarks are known.
+        seen: (T,) frames in which at least half of the landmarks are known, before smoothing.
         jitter: (T, R) mean second difference over time in percent of the face size.
         jitter_raw: (T, R) the same of the raw track, or None.
         missing: (T, R) share of the landmarks without a raw place, in percent.
@@ -98,7 +98,7 @@ def _measure(face: TrackOfFace, sizes: np.ndarray, markup: Markup, start: int) -
     steady = np.asarray(face.steady[part], np.float64)
     raw = steady if face.raw is None else np.asarray(face.raw[part], np.float64)
     known = np.asarray(np.isfinite(raw).all(axis=-1))
-    seen = np.asarray(np.isfinite(steady).all(axis=-1)).mean(axis=1) >= 0.5
+    seen = known.mean(axis=1) >= 0.5  # before smoothing, which fills gaps
     distance = 100 * np.linalg.norm(raw - steady, axis=-1) / size[:, None]
     eyes = mouth = confidence = None
     if has_openings(markup):

@@ -182,8 +182,7 @@ def _faces(
 def _confidence(face: TrackOfFace, step: int) -> dict[str, Any] | None:
     if face.confidence is None:
         return None
-    of_points = face.confidence.shape[1] == face.steady.shape[1]
-    where = (face.steady if face.raw is None else face.raw) if of_points else None
+    where = face.steady if face.raw is None else face.raw
     return samples.encoded_share(samples.extremes(face.confidence, step, where=where))
 
 

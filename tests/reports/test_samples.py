@@ -52,6 +52,9 @@ def test_values_without_a_point_do_not_count():
     values = np.arange(8.0).reshape(4, 2)
     found = samples.extremes(values, 2, where=track)
     np.testing.assert_array_equal(found, [[np.nan, 1], [np.nan, 3], [4, 5], [6, 7]])
+    track[3] = np.nan
+    of_frames = samples.extremes(np.arange(4.0)[:, None], 1, where=track)
+    np.testing.assert_array_equal(of_frames, [[0], [1], [2], [np.nan]])
 
 
 def test_coordinates_come_back_within_a_hundredth_of_their_extent():

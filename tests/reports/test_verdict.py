@@ -65,6 +65,16 @@ def test_points_that_smoothing_moved_far():
     assert said(track, raw).level == "poor"
 
 
+def test_gaps_that_smoothing_filled_count_as_lost_and_not_as_unsure():
+    track, confidence = track_of(FRAMES), np.full((FRAMES, 1), 0.98)
+    raw = track.copy()
+    raw[40:60], confidence[40:60] = np.nan, 0
+    found = said(track, raw, confidence)
+    assert found.level == "fair"
+    assert found.line.endswith("10 % of the frames are without the face.")
+    assert "No frame is much less sure than the others." in found.reasons
+
+
 def test_missing_points_count_where_the_face_is_seen():
     track = track_of(FRAMES)
     raw = track.copy()

@@ -87,7 +87,7 @@ function plot(parent, { title, unit = "", x, series, height = 150, range, hooks 
     series: [{}, ...shown],
     axes: axes || [axis({ values: (u, ticks) => ticks.map((t) => ticks[1] - ticks[0] < 1 ? clock(t) : clock(t).slice(0, -3)), size: 26 }), axis({ size: 46 })],
     hooks,
-    padding: [6, 8, 0, 0],
+    padding: [6, 18, 0, 0],
   }, [x, ...series.map((one) => one.values)], area);
   const values = series.map((one, i) => {
     const swatch = make("i", { class: (one.width || 1.5) < 1.2 ? "thin" : "" });
