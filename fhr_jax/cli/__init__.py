@@ -39,6 +39,7 @@ COMMANDS = {
         "smooth", "SmoothOptions", "stabilize a file of landmarks, of OpenFace, MediaPipe, COCO, DeepLabCut and others"
     ),
     "evaluate": Command("evaluate", "EvaluateOptions", "measure the error of predictions, or of a net on photographs"),
+    "report": Command("report", "ReportOptions", "write a page to look at, of a tracked video or a file of landmarks"),
     "data": Command("data", "DataOptions", "build the datasets 300W, 300-VW and Talking Face; show a dataset"),
     "train": Command("train", "TrainOptions", "train a network"),
     "calibrate": Command("calibrate", "CalibrateOptions", "fit the confidence of a net on photographs of your own"),

@@ -35,7 +35,9 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
 from fhr_jax.heatmap import Decoder
 from fhr_jax.progress import Progress
-from fhr_jax.reports import regions
+from fhr_jax.reports import accuracy_report, page, regions
+from fhr_jax.reports.recordings import PAGE
+from fhr_jax.reports.worst_frames import jpeg
 
 PICTURE_SIZE = 512
 """Longest side of the pictures with landmarks, in pixels."""
@@ -92,6 +94,7 @@ def run(options: EvaluateOptions) -> None:
     """Measure, write the results and print the summary."""
     if options.worst < 1:
         raise InputError(f"--worst is {options.worst}, expected at least 1")
+    page.check(options.out / PAGE)
     if options.predictions is not None and options.data is None:
         _check(options)
         results = evaluate.read_predictions(
@@ -101,6 +104,7 @@ def run(options: EvaluateOptions) -> None:
         )
         with staged_folder(options.out) as folder:
             summary, tables = _write(folder, results)
+            _page(folder, options.predictions.name, results, tables)
     elif options.data is not None and options.predictions is None:
         net = markups.open_net(options.net, options.markup, stacks=options.stacks)
         mirror = markups.can_mirror(net, options.mirror)
@@ -125,7 +129,8 @@ def run(options: EvaluateOptions) -> None:
             write_skipped(folder, skipped)
             npz.write(folder / "predictions.npz", _arrays(results))
             _pictures(folder / "pictures", faces, results)
-            _worst(folder / "worst.jpg", faces, results, options.worst)
+            worst = _worst(folder / "worst.jpg", faces, results, options.worst)
+            _page(folder, Path(options.data).name, results, tables, worst)
     else:
         raise InputError("expected either --predictions FILE or --data DATA")
     print(f"{options.out}: {summary['images']} images")
@@ -175,8 +180,23 @@ def _pictures(folder: Path, faces: Records, results: evaluate.Predictions) -> No
             overlay.write_jpeg(path, picture)
 
 
-def _worst(path: Path, faces: Records, results: evaluate.Predictions, number: int) -> None:
-    """Draw the faces with the largest errors on one sheet, the largest first, with name and error under each."""
+def _page(
+    folder: Path,
+    title: str,
+    results: evaluate.Predictions,
+    tables: regions.RegionTables,
+    worst: tuple[tuple[str, bytes], ...] = (),
+) -> None:
+    drawn = accuracy_report.offsets_picture(tables.offsets, markup=tables.markup)
+    read = accuracy_report.of_folder(folder)  # so that `fhr-jax report` shows the same
+    accuracy_report.write(folder / PAGE, read._replace(title=title, offsets=drawn, worst=worst))
+
+
+def _worst(path: Path, faces: Records, results: evaluate.Predictions, number: int) -> tuple[tuple[str, bytes], ...]:
+    """Draw the faces with the largest errors on one sheet, the largest first, with name and error under each.
+
+    Returns caption and JPEG of each face for the page.
+    """
     errors = evaluate.errors(results)
     pictures, captions = [], []
     for i in np.argsort(-errors, kind="stable")[:number].tolist():
@@ -185,6 +205,8 @@ def _worst(path: Path, faces: Records, results: evaluate.Predictions, number: in
         pictures.append(np.zeros((WORST_SIZE, WORST_SIZE, 3), np.uint8) if picture is None else picture)
         captions.append((file + f" frame {frame}" * (frame > 0), f"{errors[i]:.2f} %"))
     overlay.write_jpeg(path, overlay.sheet(pictures, captions, size=WORST_SIZE))
+    images = (jpeg(picture) for picture in pictures)
+    return tuple((", ".join(caption), image) for caption, image in zip(captions, images, strict=True))
 
 
 def _picture(faces: Records, results: evaluate.Predictions, i: int, **options: Any) -> np.ndarray | None:

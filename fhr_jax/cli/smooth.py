@@ -17,6 +17,7 @@ from fhr_jax.data.io.frame_times import Timeline
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.landmark_files import LandmarkTrack
 from fhr_jax.errors import InputError
+from fhr_jax.reports import page, recordings, track_report
 
 _Positional = tyro.conf.Positional
 
@@ -64,6 +65,8 @@ class SmoothOptions:
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
     part: Annotated[str | None, PART] = None
     fps: Annotated[float | None, FPS] = None
+    report: bool = True
+    """Write NAME.report.html beside OUT: a page with curves, and what is worth a look."""
 
 
 def run(options: SmoothOptions) -> None:
@@ -74,6 +77,8 @@ def run(options: SmoothOptions) -> None:
     track_times.check_over_time(recording)
     notes.say((options.input, note) for note in (landmark_files.sentence(recording), *recording.notes))
     landmark_files.check_output(options.output, recording)
+    if options.report:
+        page.check(recordings.beside(options.output))
     if not any(np.isfinite(track.points).any() for track in recording.tracks):
         raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
     if options.params is None and max(track.points.shape[1] for track in recording.tracks) < 2:
@@ -102,6 +107,10 @@ def run(options: SmoothOptions) -> None:
     landmark_files.write(options.output, recording, smoothed)
     print(f"{options.output}: {look_ahead.sentence(0 if options.causal else options.lag)}")
     print(_summary(options.output, recording.tracks, smoothed, timelines))
+    if options.report:
+        html = recordings.beside(options.output)
+        shown = recordings.of_smoothed(recording, smoothed, title=options.output.name, fps=options.fps)
+        print(f"{html}: {track_report.write(html, shown).line}")
 
 
 def _check_look_ahead(options: SmoothOptions) -> None:

@@ -27,6 +27,8 @@ from fhr_jax.files import staged_folder
 from fhr_jax.heatmap import Decoder
 from fhr_jax.pipeline.face_detector import DEFAULT as DEFAULT_DETECTOR
 from fhr_jax.pipeline.face_detector import DetectorName, open_detector
+from fhr_jax.reports import page as report
+from fhr_jax.reports import recordings
 
 
 @dataclass(frozen=True)
@@ -38,8 +40,9 @@ class TrackOptions:
     the times of the frames, also of a variable rate. When interrupted, the command writes the frames that it has read.
     Of a camera it uses the newest frame, and drops those for which there was no time.
 
-    The folder of --out gets three files: overlay.mp4 (the frames with landmarks, which turn magenta where the net is
-    not sure, and the sound), landmarks.csv (the columns of OpenFace) and landmarks.npz. It holds `landmarks` (T, M, 2),
+    The folder of --out gets four files: report.html (a page with the video, its curves and the frames that deserve a
+    look), overlay.mp4 (the frames with landmarks, which turn magenta where the net is not sure, and the sound),
+    landmarks.csv (the columns of OpenFace) and landmarks.npz. It holds `landmarks` (T, M, 2),
     smoothed, and `raw`, as the net finds them, in pixels counted from 0; `confidence` (T, M); `covariance` (T, M, 2, 2)
     of the errors of `raw`, in square pixels; and `time` (T,) in seconds. M is the number of landmarks of the net, 68 by
     default. If the net is not calibrated, or with --no-mirror, --stacks or another --decoder, `covariance` is that of
@@ -115,6 +118,7 @@ def run(options: TrackOptions) -> None:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     if options.size is not None and options.size < 16:
         raise InputError(f"--size {options.size}: expected at least 16 pixels")
+    report.check(options.out / recordings.PAGE)
     box = None if options.box is None else settings.parse_box(options.box)
     most = settings.parse_faces(options.faces)
     if most == 1 and options.detect_every != pipeline.DETECT_EVERY:
@@ -157,10 +161,12 @@ def run(options: TrackOptions) -> None:
                     outputs.add(picture, faces)
             _check_found(options, outputs, request)
             outputs.save()
+            verdict = recordings.write_track_page(folder, title=Path(options.video).name, markup=weights.markup_of(net))
         if options.no_overlay:
             (options.out / "overlay.mp4").unlink(missing_ok=True)  # it would show an earlier run
         print(f"{options.out}: {outputs.summary()}")
         print(f"{options.out}: {said}")
+        print(f"{options.out / recordings.PAGE}: {verdict.line}")
         for line in [
             *source.report(),
             *messages.damage(outputs),

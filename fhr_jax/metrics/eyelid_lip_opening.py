@@ -1,6 +1,6 @@
 """Openings of eyelids and lips, and how much of their fast movements an output keeps, and with what delay.
 
-NumPy on the host; points are (x, y) in pixels of any unit, in the 68-point markup.
+NumPy on the host; points are (x, y) in pixels of any unit, in the 68-point markup or in one that `has_openings`.
 """
 
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float
 from scipy.ndimage import maximum_filter1d
 
 from fhr_jax.errors import InputError
-from fhr_jax.markup import FACE68
+from fhr_jax.markup import FACE68, FACE_MESH, FACE_MESH_IRISES, LAPA, WFLW, Markup
 
 MEAN_FRAMES = 31
 """Length in frames of the centred moving mean that is subtracted, so that blinks and syllables remain."""
@@ -21,9 +21,37 @@ DELAYS = np.arange(-20, 51) / 10
 BLINK_FRAMES = 10
 """Frames before and after a blink that belong to it."""
 
-_EYES = ((36, 39, (37, 38), (41, 40)), (42, 45, (43, 44), (47, 46)))
-_LIPS = (60, 64, (61, 62, 63), (67, 66, 65))
-"""First and last corner, points above, points below, for each opening."""
+_Opening = tuple[int, int, tuple[int, ...], tuple[int, ...]]
+"""First and last corner, from the left of the image to the right, points above, points below."""
+
+
+class _Openings(NamedTuple):
+    eyes: tuple[_Opening, _Opening]
+    lips: _Opening
+
+
+_FACE68 = _Openings(((36, 39, (37, 38), (41, 40)), (42, 45, (43, 44), (47, 46))), (60, 64, (61, 62, 63), (67, 66, 65)))
+_WFLW = _Openings(
+    ((60, 64, (61, 62, 63), (67, 66, 65)), (68, 72, (69, 70, 71), (75, 74, 73))), (88, 92, (89, 90, 91), (95, 94, 93))
+)
+_LAPA = _Openings(
+    ((66, 70, (67, 68, 69), (73, 72, 71)), (75, 79, (76, 77, 78), (82, 81, 80))),
+    (96, 100, (97, 98, 99), (103, 102, 101)),
+)
+_MESH = _Openings(
+    ((33, 133, (160, 159, 158), (144, 145, 153)), (362, 263, (385, 386, 387), (380, 374, 373))),
+    (78, 308, (81, 13, 311), (178, 14, 402)),
+)
+_OPENINGS = {
+    (own.size, own.flip): openings
+    for own, openings in (
+        (FACE68, _FACE68),
+        (WFLW, _WFLW),
+        (LAPA, _LAPA),
+        (FACE_MESH, _MESH),
+        (FACE_MESH_IRISES, _MESH),
+    )
+}
 
 
 class MovementResponse(NamedTuple):
@@ -38,26 +66,31 @@ class MovementResponse(NamedTuple):
     delay: float
 
 
-def eyelid_opening(track: Float[np.ndarray, "*batch t 68 2"]) -> Float[np.ndarray, "*batch t"]:
-    """Distance (..., T) of upper and lower eyelid, mean of both eyes, in the unit of the track (..., T, 68, 2).
+def has_openings(markup: Markup) -> bool:
+    """Whether openings are known: in the 68 points, WFLW, LaPa and the face mesh."""
+    return (markup.size, markup.flip) in _OPENINGS
+
+
+def eyelid_opening(
+    track: Float[np.ndarray, "*batch t m 2"], *, markup: Markup = FACE68
+) -> Float[np.ndarray, "*batch t"]:
+    """Distance (..., T) of upper and lower eyelid, mean of both eyes, in the unit of the track (..., T, M, 2).
 
     It is measured perpendicular to the line through the eye corners.
 
     Raises:
-        InputError: the track has another number of landmarks; only those of the 68-point markup are known.
+        InputError: the track has another number of landmarks, or the markup has no openings.
     """
-    _check(track)
-    return np.mean([_opening(track, *eye) for eye in _EYES], axis=0)
+    return np.mean([_opening(track, *eye) for eye in _openings(track, markup).eyes], axis=0)
 
 
-def lip_opening(track: Float[np.ndarray, "*batch t 68 2"]) -> Float[np.ndarray, "*batch t"]:
-    """Distance (..., T) of the inner lips, across the line of the corners, in the unit of the track (..., T, 68, 2).
+def lip_opening(track: Float[np.ndarray, "*batch t m 2"], *, markup: Markup = FACE68) -> Float[np.ndarray, "*batch t"]:
+    """Distance (..., T) of the inner lips, across the line of the corners, in the unit of the track (..., T, M, 2).
 
     Raises:
-        InputError: the track has another number of landmarks; only those of the 68-point markup are known.
+        InputError: the track has another number of landmarks, or the markup has no openings.
     """
-    _check(track)
-    return _opening(track, *_LIPS)
+    return _opening(track, *_openings(track, markup).lips)
 
 
 def find_blinks(opening: Float[np.ndarray, " t"], *, depth: float = 0.5) -> list[int]:
@@ -104,9 +137,12 @@ def movement_response(
     return best[1]
 
 
-def _check(track: np.ndarray) -> None:
-    if track.shape[-2] != FACE68.size:
-        raise InputError(f"track: {track.shape[-2]} landmarks, but openings are measured in the 68-point markup only")
+def _openings(track: np.ndarray, markup: Markup) -> _Openings:
+    if not has_openings(markup):
+        raise InputError(f"openings are not known for the markup {markup.label}")
+    if track.shape[-2] != markup.size:
+        raise InputError(f"track: {track.shape[-2]} landmarks, but openings are measured in {markup.size}")
+    return _OPENINGS[markup.size, markup.flip]
 
 
 def _opening(

@@ -10,6 +10,7 @@ from fhr_jax.data import skipped
 from fhr_jax.data.io import pts
 from tests.nets import random_net
 from tests.pipeline.test_pipeline import SHAPE, pattern, read_pattern
+from tests.reports.pages import data_of
 from tests.test_evaluate import write
 
 
@@ -21,7 +22,7 @@ def test_predictions(tmp_path, capsys):
     write(tmp_path / "a.npz")
     out = tmp_path / "new" / "out"
     assert cli.main(["evaluate", "--predictions", f"{tmp_path}/a.npz", "--out", str(out)]) == 0
-    written = ["ced.png", "images.csv", "offsets.csv", "offsets.png", "regions.csv", "summary.json"]
+    written = ["ced.png", "images.csv", "offsets.csv", "offsets.png", "regions.csv", "report.html", "summary.json"]
     assert sorted(p.name for p in out.iterdir()) == written
     assert figures(out)["images"] == 6
     assert (out / "images.csv").read_text().startswith("image,nrmse,failure\na,")
@@ -80,6 +81,9 @@ def test_images(tmp_path, photographs, net, capsys):
     assert figures(out)["images"] == 3
     assert figures(out)["nrmse"] < 6
     assert sorted(p.name for p in (out / "pictures").iterdir()) == ["a.jpg", "b c.jpg", "d.jpg"]
+    html = (out / "report.html").read_text()
+    assert html.count('src="data:image/jpeg;base64,') == 3  # the worst faces
+    assert sorted(name for name, _ in data_of(html)["rows"]) == ["photos/a.png", "photos/b c.png", "photos/d.png"]
     assert f"{photographs}: skipped: without.png: no .pts of its name\n" in capsys.readouterr().out
     rows = [line.split(",") for line in (out / "images.csv").read_text().splitlines()]
     assert rows[0] == ["dataset", "file", "frame", "nrmse", "failure"]

@@ -5,6 +5,7 @@ import pytest
 from fhr_jax import cli, npz, stabilizer
 from fhr_jax.data.io import landmark_files, landmark_table, pts
 from tests.data.io.test_landmark_files import csv_text
+from tests.reports.pages import array, data_of
 
 LANDMARKS = 4
 
@@ -40,6 +41,26 @@ def test_npz(tmp_path, params, capsys):
     output = capsys.readouterr().out
     assert "40 frames, 1 face" in output
     assert "0.00 % of the points were missing" in output
+
+
+def test_the_page_beside_the_output(tmp_path, params, capsys):
+    track = noisy(20).astype(np.float32)
+    npz.write(tmp_path / "in.npz", {"landmarks": track, "fps": np.array(50.0)})
+    command = ["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz", "--params", str(params), "--causal"]
+    assert cli.main([*command, "--no-report"]) == 0
+    assert not (tmp_path / "out.report.html").exists()
+    assert "report" not in capsys.readouterr().out
+    assert cli.main(command) == 0
+    assert f"{tmp_path}/out.report.html: Do not use the track as it is. The jitter is" in capsys.readouterr().out
+    (face,) = data_of((tmp_path / "out.report.html").read_text())["faces"]
+    np.testing.assert_allclose(array(face["steady"]), npz.read(tmp_path / "out.npz")["landmarks"], atol=0.01)
+    np.testing.assert_allclose(array(face["raw"]), track, atol=0.01)
+    np.testing.assert_allclose(array(face["times"]), np.arange(20) / 50)
+    (tmp_path / "out.report.html").write_text("notes")
+    (tmp_path / "out.npz").unlink()
+    assert cli.main(command) == cli.BAD_INPUT
+    assert "out.report.html: exists and is no report of fhr-jax" in capsys.readouterr().err
+    assert not (tmp_path / "out.npz").exists()
 
 
 @pytest.mark.parametrize("options", [["--covariance", "full"], ["--estimate", "mode"]])

@@ -17,6 +17,7 @@ from fhr_jax.data.io import landmark_table, video
 from fhr_jax.errors import InputError
 from tests.nets import random_net
 from tests.pipeline.test_pipeline import SHAPE, boxes_of, pattern, read_pattern
+from tests.reports.pages import array, data_of
 from tests.sounding import heard, write_clip
 
 RATE = Fraction(25)
@@ -49,7 +50,7 @@ def test_results(tmp_path, net, capsys):
     out = tmp_path / "deep" / "out"
     arguments = ["track", f"{tmp_path}/a.mp4", "--out", str(out), "--net", net, "--no-stabilize"]
     assert cli.main(arguments) == 0
-    assert sorted(p.name for p in out.iterdir()) == ["landmarks.csv", "landmarks.npz", "overlay.mp4"]
+    assert sorted(p.name for p in out.iterdir()) == ["landmarks.csv", "landmarks.npz", "overlay.mp4", "report.html"]
     arrays = npz.read(out / "landmarks.npz")
     assert {name: array.shape for name, array in arrays.items()} == {
         "landmarks": (8, 68, 2),
@@ -74,7 +75,13 @@ def test_results(tmp_path, net, capsys):
     np.testing.assert_allclose([f.time for f in overlay], arrays["time"], atol=1e-3)
     assert overlay[0].image.max() < 60
     assert (overlay[3].image[..., 1] > 200).any()
-    assert "8 frames, a face in 6" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "8 frames, a face in 6" in printed
+    assert f"{out}/report.html: Do not use the track as it is. 25 % of the frames are without the face." in printed
+    data = data_of((out / "report.html").read_text())
+    assert data["video"]["kind"] == "video/mp4"
+    assert data["faces"][0]["raw"] is None  # not smoothed
+    np.testing.assert_allclose(array(data["faces"][0]["steady"]), arrays["landmarks"], atol=0.02)
 
     # The same command again replaces the results.
     assert cli.main(arguments) == 0
@@ -325,7 +332,11 @@ def test_the_overlay_shows_what_is_asked_for(tmp_path, net, monkeypatch):
     assert shown("raw") == [overlay.ORANGE] * 6
     assert shown("raw,steady") == [overlay.ORANGE, overlay.GREEN] * 6
     assert cli.main([*arguments, "--no-overlay"]) == 0
-    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["landmarks.csv", "landmarks.npz"]
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "landmarks.csv",
+        "landmarks.npz",
+        "report.html",
+    ]
 
 
 def test_it_looks_ahead_and_never_across_a_lost_face(tmp_path, net, monkeypatch, capsys):

@@ -6,6 +6,7 @@ import pytest
 from fhr_jax.benchmark import motion_patterns
 from fhr_jax.data.faces import anatomy
 from fhr_jax.errors import InputError
+from fhr_jax.markup import FACE7, FACE68, FACE_MESH, FACE_MESH_IRISES, LAPA, WFLW
 from fhr_jax.metrics import eyelid_lip_opening
 
 
@@ -63,5 +64,20 @@ def test_only_frames_of_the_mask_count():
 
 @pytest.mark.parametrize("measure", [eyelid_lip_opening.eyelid_opening, eyelid_lip_opening.lip_opening])
 def test_other_markups_are_refused(measure):
-    with pytest.raises(InputError, match="98 landmarks, but openings are measured in the 68-point markup only"):
-        measure.__wrapped__(np.zeros((3, 98, 2)))
+    with pytest.raises(InputError, match="track: 98 landmarks, but openings are measured in 68"):
+        measure(np.zeros((3, 98, 2)))
+    with pytest.raises(InputError, match=r"openings are not known for the markup seven \(7 points\)"):
+        measure(np.zeros((3, 7, 2)), markup=FACE7)
+
+
+@pytest.mark.parametrize("markup", [FACE68, WFLW, LAPA, FACE_MESH, FACE_MESH_IRISES], ids=lambda own: own.name)
+def test_openings_of_other_markups_are_the_same_in_the_mirror(markup):
+    eyes, lips = eyelid_lip_opening._OPENINGS[markup.size, markup.flip]
+    points = np.zeros((1, markup.size, 2))
+    for middle, (first, last, above, below) in ((-30, eyes[0]), (30, eyes[1]), (0, lips)):
+        points[0, first], points[0, last] = (middle - 10, 5), (middle + 10, 5)
+        points[0, list(above)], points[0, list(below)] = (middle, 2), (middle, 9)
+    points[0, list(eyes[1][3]), 1] += 4  # the left eye opens by 4 more
+    for track in (points, points[:, list(markup.flip)] * [-1, 1]):
+        np.testing.assert_allclose(eyelid_lip_opening.eyelid_opening(track, markup=markup), [9.0])
+        np.testing.assert_allclose(eyelid_lip_opening.lip_opening(track, markup=markup), [7.0])

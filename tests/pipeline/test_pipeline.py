@@ -182,9 +182,7 @@ def test_the_size_of_a_detected_face_is_that_of_its_markup(monkeypatch, points, 
     boxes = np.array([[110.0, 70, 100, 100]])
     face = pipeline.align_image(net, np.zeros((240, 320, 3), np.uint8), detector=lambda _: boxes, mirror=points == 68)
     assert face.confidence.mean() > 0.8
-    np.testing.assert_allclose(
-        sorted({round(side) for side in seen[: len(set(sides))]}), sorted(set(sides)), atol=1
-    )
+    np.testing.assert_allclose(sorted({round(side) for side in seen[: len(set(sides))]}), sorted(set(sides)), atol=1)
 
 
 def test_only_the_68_landmarks_of_300w_are_cropped_by_their_inner_part():
