@@ -18,7 +18,7 @@ from fhr_jax.cli.options import DECODER, MARKUP, MIRROR, NET, OUT, STACKS, optio
 from fhr_jax.cli.tracking import messages, settings
 from fhr_jax.cli.tracking.follow import Align, Picture, Tracked, follow, shrink
 from fhr_jax.cli.tracking.outputs import Outputs, Shown
-from fhr_jax.cli.tracking.page import Page
+from fhr_jax.cli.tracking.page import LivePage
 from fhr_jax.data.io import frame_choice, frame_sources
 from fhr_jax.data.io.frame_sources import Live, Source
 from fhr_jax.data.io.sound import Sound
@@ -136,7 +136,7 @@ def run(options: TrackOptions) -> None:
         net = markups.open_net(options.net, options.markup, stacks=options.stacks)
         align, said = _aligner(options, net, most, has_boxes=boxes is not None)
         with staged_folder(options.out) as folder, contextlib.ExitStack() as stack:
-            page = stack.enter_context(Page()) if options.show else None
+            page = stack.enter_context(LivePage()) if options.show else None
             if page is not None:
                 print(f"{options.out}: the overlay can be seen at {page.url}", flush=True)
             first, pictures = _pictures(options, source, request)

@@ -213,10 +213,10 @@ class _Crowd(NamedTuple):
         for k, track in enumerate(list(seen)):
             track.unseen = 0 if k in rows else track.unseen + 1
             track.looks += k in rows
-            if track.number < 0 and track.looks >= CONFIRM:
+            doubtful = track.confidence < DOUBTFUL
+            if track.number < 0 and track.looks >= CONFIRM and not doubtful:
                 track.confirm(next(self.numbers))
-            doubtful = track.number < 0 or track.confidence < DOUBTFUL
-            if not sure and track.unseen >= MAX_UNSEEN and doubtful:
+            if doubtful and (track.unseen >= MAX_UNSEEN or track.number < 0 and track.looks >= CONFIRM) and not sure:
                 del seen[track]
                 self.lose(track)
         return ~np.isin(np.arange(len(found)), columns)

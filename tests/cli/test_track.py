@@ -217,7 +217,7 @@ def test_bad_input(tmp_path, net, capsys):
 
 @pytest.mark.parametrize("options", [("--causal",), ("--lag", "2")])
 def test_the_times_of_the_frames_reach_the_stabilizer(tmp_path, net, monkeypatch, options):
-    place, lag = (pipeline.tracking, 0) if options == ("--causal",) else (pipeline.look_ahead, 2)
+    place, lag = (pipeline.face_smoothers, 0) if options == ("--causal",) else (pipeline.look_ahead, 2)
     seen, step = [], place._step
     monkeypatch.setattr(place, "_step", lambda *a, dt, **more: (seen.append(float(dt)), step(*a, dt=dt, **more))[1])
     times = np.array([0, 0.04, 0.06, 0.16])

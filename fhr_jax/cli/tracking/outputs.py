@@ -12,7 +12,7 @@ from jaxtyping import UInt8
 from fhr_jax import overlay
 from fhr_jax.cli.tracking.follow import Picture, Tracked, to_frame
 from fhr_jax.cli.tracking.log import FaceLog
-from fhr_jax.cli.tracking.page import Page
+from fhr_jax.cli.tracking.page import LivePage
 from fhr_jax.data.io import openface, video
 from fhr_jax.data.io.sound import Sound
 from fhr_jax.markup import Markup
@@ -52,7 +52,7 @@ class Outputs:
         shown: Shown | None,
         rate: Fraction,
         sound: Sound | None,
-        page: Page | None,
+        page: LivePage | None,
         several: bool = False,
     ):
         self._folder, self._first, self._markup, self._shown, self._page = folder, first, markup, shown, page

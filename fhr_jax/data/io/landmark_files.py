@@ -23,7 +23,7 @@ from fhr_jax.data.io.formats import (
     pts_folder,
     sleap_hdf5,
 )
-from fhr_jax.data.io.formats.base import Format, LandmarkTrack, Recording, Source
+from fhr_jax.data.io.formats.base import Format, LandmarkTrack, OpenedFile, Recording
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 from fhr_jax.files import check_name
@@ -72,7 +72,7 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    source = Source(path)
+    source = OpenedFile(path)
     found = next((format for format in FORMATS.values() if format.recognise(source)), None)
     if found is None and path.is_dir():
         raise InputError(f"{path}: no .pts files in this folder, and no files *_keypoints.json of OpenPose")

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io.formats import json_text, people
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.people import Sighting, place_name
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.natural_order import natural
@@ -39,7 +39,7 @@ class CocoContent(NamedTuple):
     decimals: int
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is JSON with annotations or results that have keypoints."""
     if not source.is_json:
         return False
@@ -47,7 +47,7 @@ def recognise(source: Source) -> bool:
     return any(isinstance(one, dict) and {"image_id", "keypoints"} <= one.keys() for one in entries)
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a file of keypoints of COCO.
 
     Raises:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from fhr_jax.data.io import landmark_arrays
 from fhr_jax.data.io.formats import hdf5, pickled_labels
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.frame_gaps import track_of_rows, track_where_present
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
@@ -41,7 +41,7 @@ class DeepLabCutContent(NamedTuple):
     tracks: tuple[tuple[list[_Column], np.ndarray], ...]
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is HDF5 with a table of pandas at the top."""
     if not hdf5.is_hdf5(source):
         return False
@@ -54,7 +54,7 @@ def _groups(file: Any) -> list[str]:
     return [name for name, kind in kinds.items() if kind in ("frame", "frame_table")]
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a file of DeepLabCut; each individual is a face.
 
     Raises:

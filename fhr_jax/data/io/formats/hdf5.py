@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from fhr_jax.data.io.formats.base import Source
+from fhr_jax.data.io.formats.base import OpenedFile
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 
@@ -17,7 +17,7 @@ MAX_BYTES = 4 * 2**30
 """Largest array that is read."""
 
 
-def is_hdf5(source: Source) -> bool:
+def is_hdf5(source: OpenedFile) -> bool:
     """Whether it is HDF5, perhaps behind a block of another program, as MATLAB writes it."""
     return any(source.start[offset:].startswith(SIGNATURE) for offset in (0, 512, 1024, 2048))
 
@@ -66,7 +66,7 @@ def _errors(path: Path) -> Generator[None]:
         raise InputError(f"{path}: this HDF5 file cannot be read, or is cut off ({reason[:120]})") from error
 
 
-def top_names(source: Source) -> tuple[str, ...]:
+def top_names(source: OpenedFile) -> tuple[str, ...]:
     """The names at the top of a file; empty if it is no HDF5."""
     if not is_hdf5(source):
         return ()

@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io.formats import json_text, people
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.people import Sighting
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
@@ -54,7 +54,7 @@ class MediaPipeContent(NamedTuple):
     decimals: int
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is JSON in which some frame has landmarks {x, y}."""
     if not source.is_json:
         return False
@@ -62,7 +62,7 @@ def recognise(source: Source) -> bool:
     return frames is not None and any(_part_of(frame) is not None for frame in frames)
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a file of landmarks of MediaPipe.
 
     Raises:

@@ -147,4 +147,4 @@ def test_a_person_twice_in_a_frame_is_refused(tmp_path):
 
 def test_only_json_with_keypoints_is_recognised(tmp_path):
     write_json(tmp_path / "a.json", {"annotations": [{"image_id": 1, "bbox": []}]})
-    assert not coco.recognise(landmark_files.Source(tmp_path / "a.json"))
+    assert not coco.recognise(landmark_files.OpenedFile(tmp_path / "a.json"))

@@ -13,11 +13,11 @@ def test_a_file_is_known_by_its_signature_also_behind_a_block(tmp_path):
     for block in (0, 512, 1024):
         with h5py.File(tmp_path / "a", "w", userblock_size=block) as file:
             file["x"] = 1
-        source = landmark_files.Source(tmp_path / "a")
+        source = landmark_files.OpenedFile(tmp_path / "a")
         assert hdf5.is_hdf5(source)
         assert hdf5.top_names(source) == ("x",)
     (tmp_path / "b").write_bytes(b"x" * 600)
-    assert hdf5.top_names(landmark_files.Source(tmp_path / "b")) == ()
+    assert hdf5.top_names(landmark_files.OpenedFile(tmp_path / "b")) == ()
 
 
 def test_a_copy_that_fails_leaves_nothing(tmp_path):
