@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from fhr_jax import evaluate, npz, overlay, pipeline, plots
-from fhr_jax.cli import markups
+from fhr_jax.cli import markups, notes
 from fhr_jax.cli.options import (
     BOXES,
     DATA,
@@ -53,8 +53,9 @@ class EvaluateOptions:
 
     Give either --predictions or --data. --predictions is an .npz with `ground_truth` (or `truth`) and `predictions` (or
     `landmarks`), both (N, M, 2), and optionally `names` and `coordinates` ("fhr_crop256" for the published results of
-    the paper's authors; else image pixels). Every point must be there: points at (0, 0) while the face is elsewhere are
-    missing, and refused. --data names faces with true landmarks, on which the net is run; all other options but --out,
+    the paper's authors; else image pixels). Every true point must be there: points at (0, 0) while the face is
+    elsewhere are missing, and refused. Faces of which a predicted point is missing are failures, and left out of the
+    mean. --data names faces with true landmarks, on which the net is run; all other options but --out,
     --markup and those that read the file belong to it. Talking Face has another markup; of its landmarks, the seven
     that 300W has too are compared.
 
@@ -128,7 +129,10 @@ def run(options: EvaluateOptions) -> None:
             _worst(folder / "worst.jpg", faces, results, options.worst)
     else:
         raise InputError("expected either --predictions FILE or --data DATA")
+    notes.say((options.predictions or options.out, note) for note in results.notes)
     print(f"{options.out}: {summary['images']} images")
+    if lost := summary["without_prediction"]:
+        print(f"{lost} without a prediction of all points: failures; mean and median are of the others")
     markups.print_unit(evaluate.markup_of_predictions(results))
     print(f"NRMSE {summary['nrmse']:.3f} % (median {summary['nrmse_median']:.3f} %)")
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")
