@@ -16,7 +16,7 @@ from fhr_jax import npz
 from fhr_jax.data.io import landmark_arrays, landmark_table, pts
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
-from fhr_jax.files import atomic_folder, check_name
+from fhr_jax.files import atomic_folder, check_name, check_new_folder
 
 MAX_FRAMES = 10_000_000
 
@@ -107,8 +107,7 @@ def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
     path = Path(path)
     check_name(path)
     if recording.kind == "pts":
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise InputError(f"{path}: exists already; name a new folder for the .pts files")
+        check_new_folder(path)
     elif path.suffix.lower() != f".{recording.kind}":
         raise InputError(f"{path}: expected a name that ends in .{recording.kind}, like the input's")
 
