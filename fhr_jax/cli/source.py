@@ -18,7 +18,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.progress import Progress
 
 MAX_LINES = 20
-"""Number of skipped files that are printed."""
+"""Number of reasons for skipping files that are printed."""
 
 
 class FaceSource(NamedTuple):
@@ -56,14 +56,24 @@ def open_readable(name: str, *, directory: Path | None, split: str | None) -> Re
                 bar.update(progress.done - bar.n)
 
             opened = opened.only_readable(progress=advance)
-        for item in opened.skipped[:MAX_LINES]:
-            print(f"{name}: skipped: {item.file}: {item.reason}")
-        if len(opened.skipped) > MAX_LINES:
-            print(f"{name}: skipped: {len(opened.skipped) - MAX_LINES} more")
+        for line in _in_words(opened.skipped):
+            print(f"{name}: skipped: {line}")
     if not len(opened):
         reasons = [f"; {item.file}: {item.reason}" for item in getattr(opened, "skipped", ())]
         raise InputError(f"{name}: holds no faces that can be read" + "".join(reasons[-1:]))
     return opened
+
+
+def _in_words(skipped: Sequence[Skipped]) -> list[str]:
+    """Lines for the skipped files, one for all with the same reason, and one for those beyond `MAX_LINES` reasons."""
+    files: dict[str, list[str]] = {}
+    for item in skipped:
+        files.setdefault(item.reason, []).append(item.file)
+    shown = list(files.items())[:MAX_LINES]
+    lines = [f"{names[0]}{f' and {len(names) - 1} more' * (len(names) > 1)}: {reason}" for reason, names in shown]
+    if more := len(skipped) - sum(len(names) for _, names in shown):
+        lines.append(f"{more} more")
+    return lines
 
 
 def open_source(name: str, *, directory: Path | None, split: str | None, choice: str, seed: int) -> FaceSource:

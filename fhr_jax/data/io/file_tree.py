@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from fhr_jax.data.io.images import SUFFIXES
+from fhr_jax.data.io.images import PLUGIN_SUFFIXES, SUFFIXES
 from fhr_jax.data.io.landmark_files import natural
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
@@ -112,7 +112,8 @@ def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[Image
     found: dict[str, ImagePair] = {}
     skipped = [*images.skipped, *(landmarks.skipped if landmarks is not images else ())]
     linked = {Path(item.file).stem for item in skipped}
-    for path in images.files.values():
+    # Of two images of one name that which every installation reads comes first.
+    for path in sorted(images.files.values(), key=lambda path: path.suffix.lower() in PLUGIN_SUFFIXES):
         file = f"{name}/{path.name}" if name else path.name
         if path.suffix.lower() not in SUFFIXES:
             continue
@@ -125,7 +126,7 @@ def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[Image
     for stem, path in points.items():
         if stem not in found and stem not in linked:
             skipped.append(Skipped(f"{name}/{path.name}" if name else path.name, NO_IMAGE))
-    return list(found.values()), skipped
+    return sorted(found.values(), key=lambda pair: natural(pair.image.name)), skipped
 
 
 def numbered(landmarks: Listing, *, name: str) -> tuple[dict[int, Path], list[Skipped]]:
