@@ -26,8 +26,6 @@ from fhr_jax.weights import Net, markup_of
 
 LIMIT = 8.0
 """NRMSE in percent: upper limit of the AUC, and the error above which an image is a failure."""
-MAX_PIXEL = 1e7
-"""A predicted coordinate beyond this is no pixel; the image then has no prediction."""
 
 
 class Predictions(NamedTuple):
@@ -67,7 +65,7 @@ def read_predictions(
     `truth` and `landmarks` are names for the same. A third column of scores is left out. Without `coordinates` the
     predictions are in the pixels of the ground truth. `coordinates` = "fhr_crop256" is the convention of the results
     that the paper's authors published; see `crop256_to_image`. An image of which a predicted point is missing, or lies
-    beyond `MAX_PIXEL`, has no prediction.
+    beyond `landmark_arrays.MAX_PIXEL`, has no prediction.
 
     Args:
         path: the file.
@@ -80,6 +78,7 @@ def read_predictions(
     """
     path = Path(path)
     arrays = npz.read(path)
+    labels = arrays.get("names")
     both, said = [], []
     for names in (("ground_truth", "truth"), landmark_arrays.OBSERVED):
         name = landmark_arrays.first_name(arrays, names)
@@ -87,6 +86,15 @@ def read_predictions(
             raise InputError(f"{path}: no array {names[0]}, only {', '.join(arrays) or 'nothing'}")
         array = arrays[name]
         if array.ndim == 3 and array.dtype.kind in "fiu":
+            huge = landmark_arrays.beyond_pixels(array)
+            if huge.any() and not both:
+                first = int(huge.any(axis=(1, 2)).argmax())
+                label = first + 1 if labels is None or labels.shape != (len(array),) else labels[first]
+                value = f"{array[first][huge[first]][0]:.3g}"
+                raise InputError(
+                    f"{path}: {name} of {label}: a coordinate of {value}, {landmark_arrays.EXPECTED_PIXELS}"
+                )
+            array = np.where(huge, np.nan, array) if huge.any() else array
             try:
                 axis_order.check_images(array, points=None if markup is None else markup.size, name=name)
             except InputError as error:
@@ -102,7 +110,7 @@ def read_predictions(
     truth, predictions = both
     if truth.shape != predictions.shape:
         raise InputError(f"{path}: predictions is {predictions.shape}, but ground_truth {truth.shape}")
-    names = arrays.get("names", np.arange(1, len(truth) + 1).astype(str))
+    names = np.arange(1, len(truth) + 1).astype(str) if labels is None else labels
     if names.shape != (len(truth),):
         raise InputError(f"{path}: names is {names.shape}, expected {(len(truth),)}")
     convention = str(arrays["coordinates"]) if "coordinates" in arrays else "image"
@@ -110,12 +118,11 @@ def read_predictions(
         raise InputError(f"{path}: coordinates is {convention[:40]!r}, expected image or fhr_crop256")
     if convention == "fhr_crop256":
         predictions = crop256_to_image(predictions, truth)
-    known = (np.abs(predictions) <= MAX_PIXEL).all(axis=(1, 2))  # false for NaN
+    known = np.isfinite(predictions).all(axis=(1, 2))
     if not known.any():
         raise InputError(f"{path}: no image has a prediction of all points, expected at least one")
     predictions = np.where(known[:, None, None], predictions, np.nan)
-    labels = tuple(str(name) for name in names)
-    result = Predictions(labels, predictions, truth, markup=markup, notes=tuple(said))
+    result = Predictions(tuple(str(name) for name in names), predictions, truth, markup=markup, notes=tuple(said))
     _check(path, result)
     return result
 
@@ -265,12 +272,9 @@ def _check(path: str | os.PathLike[str], results: Predictions) -> None:
     markup, landmarks = markup_of_predictions(results), results.truth.shape[1]
     if markup.size != landmarks:
         raise InputError(f"{path}: {landmarks} landmarks, but the markup is {markup.label}")
-    largest = np.abs(results.truth).max(axis=(1, 2))
-    if not (largest <= MAX_PIXEL).all():
-        worst = int(np.nan_to_num(largest, nan=np.inf).argmax())
-        what = f"a coordinate of {largest[worst]:.3g}, expected pixels up to {MAX_PIXEL:.0e}"
-        what = what if np.isfinite(largest[worst]) else "a point is not finite"
-        raise InputError(f"{path}: ground_truth of {results.names[worst]}: {what}")
+    finite = np.isfinite(results.truth).all(axis=(1, 2))
+    if not finite.all():
+        raise InputError(f"{path}: ground_truth of {results.names[finite.argmin()]}: a point is not finite")
     apart = np.asarray(metrics.interocular(results.truth - results.truth[:, :1], markup=markup))
     if not apart.all():
         what = "its eye corners coincide" if markup.eye_corners else "its landmarks lie on one line"

@@ -20,9 +20,6 @@ from fhr_jax.errors import InputError
 
 _Positional = tyro.conf.Positional
 
-MAX_PIXEL = 1e7
-"""In pixels; float32 does not resolve single pixels of larger coordinates."""
-
 
 @dataclass(frozen=True)
 class SmoothOptions:
@@ -68,9 +65,6 @@ def run(options: SmoothOptions) -> None:
         raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
     if landmarks < 2 and options.params is None:
         raise InputError(f"{options.input}: a single landmark, expected at least 2, so that the face has a size")
-    largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
-    if largest > MAX_PIXEL:
-        raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_PIXEL:.0e}")
     params = _params(options, landmarks, dims)
     timelines = [track_times.timeline(track, recording, fps=options.fps) for track in recording.tracks]
     notes.say((options.input, note) for timeline in timelines for note in timeline.notes)

@@ -4,7 +4,9 @@ import importlib
 import io
 import math
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -31,6 +33,22 @@ _PLUGINS = {
 """Module and package that read these files where Pillow itself does not; recent versions of Pillow read AVIF."""
 PLUGIN_SUFFIXES = tuple(_PLUGINS)
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", *PLUGIN_SUFFIXES)
+
+
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+)
+"""What the decoders of Pillow raise for damaged files."""
 
 
 class ImagePart(NamedTuple):
@@ -130,7 +148,7 @@ def _opened(file: Path | io.BytesIO, name: object, max_pixels: int) -> Generator
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too many pixels; at most {max_pixels} are read") from error
-    except (OSError, SyntaxError, ValueError, EOFError, NotImplementedError) as error:
+    except _BROKEN as error:
         reason = (getattr(error, "strerror", None) or str(error)).split("\n")[0]
         raise InputError(f"{name}: not a readable image ({reason})") from error
 

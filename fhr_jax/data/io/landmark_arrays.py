@@ -35,6 +35,12 @@ TIME = ("time", "timestamp")
 """Names of the times, (T,) in seconds."""
 
 
+MAX_PIXEL = 1e7
+"""In pixels; float32 does not resolve single pixels of larger coordinates."""
+
+EXPECTED_PIXELS = f"expected pixels up to {MAX_PIXEL:.0e}"
+
+
 class ReadOptions(NamedTuple):
     """How the numbers of a file are read.
 
@@ -74,6 +80,7 @@ def landmarks(
         raise InputError(f"{path}: no array {' or '.join(names)} in it, only {', '.join(arrays) or 'nothing'}")
     array, warning = arrays[key], None
     if array.ndim == 3 and array.dtype.kind in "fiu":
+        check_pixels(path, array, name=key)
         try:
             warning = axis_order.check(array, name=key)
         except InputError as error:
@@ -83,6 +90,28 @@ def landmarks(
     if not len(array):
         raise InputError(f"{path}: the track is empty: {key} has no frames, expected numbers of shape (T, M, 2)")
     return key, array, [] if warning is None else [warning]
+
+
+def beyond_pixels(points: Real[np.ndarray, "*shape"]) -> np.ndarray:
+    """Which coordinates of an array are no pixels: infinite or beyond `MAX_PIXEL`; NaN is missing instead."""
+    return np.abs(np.asarray(points, np.float64)) > MAX_PIXEL
+
+
+def check_pixels(path: Path, points: Real[np.ndarray, "t m d"], *, name: str = "") -> None:
+    """Refuse finite coordinates beyond `MAX_PIXEL`; infinite ones count as missing.
+
+    Args:
+        path: the file, for the error message.
+        points: (T, M, d) in the unit of the file.
+        name: of the array.
+
+    Raises:
+        InputError: there is one.
+    """
+    huge = beyond_pixels(points) & np.isfinite(points)
+    if huge.any():
+        where = f"{name}: " if name else ""
+        raise InputError(f"{path}: {where}a coordinate of {points[huge][0]:.3g}, {EXPECTED_PIXELS}")
 
 
 def split_third(

@@ -193,6 +193,7 @@ def _read_csv(path: Path, options: ReadOptions) -> Recording:
     table = landmark_table.read(path)
     if not len(table.rows):
         raise InputError(f"{path}: the track is empty: no rows below the header")
+    landmark_arrays.check_pixels(path, table.points)
     trust, notes = None, [] if table.layout.name == "OpenFace" else [f"read as a table of {table.layout.name}"]
     if table.confidence is not None:
         what = "confidence" if table.confidence.ndim == 1 else "the score of the points"

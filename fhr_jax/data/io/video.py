@@ -221,6 +221,8 @@ def open_container(path: str | os.PathLike[str]) -> Generator[tuple[Any, Any]]:
         if not container.streams.video:
             raise InputError(f"{path}: no video in this file")
         stream = container.streams.best("video") or container.streams.video[0]
+        if stream.codec_context is None:
+            raise InputError(f"{path}: a video of a kind that FFmpeg cannot decode")
         if stream.width * stream.height * _stretch(stream) > MAX_PIXELS:
             raise InputError(
                 f"{path}: frames of {stream.width} x {stream.height}; at most {MAX_PIXELS} pixels are read"
