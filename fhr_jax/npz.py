@@ -3,6 +3,7 @@
 import lzma
 import os
 import struct
+import sys
 import tokenize
 import warnings
 import zipfile
@@ -68,7 +69,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
 
 def _member(path: Path, arrays: Any, name: str) -> Any:
     try:
-        return arrays[name]
+        array = arrays[name]
     except ValueError as error:
         if "pickle" not in str(error):
             raise
@@ -76,6 +77,11 @@ def _member(path: Path, arrays: Any, name: str) -> Any:
             f"{path}: {name} holds Python objects, which are never read, because they may run programs; "
             "save the file without it"
         ) from error
+    if isinstance(array, np.ndarray) and array.dtype.kind == "U" and array.size:
+        codes = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.max(initial=0) > sys.maxunicode:  # Python cannot even raise an orderly error for it
+            raise InputError(f"{path}: {name} holds text that is not Unicode")
+    return array
 
 
 def read_array(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> np.ndarray:

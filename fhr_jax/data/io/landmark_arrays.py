@@ -79,6 +79,7 @@ def landmarks(
     if key is None:
         raise InputError(f"{path}: no array {' or '.join(names)} in it, only {', '.join(arrays) or 'nothing'}")
     array, warning = arrays[key], None
+    array = as_float64(array) if array.dtype.kind == "f" and array.dtype.itemsize > 8 else array
     if array.ndim == 3 and array.dtype.kind in "fiu":
         check_pixels(path, array, name=key)
         try:
@@ -92,9 +93,15 @@ def landmarks(
     return key, array, [] if warning is None else [warning]
 
 
-def beyond_pixels(points: Real[np.ndarray, "*shape"]) -> np.ndarray:
+def beyond_pixels(points: Shaped[np.ndarray, "*shape"]) -> np.ndarray:
     """Which coordinates of an array are no pixels: infinite or beyond `MAX_PIXEL`; NaN is missing instead."""
-    return np.abs(np.asarray(points, np.float64)) > MAX_PIXEL
+    return np.abs(as_float64(points)) > MAX_PIXEL
+
+
+def as_float64(points: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """The numbers of a file; those that no float64 holds are infinite, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(points, np.float64)
 
 
 def check_pixels(path: Path, points: Real[np.ndarray, "t m d"], *, name: str = "") -> None:
@@ -131,7 +138,7 @@ def split_third(
         return points, None, []
     lost = (points == -1).all(axis=-1)
     # A point without a place has no score either; its marker says nothing about the column.
-    known = np.where(lost[..., None], np.nan, points) if lost.any() else points
+    known = np.where(lost[..., None], np.nan, as_float64(points))
     third = options.third or third_column.guess(known)
     if third == "z":
         return points, None, [] if options.third else ["the third column is read as z; --third score reads it as score"]
@@ -153,7 +160,7 @@ def points_as_nan(
         options: how they are read.
         offset: what reading the file added to its coordinates.
     """
-    points = np.asarray(points, np.float64)
+    points = as_float64(points)
     points = np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
     if options.keep_zeros:
         return points, []
@@ -227,7 +234,7 @@ def time(
     seconds, fps, notes = None, None, []
     key = first_name(arrays, TIME)
     if key is not None and arrays[key].shape == (frames,) and arrays[key].dtype.kind in "fiu":
-        seconds = arrays[key].astype(np.float64)
+        seconds = as_float64(arrays[key])
     elif key is not None:
         notes.append(f"{key} is {arrays[key].dtype} {arrays[key].shape}, not numbers of shape (T,): not used")
     if "fps" in arrays and arrays["fps"].size == 1 and arrays["fps"].dtype.kind in "fiu":
@@ -251,7 +258,7 @@ def scaled_confidence(
     Returns:
         None where the values are none of these; and what to tell the user.
     """
-    values = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    values = np.nan_to_num(as_float64(values), nan=0.0, posinf=np.inf, neginf=-np.inf)
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if high == 2 and np.isin(values, (0, 1, 2)).all():
         return np.minimum(values, 1), [f"{name} is 0, 1 or 2: read as COCO's visibility, 0 is missing"]
