@@ -97,13 +97,16 @@ def find(folder: Path, root: Path, *names: str) -> Path | None:
     return folder
 
 
-def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[ImagePair], list[Skipped]]:
+def pairs(
+    images: Listing, landmarks: Listing, *, name: str, landmarks_name: str | None = None
+) -> tuple[list[ImagePair], list[Skipped]]:
     """Match images with the .pts files of the same name.
 
     Args:
         images: the folder of the images.
         landmarks: the folder of the .pts files; may be the same.
-        name: what the folder is called in the dataset.
+        name: what the folder of the images is called in the dataset.
+        landmarks_name: what that of the landmarks is called; default: the same.
 
     Returns:
         The pairs, called NAME/FILE, and the files without a partner.
@@ -123,9 +126,10 @@ def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[Image
             found[path.stem] = ImagePair(file, path, points[path.stem])
         elif path.stem not in linked:
             skipped.append(Skipped(file, "no .pts of its name"))
+    place = name if landmarks_name is None else landmarks_name
     for stem, path in points.items():
         if stem not in found and stem not in linked:
-            skipped.append(Skipped(f"{name}/{path.name}" if name else path.name, NO_IMAGE))
+            skipped.append(Skipped(f"{place}/{path.name}" if place else path.name, NO_IMAGE))
     return sorted(found.values(), key=lambda pair: natural(pair.image.name)), skipped
 
 

@@ -2,11 +2,12 @@
 
 The content of the folder decides what it is:
 
-* photographs: ``NAME.jpg`` (or .png, ...) beside ``NAME.pts``, in the folder or in folders one below;
-* videos as in 300-VW: a video file and ``annot/000001.pts``, ... (or the .pts beside it), in the folder or in folders
-  one below;
-* videos as images: folders of images beside their .pts, with names that differ only in a number at their end
+* photographs: ``NAME.jpg`` (or .png, ...) and ``NAME.pts``;
+* videos as in 300-VW: a video file and ``annot/000001.pts``, ... (or the .pts beside it);
+* videos as images: folders of images and their .pts, with names that differ only in a number at their end
   (``frame_0012.png``). Such a video is called by the name of its first image, and its frames count from that image.
+
+`folder_layout` says where the landmarks may lie.
 
 Frames of video files are decoded on demand, which is cheap in order and slow at random (see `video_frames`). A file
 that cannot be read raises when it is read. `only_readable` checks all files first and skips those that cannot be read.
@@ -15,11 +16,10 @@ that cannot be read raises when it is read. `only_readable` checks all files fir
 import functools
 import hashlib
 import os
-import re
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -29,28 +29,10 @@ from fhr_jax.data.io.images import check_image, read_image
 from fhr_jax.data.io.video_frames import VideoFrames
 from fhr_jax.data.records import FrameRun, Record, Records, frame_runs, record
 from fhr_jax.data.skipped import Skipped, skipped_for
+from fhr_jax.data.sources import folder_layout
+from fhr_jax.data.sources.folder_layout import FolderFrame
 from fhr_jax.errors import InputError
 from fhr_jax.progress import Progress, ProgressCallback, silent
-
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".wmv", ".mpg", ".m4v")
-
-
-class FolderFrame(NamedTuple):
-    """An annotated frame of a video.
-
-    Attributes:
-        file: name of the video below the folder.
-        number: of the frame, from 1.
-        landmarks: path of its .pts file.
-        video: path of the video file; None where the frame is an image file.
-        image: path of the image file; None where the frame is in a video file.
-    """
-
-    file: str
-    number: int
-    landmarks: Path
-    video: Path | None
-    image: Path | None
 
 
 class FolderPhotographs:
@@ -189,21 +171,7 @@ def open_folder(folder: str | os.PathLike[str]) -> Records:
             holds a symbolic link that leads out of it.
     """
     root = file_tree.root(folder)
-    here = file_tree.listing(root, root)
-    pairs, skipped = file_tree.pairs(here, here, name="")
-    frames: list[FolderFrame] = []
-    if not pairs:
-        frames, outside = _video("", root, root)
-        skipped = [*(item for item in skipped if item.reason != file_tree.NO_IMAGE), *outside]
-    is_video = bool(frames)
-    for name, path in here.folders.items():
-        # The folder of annotations belongs to the video beside it.
-        if not (is_video and name.lower() == "annot"):
-            more, outside = _subfolder(name, path, root)
-            pairs += [each for each in more if isinstance(each, ImagePair)]
-            frames += [each for each in more if isinstance(each, FolderFrame)]
-            skipped += outside
-    skipped = list(dict.fromkeys(skipped))
+    pairs, frames, skipped = folder_layout.find(root)
     for item in skipped:
         if item.reason == file_tree.OUTSIDE:
             raise InputError(f"{root / item.file}: {item.reason}")
@@ -218,57 +186,6 @@ def open_folder(folder: str | os.PathLike[str]) -> Records:
         f"{folder}: no landmarks: expected images NAME.jpg and NAME.pts, or folders with a video and annot/000001.pts, "
         f"or folders with the images and .pts of frames{first}"
     )
-
-
-_LAST_NUMBER = re.compile(r"(.*?)(\d+)", re.DOTALL)
-
-
-def _subfolder(name: str, path: Path, root: Path) -> tuple[list[ImagePair] | list[FolderFrame], list[Skipped]]:
-    """The photographs, or the frames of a video, in a folder; and what is skipped."""
-    here = file_tree.listing(path, root, name=name)
-    pairs, skipped = file_tree.pairs(here, here, name=name)
-    if not pairs:
-        frames, outside = _video(name, path, root)
-        return frames, [*(item for item in skipped if item.reason != file_tree.NO_IMAGE), *outside]
-    matches = [_LAST_NUMBER.fullmatch(pair.image.stem) for pair in pairs]
-    numbers = [int(match[2]) for match in matches if match]
-    if len({match and match[1] for match in matches}) > 1 or len(set(numbers)) < len(pairs):
-        return pairs, skipped
-    ordered = sorted(zip(numbers, pairs, strict=True))
-    first, file = ordered[0][0], ordered[0][1].file
-    return [FolderFrame(file, n - first + 1, pair.landmarks, None, pair.image) for n, pair in ordered], skipped
-
-
-def _video(name: str, path: Path, root: Path) -> tuple[list[FolderFrame], list[Skipped]]:
-    """The frames of the video file in a folder; and what is skipped."""
-    here = file_tree.listing(path, root, name=name)
-    prefix = f"{name}/" if name else ""
-    videos = [path for path in here.files.values() if path.suffix.lower() in VIDEO_SUFFIXES]
-    annotations = file_tree.find(path, root, "annot")
-    inside, place = here, name
-    if annotations is not None:
-        place = prefix + annotations.name
-        inside = file_tree.listing(annotations, root, name=place)
-    numbers, unnamed = file_tree.numbered(inside, name=place)
-    if not numbers and inside is not here:  # an empty folder of that name
-        numbers = file_tree.numbered(here, name=name)[0]
-    skipped = [*here.skipped, *(inside.skipped if inside is not here else ())]
-    if len(videos) == 1:
-        file = prefix + videos[0].name
-        if numbers and 0 not in numbers:
-            frames = [FolderFrame(file, number, at, videos[0], None) for number, at in numbers.items()]
-            return frames, [*skipped, *unnamed]
-        why = (
-            f"{numbers[0].name}: {file_tree.FROM_ZERO}"
-            if numbers
-            else "no .pts of its frames, expected annot/000001.pts"
-        )
-        return [], [*skipped, Skipped(file, why)]
-    if videos:
-        skipped.append(Skipped(name or root.name, f"{len(videos)} videos beside each other, expected one a folder"))
-    elif numbers or unnamed:
-        skipped.append(Skipped(place or root.name, "landmarks without a video or images of their names"))
-    return [], skipped
 
 
 def _check_image(image: Path, landmarks: Path, number: int) -> None:

@@ -188,3 +188,13 @@ def test_what_can_be_read_of_a_video(tmp_path):
     missing = video.readable(tmp_path / "b.mp4")
     assert missing.frames == 0
     assert "no such video" in missing.problem
+
+
+def test_a_frame_beyond_the_limit_is_damage_whatever_the_header_says(tmp_path, monkeypatch):
+    with video.writer(tmp_path / "a.mp4", size=(48, 64), rate=Fraction(25)) as write:
+        for t in range(3):
+            write(np.full((48, 64, 3), 80 * t, np.uint8), t / 25)
+    with video.open_container(tmp_path / "a.mp4") as (container, stream):
+        monkeypatch.setattr(video, "MAX_PIXELS", 64 * 48 - 1)
+        with pytest.raises(InputError, match=r"damaged after 0 frames \(a frame of 64 x 48\)"):
+            next(video.decode_frames(tmp_path / "a.mp4", container, stream))
