@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from fhr_jax import evaluate, npz, overlay, pipeline, plots
+from fhr_jax import evaluate, npz, overlay, pipeline, plots, weights
 from fhr_jax.cli import markups, notes
 from fhr_jax.cli.options import (
     BOXES,
@@ -106,7 +106,12 @@ def run(options: EvaluateOptions) -> None:
         net = markups.open_net(options.net, options.markup, stacks=options.stacks)
         mirror = markups.can_mirror(net, options.mirror)
         faces, _, _, skipped = open_source(
-            options.data, directory=options.directory, split=options.split, choice=options.boxes, seed=0
+            options.data,
+            directory=options.directory,
+            split=options.split,
+            choice=options.boxes,
+            seed=0,
+            markup=weights.markup_of(net),
         )
         with staged_folder(options.out, replaced=("pictures",)) as folder:
             with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:

@@ -94,12 +94,12 @@ def landmarks(
 
 
 def beyond_pixels(points: Shaped[np.ndarray, "*shape"]) -> np.ndarray:
-    """Which coordinates of an array are no pixels: infinite or beyond `MAX_PIXEL`; NaN is missing instead."""
+    """Which coordinates (...) of an array (...) are no pixels: beyond `MAX_PIXEL`, or infinite; NaN is missing."""
     return np.abs(as_float64(points)) > MAX_PIXEL
 
 
 def as_float64(points: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
-    """The numbers of a file; those that no float64 holds are infinite, without a warning."""
+    """The numbers (...) of a file as float64 (...); those that it does not hold are infinite, without a warning."""
     with np.errstate(over="ignore", invalid="ignore"):
         return np.asarray(points, np.float64)
 

@@ -248,9 +248,7 @@ def decode_frames(path: str | os.PathLike[str], container: Any, stream: Any) -> 
         except av.FFmpegError as error:
             raise InputError(f"{path}: damaged after {number} frames ({error.strerror})") from error
         if frame.width * frame.height > MAX_PIXELS:  # of a damaged file a frame may be larger than the header says
-            raise InputError(
-                f"{path}: damaged after {number} frames (a frame of {frame.width} x {frame.height})"
-            )
+            raise InputError(f"{path}: damaged after {number} frames (a frame of {frame.width} x {frame.height})")
         number += 1
         yield frame
 

@@ -17,12 +17,15 @@ import functools
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
+from fhr_jax.data import chirality
 from fhr_jax.data.io import file_tree, pts, video
 from fhr_jax.data.io.file_tree import ImagePair
 from fhr_jax.data.io.images import check_image, read_image
@@ -32,18 +35,32 @@ from fhr_jax.data.skipped import Skipped, skipped_for
 from fhr_jax.data.sources import folder_layout
 from fhr_jax.data.sources.folder_layout import FolderFrame
 from fhr_jax.errors import InputError
+from fhr_jax.markup import Markup
 from fhr_jax.progress import Progress, ProgressCallback, silent
 
 
 class FolderPhotographs:
     """The annotated photographs of a folder; all have as many landmarks as the first.
 
+    Args:
+        folder: the user's.
+        pairs: its photographs.
+        skipped: files that are not used.
+        flips: the order of the landmarks by number of the photograph, where right and left are exchanged.
+
     Attributes:
         skipped: files that are not used, with the reasons.
     """
 
-    def __init__(self, folder: Path, pairs: list[ImagePair], *, skipped: Sequence[Skipped] = ()):
-        self._folder, self._pairs, self.skipped = folder, pairs, tuple(skipped)
+    def __init__(
+        self,
+        folder: Path,
+        pairs: list[ImagePair],
+        *,
+        skipped: Sequence[Skipped] = (),
+        flips: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
+    ):
+        self._folder, self._pairs, self.skipped, self._flips = folder, pairs, tuple(skipped), dict(flips)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -55,8 +72,18 @@ class FolderPhotographs:
     def encoded(self, index: int) -> Record:
         """The record with the path of its image file as `image`."""
         pair = self._pairs[int(index)]
-        points = pts.read_face(pair.landmarks, landmarks=self._landmarks)
-        return record(pair.image, points, dataset=self._folder.name, file=pair.file)
+        return record(pair.image, self.points(index), dataset=self._folder.name, file=pair.file)
+
+    def points(self, index: int) -> Float[np.ndarray, "m 2"]:
+        """The landmarks (M, 2) of a photograph."""
+        points = pts.read_face(self._pairs[int(index)].landmarks, landmarks=self._landmarks)
+        return points[list(self._flips[int(index)])] if int(index) in self._flips else points
+
+    def with_sides_exchanged(self, markup: Markup) -> "tuple[FolderPhotographs, int]":
+        """The photographs with right and left exchanged in mirrored faces that kept their numbers, and how many."""
+        side = chirality.sides(_all_points(self), markup=markup)
+        flips = dict.fromkeys(chirality.mirrored(side, ()).exchange, markup.flip)
+        return FolderPhotographs(self._folder, self._pairs, skipped=self.skipped, flips=flips), len(flips)
 
     def only_readable(self, *, progress: ProgressCallback = silent) -> "FolderPhotographs":
         """The photographs that can be read: each file is read once, and the others go to `skipped`.
@@ -75,7 +102,8 @@ class FolderPhotographs:
         return FolderPhotographs(self._folder, readable, skipped=[*self.skipped, *skipped])
 
     def __repr__(self) -> str:  # a run compares it when it resumes; only names, so that a file may be mended
-        return f"FolderPhotographs({self._folder.name!r}, {len(self)} {_hash(pair.file for pair in self._pairs)})"
+        names = (pair.file for pair in self._pairs)
+        return f"FolderPhotographs({self._folder.name!r}, {len(self)} {_hash(names)}{_flipped(self._flips)})"
 
     @functools.cached_property
     def _landmarks(self) -> int:
@@ -85,12 +113,25 @@ class FolderPhotographs:
 class FolderVideos:
     """The annotated frames of the videos of a folder, one by one; all have as many landmarks as the first.
 
+    Args:
+        folder: the user's.
+        frames: of its videos.
+        skipped: files that are not used.
+        flips: the order of the landmarks by number of the frame, where right and left are exchanged.
+
     Attributes:
         skipped: files that are not used, with the reasons.
     """
 
-    def __init__(self, folder: Path, frames: list[FolderFrame], *, skipped: Sequence[Skipped] = ()):
-        self._folder, self._frames, self.skipped = folder, frames, tuple(skipped)
+    def __init__(
+        self,
+        folder: Path,
+        frames: list[FolderFrame],
+        *,
+        skipped: Sequence[Skipped] = (),
+        flips: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
+    ):
+        self._folder, self._frames, self.skipped, self._flips = folder, frames, tuple(skipped), dict(flips)
         self._per_thread = threading.local()
 
     @functools.cached_property
@@ -107,11 +148,32 @@ class FolderVideos:
 
     def encoded(self, index: int) -> Record:
         """The record, with the path as `image` where the frame is an image file."""
-        frame = self._frames[int(index)]
-        points = pts.read_face(frame.landmarks, landmarks=self._landmarks)
+        frame, points = self._frames[int(index)], self.points(index)
         image = frame.image if frame.video is None else self._video(frame.video)[frame.number - 1]
         assert image is not None
         return record(image, points, dataset=self._folder.name, file=frame.file, frame=frame.number)
+
+    def points(self, index: int) -> Float[np.ndarray, "m 2"]:
+        """The landmarks (M, 2) of a frame."""
+        points = pts.read_face(self._frames[int(index)].landmarks, landmarks=self._landmarks)
+        return points[list(self._flips[int(index)])] if int(index) in self._flips else points
+
+    def with_sides_exchanged(self, markup: Markup) -> "tuple[FolderVideos, int]":
+        """The frames with right and left exchanged in videos of mirrored faces, and how many of them.
+
+        Single frames that are mirrored, unlike others of their video, go to `skipped`.
+        """
+        side = chirality.sides(_all_points(self), markup=markup)
+        files: dict[str, list[int]] = {}
+        for i, frame in enumerate(self._frames):
+            files.setdefault(frame.file, []).append(i)
+        found = chirality.mirrored(side, list(files.values()))
+        kept = [i for i in range(len(self)) if i not in found.contradict]
+        flips = {new: markup.flip for new, old in enumerate(kept) if old in found.exchange}
+        lost = [self._frames[i] for i in sorted(found.contradict)]
+        skipped = [*self.skipped, *(Skipped(f"{frame.file} {frame.number}", _CONTRADICTS) for frame in lost)]
+        frames = [self._frames[i] for i in kept]
+        return FolderVideos(self._folder, frames, skipped=skipped, flips=flips), len(flips)
 
     def only_readable(self, *, progress: ProgressCallback = silent) -> "FolderVideos":
         """The frames that can be read; the others go to `skipped`. Video files are decoded once to find them.
@@ -144,10 +206,11 @@ class FolderVideos:
 
     def __repr__(self) -> str:  # a run compares it when it resumes; only names, so that a file may be mended
         names = (f"{frame.file} {frame.number}" for frame in self._frames)
-        return f"FolderVideos({self._folder.name!r}, {len(self)} {_hash(names)})"
+        return f"FolderVideos({self._folder.name!r}, {len(self)} {_hash(names)}{_flipped(self._flips)})"
 
     def __reduce__(self) -> tuple[Any, ...]:  # without open files
-        return functools.partial(FolderVideos, skipped=self.skipped), (self._folder, self._frames)
+        options = {"skipped": self.skipped, "flips": self._flips}
+        return functools.partial(FolderVideos, **options), (self._folder, self._frames)
 
     @functools.cached_property
     def _landmarks(self) -> int:
@@ -223,6 +286,18 @@ def _number_of_landmarks(paths: Iterable[Path]) -> int:
             first = first or error
     assert first is not None
     raise first
+
+
+_CONTRADICTS = "right and left are exchanged in its landmarks, unlike those of other frames of the video"
+
+
+def _all_points(source: "FolderPhotographs | FolderVideos") -> Float[np.ndarray, "n m 2"]:
+    return np.stack([source.points(i) for i in range(len(source))])
+
+
+def _flipped(flips: Mapping[int, tuple[int, ...]]) -> str:
+    """What the name of a source says of faces whose sides are exchanged; nothing without, as in older checkpoints."""
+    return f", {len(flips)} exchanged {_hash(map(str, flips))}" if flips else ""
 
 
 def _hash(names: Iterable[str]) -> str:
