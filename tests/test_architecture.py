@@ -164,6 +164,7 @@ WITHOUT_MODULE = {
         "test_mutations.py",
     ),
     "processes that start, end or are killed": (
+        "cli/test_kills.py",
         "cli/test_main.py",
         "cli/test_module.py",
         "cli/test_processes.py",
