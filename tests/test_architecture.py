@@ -161,8 +161,10 @@ WITHOUT_MODULE = {
         "stabilizer/test_precision.py",
         "stabilizer/test_real_tracks.py",
         "stabilizer/test_streaming.py",
+        "test_mutations.py",
     ),
     "processes that start, end or are killed": (
+        "cli/test_kills.py",
         "cli/test_main.py",
         "cli/test_module.py",
         "cli/test_processes.py",
@@ -236,7 +238,7 @@ TESTED_IN = {
     "test_export.py": ("exported",),
     "train/test_run.py": ("log",),
     "train/test_train.py": ("train",),
-    DEFINITIONS: ("errors", "progress", "types"),
+    DEFINITIONS: ("progress", "types"),
 }
 """Modules that have no test file of their own, or their packages, by the file that tests them."""
 

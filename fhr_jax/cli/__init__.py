@@ -75,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after `fhr-jax`; default: those of this process.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _escape_what_cannot_be_printed()
     try:
         return _main(arguments)
     except InputError as error:
@@ -102,6 +103,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in _FULL:
             raise
         return _refuse(f"{error.filename or 'writing'}: {error.strerror}; existing files are unchanged")
+
+
+def _escape_what_cannot_be_printed() -> None:
+    """Print characters that the terminal or the log does not know as escapes; by default Python ends there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _refuse(message: str) -> int:
@@ -190,12 +198,15 @@ def _options(options: Any, name: str, arguments: list[str], *, description: str 
 
 
 def _first_paragraph(box: str) -> str:
-    lines = [line.strip("│ ") for line in box.splitlines()[1:]]
-    paragraph = []
+    """The text of a box of tyro below its title and up to a line; where the output is ASCII it has no frame."""
+    lines = [line.strip("│ ") for line in box.strip().splitlines()[1:]]
+    paragraph: list[str] = []
     for line in lines:
-        if line.startswith(("─", "╰")):
-            break
-        paragraph.append(line)
+        if line.startswith(("─", "╰", "---")):
+            if paragraph:
+                break
+        else:
+            paragraph.append(line)
     return " ".join(paragraph) or "the options cannot be read"
 
 

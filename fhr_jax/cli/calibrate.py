@@ -160,9 +160,15 @@ def _labelled(options: CalibrateOptions, name: str, net: "Net") -> _Faces:
     from fhr_jax.calibrate import MIN_FACES
     from fhr_jax.cli.source import open_source
     from fhr_jax.data.sources import holdout
+    from fhr_jax.weights import markup_of
 
     source = open_source(
-        name, directory=options.directory, split=options.split, choice=options.boxes, seed=options.seed
+        name,
+        directory=options.directory,
+        split=options.split,
+        choice=options.boxes,
+        seed=options.seed,
+        markup=markup_of(net),
     )
     records, number = source.records, len(source.records)
     if source.landmarks != net.config.landmarks:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Annotated
 
 from fhr_jax.cli.options import OUT
-from fhr_jax.files import output_folder
+from fhr_jax.files import folder_lock, output_folder
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,8 @@ def run(options: DemoOptions) -> None:
         bar.refresh()
 
     try:
-        figures = run_demo(folder, seed=options.seed, plan=DemoPlan(steps=options.steps), progress=progress)
+        with folder_lock(folder):
+            figures = run_demo(folder, seed=options.seed, plan=DemoPlan(steps=options.steps), progress=progress)
     finally:
         for bar in bars.values():
             bar.close()

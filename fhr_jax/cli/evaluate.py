@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 import numpy as np
 from tqdm import tqdm
 
-from fhr_jax import evaluate, npz, overlay, pipeline, plots
-from fhr_jax.cli import markups
+from fhr_jax import evaluate, npz, overlay, pipeline, plots, weights
+from fhr_jax.cli import markups, notes
 from fhr_jax.cli.options import (
     BOXES,
     DATA,
@@ -55,8 +55,9 @@ class EvaluateOptions:
 
     Give either --predictions or --data. --predictions is an .npz with `ground_truth` (or `truth`) and `predictions` (or
     `landmarks`), both (N, M, 2), and optionally `names` and `coordinates` ("fhr_crop256" for the published results of
-    the paper's authors; else image pixels). Every point must be there: points at (0, 0) while the face is elsewhere are
-    missing, and refused. --data names faces with true landmarks, on which the net is run; all other options but --out,
+    the paper's authors; else image pixels). Every true point must be there: points at (0, 0) while the face is
+    elsewhere are missing, and refused. Faces of which a predicted point is missing are failures, and left out of the
+    mean. --data names faces with true landmarks, on which the net is run; all other options but --out,
     --markup and those that read the file belong to it. Talking Face has another markup; of its landmarks, the seven
     that 300W has too are compared.
 
@@ -109,7 +110,12 @@ def run(options: EvaluateOptions) -> None:
         net = markups.open_net(options.net, options.markup, stacks=options.stacks)
         mirror = markups.can_mirror(net, options.mirror)
         faces, _, _, skipped = open_source(
-            options.data, directory=options.directory, split=options.split, choice=options.boxes, seed=0
+            options.data,
+            directory=options.directory,
+            split=options.split,
+            choice=options.boxes,
+            seed=0,
+            markup=weights.markup_of(net),
         )
         with staged_folder(options.out, replaced=("pictures",)) as folder:
             with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:
@@ -133,7 +139,10 @@ def run(options: EvaluateOptions) -> None:
             _page(folder, Path(options.data).name, results, tables, worst)
     else:
         raise InputError("expected either --predictions FILE or --data DATA")
+    notes.say((options.predictions or options.out, note) for note in results.notes)
     print(f"{options.out}: {summary['images']} images")
+    if lost := summary["without_prediction"]:
+        print(f"{lost} without a prediction of all points: failures; mean and median are of the others")
     markups.print_unit(evaluate.markup_of_predictions(results))
     print(f"NRMSE {summary['nrmse']:.3f} % (median {summary['nrmse_median']:.3f} %)")
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")

@@ -1,5 +1,6 @@
 """`fhr-jax fit`: parameters of the stabilizer from a user's own tracks."""
 
+from collections.abc import Collection
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
@@ -12,7 +13,7 @@ from fhr_jax.cli.fitting import config as configs
 from fhr_jax.cli.fitting.progress import STATE, progress_bar, saving
 from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, OUT, THIRD, optional
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import folder_lock, output_folder, write_json
 
 if TYPE_CHECKING:
     from fhr_jax.cli.fitting.tracks import UserTrack
@@ -126,13 +127,15 @@ def run(options: FitOptions) -> None:
     everything = pairs.whole(prepared, seed=options.seed)
     reading.check_motion(np.asarray(everything.truth), np.asarray(everything.mask))
     held_out = reading.drawn_holdout(len(prepared), holdout, seed=options.seed)
-    fitted = [i for i in range(len(prepared)) if i not in held_out]
     init_params = _init_params(options, everything, size)
     if options.resume:
         configs.check_same_fit(options.out, config, tracks=len(prepared))
     folder = output_folder(options.out)
-    log.write_config(folder, config)
-    if careful:
+    with folder_lock(folder):
+        log.write_config(folder, config)
+        if not careful:
+            _fit_videos(options, folder, prepared, init_params, held_out)
+            return
         careful_fit.run(
             folder,
             prepared,
@@ -145,7 +148,16 @@ def run(options: FitOptions) -> None:
             weights=_weights(options),
             resume=options.resume,
         )
-        return
+
+
+def _fit_videos(
+    options: FitOptions, folder: Path, prepared: "list[Any]", init_params: "Params", held_out: Collection[int]
+) -> None:
+    """Fit all tracks but those held out, whose lowest loss gives the result; write and print it."""
+    from fhr_jax import stabilizer
+    from fhr_jax.cli.fitting import pairs
+
+    fitted = [i for i in range(len(prepared)) if i not in held_out]
     videos = pairs.whole([prepared[i] for i in fitted], seed=options.seed)
     validation = pairs.whole([prepared[i] for i in held_out], seed=options.seed) if held_out else None
     if held_out:

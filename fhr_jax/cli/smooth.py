@@ -21,9 +21,6 @@ from fhr_jax.reports import page, recordings, track_report
 
 _Positional = tyro.conf.Positional
 
-MAX_PIXEL = 1e7
-"""In pixels; float32 does not resolve single pixels of larger coordinates."""
-
 SHARES = 3.0
 """Largest coordinate of a file whose points are shares of the image."""
 
@@ -83,9 +80,6 @@ def run(options: SmoothOptions) -> None:
         raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
     if options.params is None and max(track.points.shape[1] for track in recording.tracks) < 2:
         raise InputError(f"{options.input}: a single landmark, expected at least 2, so that the face has a size")
-    largest = max(float(np.nanmax(np.abs(track.points), initial=0)) for track in recording.tracks)
-    if largest > MAX_PIXEL:
-        raise InputError(f"{options.input}: a coordinate of {largest:.3g}, expected pixels up to {MAX_PIXEL:.0e}")
     # The individuals of a file may have different numbers of points.
     shapes = {track.points.shape[1:] for track in recording.tracks}
     params = {shape: _params(options, *shape) for shape in shapes if shape[0] > 1 or options.params is not None}

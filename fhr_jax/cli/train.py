@@ -319,7 +319,8 @@ def _real(options: TrainOptions, name: str, config: Any, init: "Net | None") -> 
     from fhr_jax.data import crops, examples, symmetry
     from fhr_jax.data.sources import holdout
 
-    choices = {"directory": options.directory, "choice": options.boxes, "seed": options.seed}
+    known = markups.chosen(options.markup) or (None if init is None else init.markup)
+    choices = {"directory": options.directory, "choice": options.boxes, "seed": options.seed, "markup": known}
     faces = open_source(name, split=options.split, **choices)
     markup = markups.of_data(name, faces.landmarks, option=options.markup, init=init)
     if (why := symmetry.contradiction(faces.records, markup)) is not None:

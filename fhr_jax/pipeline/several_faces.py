@@ -216,7 +216,7 @@ class _Crowd(NamedTuple):
             doubtful = track.confidence < DOUBTFUL
             if track.number < 0 and track.looks >= CONFIRM and not doubtful:
                 track.confirm(next(self.numbers))
-            if doubtful and (track.unseen >= MAX_UNSEEN or track.number < 0 and track.looks >= CONFIRM) and not sure:
+            if doubtful and (track.unseen >= MAX_UNSEEN or (track.number < 0 and track.looks >= CONFIRM)) and not sure:
                 del seen[track]
                 self.lose(track)
         return ~np.isin(np.arange(len(found)), columns)

@@ -26,7 +26,7 @@ from fhr_jax.data.io.formats import (
 from fhr_jax.data.io.formats.base import Format, LandmarkTrack, OpenedFile, Recording
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
-from fhr_jax.files import check_name
+from fhr_jax.files import check_name, check_new_folder
 
 __all__ = ["FORMATS", "LandmarkTrack", "Recording", "check_output", "read", "read_track", "sentence", "write"]
 
@@ -66,7 +66,8 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
         options: how its numbers are read.
 
     Raises:
-        InputError: the file cannot be read, is of no known kind, has no frames, or arrays of another shape.
+        InputError: the file cannot be read, is of no known kind, has no frames, arrays of another shape, or coordinates
+            that are no pixels.
         ModuleNotFoundError: the file is HDF5, and h5py is not installed.
     """
     path = Path(path)
@@ -85,7 +86,10 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
         raise InputError(f"{path}: expected {', '.join(format.title for format in FORMATS.values())}")
     if options.part is not None and found.kind not in PARTED:
         raise InputError(f"{path}: --part {options.part}: {found.title} has no parts, expected OpenPose or MediaPipe")
-    return found.read(source, options)
+    recording = found.read(source, options)
+    for track in recording.tracks:
+        landmark_arrays.check_pixels(path, track.points)
+    return recording
 
 
 def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:
@@ -122,8 +126,7 @@ def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
     check_name(path)
     suffixes = FORMATS[recording.kind].suffixes
     if not suffixes:
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise InputError(f"{path}: exists already; name a new folder for the files")
+        check_new_folder(path)
     elif path.suffix.lower() not in (*suffixes, recording.path.suffix.lower()):
         raise InputError(f"{path}: expected a name that ends in {suffixes[0]}, like the input's kind")
 
