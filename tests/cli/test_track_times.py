@@ -144,7 +144,8 @@ def test_individuals_with_other_numbers_of_points_are_smoothed(tmp_path, capsys)
     coords = ",".join(["x,y"] * 8)
     rows = np.concatenate([noisy(1)[:, :3].reshape(FRAMES, -1), TRACK.reshape(FRAMES, -1), noisy(2)[:, 0]], axis=1)
     individuals = "individuals" + ",a" * 6 + ",b" * 8 + ",single" * 2
-    lines = ["scorer" + ",n" * 16, individuals, "bodyparts" + ",p" * 16, f"coords,{coords}"]
+    parts = "".join(f",p{k // 2}" for k in range(16))
+    lines = ["scorer" + ",n" * 16, individuals, f"bodyparts{parts}", f"coords,{coords}"]
     lines += [",".join(map(str, (t, *row))) for t, row in enumerate(rows.round(2))]
     (tmp_path / "in.csv").write_text("\n".join(lines))
     assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv"]) == 0
