@@ -101,7 +101,8 @@ def test_float16_is_written_as_float32(tmp_path, several):
     np.testing.assert_array_equal(written.reshape(value.shape), value.astype(np.float32) + 0.125)
 
 
-def test_whole_numbers_get_a_type_that_holds_them(tmp_path):
+def test_whole_numbers_get_a_type_that_holds_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(landmark_arrays, "MAX_PIXEL", 1e8)
     for largest, dtype in ((4000, np.float32), (2**24 + 1, np.float64)):
         value = np.round(track()).astype(np.int64)
         value[0, 0, 0] = largest
