@@ -63,7 +63,6 @@ class FaceTrack:
         self.confidence, self.last = float(face.confidence.mean()), now
         self.region: CropRegion = align.region(face.raw)
         self.who = identity.begin(face.raw, self.region, None)
-        self._born, self._first = now, self.region
         self._smoother, self._queue = smoother, queue
         self._frames: deque[dict[FaceTrack, Face | None]] = deque()  # whose face the smoother still has
         self._held: list[tuple[dict[FaceTrack, Face | None], Face]] = []  # until the track counts
@@ -99,17 +98,6 @@ class FaceTrack:
         for frame, face in self._held:
             frame[self] = face
         self._held.clear()
-
-    def cost_as(self, lost: "FaceTrack") -> float:
-        """How badly the face, from its first frame on, fits one that was lost before (`identity.differences`)."""
-        who, elapsed = self.who, max(self._born - lost.last, 1.0)
-        parts = identity.differences(lost.who, who.shape, self._first, who.look, elapsed=elapsed)
-        return float(parts.sum())
-
-    def take_over(self, lost: "FaceTrack") -> None:
-        """The face is the lost one: it counts under its number, and its looks are remembered."""
-        self.who = self.who._replace(shape=lost.who.shape, look=lost.who.look, frames=lost.who.frames)
-        self.confirm(lost.number)
 
     def end(self) -> None:
         """The face is lost, or all ends: give what the smoother still has."""

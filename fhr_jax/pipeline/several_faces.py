@@ -31,9 +31,8 @@ DETECT_EVERY = 5
 """Frames from one look of the detector to the next, while no face is lost or new."""
 FORGET = 60.0
 """Frames of 1/30 s for which a lost face keeps its number: two seconds."""
-AT_ONCE = 3.0
-"""Frames within which a lost face is recognized at once. Later the face that is found is a new one until it counts; by
-then more than a part of it at the edge of the picture has been seen."""
+FORGET_NEW = 3.0
+"""Frames for which a lost face is kept that did not count yet."""
 CONFIRM = 2
 """Looks of the detector, after the first, that find a new face before it counts."""
 DOUBTFUL = 0.62
@@ -133,13 +132,11 @@ def align_faces(
             seen |= crowd.recognize(align, image, fresh, now=now)
             for face in _largest(align, fresh, crowd.room(most)):
                 track = FaceTrack(smoother(), queue, align, face, now=now)
-                crowd.active.append(track)
+                crowd.add(track, sure=boxes is not None)
                 seen[track] = face
         for track, face in seen.items():
             alone = all(other is face or not _are_near(align, face, other) for other in seen.values())
             track.read(align, image, face, dt, now=now, alone=alone)
-            if track.number < 0 and boxes is not None:
-                crowd.count(track)
         yield from _in_frames(queue)
     crowd.forget(now, all_of_them=True)
     yield from _in_frames(queue)
@@ -161,8 +158,8 @@ class _Crowd(NamedTuple):
         return bool(self.lost) or any(track.number < 0 for track in self.active)
 
     def room(self, most: int | None) -> int | None:
-        """How many faces may still be added."""
-        return None if most is None else most - len(self.active)
+        """How many faces may still be added; a lost one keeps its place."""
+        return None if most is None else most - len(self.active) - len(self.lost)
 
     def forget(self, now: float, *, all_of_them: bool) -> None:
         """Give up faces that were lost for too long, or all of them."""
@@ -170,7 +167,7 @@ class _Crowd(NamedTuple):
             self.lose(track)
         kept = []
         for track in self.lost:
-            limit = FORGET if track.number >= 0 else AT_ONCE
+            limit = FORGET if track.number >= 0 else FORGET_NEW
             if now - track.last <= limit and not all_of_them:
                 kept.append(track)
             elif track.number < 0:
@@ -182,15 +179,9 @@ class _Crowd(NamedTuple):
         track.end()
         self.lost.append(track)
 
-    def count(self, track: FaceTrack) -> None:
-        """A new face is sure: it has the number of a lost face, or one of its own."""
-        known = [own for own in self.lost if own.number >= 0]
-        costs = [track.cost_as(own) for own in known]
-        if costs and min(costs) < identity.MAX_COST:
-            own = known[int(np.argmin(costs))]
-            self.lost.remove(own)
-            track.take_over(own)
-        else:
+    def add(self, track: FaceTrack, *, sure: bool) -> None:
+        self.active.append(track)
+        if sure:
             track.confirm(next(self.numbers))
 
     def follow(self, align: Aligner, image: Image, *, now: float, min_confidence: float) -> dict[FaceTrack, Face]:
@@ -224,19 +215,18 @@ class _Crowd(NamedTuple):
             track.looks += k in rows
             doubtful = track.confidence < DOUBTFUL
             if track.number < 0 and track.looks >= CONFIRM and not doubtful:
-                self.count(track)
+                track.confirm(next(self.numbers))
             if doubtful and (track.unseen >= MAX_UNSEEN or (track.number < 0 and track.looks >= CONFIRM)) and not sure:
                 del seen[track]
                 self.lose(track)
         return ~np.isin(np.arange(len(found)), columns)
 
     def recognize(self, align: Aligner, image: Image, fresh: list[Face], *, now: float) -> dict[FaceTrack, Face]:
-        """Those of the new faces that were lost a moment ago; they are taken from the list."""
-        lost = [track for track in self.lost if now - track.last <= AT_ONCE]
-        costs = np.array([[_cost(align, image, track, face, now) for face in fresh] for track in lost])
-        costs = np.minimum(costs.reshape(len(lost), len(fresh)), identity.MAX_COST)
+        """Those of the new faces that are lost ones; they are taken from the list."""
+        costs = np.array([[_cost(align, image, track, face, now) for face in fresh] for track in self.lost])
+        costs = np.minimum(costs.reshape(len(self.lost), len(fresh)), identity.MAX_COST)
         pairs = [
-            (lost[row], fresh[column])
+            (self.lost[row], fresh[column])
             for row, column in zip(*linear_sum_assignment(costs), strict=True)
             if costs[row, column] < identity.MAX_COST
         ]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import npz
-from fhr_jax.data.io import landmark_files
+from fhr_jax.data.io import landmark_arrays, landmark_files
 from fhr_jax.data.io.formats import arrays
 from fhr_jax.data.io.landmark_arrays import DEFAULT
 from fhr_jax.errors import InputError
