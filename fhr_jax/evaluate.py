@@ -85,6 +85,8 @@ def read_predictions(
         if name is None:
             raise InputError(f"{path}: no array {names[0]}, only {', '.join(arrays) or 'nothing'}")
         array = arrays[name]
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            array = landmark_arrays.as_float64(array)
         if array.ndim == 3 and array.dtype.kind in "fiu":
             huge = landmark_arrays.beyond_pixels(array)
             if huge.any() and not both:

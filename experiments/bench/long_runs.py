@@ -9,7 +9,8 @@ of the frames with the last one.
 Paper:    nothing about long runs.
 Command:  python experiments/bench/long_runs.py --out runs/long_runs
 Cost:     half an hour on one core: ten hours at 4 frames a second are 144,000 frames; --hours 0.1 takes a minute.
-Figures:  docs/results.md, "Long runs".
+Figures:  of 20,000 frames of smooth (10 MiB): 613, 630 and 630 MiB after the three passes. Of track for three minutes:
+          439 MiB and 10 open files. x86, one core, jax 0.10.2.
 """
 
 import json
