@@ -193,10 +193,9 @@ class _Crowd(NamedTuple):
             same = parts.sum() < identity.MAX_JUMP
             if not (same and align.is_face(face, track.region, image, min_confidence=min_confidence)):
                 del seen[track]
-        while pair := next(
-            (pair for pair in itertools.combinations(seen, 2) if _is_one(seen[pair[0]], seen[pair[1]])), None
-        ):
-            del seen[max(pair, key=lambda track: _cost(align, image, track, seen[track], now))]
+        for pair in itertools.combinations(list(seen), 2):
+            if pair[0] in seen and pair[1] in seen and _is_one(seen[pair[0]], seen[pair[1]]):
+                del seen[max(pair, key=lambda track: _cost(align, image, track, seen[track], now))]
         for track in [track for track in self.active if track not in seen]:
             self.lose(track)
         return seen
@@ -213,12 +212,15 @@ class _Crowd(NamedTuple):
         for k, track in enumerate(list(seen)):
             track.unseen = 0 if k in rows else track.unseen + 1
             track.looks += k in rows
-            doubtful = track.confidence < DOUBTFUL
-            if track.number < 0 and track.looks >= CONFIRM and not doubtful:
+            new, doubtful = track.number < 0, track.confidence < DOUBTFUL
+            if new and track.looks >= CONFIRM and not doubtful:
                 track.confirm(next(self.numbers))
-            if doubtful and (track.unseen >= MAX_UNSEEN or (track.number < 0 and track.looks >= CONFIRM)) and not sure:
+            elif not sure and ((track.unseen >= MAX_UNSEEN and (new or doubtful)) or (new and track.looks >= CONFIRM)):
                 del seen[track]
                 self.lose(track)
+                if new:  # for good: a place that is taken for a face again and again must not keep the frames waiting
+                    self.lost.remove(track)
+                    track.drop()
         return ~np.isin(np.arange(len(found)), columns)
 
     def recognize(self, align: Aligner, image: Image, fresh: list[Face], *, now: float) -> dict[FaceTrack, Face]:
