@@ -180,6 +180,7 @@ def _confirm_coco(path: Path, recording: Recording) -> None:
         order = sorted(known, key=lambda one: _natural(known[one]))
     else:
         order = sorted({e["image_id"] for e in entries}, key=_natural)
+        order = sorted(order) if all(isinstance(one, int) for one in order) and min(order) < 0 else order
         counted = all(isinstance(one, int) for one in order) and len(order) > 1
         if counted and "order of the ids" not in " ".join(recording.notes):
             order = list(range(order[0], order[-1] + 1)) if order[-1] - order[0] < 10**6 else order
