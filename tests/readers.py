@@ -1,16 +1,13 @@
 """Everything that reads a user's file: seeds to damage, the reader, and a second reader that confirms its result.
 
-To add a kind of file, add a line to `KINDS`.
+To add a kind of file, add a line to `KINDS`, or to that of `track_readers` or `format_readers`.
 """
 
 import csv
-import io
 import json
 import re
-import tempfile
 import tomllib
 import warnings
-from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,13 +16,10 @@ from unittest import mock
 import numpy as np
 from PIL import Image, ImageOps
 
-from fhr_jax import evaluate, exported, log, markup, npz, stabilizer, tensors, weights
-from fhr_jax.cli import track_times
+from fhr_jax import evaluate, exported, log, markup, stabilizer, tensors, weights
 from fhr_jax.cli.fitting import config as fit_config
-from fhr_jax.cli.fitting.tracks import read_tracks
 from fhr_jax.data.datasets.build.exclusions import read_exclusions
-from fhr_jax.data.io import images, landmark_files, pts, video
-from fhr_jax.data.io.landmark_arrays import ReadOptions
+from fhr_jax.data.io import images, video
 from fhr_jax.data.io.video_frames import VideoFrames
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.skipped import read_skipped
@@ -34,238 +28,9 @@ from fhr_jax.detector import files as detector_files
 from fhr_jax.detector.net import DetectorConfig, DetectorNet, init
 from fhr_jax.hourglass import TINY
 from fhr_jax.stabilizer import params_io
-from tests import trees
+from tests import format_readers, track_readers, trees
 from tests.nets import random_net
-
-
-class Kind(NamedTuple):
-    """A kind of file.
-
-    Attributes:
-        name: of the kind.
-        write: writes whole files, or folders, into an empty folder; each is damaged.
-        read: the reader, of the damaged file or folder.
-        confirm: asserts that another reader finds the same in the file.
-        number: how many of 20,000 damaged files are of this kind.
-    """
-
-    name: str
-    write: Callable[[Path], None]
-    read: Callable[[Path], Any]
-    confirm: Callable[[Path, Any], None]
-    number: int
-
-
-T, M = 6, 5
-
-
-def _track(seed: int = 0, dims: int = 2) -> np.ndarray:
-    rng = np.random.default_rng(seed)
-    return rng.uniform(50, 250, (M, dims)) + np.cumsum(rng.normal(size=(T, M, dims)), axis=0)
-
-
-# Tracks
-
-
-def _npz_tracks(folder: Path) -> None:
-    landmarks, confidence = _track(), np.linspace(0.5, 1, T)
-    np.savez(folder / "a.npz", landmarks=landmarks.astype(np.float32), confidence=confidence, fps=25.0)
-    np.savez(folder / "b.npz", predictions=_track(1, 3), time=np.arange(T) / 30, truth=_track(2, 3))
-    npz.write(folder / "c.npz", {"predictions": _track(3), "score": np.ones((T, M)), "names": np.array(["a", "b"])})
-    scored = np.concatenate([_track(4), np.random.default_rng(0).uniform(0.6, 1, (T, M, 1))], axis=-1)
-    np.savez_compressed(folder / "d.npz", landmarks=scored, ground_truth=_track(5), timestamp=np.arange(T) / 25)
-
-
-def _npy_tracks(folder: Path) -> None:
-    np.save(folder / "a.npy", _track())
-    np.save(folder / "b.npy", _track(1, 3).astype(np.float32))
-    np.save(folder / "c.npy", _track(2).round().astype(np.int32))
-
-
-def _rows(path: Path, rows: list[list[Any]], delimiter: str = ",") -> None:
-    with path.open("w", newline="") as stream:
-        csv.writer(stream, delimiter=delimiter).writerows(rows)
-
-
-def _csv_tracks(folder: Path) -> None:
-    points = _track().round(2)
-    names = [f"{axis}_{m}" for axis in "xy" for m in range(M)]
-    flat = [[*p[:, 0], *p[:, 1]] for p in points.tolist() for p in [np.array(p)]]
-    head = ["frame", "face_id", "timestamp", "confidence", "success", *names]
-    _rows(folder / "openface.csv", [head, *([t + 1, 0, t / 25, 0.9, 1, *row] for t, row in enumerate(flat))])
-    two = [[t, f, t / 25, 0.98, int(t != 2), *row] for t, row in enumerate(flat) for f in (0, 1)]
-    _rows(folder / "faces.csv", [[" " + name for name in head], *two])
-    comma = [[t, *(f"{v:.2f}".replace(".", ",") for v in row)] for t, row in enumerate(flat)]
-    _rows(folder / "semicolon.csv", [["frame", *names], *comma], ";")
-    parts = [f"p{m}" for m in range(M) for _ in range(3)]
-    cells = [[t, *(v for x, y in p.tolist() for v in (x, y, 0.9))] for t, p in enumerate(points)]
-    heads = [["scorer", *["net"] * 3 * M], ["bodyparts", *parts], ["coords", *["x", "y", "likelihood"] * M]]
-    _rows(folder / "deeplabcut.csv", [*heads, *cells])
-    names = [f"p{m}.{what}" for m in range(M) for what in ("x", "y", "score")]
-    _rows(
-        folder / "sleap.csv",
-        [["track", "frame_idx", "instance.score", *names], *(["a", c[0], 0.9, *c[1:]] for c in cells)],
-    )
-    names = [f"Landmark[{m}].{what}" for m in range(M) for what in ("X", "Y", "Confidence")]
-    _rows(
-        folder / "openseeface.csv",
-        [["Frame", "Time", "FaceID", *names], *([c[0], c[0] / 30, 0, *c[1:]] for c in cells)],
-    )
-
-
-def _pts_tracks(folder: Path) -> None:
-    for name, count in (("a", 3), ("b", 2)):
-        (folder / name).mkdir()
-        for t, frame in enumerate(_track()[:count]):
-            pts.write(folder / name / f"{t + 1:06d}.pts", frame)
-
-
-def _read_tracks(path: Path) -> landmark_files.Recording:
-    """Read, take the times, and write what was read: reading that gives the same."""
-    recording = landmark_files.read(path)
-    for track in recording.tracks:
-        track_times.confidence(track, track_times.timeline(track, recording, fps=None))
-    read_tracks((path,), options=ReadOptions(), fps=None)
-    finite = all(np.isfinite(track.points).all() for track in recording.tracks)
-    if recording.kind != "pts" or finite:
-        with tempfile.TemporaryDirectory() as folder:
-            out = Path(folder) / f"written{path.suffix}"
-            landmark_files.write(out, recording, [track.points for track in recording.tracks])
-            again = landmark_files.read(out)
-        for before, after in zip(recording.tracks, again.tracks, strict=True):
-            close = {"npz": 1e-2, "npy": 1e-2, "csv": 1e-3, "pts": 1e-5}[recording.kind]
-            low = np.finfo(np.float16).max
-            small = np.abs(np.nan_to_num(before.points)) < low
-            np.testing.assert_allclose(
-                np.where(small, after.points, 0), np.where(small, before.points, 0), atol=close, rtol=1e-3
-            )
-    return recording
-
-
-def _same_points(track: landmark_files.LandmarkTrack, stored: np.ndarray) -> None:
-    """Every point that is there is the stored one; one that is not there is a marker, no number, or not trusted."""
-    assert track.points.shape == stored.shape
-    with np.errstate(all="ignore"):
-        stored = stored.astype(np.float64)
-    known = np.isfinite(track.points).all(axis=-1)
-    np.testing.assert_array_equal(track.points[known], stored[known])
-    lost = stored[~known]
-    marked = (lost == 0).all(axis=-1) | (lost == -1).all(axis=-1) | ~np.isfinite(lost).all(axis=-1)
-    assert marked.all() or track.confidence is not None
-
-
-def _confirm_arrays(path: Path, found: dict[str, np.ndarray]) -> None:
-    with np.load(path, allow_pickle=False) as arrays:
-        assert set(arrays.files) == set(found)
-        for name, array in found.items():
-            np.testing.assert_array_equal(np.asarray(arrays[name]), array)
-
-
-def _confirm_npz_tracks(path: Path, recording: landmark_files.Recording) -> None:
-    arrays, key = recording.content
-    (track,) = recording.tracks
-    with np.load(path, allow_pickle=False) as stored:
-        assert key == next(name for name in ("predictions", "landmarks") if name in stored.files)
-        dims = track.points.shape[-1]
-        _same_points(track, np.asarray(stored[key])[..., :dims])
-        if stored[key].dtype.kind == "f":
-            _confirm_arrays(path, arrays)
-        if recording.fps is not None:
-            assert recording.fps == float(stored["fps"].item()) or np.isnan(recording.fps)
-
-
-def _confirm_npy_tracks(path: Path, recording: landmark_files.Recording) -> None:
-    (track,) = recording.tracks
-    _same_points(track, np.load(path, allow_pickle=False)[..., : track.points.shape[-1]])
-
-
-def _number(cell: str, decimal: str) -> float:
-    try:
-        value = float(cell.strip().replace(decimal, "."))
-        return value if np.isfinite(value) else np.nan
-    except ValueError:
-        return np.nan
-
-
-def _confirm_csv_tracks(path: Path, recording: landmark_files.Recording) -> None:
-    """Find the columns by their names and the rows by face and frame, and compare every cell."""
-    text = path.read_bytes().decode("utf-8-sig").lstrip("\ufeff")
-    first = next(line for line in io.StringIO(text, newline="") if line.strip())
-    delimiter = max(",;\t", key=first.count)
-    rows = [row for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter) if row]
-    head = (
-        next((k for k, row in enumerate(rows[:6]) if row[0].strip() == "coords"), 0)
-        if rows[0][0].strip() == "scorer"
-        else 0
-    )
-    names = [name.strip() for name in rows[head]]
-    body = rows[head + 1 :]
-
-    def find(*wanted: str) -> list[int]:
-        return [names.index(name) for name in wanted if name in names]
-
-    if head or rows[0][0].strip() == "scorer":
-        x, y = ([k for k, name in enumerate(names) if name == axis] for axis in "xy")
-        frame, face = [0], []
-    else:
-        patterns = (r"x_(\d+)", r"(.*)\.x", r"Landmark\[(\d+)\]\.X")
-        pattern = next(p for p in patterns if any(re.fullmatch(p, n) for n in names))
-        x = [k for k, n in enumerate(names) if re.fullmatch(pattern, n) and names.index(n) == k]
-        x = sorted(x, key=lambda k: int(re.findall(r"\d+", names[k])[0])) if "(\\d+)" in pattern else x
-        partner = {
-            patterns[0]: lambda n: n.replace("x", "y"),
-            patterns[1]: lambda n: n[:-2] + ".y",
-            patterns[2]: lambda n: n[:-1] + "Y",
-        }[pattern]
-        x = [k for k in x if partner(names[k]) in names][: recording.tracks[0].points.shape[1]]
-        y = [names.index(partner(names[k])) for k in x]
-        frame, face = find("frame", "frame_idx", "Frame")[:1], find("face_id", "track", "FaceID")[:1]
-    success = find("success") if "x_0" in names else []
-    assert len(x) == recording.tracks[0].points.shape[1]
-    decimal = "," if delimiter != "," and any("," in row[k] for row in body for k in (*x, *y)) else "."
-    seen = 0
-    _, places = recording.content
-    for track, place in zip(recording.tracks, places, strict=True):
-        numbers = [_number(body[p][frame[0]], decimal) if frame else p for p in place]
-        assert list(np.flatnonzero(track.present) + numbers[0]) == numbers
-        if face:
-            assert len({body[p][face[0]].strip() for p in place}) >= 1
-        for p, points in zip(place, track.points[track.present], strict=True):
-            seen += 1
-            row = body[p]
-            cells = np.array([[_number(row[a], decimal), _number(row[b], decimal)] for a, b in zip(x, y, strict=True)])
-            known = np.isfinite(points).all(axis=-1)
-            np.testing.assert_array_equal(points[known], cells[known])
-            if success and row[success[0]].strip().lower() in ("0", "false", "0.0"):
-                assert not known.any()
-    assert seen == len(body)
-
-
-def _pts_numbers(path: Path) -> np.ndarray:
-    text = path.read_bytes().decode("utf-8-sig")
-    lines = [re.split("#|//", line, maxsplit=1)[0] for line in text.splitlines()]
-    lines = [line.strip() for line in lines]
-    if "{" in lines:
-        lines = lines[lines.index("{") + 1 : lines.index("}")]
-    body = "\n".join(line for line in lines if ":" not in line)
-    return np.array([float(word) for word in body.split()]).reshape(-1, 2) - 1
-
-
-def _confirm_pts(path: Path, points: np.ndarray) -> None:
-    np.testing.assert_allclose(points, _pts_numbers(path), rtol=1e-12, atol=1e-12)
-
-
-def _confirm_pts_tracks(path: Path, recording: landmark_files.Recording) -> None:
-    stored = np.stack([_pts_numbers(path / name) for name in sorted(p.name for p in path.glob("*.pts"))])
-    (track,) = recording.tracks
-    _same_points(track, np.where((stored == -1) & np.isnan(track.points), np.nan, stored))
-
-
-def _pts(folder: Path) -> None:
-    pts.write(folder / "a.pts", _track()[0])
-    (folder / "b.pts").write_text("1 2\n3.5 4\n-5 6e1\n")
-    (folder / "c.pts").write_bytes(b"// by hand\r\nversion: 1\r\nn_points: 2\r\n{\r\n1 2\r\n3 4 # end\r\n}\r\n")
-
+from tests.track_readers import Kind, pts_numbers, write_rows
 
 # Predictions
 
@@ -426,8 +191,8 @@ def _confirm_video(path: Path, found: _Video) -> None:
 def _boxes(folder: Path) -> None:
     rows = [["file", "frame", "x", "y", "width", "height", "score"]]
     rows += [[f"{name}.jpg", t, 10.5, 20 + t, 30, 40, 0.9] for name in "ab" for t in (0, 1)]
-    _rows(folder / "a.csv", rows)
-    _rows(folder / "b.csv", [["frame", "x", "y", "width", "height"], *([t, 1, 2, 3, 4.5] for t in range(5))])
+    write_rows(folder / "a.csv", rows)
+    write_rows(folder / "b.csv", [["frame", "x", "y", "width", "height"], *([t, 1, 2, 3, 4.5] for t in range(5))])
 
 
 def _read_boxes(path: Path) -> dict[int, np.ndarray]:
@@ -560,7 +325,7 @@ def _confirm_run_folder(path: Path, found: tuple[Any, Any]) -> None:
 
 def _skipped(folder: Path) -> None:
     (folder / "a").mkdir()
-    _rows(folder / "a" / "skipped.csv", [["file", "reason"], ["a.jpg", "too small, or not"], ["b.jpg", "ü"]])
+    write_rows(folder / "a" / "skipped.csv", [["file", "reason"], ["a.jpg", "too small, or not"], ["b.jpg", "ü"]])
 
 
 def _confirm_skipped(path: Path, found: list[Any]) -> None:
@@ -605,7 +370,7 @@ def _confirm_faces(path: Path, found: list[Any]) -> None:
     for record in found:
         place = path / record["file"]
         frame = int(record["frame"])
-        points = _pts_numbers(path / "annot" / f"{frame:06d}.pts" if frame else place.with_suffix(".pts"))
+        points = pts_numbers(path / "annot" / f"{frame:06d}.pts" if frame else place.with_suffix(".pts"))
         np.testing.assert_allclose(record["points"], points, rtol=1e-6, atol=1e-4)
         assert record["image"].ndim == 3
 
@@ -632,13 +397,10 @@ def _confirm_dataset(path: Path, found: list[Any]) -> None:
 
 
 KINDS = (
-    Kind("npz tracks", _npz_tracks, _read_tracks, _confirm_npz_tracks, 3000),
-    Kind("npy tracks", _npy_tracks, _read_tracks, _confirm_npy_tracks, 2000),
-    Kind("csv tracks", _csv_tracks, _read_tracks, _confirm_csv_tracks, 3500),
-    Kind("pts tracks", _pts_tracks, _read_tracks, _confirm_pts_tracks, 600),
-    Kind("pts", _pts, pts.read, _confirm_pts, 1500),
-    Kind("predictions", _predictions, _read_predictions, _confirm_predictions, 1500),
-    Kind("images", _images, _read_image, _confirm_image, 3000),
+    *track_readers.KINDS,
+    *format_readers.KINDS,
+    Kind("predictions", _predictions, _read_predictions, _confirm_predictions, 1100),
+    Kind("images", _images, _read_image, _confirm_image, 2500),
     Kind("videos", _videos, _read_video, _confirm_video, 800),
     Kind("boxes", _boxes, _read_boxes, _confirm_boxes, 800),
     Kind("params", _params, stabilizer.load, _confirm_params, 700),

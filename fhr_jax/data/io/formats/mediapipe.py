@@ -66,7 +66,8 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a file of landmarks of MediaPipe.
 
     Raises:
-        InputError: a landmark lacks a number, the number of landmarks changes, or the wanted part is not there.
+        InputError: a landmark lacks a number or stands in no list of a face, the number of landmarks changes, or the
+            wanted part is not there.
     """
     path, document = source.path, source.json
     start, frames = _frames(document.value)
@@ -75,7 +76,11 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
     sightings = []
     for number, frame in enumerate(frames):
         time = _time(frame)
-        for place, landmarks in _faces(frame, part):
+        faces = _faces(frame, part)
+        if sum(len(landmarks) for _, landmarks in faces) != _landmarks_in(frame, part):
+            where = people.place_name((*start, number))
+            raise InputError(f"{path}: {where}: landmarks that make no face, expected lists of objects with x and y")
+        for place, landmarks in faces:
             points, scores = _points(path, landmarks, (*start, number, *place))
             sightings.append(Sighting(number, (*start, number, *place), points, scores, time=time))
     dims = min(one.points.shape[1] for one in sightings)
@@ -166,6 +171,22 @@ def _faces(frame: Any, part: str) -> list[tuple[tuple[Any, ...], list[dict[str, 
         if isinstance(entry, dict | list)
         for place, face in ([((), entry)] if _is_face(entry) else _faces(entry, "") if isinstance(entry, dict) else [])
     ]
+
+
+def _landmarks_in(frame: Any, part: str) -> int:
+    """Objects with x or y in the part of a frame, however deep in lists."""
+    count, left = 0, [] if part and not isinstance(frame, dict) else [frame]
+    if isinstance(frame, dict):
+        left = [frame[key] for key in PARTS[part] if key in frame]
+    while left:
+        one = left.pop()
+        if isinstance(one, list):
+            left += one
+        elif isinstance(one, dict) and {"x", "y"} & one.keys():
+            count += 1
+        elif isinstance(one, dict):
+            left += [one[key] for key in PARTS[""] if key in one]
+    return count
 
 
 def _choose_part(path: Path, frames: list[Any], wanted: str | None) -> tuple[str, list[str]]:

@@ -148,3 +148,9 @@ def test_a_person_twice_in_a_frame_is_refused(tmp_path):
 def test_only_json_with_keypoints_is_recognised(tmp_path):
     write_json(tmp_path / "a.json", {"annotations": [{"image_id": 1, "bbox": []}]})
     assert not coco.recognise(landmark_files.OpenedFile(tmp_path / "a.json"))
+
+
+def test_an_id_of_thousands_of_digits_is_a_name_like_others(tmp_path):
+    ids = [str(t) if t else "9" * 5000 for t in range(FRAMES)]
+    (found,) = landmark_files.read(write_json(tmp_path / "in.json", results(ids=ids))).tracks
+    np.testing.assert_array_equal(found.points, np.roll(ONE, -1, axis=0))
