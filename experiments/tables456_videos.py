@@ -37,6 +37,7 @@ from tqdm import tqdm
 
 from fhr_jax import crop, log, metrics, npz, pipeline, plots, stabilizer, weights
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import loader
 from fhr_jax.data.crops import Crops
@@ -46,7 +47,7 @@ from fhr_jax.data.sources import boxes
 from fhr_jax.data.sources.holdout import Subset
 from fhr_jax.errors import InputError
 from fhr_jax.evaluate import LIMIT
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.heatmap import Decoder
 from fhr_jax.markup import FACE7, FACE68, SEVEN_OF_68, SEVEN_OF_TALKING_FACE
 from fhr_jax.weights import Net
@@ -136,7 +137,7 @@ def main(options: Options) -> dict[str, Any]:
         "jax": jax.__version__,
         "device": jax.devices()[0].device_kind,
     }
-    write_json(options.out / "summary.json", summary)
+    write_summary(options.out, summary)
     return summary
 
 

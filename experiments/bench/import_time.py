@@ -19,7 +19,8 @@ from statistics import median
 import tyro
 
 from fhr_jax import cli
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 
 IMPORT = """
 import time
@@ -88,7 +89,7 @@ def main(options: Options) -> None:
     for name, value in figures.items():
         limit = LIMITS[name.split(" ")[0]]
         print(f"{name:18} {value:.3f} s, at most {limit} s{'' if value <= limit else ': MISSED'}")
-    write_json(options.out / "summary.json", {"seconds": figures, "limits": LIMITS})
+    write_summary(options.out, {"seconds": figures, "limits": LIMITS})
 
 
 if __name__ == "__main__":
