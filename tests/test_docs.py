@@ -19,10 +19,20 @@ import fhr_jax
 from fhr_jax import cli
 
 ROOT = Path(fhr_jax.__file__).parent.parent
+NAMED = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "fhr_jax/nets/README.md", "experiments/README.md")
 PAGES = [
     path
     for path in (
-        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "fhr_jax/nets/README.md")),
+        *(
+            ROOT / name
+            for name in (
+                "README.md",
+                "CONTRIBUTING.md",
+                "CHANGELOG.md",
+                "fhr_jax/nets/README.md",
+                "experiments/README.md",
+            )
+        ),
         *sorted((ROOT / "docs").glob("*.md")),
     )
     if path.exists()
