@@ -22,7 +22,8 @@ from tqdm import tqdm
 
 from fhr_jax import overlay, pipeline, weights
 from fhr_jax.benchmark import crossing_faces, face_tracks
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 from fhr_jax.markup import FACE68
 
 SHEET = 6
@@ -61,7 +62,7 @@ def run(options: Options) -> dict[str, Any]:
         clips[f"seed {seed}, {people} people"] = summary(score) | {"ms_per_frame": 1e3 * seconds / options.frames}
         _sheet(clip.images, followed).save(folder / f"clip_{seed}.jpg")
         result = {"clips": clips, "all": summary(face_tracks.FaceTrackScore(*total.tolist()))}
-        write_json(folder / "summary.json", result)
+        write_summary(folder, result)
     for name, row in (clips | {"all": result["all"]}).items():
         print(f"{name}: " + ", ".join(f"{key} {value:.3g}" for key, value in row.items()))
     return result

@@ -1,7 +1,8 @@
 """The command `fhr-jax`. Each subcommand is a module here, imported only when it is used.
 
-A module has a frozen dataclass of options, whose docstrings are the help text, and a function `run(options)`. Options
-that several commands share are in `options`. To add a command, write its module and add a line to `COMMANDS`.
+A module has a function `run(options)`; the module of the same name in `arguments` has a frozen dataclass of these
+options, whose docstrings are the help text. Options that several commands share are in `options`. To add a command,
+write both modules and add a line to `COMMANDS`.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fhr_jax import __version__, compilation_cache, memory
+from fhr_jax import compilation_cache, memory
 from fhr_jax.cli.signals import Stopped
 from fhr_jax.errors import InputError
 
@@ -22,7 +23,7 @@ class Command(NamedTuple):
     """A subcommand.
 
     Attributes:
-        module: name of its module in fhr_jax.cli.
+        module: name of its modules in fhr_jax.cli and fhr_jax.cli.arguments.
         options: name of its class of options.
         summary: its line in `fhr-jax --help`.
     """
@@ -123,6 +124,8 @@ def _main(arguments: list[str]) -> int:
         print(_help())
         return 0 if arguments else BAD_INPUT
     if name == "--version":
+        from fhr_jax import __version__
+
         print(f"fhr-jax {__version__}")
         return 0
     if name not in COMMANDS:
@@ -131,12 +134,12 @@ def _main(arguments: list[str]) -> int:
     memory.tune_malloc()
     compilation_cache.set_environment()
     command = COMMANDS[name]
-    module = importlib.import_module(f"fhr_jax.cli.{command.module}")
+    taken = importlib.import_module(f"fhr_jax.cli.arguments.{command.module}")
     # Several subcommands are a union of classes, which has no docstring: its module has a DESCRIPTION.
-    description = getattr(module, "DESCRIPTION", None)
-    options = _options(getattr(module, command.options), name, arguments[1:], description=description)
+    description = getattr(taken, "DESCRIPTION", None)
+    options = _options(getattr(taken, command.options), name, arguments[1:], description=description)
     if options is not None:
-        module.run(options)
+        importlib.import_module(f"fhr_jax.cli.{command.module}").run(options)
     return 0
 
 

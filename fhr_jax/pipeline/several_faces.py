@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import linear_sum_assignment
 
 from fhr_jax import geometry, inputs, stabilizer
+from fhr_jax.choices import DETECT_EVERY
 from fhr_jax.detector import Detector
 from fhr_jax.detector.suppression import overlaps
 from fhr_jax.errors import InputError
@@ -27,8 +27,6 @@ from fhr_jax.pipeline.face_track import FaceTrack, FrameQueue
 from fhr_jax.pipeline.tracking import candidates, steps_between
 from fhr_jax.weights import Net
 
-DETECT_EVERY = 5
-"""Frames from one look of the detector to the next, while no face is lost or new."""
 FORGET = 60.0
 """Frames of 1/30 s for which a lost face keeps its number: two seconds."""
 FORGET_NEW = 3.0
@@ -204,6 +202,8 @@ class _Crowd(NamedTuple):
         self, seen: dict[FaceTrack, Face], found: Float[np.ndarray, "n 4"], *, sure: bool
     ) -> Bool[np.ndarray, " n"]:
         """Note which faces the detector sees; returns which of its boxes (N,) belong to none of them."""
+        from scipy.optimize import linear_sum_assignment
+
         own = np.array([geometry.box_of(face.raw) for face in seen.values()], np.float64).reshape(-1, 4)
         shared = overlaps(own, found) if own.size and found.size else np.zeros((len(own), len(found)))
         rows, columns = linear_sum_assignment(-shared)
@@ -225,6 +225,8 @@ class _Crowd(NamedTuple):
 
     def recognize(self, align: Aligner, image: Image, fresh: list[Face], *, now: float) -> dict[FaceTrack, Face]:
         """Those of the new faces that are lost ones; they are taken from the list."""
+        from scipy.optimize import linear_sum_assignment
+
         costs = np.array([[_cost(align, image, track, face, now) for face in fresh] for track in self.lost])
         costs = np.minimum(costs.reshape(len(self.lost), len(fresh)), identity.MAX_COST)
         pairs = [

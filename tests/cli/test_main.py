@@ -34,10 +34,26 @@ def test_help_lists_every_command_without_loading_jax():
     assert result.stdout.endswith("False\n")
 
 
+HELP = """
+import sys
+from fhr_jax import cli
+for name in cli.COMMANDS:
+    assert cli.main([name, "--help"]) == 0
+assert cli.main(["smooth", "in.npz", "out.npz", "--lag", "two"]) == 2
+print({"jax", "numpy", "scipy", "tqdm"} & set(sys.modules))
+"""
+
+
+def test_the_help_of_a_command_and_a_wrong_option_need_neither_jax_nor_numpy():
+    result = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, timeout=60)
+    assert result.stdout.endswith("set()\n"), result.stderr
+    assert "invalid" in result.stderr
+
+
 def test_every_command_is_there(capsys):
     for name, command in cli.COMMANDS.items():
-        path = Path(cli.__file__).parent / f"{command.module}.py"
-        assert path.exists(), name
+        for folder in (Path(cli.__file__).parent, Path(cli.__file__).parent / "arguments"):
+            assert (folder / f"{command.module}.py").exists(), name
         assert cli.main([name, "--help"]) == 0
         text = capsys.readouterr().out
         assert "Example:" in text
@@ -47,7 +63,7 @@ def test_every_command_is_there(capsys):
 def _option_classes():
     """Classes of options with their module; a union, of subcommands, has several."""
     for command in cli.COMMANDS.values():
-        options = getattr(importlib.import_module(f"fhr_jax.cli.{command.module}"), command.options)
+        options = getattr(importlib.import_module(f"fhr_jax.cli.arguments.{command.module}"), command.options)
         for part in (options,) if isinstance(options, type) else typing.get_args(options):
             yield command.module, part if isinstance(part, type) else typing.get_args(part)[0]
 

@@ -4,20 +4,19 @@ import contextlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from fhr_jax import overlay
+from fhr_jax.choices import Shown
 from fhr_jax.cli.tracking.follow import Picture, Tracked, to_frame
 from fhr_jax.cli.tracking.log import FaceLog
 from fhr_jax.cli.tracking.page import LivePage
 from fhr_jax.data.io import openface, video
 from fhr_jax.data.io.sound import Sound
 from fhr_jax.markup import Markup
-
-Shown = Literal["steady", "raw", "raw,steady"]
 
 
 class Outputs:
