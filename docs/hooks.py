@@ -33,6 +33,8 @@ NOTEBOOKS = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "notebo
 EXECUTED = ROOT / "build"
 """`pytest --nbmake --overwrite` runs copies of the notebooks below this folder; .ci/run does."""
 
+NOT_RUN = "This page was built without running the notebook, so it shows no results."
+
 _LINK = re.compile(r"(\]\()([^)\s]+)(\))")
 
 
@@ -74,6 +76,8 @@ def on_page_content(html, *, page, config, files):
     """Take programs of other hosts out of the notebooks: they have neither formulas nor diagrams."""
     if not page.file.src_uri.endswith(".ipynb"):
         return html
+    if page.file.src_dir == str(ROOT):
+        html = html.replace("</h1>", f"</h1><p><em>{NOT_RUN}</em></p>", 1)
     html = re.sub(r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", "", html, flags=re.DOTALL)
     return re.sub(r'<script type="module">.*?</script>', "", html, flags=re.DOTALL)
 
@@ -215,12 +219,14 @@ def _commands():
     cli = _package()["cli"]
     text = ["# Commands", "", "`fhr-jax COMMAND --help` prints the same.", ""]
     for name, (module, options, summary) in _command_table().items():
-        text += [f"## {name}", "", f"{summary[0].upper()}{summary[1:]}.", ""]
+        text += [f"## {name}", ""]
         found = cli[module][options]
-        kinds = [options] if found.is_class else re.findall(r"\w+Options", str(found.value))
-        for kind in kinds:
-            text += [*([f"### {name} {kind.removesuffix('Options').lower()}", ""] if len(kinds) > 1 else [])]
-            text += _options(cli[module][kind])
+        if found.is_class:
+            text += _options(found)
+            continue
+        text += [f"{summary[0].upper()}{summary[1:]}.", ""]
+        for kind in re.findall(r"\w+Options", str(found.value)):
+            text += [f"### {name} {kind.removesuffix('Options').lower()}", "", *_options(cli[module][kind])]
     return "\n".join(text)
 
 

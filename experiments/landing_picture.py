@@ -52,7 +52,7 @@ def main(options: Options) -> None:
     clip = faces.clip(face_key, options.frames)
     last = jax.tree.map(lambda leaf: leaf[-1], clip)
     image = np.asarray(faces.render(last, size=SIZE).image)
-    truth = np.asarray(geometry.from_fractions(jax.vmap(faces.landmarks)(clip), SIZE))
+    truth = geometry.from_fractions(jax.vmap(faces.landmarks)(clip), SIZE)
     raw = np.asarray(observe(noise_key, truth, DetectorNoise(level=1.6)))
     steady = np.asarray(stabilizer.smooth(stabilizer.default_params(), raw))
 
