@@ -199,9 +199,11 @@ WITHOUT_MODULE = {
         "test_api.py",
         "test_architecture.py",
         "test_docs.py",
+        "test_howtos.py",
         "test_landing.py",
         "test_notebooks.py",
         "test_release.py",
+        "test_site.py",
     ),
 }
 """Test files that are named after no module, and what they test instead. Add none where a module's own file will do."""

@@ -33,7 +33,7 @@ PAGES = [
                 "experiments/README.md",
             )
         ),
-        *sorted((ROOT / "docs").glob("*.md")),
+        *sorted((ROOT / "docs").rglob("*.md")),
     )
     if path.exists()
 ]
@@ -62,7 +62,10 @@ def _prose(path):
 
 
 def _anchors(path):
-    """Anchors of the headings, as GitHub makes them."""
+    """Anchors of the headings, as GitHub makes them; of a module its functions and classes, as the site does."""
+    if path.suffix == ".py":
+        nodes = ast.parse(path.read_text()).body
+        return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", path.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
