@@ -233,6 +233,7 @@ TESTED_IN = {
     "data/faces/test_faces.py": ("data.faces",),
     "data/io/frame_sources/test_opening.py": ("data.io.frame_sources.source",),
     "data/io/test_video.py": ("data.io.pyav",),
+    "data/io/formats/test_hdf5.py": ("data.io.formats.hdf5_child",),
     "data/io/formats/test_coco.py": ("data.io.formats.people",),
     "data/io/formats/test_matlab.py": ("data.io.formats.mat5",),
     "data/io/test_landmark_files.py": (

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from fhr_jax.data.io import landmark_arrays
-from fhr_jax.data.io.formats import json_text
+from fhr_jax.data.io.formats import hdf5, json_text
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
@@ -91,6 +91,21 @@ class OpenedFile:
                 return stream.read(START)
         except OSError as error:
             raise InputError(f"{self.path}: cannot be read: {error.strerror or error}") from error
+
+    @cached_property
+    def is_hdf5(self) -> bool:
+        """Whether it is HDF5."""
+        return hdf5.begins_like_one(self.start)
+
+    @cached_property
+    def hdf5(self) -> hdf5.Group:
+        """What is needed of an HDF5 file; nothing of another one.
+
+        Raises:
+            InputError: it is damaged.
+            ModuleNotFoundError: h5py is not installed.
+        """
+        return hdf5.read(self.path) if self.is_hdf5 else hdf5.Group({}, {})
 
     @cached_property
     def is_json(self) -> bool:

@@ -4,20 +4,23 @@ pandas stores it as a table of PyTables or as plain arrays ("fixed"). Both are r
 is written with other numbers in the columns x and y only, so that it stays a table of pandas.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io import landmark_arrays
-from fhr_jax.data.io.formats import hdf5, pickled_labels
+from fhr_jax.data.io.formats import hdf5, hdf5_child, pickled_labels
 from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.frame_gaps import track_of_rows, track_where_present
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
+MOST = 1000
+"""Blocks of numbers, and levels of labels, at most."""
 COORDINATES = ("x", "y", "likelihood")
 
 
@@ -34,24 +37,26 @@ class DeepLabCutContent(NamedTuple):
 
     Attributes:
         group: name of the table.
+        table: its rows, or None where it is plain arrays.
+        blocks: values (R, C) by name.
         tracks: for each its columns, x and y in turn, and its rows.
     """
 
     group: str
+    table: np.ndarray | None
+    blocks: dict[str, np.ndarray]
     tracks: tuple[tuple[list[_Column], np.ndarray], ...]
 
 
 def recognise(source: OpenedFile) -> bool:
     """Whether it is HDF5 with a table of pandas at the top."""
-    if not hdf5.is_hdf5(source):
-        return False
-    with hdf5.opened(source.path) as file:
-        return bool(_groups(file))
+    return bool(_tables(source.hdf5))
 
 
-def _groups(file: Any) -> list[str]:
-    kinds = {name: hdf5.text(file[name].attrs.get("pandas_type", b"")) for name in file}
-    return [name for name, kind in kinds.items() if kind in ("frame", "frame_table")]
+def _tables(file: hdf5.Group) -> dict[str, hdf5.Group]:
+    """The tables of pandas at the top."""
+    groups = {name: group for name, group in file.items.items() if isinstance(group, hdf5.Group)}
+    return {name: group for name, group in groups.items() if group.attrs.get("pandas_type") in hdf5_child.TABLES}
 
 
 def read(source: OpenedFile, options: ReadOptions) -> Recording:
@@ -61,12 +66,13 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
         InputError: it holds several tables, its columns are others, or its rows are not frames.
     """
     path = source.path
-    with hdf5.opened(path) as file:
-        names = _groups(file)
-        if len(names) != 1:
-            raise InputError(f"{path}: holds {len(names)} tables ({', '.join(names)}), expected one")
-        fixed = hdf5.text(file[names[0]].attrs["pandas_type"]) == "frame"
-        columns, blocks, frame = (_fixed if fixed else _table)(path, file, names[0])
+    found = _tables(source.hdf5)
+    if len(found) != 1:
+        raise InputError(f"{path}: holds {len(found)} tables ({', '.join(found)}), expected one")
+    ((name_of_table, table),) = found.items()
+    rows_of_table = None if table.attrs["pandas_type"] == "frame" else hdf5.values(path, table, "table")
+    columns, blocks, frame = _fixed(path, table) if rows_of_table is None else _table(path, table, rows_of_table)
+    _check_lengths(path, columns, blocks, frame)
     if frame.dtype.kind not in "iu":
         raise InputError(f"{path}: its rows are named by texts, as labelled images are; expected numbers of frames")
     order = np.argsort(frame, kind="stable")
@@ -103,7 +109,7 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
         path,
         "deeplabcut",
         tuple(tracks),
-        DeepLabCutContent(names[0], tuple(content)),
+        DeepLabCutContent(name_of_table, rows_of_table, blocks, tuple(content)),
         tuple(notes),
         title="a table of DeepLabCut (HDF5)",
         face_word="individual",
@@ -119,21 +125,21 @@ def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "
         points: for each track, (T, M, 2) in pixels.
     """
     content: DeepLabCutContent = recording.content
-    with hdf5.changed_copy(path, source=recording.path) as file:
-        group = file[content.group]
-        fixed = "table" not in group
-        values = {} if fixed else {"table": group["table"][()]}
-        for track, (columns, rows), new in zip(recording.tracks, content.tracks, points, strict=True):
-            found = with_markers(track, new)[track.present].reshape(len(rows), -1)
-            for column, numbers in zip(columns, found.T, strict=True):
-                if fixed and column.block not in values:
-                    values[column.block] = group[column.block][()]
-                block = (
-                    values[column.block] if fixed else values["table"][column.block].reshape(len(values["table"]), -1)
-                )
-                block[rows, column.place] = numbers
-        for name, block in values.items():
-            group[name][...] = block
+    blocks = {name: block.copy() for name, block in content.blocks.items()}
+    changed = set()
+    for track, (columns, rows), new in zip(recording.tracks, content.tracks, points, strict=True):
+        found = with_markers(track, new)[track.present].reshape(len(rows), -1)
+        for column, numbers in zip(columns, found.T, strict=True):
+            blocks[column.block][rows, column.place] = numbers
+            changed.add(column.block)
+    if content.table is None:
+        changes = {f"{content.group}/{name}": hdf5.Change(blocks[name]) for name in sorted(changed)}
+    else:
+        table = content.table.copy()
+        for name in changed:
+            table[name] = blocks[name].reshape(table[name].shape)
+        changes = {f"{content.group}/table": hdf5.Change(table)}
+    hdf5.write_copy(path, source=recording.path, changes=changes)
 
 
 Parts = dict[str, dict[str, _Column]]
@@ -163,36 +169,53 @@ def _individuals(path: Path, columns: list[_Column]) -> dict[str, Parts]:
     return found
 
 
-def _table(path: Path, file: Any, group: str) -> tuple[list[_Column], dict[str, np.ndarray], np.ndarray]:
+def _table(path: Path, group: hdf5.Group, rows: np.ndarray) -> tuple[list[_Column], dict[str, np.ndarray], np.ndarray]:
     """Columns, blocks (R, C) and the index (R,) of a table of PyTables."""
-    table = hdf5.dataset(path, file, f"{group}/table")
-    rows = table[()]
+    attrs = hdf5.dataset(path, group, "table").attrs
     names = [name for name in rows.dtype.names or () if name.startswith("values_block_")]
     columns, blocks = [], {}
     for name in names:
-        blocks[name] = _numbers(path, name, rows[name].reshape(len(rows), -1))
-        label = table.attrs.get(f"{name}_kind", b"")
-        labels = pickled_labels.read(path, f"{name}_kind", bytes(label))
+        blocks[name] = _numbers(path, name, rows[name].reshape(len(rows), int(np.prod(rows[name].shape[1:]))))
+        labels = pickled_labels.read(path, f"{name}_kind", str(attrs.get(f"{name}_kind", "")).encode("latin-1"))
         columns += [_Column(one, name, place) for place, one in enumerate(labels)]
     if "index" not in (rows.dtype.names or ()):
         raise InputError(f"{path}: its rows have no numbers of frames")
     return columns, blocks, rows["index"]
 
 
-def _fixed(path: Path, file: Any, group: str) -> tuple[list[_Column], dict[str, np.ndarray], np.ndarray]:
+def _fixed(path: Path, group: hdf5.Group) -> tuple[list[_Column], dict[str, np.ndarray], np.ndarray]:
     """The same of plain arrays; the labels of each block are stored by level."""
     columns, blocks = [], {}
-    found = file[group]
-    for number in range(int(found.attrs.get("nblocks", 0))):
+    for number in range(_count(group, "nblocks")):
         name, items = f"block{number}_values", f"block{number}_items"
-        values = hdf5.dataset(path, found, name)[()]
-        blocks[name] = _numbers(path, name, values)
+        blocks[name] = _numbers(path, name, hdf5.values(path, group, name))
         levels = []
-        for level in range(int(found.attrs.get(f"{items}_nlevels", 0))):
-            texts = [hdf5.text(one) for one in hdf5.dataset(path, found, f"{items}_level{level}")[()]]
-            levels.append([texts[k] for k in hdf5.dataset(path, found, f"{items}_label{level}")[()]])
+        for level in range(_count(group, f"{items}_nlevels")):
+            texts = [hdf5.text(one) for one in hdf5.values(path, group, f"{items}_level{level}")]
+            places = hdf5.values(path, group, f"{items}_label{level}")
+            if places.dtype.kind not in "iu" or places.ndim != 1 or not (places < len(texts)).all():
+                raise InputError(f"{path}: {items}_label{level} is damaged, expected numbers of labels")
+            levels.append([texts[k] for k in places])
+        if len({len(level) for level in levels}) > 1:
+            raise InputError(f"{path}: the levels of {items} have different lengths")
         columns += [_Column(label, name, place) for place, label in enumerate(zip(*levels, strict=True))]
-    return columns, blocks, hdf5.dataset(path, found, "axis1")[()]
+    return columns, blocks, hdf5.values(path, group, "axis1")
+
+
+def _check_lengths(path: Path, columns: list[_Column], blocks: dict[str, np.ndarray], frame: np.ndarray) -> None:
+    """Refuse blocks that have not as many rows as frames, or fewer columns than labels."""
+    labels = Counter(column.block for column in columns)
+    for name, block in blocks.items():
+        if frame.ndim != 1 or block.ndim != 2 or len(block) != len(frame) or block.shape[1] < labels[name]:
+            raise InputError(
+                f"{path}: {name} is {block.shape}, expected {frame.shape} rows and {labels[name]} columns: damaged"
+            )
+
+
+def _count(group: hdf5.Group, name: str) -> int:
+    """A small whole number among the attributes."""
+    value = group.attrs.get(name, 0)
+    return value if isinstance(value, int) and 0 <= value <= MOST else 0
 
 
 def _numbers(path: Path, name: str, values: np.ndarray) -> np.ndarray:

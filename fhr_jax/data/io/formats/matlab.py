@@ -51,14 +51,13 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """
     path = source.path
     file = None
-    if hdf5.is_hdf5(source):
-        with hdf5.opened(path) as opened:
-            wanted = [name for name in (*landmark_arrays.OBSERVED, *VECTORS) if name in opened]
-            if not set(landmark_arrays.OBSERVED) & set(wanted):
-                names = ", ".join(name for name in opened if not name.startswith("#")) or "nothing"
-                raise InputError(f"{path}: no array predictions or landmarks in it, only {names}")
-            # MATLAB stores by columns, so that the axes come in the opposite order.
-            own = {name: hdf5.dataset(path, opened, name)[()].T for name in wanted}
+    if source.is_hdf5:
+        wanted = [name for name in (*landmark_arrays.OBSERVED, *VECTORS) if name in source.hdf5.items]
+        if not set(landmark_arrays.OBSERVED) & set(wanted):
+            names = ", ".join(name for name in source.hdf5.items if not name.startswith("#")) or "nothing"
+            raise InputError(f"{path}: no array predictions or landmarks in it, only {names}")
+        # MATLAB stores by columns, so that the axes come in the opposite order.
+        own = {name: hdf5.values(path, source.hdf5, name).T for name in wanted}
     else:
         file = mat5.read(path)
         wanted = [name for name in (*landmark_arrays.OBSERVED, *VECTORS) if name in file.variables]
@@ -94,11 +93,7 @@ def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "
     if content.file is not None:
         mat5.write(path, content.file, key, values)
         return
-    with hdf5.changed_copy(path, source=recording.path) as file:
-        if content.stored.kind == "f":
-            file[key][...] = values.T
-        else:
-            attributes = dict(file[key].attrs)
-            del file[key]
-            file[key] = values.T.astype(np.float64)
-            file[key].attrs.update(attributes | {"MATLAB_class": np.bytes_(b"double")})
+    change = hdf5.Change(values.T)
+    if content.stored.kind != "f":
+        change = hdf5.Change(values.T.astype(np.float64), {"MATLAB_class": "double"})
+    hdf5.write_copy(path, source=recording.path, changes={key: change})

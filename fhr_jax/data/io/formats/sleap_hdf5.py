@@ -6,7 +6,7 @@ Newer files may have the axes in another order, which the attribute `dims` of ea
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Float
@@ -39,9 +39,8 @@ class SleapContent(NamedTuple):
 
 def recognise(source: OpenedFile) -> bool:
     """Whether it is HDF5 with the arrays of an analysis."""
-    return {"tracks", "node_names"} <= set(hdf5.top_names(source)) or {"tracks", "track_occupancy"} <= set(
-        hdf5.top_names(source)
-    )
+    names = source.hdf5.items.keys()
+    return "tracks" in names and bool({"node_names", "track_occupancy"} & names)
 
 
 def read(source: OpenedFile, options: ReadOptions) -> Recording:
@@ -50,11 +49,11 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
     Raises:
         InputError: its arrays have other shapes, or no track has a point.
     """
-    path = source.path
-    with hdf5.opened(path) as file:
-        values, axes = _array(path, file, "tracks")
-        scores = _array(path, file, "point_scores")[0] if "point_scores" in file else None
-        names = [hdf5.text(name) for name in file["track_names"][()].ravel()] if "track_names" in file else []
+    path, file = source.path, source.hdf5
+    values, axes = _array(path, file, "tracks")
+    scores = _array(path, file, "point_scores")[0] if "point_scores" in file.items else None
+    has_names = "track_names" in file.items
+    names = [hdf5.text(name) for name in hdf5.values(path, file, "track_names").ravel()] if has_names else []
     notes: list[str] = []
     if scores is not None and scores.shape != values.shape[:3]:
         notes.append(f"point_scores is {scores.shape}, expected {values.shape[:3]}: not used")
@@ -98,11 +97,11 @@ def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "
     values = content.values.copy()
     for track, (number, rows), new in zip(recording.tracks, content.rows, points, strict=True):
         values[number, rows] = with_markers(track, new)[track.present]
-    with hdf5.changed_copy(path, source=recording.path) as file:
-        file["tracks"][...] = values.transpose(np.argsort(content.axes))
+    change = hdf5.Change(values.transpose(np.argsort(content.axes)))
+    hdf5.write_copy(path, source=recording.path, changes={"tracks": change})
 
 
-def _array(path: Path, file: Any, name: str) -> tuple[np.ndarray, tuple[int, ...]]:
+def _array(path: Path, file: hdf5.Group, name: str) -> tuple[np.ndarray, tuple[int, ...]]:
     """An array with its axes in the order of `ORDER`, in float64, and which axes of the file these are."""
     found = hdf5.dataset(path, file, name)
     dims = found.attrs.get("dims")
@@ -113,12 +112,12 @@ def _array(path: Path, file: Any, name: str) -> tuple[np.ndarray, tuple[int, ...
         except (ValueError, TypeError):
             raise InputError(f"{path}: dims of {name} is {hdf5.text(dims)[:60]!r}, expected a list of names") from None
     wanted = tuple(axis for axis in ORDER if axis in AXES[name])
-    if set(names) != set(wanted) or found.ndim != len(wanted):
+    if set(names) != set(wanted) or len(found.shape) != len(wanted):
         raise InputError(f"{path}: {name} is {found.shape} of {', '.join(names)}, expected {', '.join(AXES[name])}")
     axes = tuple(names.index(axis) for axis in wanted)
     if found.dtype.kind not in "fiu":
         raise InputError(f"{path}: {name} is {found.dtype}, expected numbers")
-    values = np.asarray(found[()], np.float64).transpose(axes)
+    values = np.asarray(found.values, np.float64).transpose(axes)
     if name == "tracks" and (values.shape[3] != 2 or not values.size):
         raise InputError(f"{path}: {name} is {found.shape}, expected 2 coordinates, and at least one track and frame")
     return values, axes
