@@ -103,7 +103,7 @@ class Watch:
 
 
 def smooth(folder: Path, frames: int) -> dict[str, Any]:
-    """Two passes over a track of so many frames in one process."""
+    """`PASSES` passes over a track of so many frames in one process."""
     rng = np.random.default_rng(0)
     face = 256 + 40 * rng.normal(size=(68, 2))
     moved = (0.2 * rng.normal(size=(frames, 1, 2))).cumsum(axis=0)

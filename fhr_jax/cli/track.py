@@ -22,6 +22,7 @@ from fhr_jax.data.io.frame_sources import Source
 from fhr_jax.data.io.sound import Sound
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
+from fhr_jax.markup import Markup
 from fhr_jax.pipeline.face_detector import open_detector
 from fhr_jax.reports import page as report
 from fhr_jax.reports import recordings
@@ -30,6 +31,7 @@ from fhr_jax.reports import recordings
 def run(options: TrackOptions) -> None:
     """Read, align, draw and write one frame after the other."""
     look_ahead.check(options.lag, causal=options.causal)
+    settings.check_part(options.start, options.end, options.every)
     if options.lag is not None and not options.stabilize:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     if options.size is not None and options.size < 16:
@@ -77,12 +79,12 @@ def run(options: TrackOptions) -> None:
                     outputs.add(picture, faces)
             _check_found(options, outputs, request)
             outputs.save()
-            verdict = recordings.write_track_page(folder, title=Path(options.video).name, markup=weights.markup_of(net))
+            verdict = _page(options, folder, weights.markup_of(net))
         if options.no_overlay:
             (options.out / "overlay.mp4").unlink(missing_ok=True)  # it would show an earlier run
         print(f"{options.out}: {outputs.summary()}")
         print(f"{options.out}: {said}")
-        print(f"{options.out / recordings.PAGE}: {verdict.line}")
+        print(f"{options.out / recordings.PAGE}: {verdict}")
         for line in [
             *source.report(),
             *messages.damage(outputs),
@@ -180,12 +182,20 @@ def _sound(options: TrackOptions, source: Source, zero: float) -> tuple[Sound | 
         return None, [f"the overlay has no sound: {error}"]
 
 
+def _page(options: TrackOptions, folder: Path, markup: Markup) -> str:
+    """Write the page, and return what it says; without it the other files are worth as much."""
+    try:
+        return recordings.write_track_page(folder, title=Path(options.video).name, markup=markup).line
+    except InputError as error:
+        return f"not written ({str(error).replace(str(folder), str(options.out))})"
+
+
 def _check_found(options: TrackOptions, outputs: Outputs, request: signals.StopRequest) -> None:
     if outputs.found:
         return
     if request():
         raise signals.Stopped(f"{options.out}: stopped before a face was found; nothing is written", request.number)
+    box = "--box X,Y,W,H gives its position, " if options.faces == "1" else ""
     raise InputError(
-        f"{options.video}: no face found in any of {outputs.frames} frames; "
-        "--box X,Y,W,H gives its position, --boxes those of your own detector"
+        f"{options.video}: no face found in any of {outputs.frames} frames; {box}--boxes those of your own detector"
     )

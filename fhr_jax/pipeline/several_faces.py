@@ -162,6 +162,8 @@ class _Crowd(NamedTuple):
     def forget(self, now: float, *, all_of_them: bool) -> None:
         """Give up faces that were lost for too long, or all of them."""
         for track in list(self.active) if all_of_them else []:
+            if track.number < 0 and not track.unseen and track.confidence >= DOUBTFUL:
+                track.confirm(next(self.numbers))  # nothing spoke against it, and there will be no other look
             self.lose(track)
         kept = []
         for track in self.lost:

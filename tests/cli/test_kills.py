@@ -91,7 +91,7 @@ def test_track_killed_at_any_moment(tmp_path):
     with video.writer(tmp_path / "a.mp4", size=(192, 192), rate=Fraction(25)) as add:
         for t, image in enumerate(np.round(255 * np.asarray(rendered.images)).astype(np.uint8)):
             add(image, t / 25)
-    out, names = tmp_path / "out", ["landmarks.csv", "landmarks.npz", "overlay.mp4"]
+    out, names = tmp_path / "out", ["landmarks.csv", "landmarks.npz", "overlay.mp4", "report.html"]
     arguments = ["track", str(tmp_path / "a.mp4"), "--out", str(out), "--no-mirror", "--stacks", "1"]
     seconds = duration(arguments)
     new, ended = {name: (out / name).read_bytes() for name in names if name != "landmarks.npz"}, 0

@@ -37,9 +37,10 @@ class TrackOptions:
     standard input (docs/video.md)."""
     out: Annotated[Path, OUT]
     faces: str = "1"
-    """How many faces are followed at a time, the largest first, or all. With more than one, landmarks.csv has a row for
-    each face in a frame, by face_id, and the arrays of landmarks.npz begin with an axis of faces, face_id (F,). A face
-    that is found again within two seconds keeps its number; a cut of the film gives all faces new ones."""
+    """How many faces are followed at a time, or all; of those that appear together, the largest. With more than one,
+    landmarks.csv has a row for each face in a frame, by face_id, and the arrays of landmarks.npz begin with an axis of
+    faces, face_id (F,). A face that is found again within two seconds keeps its number; a cut of the film gives all
+    faces new ones."""
     detect_every: int = DETECT_EVERY
     """Of several faces: frames from one look of the detector to the next. It also looks while a face is lost."""
     box: Annotated[str | None, optional("X,Y,W,H")] = None
@@ -85,6 +86,6 @@ class TrackOptions:
     overlay: Shown = "steady"
     """What overlay.mp4 shows: smoothed landmarks in green, those that the net finds in orange, or both."""
     no_overlay: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Write no overlay.mp4."""
+    """Write no overlay.mp4, and delete that of an earlier run in --out."""
     show: bool = False
     """Show the overlay while it is made, on a page for a browser on this computer; its address is printed."""

@@ -104,7 +104,7 @@ class Outputs:
 
     def save(self) -> None:
         """After the block: write landmarks.npz."""
-        self._log.save(self._folder / "landmarks.npz")
+        self._log.save(self._folder / "landmarks.npz", overlay_scale=float(self._first.scale[0]))
 
 
 def draw_faces(
@@ -131,6 +131,6 @@ def draw_faces(
             )
         if "steady" in shown:
             image = overlay.draw(image, face.points, markup=markup, confidence=face.confidence)
-        if own.id is not None and len(faces) > 1:
+        if own.id is not None:
             image = overlay.label(image, str(own.id), face.points)
     return image
