@@ -2,7 +2,8 @@
 
 Command:  python experiments/reproduce.py --out runs/reproduce --quick
           python experiments/reproduce.py --out runs/reproduce
-Cost:     with --quick see `SCRIPTS`, at most 20 minutes in all; at full size hours.
+Cost:     not measured yet, with --quick meant to be at most 20 minutes; at full size hours. Each folder gets the
+          seconds that its script took.
 
 A script whose folder has a summary.json has ended and is left out. At the end, and when interrupted, it says what is
 left; a script that fails does not keep the others from running. experiments/README.md says which script makes what.
@@ -35,14 +36,12 @@ class Script(NamedTuple):
         quick: options for a run of minutes, which says nothing about the method. FITS and NETS stand for the folders
             of `stabilizer_ablation` and `fractional_vs_conventional` in the same --out.
         full: options at full size.
-        seconds: measured with --quick on one core; None where it was not.
     """
 
     name: str
     makes: str
     quick: str
     full: str = ""
-    seconds: int | None = None
 
 
 _TINY = "--seeds 0 --frames 60 --steps 2 --fits FITS"
