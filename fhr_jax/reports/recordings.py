@@ -109,7 +109,7 @@ def beside(landmarks: Path) -> Path:
 
 def of_smoothed(
     recording: Recording,
-    smoothed: Sequence[Float[np.ndarray, "_ m d"]],
+    smoothed: Sequence[Float[np.ndarray, "_ _ d"]],
     *,
     title: str,
     fps: float | None = None,

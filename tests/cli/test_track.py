@@ -297,9 +297,9 @@ def test_a_part_of_a_video_keeps_the_numbers_and_times_of_its_frames(tmp_path, n
     shown = list(video.frames(tmp_path / "out" / "overlay.mp4"))
     np.testing.assert_allclose([frame.time for frame in shown], [0, 0.08, 0.16, 0.24], atol=1e-3)
     for wrong, message in (
-        (["--start", "-1"], "start is -1, expected seconds from 0 on"),
-        (["--start", "2", "--end", "1"], "end is 1, expected more than start, 2 seconds"),
-        (["--every", "0"], "every is 0, expected at least 1"),
+        (["--start", "-1"], "--start -1: expected seconds from 0 on"),
+        (["--start", "2", "--end", "1"], "--end 1: expected more than --start, 2 seconds"),
+        (["--every", "0"], "--every 0: expected at least 1"),
         (["--start", "9"], "a.mp4: no frame from second 9 on"),
     ):
         assert cli.main([*arguments, *wrong]) == 2
