@@ -216,7 +216,7 @@ def _overview():
 
 def _commands():
     """A page with the options of every command, read from the classes that tyro makes the command lines of."""
-    cli = _package()["cli"]
+    cli = _package()["cli"]["arguments"]
     text = ["# Commands", "", "`fhr-jax COMMAND --help` prints the same.", ""]
     for name, (module, options, summary) in _command_table().items():
         text += [f"## {name}", ""]
