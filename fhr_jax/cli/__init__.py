@@ -78,7 +78,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = list(sys.argv[1:] if argv is None else argv)
     _escape_what_cannot_be_printed()
     try:
-        return _main(arguments)
+        return _flushed(arguments)
     except InputError as error:
         return _refuse(str(error))
     except ModuleNotFoundError as error:
@@ -104,6 +104,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno not in _FULL:
             raise
         return _refuse(f"{error.filename or 'writing'}: {error.strerror}; existing files are unchanged")
+
+
+def _flushed(arguments: list[str]) -> int:
+    """Run a command line, and write all of its output, so that a pipe that is closed is met here and not at exit."""
+    try:
+        code = _main(arguments)
+    except SystemExit:  # the help
+        sys.stdout.flush()
+        raise
+    sys.stdout.flush()
+    return code
 
 
 def _escape_what_cannot_be_printed() -> None:

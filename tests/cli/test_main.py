@@ -183,12 +183,17 @@ def test_defects_of_the_program_are_not_hidden(monkeypatch):
         cli.main(["do"])
 
 
-def test_a_closed_pipe_is_no_error():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_closed_pipe_is_no_error(unbuffered):
     read, write = os.pipe()
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
     os.close(read)
     with os.fdopen(write, "w") as gone:
-        result = subprocess.run([*PROGRAM, "--help"], stdout=gone, stderr=subprocess.PIPE, text=True, timeout=60)
+        result = subprocess.run(
+            [*PROGRAM, "--help"], stdout=gone, stderr=subprocess.PIPE, text=True, timeout=60, env=environment
+        )
     assert result.stderr == ""
+    assert result.returncode == 0
 
 
 def test_a_full_disk_gives_one_line(monkeypatch, tmp_path, capsys):

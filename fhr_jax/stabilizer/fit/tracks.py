@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 
 from fhr_jax import sharding
 from fhr_jax.errors import InputError
+from fhr_jax.stabilizer.cleaning import LONGEST_GAP
 from fhr_jax.stabilizer.units import FACE_SIZE, median_distance
 
 
@@ -93,6 +94,8 @@ def as_videos(
 ) -> Videos:
     """Videos of one length, with the mask of scored frames: the truth is known and every point has been seen by then.
 
+    After a gap of more than `LONGEST_GAP` frames every point has to be seen again, since the stabilizer starts anew.
+
     Args:
         observed: (N, T, M, d), NaN where a point is missing.
         truth: (N, T, M, d), NaN where it is unknown.
@@ -105,11 +108,22 @@ def as_videos(
     seen = np.isfinite(observed).all(axis=-1)
     if confidence is not None:
         seen = seen & (np.asarray(confidence) > 0)
-    scored &= seen.cumsum(axis=1).all(axis=-1)
+    index = np.arange(observed.shape[1])[None]
+    last_seen = np.maximum.accumulate(np.where(seen, index[..., None], -1), axis=1)
+    scored &= (last_seen >= _starts(seen.any(axis=-1), dt)[..., None]).all(axis=-1)
     if mask is not None:
         scored &= np.asarray(mask)
     options = (None if value is None else jnp.asarray(value) for value in (dt, confidence))
     return Videos(jnp.asarray(observed), jnp.asarray(truth), jnp.asarray(scored), *options)
+
+
+def _starts(seen: np.ndarray, dt: np.ndarray | Array | None) -> np.ndarray:
+    """The frame at which the stabilizer started anew last (N, T), from where there is a point (N, T)."""
+    time = np.cumsum(np.ones(seen.shape) if dt is None else np.asarray(dt, np.float64), axis=1)
+    last = np.maximum.accumulate(np.where(seen, time, -np.inf), axis=1)
+    before = np.concatenate([np.full((len(seen), 1), -np.inf), last[:, :-1]], axis=1)
+    index = np.arange(seen.shape[1])[None]
+    return np.maximum.accumulate(np.where(time - before > LONGEST_GAP, index, 0), axis=1)
 
 
 def without_bias(observed: Float[np.ndarray, "t m d"], truth: Float[np.ndarray, "t m d"]) -> np.ndarray:

@@ -215,10 +215,13 @@ def _passed(
 
 
 def ahead(frames: ForwardFrame, *, lag: int | None) -> Float[Array, " t"]:
-    """Observed frames that follow each frame and count for it (T,), in units of 1/30 s."""
+    """Observed frames that follow each frame and count for it (T,), in units of 1/30 s; those after a reset do not."""
     total = jnp.cumsum(frames.some * frames.dt)
     number = total.shape[0]
-    last = number - 1 if lag is None else jnp.minimum(jnp.arange(number) + lag, number - 1)
+    start = jnp.where(frames.first, jnp.arange(number), number)[1:]
+    last = jnp.append(jax.lax.cummin(start, reverse=True), number) - 1
+    if lag is not None:
+        last = jnp.minimum(last, jnp.arange(number) + lag)
     return total[last] - total
 
 

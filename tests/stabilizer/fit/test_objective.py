@@ -68,6 +68,18 @@ def test_a_point_without_confidence_has_not_been_seen(videos):
     assert some.mask[1, 7]
 
 
+@pytest.mark.parametrize(("missing", "dt"), [(range(10, 45), 1.0), ([12], 30.5), (range(10, 35), 1.0)])
+def test_after_a_long_gap_every_point_has_to_be_seen_again(start, missing, dt):
+    track = np.cumsum(np.random.default_rng(0).normal(size=(1, 60, 2, 2)), axis=1).astype(np.float32)
+    track[0, list(missing)] = np.nan
+    track[0, max(missing) + 1, 1] = np.nan
+    steps = np.where(np.arange(60) == 12, dt, 1)[None].astype(np.float32)
+    some = stabilizer.as_videos(track, np.nan_to_num(track), dt=steps)
+    output = np.asarray(stabilizer.run(start, track, dt=steps))
+    np.testing.assert_array_equal(np.asarray(some.mask), np.isfinite(output).all(axis=(2, 3)))
+    assert bool(some.mask[0, 1:].all()) == (len(missing) == 25)
+
+
 def test_shared_scales_have_seven_numbers_and_the_same_start(videos, start):
     free, shared = make_problem(videos), make_problem(videos, share_scales=True)
     assert (free.initial.size, shared.initial.size) == (4 + 3 * 4, 7)

@@ -37,6 +37,8 @@ def test_the_tail_of_normal_noise_is_known_and_grows_with_few_large_errors():
     assert tail[0] > 2
     still = jax.tree.map(jnp.zeros_like, parts)
     assert np.isfinite(jax.jit(noise_tracking.tail_of_frame)(still, jnp.ones(2000))).all()
+    gradients = jax.jit(jax.jacrev(noise_tracking.tail_of_frame))(still, jnp.ones(2000))
+    assert all(np.isfinite(value).all() for value in gradients)
 
 
 def test_the_noise_that_all_share_is_at_most_four_times_the_rest_from_eight_points_on():

@@ -40,3 +40,7 @@ def test_a_missing_point_moves_with_the_others_and_a_missing_frame_is_missing():
     # Frames without an observation do not count as look-ahead.
     np.testing.assert_allclose(np.asarray(passes.ahead(frames, lag=3))[[11, 12, 13, 14, 38, 39]], [3, 2, 2, 2, 1, 0])
     np.testing.assert_allclose(np.asarray(passes.ahead(frames, lag=None))[[0, 20]], [38, 19])
+    # Nor do those after a reset.
+    anew = frames._replace(first=frames.first.at[30].set(True))
+    np.testing.assert_allclose(np.asarray(passes.ahead(anew, lag=3))[[20, 27, 28, 29, 30]], [3, 2, 1, 0, 3])
+    np.testing.assert_allclose(np.asarray(passes.ahead(anew, lag=None))[[0, 20, 29, 30]], [28, 9, 0, 9])
