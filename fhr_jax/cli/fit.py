@@ -10,7 +10,7 @@ import tyro
 from fhr_jax import log
 from fhr_jax.cli.fitting import config as configs
 from fhr_jax.cli.fitting.progress import STATE, progress_bar, saving
-from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, OUT, THIRD, optional
+from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, OUT, PART, THIRD, optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
@@ -27,7 +27,7 @@ _Positional = tyro.conf.Positional
 class FitOptions:
     """Fit the stabilizer to your landmarks; `fhr-jax smooth --params` then uses the result.
 
-    TRACKS are files and folders that `fhr-jax smooth` reads, or folders of them; times, rates and confidences count as
+    TRACKS are files and folders that `fhr-jax smooth` reads, or folders of any of them; times, rates and confidences count as
     they do there. An .npz has `predictions` or `landmarks` (T, M, 2) and, if you have it, `truth` (or `ground_truth`)
     of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay, 13 frames)
     replaces it, which removes blinks, and the noise of another track is added to it; the command says so. Without
@@ -94,6 +94,7 @@ class FitOptions:
     """Draws the synthetic tracks and the tracks to hold out."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
+    part: Annotated[str | None, PART] = None
     fps: Annotated[float | None, FPS] = None
 
 
@@ -108,7 +109,7 @@ def run(options: FitOptions) -> None:
     from fhr_jax.cli.fitting import tracks as reading
     from fhr_jax.data.io.landmark_arrays import ReadOptions
 
-    read = ReadOptions(options.keep_zeros, options.third)
+    read = ReadOptions(options.keep_zeros, options.third, options.part)
     tracks, assumed = reading.read_tracks(options.tracks, options=read, fps=options.fps)
     notes.say(assumed)
     if smoothed := sum(track.truth is None for track in tracks):

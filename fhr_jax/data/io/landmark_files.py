@@ -18,6 +18,7 @@ from fhr_jax.data.io.formats import (
     deeplabcut_hdf5,
     matlab,
     mediapipe,
+    mmpose,
     numpy_files,
     openpose,
     pts_folder,
@@ -47,7 +48,8 @@ _KINDS = (
     Format("sleap", "an HDF5 file of SLEAP", HDF5, *_parts(sleap_hdf5)),
     Format("deeplabcut", "an HDF5 file of DeepLabCut", HDF5, *_parts(deeplabcut_hdf5)),
     Format("coco", "keypoints of COCO", (".json",), *_parts(coco)),
-    Format("mediapipe", "landmarks of MediaPipe", (".json",), *_parts(mediapipe)),
+    Format("mmpose", "keypoints of mmpose", (".json",), *_parts(mmpose)),
+    Format("mediapipe", "landmarks of MediaPipe", (".json", ".jsonl", ".ndjson"), *_parts(mediapipe)),
     Format("csv", "a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace", TABLES, *_parts(csv_tables)),
     Format("openpose", "a folder of OpenPose", (), *_parts(openpose)),
     Format("pts", "a folder of .pts", (), *_parts(pts_folder)),
@@ -76,8 +78,16 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
     found = next((format for format in FORMATS.values() if format.recognise(source)), None)
     if found is None and path.is_dir():
         raise InputError(f"{path}: no .pts files in this folder, and no files *_keypoints.json of OpenPose")
+    if found is None and path.name.lower().endswith(openpose.END):
+        raise InputError(f"{path}: a single frame of OpenPose, expected the folder that holds a file for each frame")
+    if found is None and source.is_hdf5:
+        names = ", ".join(list(source.hdf5.items)[:8]) or "nothing"
+        raise InputError(
+            f"{path}: HDF5, but neither a table of DeepLabCut nor an analysis of SLEAP (Export Analysis HDF5 makes one "
+            f"from a project); it holds {names}"
+        )
     if found is None and source.is_json:
-        raise InputError(f"{path}: JSON, but neither keypoints of COCO nor landmarks of MediaPipe")
+        raise InputError(f"{path}: JSON, but neither keypoints of COCO or mmpose nor landmarks of MediaPipe")
     # The reader of the kind that the name promises tells best what is wrong with the content.
     promised = [format for format in FORMATS.values() if path.suffix.lower() in format.suffixes[:1]]
     found = found or next((format for format in promised if format.suffixes != HDF5), None)
@@ -86,6 +96,17 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
     if options.part is not None and found.kind not in PARTED:
         raise InputError(f"{path}: --part {options.part}: {found.title} has no parts, expected OpenPose or MediaPipe")
     return found.read(source, options)
+
+
+def kind_of(path: Path) -> str | None:
+    """The kind of a file or folder, by its content; None where it is none of `FORMATS`.
+
+    Raises:
+        InputError: it cannot be read.
+        ModuleNotFoundError: it is HDF5, and h5py is not installed.
+    """
+    source = Source(path)
+    return next((kind for kind, format in FORMATS.items() if format.recognise(source)), None)
 
 
 def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:

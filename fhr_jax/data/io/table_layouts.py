@@ -81,6 +81,8 @@ def find(path: Path, rows: Sequence[Sequence[str]]) -> TableLayout:
     for layout in (_openface(place), _deeplabcut(path, rows, header), _sleap(place, header), _openseeface(place)):
         if layout is not None:
             return layout
+    if {"frame", "success", "confidence"} <= place.keys():
+        raise InputError(f"{path}: a table of OpenFace without landmarks (x_0, ...); its option -2Dfp writes them")
     raise InputError(
         f"{path}: expected the columns of OpenFace (x_0, x_1, ... and as many y_0, y_1, ...), DeepLabCut, SLEAP or "
         f"OpenSeeFace, between commas, semicolons or tabs; its first columns are {', '.join(header[:4]) or 'missing'}"
@@ -107,6 +109,9 @@ def _deeplabcut(path: Path, rows: Sequence[Sequence[str]], header: list[str]) ->
         raise InputError(f"{path}: begins like a table of DeepLabCut, but has no row coords")
     above = {row[0].strip(): row for row in rows[:head] if row}
     coords = [cell.strip() for cell in rows[head]]
+    # Newer versions split the name of a labelled image into three cells.
+    if coords[1:3] == ["", ""]:
+        raise InputError(f"{path}: its rows are named by texts, as labelled images are; expected numbers of frames")
     owners = [cell.strip() for cell in above.get("individuals", [""] * len(coords))]
     if len(owners) != len(coords):
         raise InputError(f"{path}: {len(owners)} cells in the row individuals, expected {len(coords)} as in coords")

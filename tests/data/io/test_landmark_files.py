@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 
@@ -305,3 +306,10 @@ def test_points_first_is_refused_with_the_likely_order(tmp_path):
         landmark_files.read(tmp_path / "a.npz")
     npz.write(tmp_path / "b.npz", {"landmarks": track[:, :33].transpose(1, 0, 2)})
     assert "looks like" in landmark_files.read(tmp_path / "b.npz").notes[0]
+
+
+def test_hdf5_of_another_kind_says_what_it_holds(tmp_path):
+    with h5py.File(tmp_path / "project.slp", "w") as file:
+        file["frames"], file["videos_json"] = [1], [2]
+    with pytest.raises(InputError, match=r"nor an analysis of SLEAP .* it holds frames, videos_json"):
+        landmark_files.read(tmp_path / "project.slp")

@@ -1,9 +1,11 @@
 """Tables of DeepLabCut, SLEAP and OpenSeeFace: read, and written back with nothing else changed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from fhr_jax.data.io import landmark_files
+from fhr_jax.data.io import landmark_files, table_layouts
 from fhr_jax.errors import InputError
 
 POINTS = np.random.default_rng(0).uniform(100, 300, (5, 3, 2)).round(2)
@@ -160,3 +162,14 @@ def test_the_faces_of_images_are_no_track(tmp_path):
     assert recording.images
     assert [track.points.shape for track in recording.tracks] == [(1, 3, 2)] * 4
     np.testing.assert_allclose([track.points[0] for track in recording.tracks], POINTS[:4])
+
+
+def test_openface_without_landmarks_says_how_to_get_them():
+    with pytest.raises(InputError, match=r"without landmarks .* -2Dfp writes them"):
+        table_layouts.find(Path("a.csv"), [["frame", " face_id", " confidence", " success", " AU01_r"]])
+
+
+def test_labelled_images_whose_names_stand_in_three_cells_are_no_frames():
+    rows = [["scorer", "", "", "a", "a"], ["bodyparts", "", "", "n", "n"], ["coords", "", "", "x", "y"]]
+    with pytest.raises(InputError, match="named by texts, as labelled images are"):
+        table_layouts.find(Path("a.csv"), rows)

@@ -42,7 +42,11 @@ def read(source: Source, options: ReadOptions) -> Recording:
     trust, notes = None, []
     if table.confidence is not None:
         what = "confidence" if table.confidence.ndim == 1 else "the score of the points"
-        trust, notes = landmark_arrays.scaled_confidence(what, table.confidence)
+        known, by_hand = table.confidence, []
+        if table.layout.name == "SLEAP":
+            known, by_hand = landmark_arrays.of_points_set_by_hand(known, table.points)
+        trust, notes = landmark_arrays.scaled_confidence(what, known)
+        notes = [*by_hand, *notes]
     if table.layout.images:
         faces = [_image(table, row, trust, options) for row in range(len(table.rows))]
     elif table.layout.individuals:
