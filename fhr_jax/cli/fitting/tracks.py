@@ -135,6 +135,8 @@ def _tracks(folder: Path) -> list[Path]:
     parts = {entry for entry in entries if entry.is_dir() and landmark_files.kind_of(entry) is not None}
     files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
     inside = [file for file in files if not parts.intersection(file.parents)]
+    # The same track in two files, as `track` writes it, counts once.
+    inside = [file for file in inside if file.suffix.lower() == ".npz" or not file.with_suffix(".npz").exists()]
     # An .npz without tracks is refused when it is read; other files may be anything.
     return sorted(
         [

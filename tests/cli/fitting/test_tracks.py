@@ -199,6 +199,8 @@ def test_a_folder_may_hold_tracks_of_all_kinds(tmp_path):
         people = [{"person_id": [-1], "pose_keypoints_2d": [1, 2, 1] * 3, "face_keypoints_2d": values}]
         (folder / f"v_{k:012d}_keypoints.json").write_text(json.dumps({"people": people}))
     (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    rows = [(k + 1, 0, 1, face) for k, face in enumerate(one)]
+    (tmp_path / "a.csv").write_text(csv_text(rows, landmarks=3))  # the same track as in a.npz
     found = reading.read_tracks((tmp_path,))
     assert [len(track.observed) for track in found.tracks] == [30] * 4
     for track, added in zip(found.tracks, (0, 0, 1, 0), strict=True):

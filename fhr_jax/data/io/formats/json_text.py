@@ -90,7 +90,7 @@ def _loads(text: str, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]]) 
         if error.msg != "Extra data" or text[: error.pos].strip().count("\n"):
             raise
     values = []
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:

@@ -156,7 +156,9 @@ def _is_point(value: Any) -> bool:
 
 
 def _is_face(value: Any) -> bool:
-    return isinstance(value, list) and len(value) > 1 and all(_is_point(p) for p in value)
+    if not isinstance(value, list) or not value or not all(_is_point(p) for p in value):
+        return False
+    return len(value) > 1 or isinstance(value[0], dict)
 
 
 def _part_of(frame: Any) -> str | None:
