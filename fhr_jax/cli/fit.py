@@ -28,8 +28,8 @@ class FitOptions:
     """Fit the stabilizer to your landmarks; `fhr-jax smooth --params` then uses the result.
 
     TRACKS are files and folders that `fhr-jax smooth` reads, or folders of any of them; times, rates and confidences
-    count as they do there. An .npz has `predictions` or `landmarks` (T, M, 2) and, if you have it, `truth` (or `ground_truth`)
-    of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay, 13 frames)
+    count as they do there. An .npz has `predictions` or `landmarks` (T, M, 2) and, if you have it, `truth` (or
+    `ground_truth`) of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay, 13 frames)
     replaces it, which removes blinks, and the noise of another track is added to it; the command says so. Without
     TRACKS it fits synthetic ones.
 
