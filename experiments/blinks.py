@@ -37,8 +37,9 @@ import tyro
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import tracks as synthetic
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.metrics import eyelid_lip_opening
 from fhr_jax.metrics.eyelid_lip_opening import BLINK_FRAMES
 
@@ -109,7 +110,7 @@ def main(options: Options) -> None:
         delay = max(table[name][field]["mean"] for field in ("lids_delay", "lips_delay"))
         table[name]["meets_target"] = bool(amplitude >= 0.9 and delay <= 1)
         print(f"{name:18}", "  ".join(f"{k} {table[name][k]['mean']:.3f}" for k in row), table[name]["meets_target"])
-    write_json(folder / "summary.json", {"options": options.config(), "table": table})
+    write_summary(folder, {"options": options.config(), "table": table})
     time = np.arange(-BLINK_FRAMES, 2 * BLINK_FRAMES)
     curves = {name: [(time, curve)] for name, curve in results[0][1].items()}
     labels = [("frames after the eyelids were closed most", "mean opening of the eyelids, px")]

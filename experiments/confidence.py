@@ -22,12 +22,13 @@ import tyro
 
 from fhr_jax import calibrate, geometry, losses, metrics, pipeline, plots, stabilizer, weights
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import faces
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.synthetic.render_clip import render_clip
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.reports import calibration as report
 from fhr_jax.weights import Net
 
@@ -118,7 +119,7 @@ def main(options: Options) -> dict[str, Any]:
             print(name.ljust(12), "  ".join(f"{figure} {value:.4f}" for figure, value in row.items()))
     folder = output_folder(options.out)
     plots.save(folder / "reliability.png", report.figure(reliability))
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     return summary
 
 

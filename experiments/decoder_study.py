@@ -28,7 +28,8 @@ import tyro
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fhr_jax import heatmap, plots
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 
 BOUND = "Cramer-Rao bound"
 SIZE, SIGMA, NOISE, FAILURE = 32, 1.5, 0.05, 1.0
@@ -207,7 +208,7 @@ def main(options: Options) -> dict[str, Any]:
         "sweeps": {name: {f"{value:g}": table for value, table in sweep.items()} for name, sweep in rows.items()},
         "jax": jax.__version__,
     }
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     return summary
 
 

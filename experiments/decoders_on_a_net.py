@@ -16,12 +16,13 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import calibrate, evaluate, heatmap, metrics, pipeline, plots, weights
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import examples
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import Records
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.weights import Net
 
 
@@ -70,7 +71,7 @@ def main(options: Options) -> dict[str, Any]:
         figure = plots.bars(values, label=f"NRMSE %, {column}", highlight=[pipeline.CALIBRATED_DECODER])
         plots.save(folder / f"decoders_{column}.png", figure)
     summary = {"faces": options.faces, "nrmse": rows}
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     return summary
 
 

@@ -24,13 +24,14 @@ from tqdm import tqdm
 
 from fhr_jax import detector, geometry, npz, pipeline, weights
 from fhr_jax.benchmark.pasted_faces import paste
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.detector.letterbox import letterbox
 from fhr_jax.detector.matching import MIN_OVERLAP, match
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.pipeline.face_detector import open_detector
 
 SCENE = (480, 640)
@@ -197,7 +198,7 @@ def main(options: Options) -> dict[str, Any]:
             sheet([(case, one.boxes) for case, one, s in both if not s.first], folder / f"{subject}.{name}.png")
     result["milliseconds"] = milliseconds(detectors, [case.image for case in sets["pasted"]], options.rounds)
     print(f"milliseconds at 640 x 480: {result['milliseconds']}")
-    write_json(folder / "summary.json", result)
+    write_summary(folder, result)
     return result
 
 

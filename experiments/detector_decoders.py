@@ -14,9 +14,10 @@ from train_detector import Options as TrainingOptions
 from train_detector import pool, validate, validation_scenes
 
 from fhr_jax import detector
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.detector.decoding import CentreDecoder
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 
 THRESHOLDS = (0.1, 0.3, 0.5)
 
@@ -48,7 +49,7 @@ def main(options: Options) -> dict[str, Any]:
             for threshold in THRESHOLDS
         }
         print(f"{name}: {result[name]}", flush=True)
-    write_json(output_folder(options.out) / "summary.json", result)
+    write_summary(output_folder(options.out), result)
     return result
 
 

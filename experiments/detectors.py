@@ -31,11 +31,12 @@ from fhr_jax import npz, pipeline, stabilizer, weights
 from fhr_jax.benchmark import baselines, detectors, protocol
 from fhr_jax.benchmark.detectors import BatchFilter, DetectorLosses
 from fhr_jax.benchmark.options import ALL, as_config
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.stabilizer import Videos
 
 FOUND = ("dlib", "mediapipe_tracking", "mediapipe_static")
@@ -105,8 +106,8 @@ def main(options: Options) -> dict[str, DetectorLosses]:
         for name, one in found.items()
     ]
     write_table(folder, "detectors", text=text, rows=[header, *rows])
-    write_json(
-        folder / "summary.json",
+    write_summary(
+        folder,
         {
             "options": as_config(options),
             "one_setting": shared,

@@ -37,10 +37,11 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import augment, evaluate, log, train, weights
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data import examples, faces, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.hourglass import PRESETS
 
 FULL, DEGRADATION = "full", "degradation"
@@ -160,7 +161,7 @@ def main(options: Options) -> dict[str, Any]:
             f"{name:14} {means[0]:6.2f} {means[1]:10.2f} {means[2]:7.2f}   " + "  ".join(f"{v:6.2f}" for v in means[3:])
         )
     summary = {"steps": options.steps, "seeds": list(options.seeds), "jax": jax.__version__, "results": results}
-    write_json(options.out / "summary.json", summary)
+    write_summary(options.out, summary)
     return summary
 
 

@@ -25,7 +25,8 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights, stabilization
 
 
@@ -87,7 +88,7 @@ def main(options: Options) -> None:
         ratios[name] = float(np.sqrt(hessian[1, 1] / hessian[0, 0]))
         print(f"{name:26} axis along the motion over the one across: {ratios[name]:.3f}")
     config = asdict(options) | {"out": str(options.out)}
-    write_json(folder / "summary.json", {"options": config, "along_over_across": ratios})
+    write_summary(folder, {"options": config, "along_over_across": ratios})
     figure = plots.contours(side, values, marks=dict(zip(losses, marks, strict=True)))
     plots.save(folder / "contours.png", figure)
 

@@ -25,7 +25,8 @@ import tyro
 from fhr_jax import metrics, plots, stabilizer
 from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
 from fhr_jax.benchmark.scores import score
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights
 
 WITHOUT_DELAY_TERM = "paper's model, lambda_2 = 0"
@@ -83,7 +84,7 @@ def main(options: Options) -> None:
             "landmarks_with_smaller_angle": int((means[name][1] < raw[1]).sum()),
         }
         print(f"{name:30}", summary[name])
-    write_json(folder / "summary.json", {"options": options.config(), "methods": summary})
+    write_summary(folder, {"options": options.config(), "methods": summary})
     shown = ("raw", PAPER, RECOMMENDED)
     landmark = np.arange(len(means["raw"][0]))
     angles = plots.sweeps(

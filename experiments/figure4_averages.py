@@ -26,9 +26,10 @@ import numpy as np
 import tyro
 
 from fhr_jax import evaluate, geometry, heatmap, npz, pipeline, plots, weights
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.demo.regression import CONVENTIONAL, FRACTIONAL
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 
 TRUTH, DECODED = "the truth", "decoded points"
 
@@ -78,7 +79,7 @@ def main(options: Options) -> dict[str, Any]:
     figure = plots.mean_heatmaps(panels, radius=float(radius), sigma=config.sigma, label="mean value")
     plots.save(folder / "averages.png", figure)
     summary = {"faces": options.faces, "of_each": number, "sigma": config.sigma, "figures": figures}
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     return summary
 
 

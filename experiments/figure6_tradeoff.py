@@ -38,7 +38,8 @@ from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import LOOK_AHEAD, PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
 from fhr_jax.benchmark.scores import Score, score
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights, stabilization
 
 MILLISECONDS = 1000 / 30
@@ -146,7 +147,7 @@ def main(options: Options) -> None:
     for x, points in dominated_points.items():
         print(f"recommended model dominated in stability and {x}:", "; ".join(points) or "nowhere")
     summary = {"options": options.config(), "milliseconds_a_frame": MILLISECONDS, "mean": means, "sd": deviations}
-    write_json(folder / "summary.json", summary | {"dominated": dominated_points})
+    write_summary(folder, summary | {"dominated": dominated_points})
     curves = {
         name: [
             (row["nrmse"], row["stability"]),

@@ -36,8 +36,9 @@ from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import baselines, motion_patterns
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
 from fhr_jax.benchmark.scores import score
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import detector_noise
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 
 FASTEST = "test videos, fastest quarter of the frames"
 BEFORE = 10
@@ -99,7 +100,7 @@ def main(options: Options) -> None:
             summary.setdefault(part, {})[name] = row
             print(f"  {name:16}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
     config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
-    write_json(folder / "summary.json", {"options": config, "parts": summary})
+    write_summary(folder, {"options": config, "parts": summary})
     pattern, tracks = motion_patterns.motion_pattern(), results[0][1]
     for part, frames in pattern.parts.items():
         shown = (frames.start - BEFORE, frames.stop)

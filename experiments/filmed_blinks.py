@@ -43,11 +43,12 @@ from fhr_jax.benchmark import baselines, filmed_clips, other_detectors
 from fhr_jax.benchmark.filmed_clips import FilmedClip
 from fhr_jax.benchmark.kept_openings import KeptOpening, kept_opening
 from fhr_jax.benchmark.options import ALL, as_config
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.data.synthetic.tracks import CROP
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.metrics import eyelid_lip_opening
 from fhr_jax.metrics.eyelid_lip_opening import BLINK_FRAMES
 from fhr_jax.plots.style import axes_grid, shared_legend
@@ -156,7 +157,7 @@ def main(options: Options) -> dict[str, dict[str, Row]]:
         }
         for name, found in rows.items()
     }
-    write_json(folder / "summary.json", {"options": as_config(options), "clips": used, "rows": summary})
+    write_summary(folder, {"options": as_config(options), "clips": used, "rows": summary})
     plots.save(folder / "filmed_blinks.png", figure(curves))
     return rows
 

@@ -33,6 +33,7 @@ from tqdm import tqdm
 
 from fhr_jax import evaluate, log, plots
 from fhr_jax.benchmark.photographs import keep_aside
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples
 from fhr_jax.data.open_dataset import open_dataset
@@ -179,16 +180,16 @@ def main(options: Options) -> dict[str, Any]:
             for number in options.photographs if start == "tuned" else options.photographs[::-1]:
                 if number:
                     rows.append(result(options, start, number, seed, faces))
-                    write_summary(options, rows)
-    return write_summary(options, rows)
+                    report(options, rows)
+    return report(options, rows)
 
 
-def write_summary(options: Options, rows: list[dict[str, Any]]) -> dict[str, Any]:
+def report(options: Options, rows: list[dict[str, Any]]) -> dict[str, Any]:
     """The table on the screen, summary.json and the plot, of the runs so far."""
     table = [_mean(rows, start, number) for start in NAMES for number in sorted({row["photographs"] for row in rows})]
     table = [row for row in table if row["seeds"]]
     summary = {"init": options.init, "jax": jax.__version__, "table": table, "runs": rows}
-    write_json(options.out / "summary.json", summary)
+    write_summary(options.out, summary)
     for row in table:
         figures = "  ".join(f"{s} {row[s][0]:5.2f} ({row[s][1]:4.2f}) % {row[s][2]:4.1f} %" for s in ("helen", "afw"))
         print(f"{NAMES[row['start']]:24} {row['photographs']:4} photographs  {figures}  {row['minutes']:5.1f} min")

@@ -36,8 +36,9 @@ import tyro
 
 from fhr_jax import losses, stabilizer
 from fhr_jax.benchmark import baselines
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import tracks
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.progress import Progress
 from fhr_jax.stabilizer.fit.recommended import adam
 
@@ -92,7 +93,7 @@ def main(options: Options) -> None:
         params = fit.params._replace(outliers=OUTLIERS)
         stabilizer.save(folder / f"{name}.npz", params)
         figures[name] = loss(stabilizer.run(params, test.observed), test)
-    write_json(folder / "summary.json", figures)
+    write_summary(folder, figures)
     print(figures)
 
 

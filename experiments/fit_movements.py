@@ -39,10 +39,11 @@ import optax
 import tyro
 
 from fhr_jax import losses, stabilizer
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data.synthetic import markups, randomized, tracks
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.stabilizer.extensions.common_motion import common_motion
 from fhr_jax.stabilizer.filter import step_cleaned
 from fhr_jax.stabilizer.smoothing import bands, mixing, passes
@@ -161,7 +162,7 @@ def main(options: Options) -> None:
             params = stabilizer.default_params()._replace(**{options.network: net})
             stabilizer.save(folder / f"{options.network}.npz", params)
     figures = compare(net, options)
-    write_json(folder / "summary.json", figures)
+    write_summary(folder, figures)
     print(figures)
 
 

@@ -24,11 +24,12 @@ from tqdm import tqdm
 
 from fhr_jax import geometry, metrics, npz, pipeline, plots, weights
 from fhr_jax.benchmark.steadiness import steadiness
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data.io import video
 from fhr_jax.detector.detections import checked
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.pipeline.face_detector import Detector, cascade
 from fhr_jax.weights import Net
 
@@ -182,7 +183,7 @@ def main(options: Options) -> dict[str, Any]:
         sheet(path, tracks, folder / f"{path.stem}.png")
         print(f"{path.stem}: " + ", ".join(f"{name} {_short(value)}" for name, value in rows[path.stem].items()))
     summary = {"every": options.every, "videos": rows}
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     return summary
 
 

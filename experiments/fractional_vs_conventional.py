@@ -55,6 +55,7 @@ from fhr_jax.benchmark.decoder_tables import (
 )
 from fhr_jax.benchmark.options import as_config
 from fhr_jax.benchmark.photographs import ORIGINALS, keep_aside, original_pixels
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, examples, loader
 from fhr_jax.data.open_dataset import open_dataset
@@ -62,7 +63,7 @@ from fhr_jax.data.records import Records
 from fhr_jax.data.sources import holdout
 from fhr_jax.demo import regression
 from fhr_jax.errors import InputError
-from fhr_jax.files import folder_lock, output_folder, write_json
+from fhr_jax.files import folder_lock, output_folder
 from fhr_jax.hourglass import PRESETS, Config
 from fhr_jax.progress import Progress
 from fhr_jax.train import RECIPES, Recipe, load_initial
@@ -155,7 +156,7 @@ def main(options: Options) -> dict[str, Any]:
         "validation": curves,
         "results": results,
     }
-    write_json(options.out / "summary.json", summary)
+    write_summary(options.out, summary)
     return summary
 
 

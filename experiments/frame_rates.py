@@ -32,13 +32,14 @@ from fhr_jax import losses, stabilizer
 from fhr_jax.benchmark import baselines, frame_rates
 from fhr_jax.benchmark.frame_rates import RateFilter, RateScore
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.data.faces.random_draws import Key
 from fhr_jax.data.synthetic import randomized
 from fhr_jax.data.synthetic.detector_noise import DetectorNoise
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.stabilizer import Params, Videos
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet
 
@@ -117,8 +118,8 @@ def main(options: Options) -> dict[str, dict[float, RateScore]]:
     print(text)
     rows = [(name, fps, *one) for name, scores in found.items() for fps, one in scores.items()]
     write_table(folder, "rates", text=text, rows=[("filter", "fps", *RateScore._fields), *rows])
-    write_json(
-        folder / "summary.json",
+    write_summary(
+        folder,
         {
             "options": as_config(options),
             "one_euro": {str(fps): tuned.settings for fps, tuned in own.items()},

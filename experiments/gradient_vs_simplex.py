@@ -45,8 +45,9 @@ import tyro
 
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import compare_fits, protocol
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import tracks
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.markup import SEVEN_OF_68
 
 POINTS = {2: (30,), 14: SEVEN_OF_68, 136: tuple(range(68))}
@@ -95,7 +96,7 @@ def main(options: Options) -> None:
             fits |= compare_fits.compare_fits(some, seconds=options.seconds, methods=(name,), clock=clock)
             print(f"  {name}: {fits[name]} (and {fits[name].compile_seconds:.1f} s to compile)", flush=True)
         summary["fits"][str(size)] = _summary(fits)
-        write_json(folder / "summary.json", summary)
+        write_summary(folder, summary)
         seconds = {name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()}
         plots.save(folder / f"loss_{size}.png", plots.loss_history(seconds))
         evaluations = {name: (fit.history.evaluations, fit.history.loss) for name, fit in fits.items()}

@@ -20,10 +20,11 @@ import tyro
 from fhr_jax import stabilizer
 from fhr_jax.benchmark.known_motions.measure import MotionRow, compare, stabilizer_filter, summarize, table
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 
 
 @dataclass(frozen=True)
@@ -60,8 +61,8 @@ def main(options: Options) -> dict[str, list[MotionRow]]:
         text = table(found)
         print(f"{number} points, {options.fps:g} frames a second\n\n{text}\n", flush=True)
         write_table(folder, str(number), text=text, rows=[MotionRow._fields, *found])
-    write_json(
-        folder / "summary.json",
+    write_summary(
+        folder,
         {
             "options": as_config(options),
             "summary": {number: summarize(found) for number, found in rows.items()},

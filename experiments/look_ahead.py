@@ -24,11 +24,12 @@ from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import linear_smoothers
 from fhr_jax.benchmark.options import ALL, as_config
 from fhr_jax.benchmark.scores import score
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli.options import optional
 from fhr_jax.data.synthetic import tracks
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.metrics import eyelid_lip_opening
 from fhr_jax.plots.style import axes_grid, shared_legend
 
@@ -107,8 +108,8 @@ def main(options: Options) -> dict[str, dict[str, Row]]:
     csv = [(name, key, *row) for name, found in rows.items() for key, row in found.items()]
     write_table(folder, "look_ahead", text=text, rows=[("look_ahead", "method", *Row._fields), *csv])
     summary = {name: {key: row._asdict() for key, row in found.items()} for name, found in rows.items()}
-    write_json(
-        folder / "summary.json",
+    write_summary(
+        folder,
         {"options": as_config(options), "raw": raw._asdict(), "scores": summary, "settings": settings},
     )
     plots.save(folder / "look_ahead.png", figure(rows))

@@ -28,9 +28,10 @@ import tyro
 from scipy.signal import welch
 
 from fhr_jax.benchmark import baselines, protocol
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.faces import motion
 from fhr_jax.data.synthetic import tracks
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.losses import stabilization
 from fhr_jax.plots.style import legend, new_figure, save, series_styles, style_axes
 
@@ -77,7 +78,7 @@ def main(options: Options) -> None:
         print(f"{name:44} {value:9.3f} {found['synthetic'][name]:9.3f}")
     made = {"real": sources, "synthetic": "tracks"}
     losses = {name: baseline_losses(source, options.seeds) for name, source in made.items()} if options.seeds else {}
-    write_json(folder / "summary.json", {"statistics": found, "losses": losses})
+    write_summary(folder, {"statistics": found, "losses": losses})
     _draw(parts, folder / "spectrum.png")
 
 

@@ -25,8 +25,9 @@ import tyro
 from jaxtyping import Float
 
 from fhr_jax import heatmap
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 
 SIZE = 64
 """Side of the maps in pixels; the centres lie away from the border."""
@@ -121,7 +122,7 @@ def main(options: Options) -> dict[str, Any]:
             for group in ("ours", "mmpose", "apart"):
                 print(f"    {group.ljust(7)}", ", ".join(f"{name} {x:.5f}" for name, x in row[group].items()))
     summary = {"options": {"maps": options.maps, "seed": options.seed}, "rows": rows}
-    write_json(output_folder(options.out) / "summary.json", summary)
+    write_summary(output_folder(options.out), summary)
     return summary
 
 

@@ -27,11 +27,12 @@ from fhr_jax import npz, stabilizer
 from fhr_jax.benchmark import detectors, protocol
 from fhr_jax.benchmark.options import as_config
 from fhr_jax.benchmark.protocol import TrackPair, TrackSource
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.benchmark.tables import write_table
 from fhr_jax.cli import fit as command
 from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.stabilizer import Videos
 
 PREDICTIONS, OURS = "300vw", "fhr_jax"
@@ -79,7 +80,7 @@ def main(options: Options) -> list[dict]:
     text = table(rows)
     print(text)
     write_table(folder, "own_fit", text=text, rows=[tuple(rows[0]), *(tuple(row.values()) for row in rows)])
-    write_json(folder / "summary.json", {"options": as_config(options), "fits": rows})
+    write_summary(folder, {"options": as_config(options), "fits": rows})
     return rows
 
 

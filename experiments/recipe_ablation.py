@@ -34,11 +34,12 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import evaluate, log, plots, weights
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import examples, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.errors import InputError
-from fhr_jax.files import folder_lock, output_folder, write_json
+from fhr_jax.files import folder_lock, output_folder
 from fhr_jax.hourglass import PRESETS
 from fhr_jax.train import PAPER, Recipe
 from fhr_jax.train.run import TrainPlan, run
@@ -140,7 +141,7 @@ def main(options: Options) -> dict[str, Any]:
         ]
         print(f"{name:24} " + "  ".join(values))
     summary = {"images": options.images, "seeds": list(options.seeds), "jax": jax.__version__, "results": results}
-    write_json(options.out / "summary.json", summary)
+    write_summary(options.out, summary)
     column = "photographs" if options.data else "synthetic"
     figure = plots.bars(
         {name: _mean_and_sd(results, name, column) for name in results},

@@ -27,8 +27,9 @@ import tyro
 from jaxtyping import Float
 
 from fhr_jax import npz, stabilizer
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.markup import FACE68
 from fhr_jax.reports import verdict
 from fhr_jax.reports.track_data import TrackOfFace, face_sizes, measure
@@ -71,7 +72,7 @@ def main(options: Options) -> None:
         raise InputError("FHR_JAX_DATA: not set, or without 300vw_fhr_predictions and detector_tracks")
     out = output_folder(options.out)
     counts = {group: {kind: dict(Counter(levels)) for kind, levels in own.items()} for group, own in said.items()}
-    write_json(out / "summary.json", {"counts": counts, "tracks": details})
+    write_summary(out, {"counts": counts, "tracks": details})
     for group, own in said.items():
         print(f"\n{group}: {len(own['smoothed'])} tracks")
         for kind, levels in own.items():

@@ -28,9 +28,10 @@ from jaxtyping import Float
 from matplotlib.patches import Circle
 
 from fhr_jax import npz
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data import faces
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.markup import FACE68
 from fhr_jax.plots.style import legend, new_figure, save, series_styles, style_axes
 
@@ -136,7 +137,7 @@ def run(options: Coverage) -> Comparison:
         "means_apart_percent": {"max": 100 * float(found.apart.max()), "mean": 100 * float(found.apart.mean())},
         "sd_ratio": {"min": float(found.sd_ratio.min()), "max": float(found.sd_ratio.max())},
     }
-    write_json(options.out / "summary.json", summary)
+    write_summary(options.out, summary)
     plot(found, options.out / "coverage.png")
     for k, error, own in zip(found.components, found.error, found.own, strict=True):
         print(f"{k:3d} components: {100 * error:.2f} % left, with those of the real shapes {100 * own:.2f} %")

@@ -52,7 +52,8 @@ from fhr_jax import markup, plots, stabilizer
 from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import LOOK_AHEAD, PAPER, RECOMMENDED, BenchmarkOptions, load_or_fit
 from fhr_jax.benchmark.scores import Score, over_seeds, score
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 from fhr_jax.stabilizer.extensions import responsibilities
 from fhr_jax.stabilizer.fit.gradient import ANNEALING
 
@@ -154,7 +155,7 @@ def report(options: Options, results: list[tuple[dict[str, Score], dict[str, flo
         print(f"{name:32}", "  ".join(f"{k} {v['mean']:.3f}" for k, v in row.items()))
     print(f"best tuned baseline: {best}; ratio of the recommended model {table[RECOMMENDED]['ratio']['mean']:.3f}")
     config = options.config() | {"seeds": options.seeds[: len(results)]}
-    write_json(options.out / "summary.json", {"options": config, "best_baseline": best, "table": table})
+    write_summary(options.out, {"options": config, "best_baseline": best, "table": table})
     others = {"raw", *causal, *not_causal}
     figure = plots.bars(
         {name: (row["ratio"]["mean"], row["ratio"]["sd"]) for name, row in table.items() if name != "raw"},

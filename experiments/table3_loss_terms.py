@@ -25,7 +25,8 @@ import tyro
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_model, fit_models
 from fhr_jax.benchmark.scores import Score, over_seeds, score
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights
 
 WHOLE = "whole loss"
@@ -63,7 +64,7 @@ def main(options: Options) -> None:
     table = {name: over_seeds([scores[name] for scores in results]) for name in results[0]}
     for name, row in table.items():
         print(f"{name:46}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
-    write_json(folder / "summary.json", {"options": options.config(), "table": table})
+    write_summary(folder, {"options": options.config(), "table": table})
     # Without the raw tracks, which are so far away that the other points would overlap.
     points = {name: (row["nrmse"]["mean"], row["stability"]["mean"]) for name, row in table.items() if name != "raw"}
     plots.save(folder / "terms.png", plots.accuracy_stability(points))

@@ -1,6 +1,7 @@
 """Tables 4, 5 and 6: net and stabilizer over the whole path, on the videos of 300-VW and on Talking Face.
 
-It needs your own data, built by `fhr-jax data build face300vw` and `... talking_face`. The landmarks of every video are
+With --directory it uses your own data, built by `fhr-jax data build face300vw` and `... talking_face`; without it,
+filmed clips of synthetic people (`benchmark.filmed_clips`), whose truth is exact. The landmarks of every video are
 saved in --out/tracks with the true ones, and an interrupted experiment resumes when you repeat the command.
 
 Two ways to crop:
@@ -17,7 +18,8 @@ over videos, and the gain of the stabilizer with its 95 % interval over videos (
 
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), rows of PAPER
           below. Its net is trained on 300-VW, the one in the package on synthetic faces: train one first to compare.
-Command:  python experiments/tables456_videos.py --directory datasets --out runs/videos
+Command:  python experiments/tables456_videos.py --out runs/filmed
+          python experiments/tables456_videos.py --directory datasets --out runs/videos
           python experiments/tables456_videos.py --directory datasets --out runs/paper --crops truth
               --net runs/300vw/net.npz --params runs/fit/params.npz --conventional-net runs/300vw_conventional/net.npz
 Cost:     not measured on the real videos; --frames N takes the first N frames of each run, for a quick look.
@@ -27,6 +29,7 @@ Figures:  none yet: these datasets cannot be redistributed, and we did not have 
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -36,26 +39,34 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import crop, log, metrics, npz, pipeline, plots, stabilizer, weights
+from fhr_jax.benchmark.filmed_clips import film
 from fhr_jax.benchmark.options import as_config
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import loader
 from fhr_jax.data.crops import Crops
 from fhr_jax.data.open_dataset import open_dataset
-from fhr_jax.data.records import FrameRun, Frames, Records, encoded
+from fhr_jax.data.records import FrameRun, Frames, Record, Records, encoded, record
 from fhr_jax.data.sources import boxes
 from fhr_jax.data.sources.holdout import Subset
 from fhr_jax.errors import InputError
 from fhr_jax.evaluate import LIMIT
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.heatmap import Decoder
 from fhr_jax.markup import FACE7, FACE68, SEVEN_OF_68, SEVEN_OF_TALKING_FACE
 from fhr_jax.weights import Net
 
-VIDEOS, TALKING = "face300vw", "talking_face"
-SPLITS = {VIDEOS: ("scenario1", "scenario2", "scenario3"), TALKING: ("test",)}
-POINTS = {VIDEOS: (7, 68), TALKING: (7,)}
+VIDEOS, TALKING, FILMED = "face300vw", "talking_face", "filmed"
+SPLITS = {VIDEOS: ("scenario1", "scenario2", "scenario3"), TALKING: ("test",), FILMED: ("synthetic",)}
+POINTS = {VIDEOS: (7, 68), TALKING: (7,), FILMED: (7, 68)}
 """Numbers of landmarks that are compared: Talking Face has another markup, which shares seven landmarks with 300W."""
-TITLES = {(VIDEOS, 7): "Table 4", (TALKING, 7): "Table 5", (VIDEOS, 68): "Table 6"}
+TITLES = {
+    (VIDEOS, 7): "Table 4",
+    (TALKING, 7): "Table 5",
+    (VIDEOS, 68): "Table 6",
+    (FILMED, 7): "As Tables 4 and 5",
+    (FILMED, 68): "As Table 6",
+}
 NET_ONLY, STABILIZED, ARGMAX, QUARTER = "net", "net + stabilizer", "conventional, argmax", "conventional, quarter"
 PAPER: dict[tuple[str, int], dict[str, str]] = {
     (VIDEOS, 7): {
@@ -69,6 +80,8 @@ PAPER: dict[tuple[str, int], dict[str, str]] = {
         "scenario2": "TSCN 7.25, CFSS 6.42, TCDCN 6.77, TSTN 4.51, CHR 4.71, FHR 4.34/1.85, FHR+STA 4.18/1.15",
         "scenario3": "TSCN 13.10, CFSS 13.70, TCDCN 15.00, TSTN 12.80, CHR 7.92, FHR 7.36/4.48, FHR+STA 5.98/2.74",
     },
+    (FILMED, 7): {"synthetic": "none, no synthetic people"},
+    (FILMED, 68): {"synthetic": "none, no synthetic people"},
 }
 """NRMSE in percent and, where the paper gives it (for 68 points in its Table 3), stability."""
 COLUMNS = ("nrmse", "stability", "lost", "auc", "failure_rate")
@@ -83,9 +96,15 @@ class Options:
     out: Path
     """Folder for tracks, summary.json and the pictures."""
     directory: Annotated[Path | None, optional("DIR")] = None
-    """The --out of `fhr-jax data build`; default: ./datasets, then the data folder of TFDS."""
-    data: tuple[Literal["face300vw", "talking_face"], ...] = (VIDEOS, TALKING)
-    """The datasets to use."""
+    """The --out of `fhr-jax data build`; default: with --data ./datasets, then the data folder of TFDS."""
+    data: Annotated[
+        tuple[Literal["face300vw", "talking_face", "filmed"], ...] | None, optional("{face300vw,talking_face,filmed}")
+    ] = None
+    """The datasets to use; default: both real ones with --directory, else filmed clips of synthetic people."""
+    people: int = 8
+    """Number of synthetic people."""
+    clip: int = 150
+    """Frames of each of their clips."""
     crops: Literal["followed", "truth"] = "followed"
     """Track the face from frame to frame, or crop each frame by its box."""
     boxes: str = "truth"
@@ -117,9 +136,10 @@ def main(options: Options) -> dict[str, Any]:
         stabilizer.default_params(net.config.landmarks) if options.params is None else stabilizer.load(options.params)
     )
     nets = Nets(net, params, None if options.conventional_net is None else weights.load(options.conventional_net))
-    opened = {(name, split): open_frames(options, name, split) for name in options.data for split in SPLITS[name]}
+    chosen = options.data or ((FILMED,) if options.directory is None else (VIDEOS, TALKING))
+    opened = {(name, split): open_frames(options, name, split) for name in chosen for split in SPLITS[name]}
     output_folder(options.out)
-    names = ("crops", "boxes", "net", "params", "conventional_net", "frames")
+    names = ("crops", "boxes", "net", "params", "conventional_net", "frames", "people", "clip")
     fixed = {name: value if value is None else str(value) for name in names for value in [getattr(options, name)]}
     log.same_run(options.out, fixed)
     log.write_config(options.out, fixed)
@@ -133,16 +153,45 @@ def main(options: Options) -> dict[str, Any]:
     summary = {
         "options": as_config(options),
         "tables": tables,
-        "jax": jax.__version__,
-        "device": jax.devices()[0].device_kind,
     }
-    write_json(options.out / "summary.json", summary)
+    write_summary(options.out, summary)
     return summary
+
+
+class FilmedPeople:
+    """Single frames of clips of synthetic people, one film a person; the last film is kept.
+
+    Args:
+        people: number of clips.
+        frames: of each.
+    """
+
+    def __init__(self, people: int, frames: int):
+        self._people, self._frames = people, frames
+        self._film = lru_cache(maxsize=1)(lambda person: film(jax.random.key(person), frames, size=256))
+
+    def __len__(self) -> int:
+        return self._people * self._frames
+
+    def __getitem__(self, index: int) -> Record:
+        person, frame = divmod(index, self._frames)
+        shot = self._film(person)
+        return record(shot.images[frame], shot.truth[frame], dataset=FILMED, file=f"person{person}", frame=frame + 1)
+
+    @property
+    def runs(self) -> tuple[FrameRun, ...]:
+        """One run a person."""
+        n = self._frames
+        return tuple(FrameRun(i * n, (i + 1) * n, f"person{i}") for i in range(self._people))
 
 
 def open_frames(options: Options, name: str, split: str) -> tuple[Frames, Records]:
     """The frames of a split, and the same frames with the boxes of --boxes."""
-    records = open_dataset(name, directory=options.directory, split=split)
+    records = (
+        FilmedPeople(options.people, options.clip)
+        if name == FILMED
+        else open_dataset(name, directory=options.directory, split=split)
+    )
     if not isinstance(records, Frames):
         raise InputError(f"{name}: expected single frames of videos, as `fhr-jax data build {name}` makes them")
     return records, boxes.with_boxes(records, options.boxes)

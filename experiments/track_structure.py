@@ -30,9 +30,10 @@ from scipy.signal import welch
 
 from fhr_jax.benchmark import protocol
 from fhr_jax.benchmark.detectors import in_crop_pixels
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import randomized, tracks
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.stabilizer.units import median_face_size
 
 REGIONS = ((0, 6), (6, 11), (11, 17), (17, 22), (22, 27), (27, 36), (36, 42), (42, 48), (48, 68))
@@ -89,7 +90,7 @@ def main(options: Options) -> None:
         outside = [kind for kind in row if kind not in SYNTHETIC and not low <= row[kind][1] <= high]
         if outside:
             print(f"  {name}: {', '.join(outside)}")
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
 
 
 def sources(options: Options) -> Iterator[tuple[str, list[Separated]]]:

@@ -23,10 +23,11 @@ from jaxtyping import Bool, Float
 from tqdm import tqdm
 
 from fhr_jax import metrics, pipeline, plots, weights
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import examples, faces
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 
 FAILURE = 8.0
 """NRMSE in percent above which a face counts as missed."""
@@ -125,7 +126,7 @@ def main(options: Options) -> dict[str, Any]:
     )
     plots.save(folder / "weaknesses.png", figure)
     summary = {"faces": len(errors), "groups": rows, "pixels": pixels}
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     return summary
 
 

@@ -5,10 +5,7 @@ by `fhr_jax.stabilizer.run` or `fhr_jax.data.open_dataset.open_dataset`.
 """
 
 import importlib
-from importlib.metadata import version
-from types import ModuleType
-
-__version__ = version("fhr-jax")
+from typing import Any
 
 _MODULES = (
     "augment",
@@ -44,11 +41,15 @@ _MODULES = (
 __all__ = ["__version__", *_MODULES]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name == "__version__":  # reading the metadata takes longer than all the rest
+        from importlib.metadata import version
+
+        return version("fhr-jax")
     if name in _MODULES:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted([*globals(), *_MODULES])
+    return sorted([*globals(), *__all__])

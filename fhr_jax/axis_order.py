@@ -70,7 +70,8 @@ def check(track: Num[np.ndarray, "..."], *, name: str = "track") -> str | None:
 def check_faces(tracks: Num[np.ndarray, "f t m d"], *, name: str = "tracks") -> None:
     """Refuse tracks of several faces whose frames come first, (T, F, M, d) instead of (F, T, M, d).
 
-    A face moves little from frame to frame, but is far from the next face.
+    A face moves little from frame to frame, but is far from the next face. Only arrays whose first axis is the longer
+    one are refused: several tracks of one face, as two detectors give, are close to each other.
 
     Args:
         tracks: (F, T, M, d) in any unit.
@@ -80,9 +81,8 @@ def check_faces(tracks: Num[np.ndarray, "f t m d"], *, name: str = "tracks") -> 
         InputError: the first axis clearly holds the frames.
     """
     first, second, points = (_typical_step(tracks, axis) for axis in (0, 1, 2))
-    frames_first = first < (SURE * second if tracks.shape[1] > 1 else LIKELY * points)
-    if frames_first:
-        frames, faces = tracks.shape[:2]
+    frames, faces = tracks.shape[:2]
+    if frames > faces and first < (SURE * second if faces > 1 else LIKELY * points):
         raise InputError(
             f"{name}: {tracks.shape}, but the faces move less along the first axis than along the second; expected "
             f"(F, T, M, {tracks.shape[3]}), {faces} face{'s' * (faces > 1)} of {frames} frames: transpose with "

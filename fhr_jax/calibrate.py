@@ -11,7 +11,6 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fhr_jax import heatmap, pipeline
@@ -140,6 +139,8 @@ def uncalibrated(net: Net) -> Calibration:
 
 def fit(data: CalibrationData) -> Calibration:
     """The numbers of maximum likelihood, with a weak prior on differences between landmarks."""
+    import scipy.optimize
+
     peak_covariance, errors = (jnp.asarray(part, jnp.float32) for part in data)
     landmarks = errors.shape[1]
 

@@ -33,10 +33,11 @@ class Predictions(NamedTuple):
 
     Attributes:
         names: of the images.
-        predictions: (N, M, 2).
+        predictions: (N, M, 2); NaN for an image without a prediction, which counts as a failure.
         truth: (N, M, 2).
         identities: dataset, file and frame of each image, if they are records; else empty.
         markup: of the landmarks; None takes that of the package with as many (`markup_of_predictions`).
+        notes: what was assumed about their file, one sentence each.
     """
 
     names: tuple[str, ...]
@@ -44,6 +45,7 @@ class Predictions(NamedTuple):
     truth: Float[np.ndarray, "n m 2"]
     identities: tuple[Identity, ...] = ()
     markup: Markup | None = None
+    notes: tuple[str, ...] = ()
 
 
 def markup_of_predictions(results: Predictions) -> Markup:
@@ -62,7 +64,8 @@ def read_predictions(
 
     `truth` and `landmarks` are names for the same. A third column of scores is left out. Without `coordinates` the
     predictions are in the pixels of the ground truth. `coordinates` = "fhr_crop256" is the convention of the results
-    that the paper's authors published; see `crop256_to_image`.
+    that the paper's authors published; see `crop256_to_image`. An image of which a predicted point is missing, or lies
+    beyond `landmark_arrays.MAX_PIXEL`, has no prediction.
 
     Args:
         path: the file.
@@ -70,18 +73,30 @@ def read_predictions(
         markup: of the landmarks; default: the one of the package with as many.
 
     Raises:
-        InputError: the file cannot be read, an array is missing, has another shape or order of axes or is not finite, a
-            point is missing, or the value of `coordinates` is unknown.
+        InputError: the file cannot be read, an array is missing, has another shape or order of axes, a true point is
+            missing, no image has a prediction, or the value of `coordinates` is unknown.
     """
     path = Path(path)
     arrays = npz.read(path)
-    both = []
+    labels = arrays.get("names")
+    both, said = [], []
     for names in (("ground_truth", "truth"), landmark_arrays.OBSERVED):
         name = landmark_arrays.first_name(arrays, names)
         if name is None:
             raise InputError(f"{path}: no array {names[0]}, only {', '.join(arrays) or 'nothing'}")
         array = arrays[name]
+        if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+            array = landmark_arrays.as_float64(array)
         if array.ndim == 3 and array.dtype.kind in "fiu":
+            huge = landmark_arrays.beyond_pixels(array)
+            if huge.any() and not both:
+                first = int(huge.any(axis=(1, 2)).argmax())
+                label = first + 1 if labels is None or labels.shape != (len(array),) else labels[first]
+                value = f"{array[first][huge[first]][0]:.3g}"
+                raise InputError(
+                    f"{path}: {name} of {label}: a coordinate of {value}, {landmark_arrays.EXPECTED_PIXELS}"
+                )
+            array = np.where(huge, np.nan, array) if huge.any() else array
             try:
                 axis_order.check_images(array, points=None if markup is None else markup.size, name=name)
             except InputError as error:
@@ -90,14 +105,14 @@ def read_predictions(
             array, _, _ = landmark_arrays.split_third(array, options)
         if array.ndim != 3 or array.shape[2] != 2 or array.dtype.kind not in "fiu" or not len(array):
             raise InputError(f"{path}: {name} is {array.dtype} {array.shape}, expected numbers of shape (N, M, 2)")
-        _, notes = landmark_arrays.points_as_nan(array, options)
-        if notes:
-            raise InputError(f"{path}: {name}: {notes[0]}, expected every point of every image")
-        both.append(array.astype(np.float64))
+        points, said = landmark_arrays.points_as_nan(array, options)
+        if said and not both:
+            raise InputError(f"{path}: {name}: {said[0]}, expected every true point of every image")
+        both.append(points)
     truth, predictions = both
     if truth.shape != predictions.shape:
         raise InputError(f"{path}: predictions is {predictions.shape}, but ground_truth {truth.shape}")
-    names = arrays.get("names", np.arange(1, len(truth) + 1).astype(str))
+    names = np.arange(1, len(truth) + 1).astype(str) if labels is None else labels
     if names.shape != (len(truth),):
         raise InputError(f"{path}: names is {names.shape}, expected {(len(truth),)}")
     convention = str(arrays["coordinates"]) if "coordinates" in arrays else "image"
@@ -105,7 +120,11 @@ def read_predictions(
         raise InputError(f"{path}: coordinates is {convention[:40]!r}, expected image or fhr_crop256")
     if convention == "fhr_crop256":
         predictions = crop256_to_image(predictions, truth)
-    result = Predictions(tuple(str(name) for name in names), predictions, truth, markup=markup)
+    known = np.isfinite(predictions).all(axis=(1, 2))
+    if not known.any():
+        raise InputError(f"{path}: no image has a prediction of all points, expected at least one")
+    predictions = np.where(known[:, None, None], predictions, np.nan)
+    result = Predictions(tuple(str(name) for name in names), predictions, truth, markup=markup, notes=tuple(said))
     _check(path, result)
     return result
 
@@ -173,6 +192,9 @@ def predict_records(
     names = tuple(f"{dataset}/{file}" + f" frame {k}" * (k > 0) for dataset, file, k in identities)
     results = Predictions(names, np.concatenate(predictions), np.concatenate(truth), tuple(identities), markup)
     _check("the data", results)
+    finite = np.isfinite(results.predictions).all(axis=(1, 2))
+    if not finite.all():
+        raise InputError(f"the data: predictions of {names[finite.argmin()]}: a point is not finite")
     return results
 
 
@@ -191,7 +213,10 @@ def validate(net: Net, examples: Examples, *, conventional: bool = False) -> flo
 
 
 def errors(results: Predictions) -> Float[np.ndarray, " n"]:
-    """NRMSE of every image (N,), in percent of the distance between the outer eye corners, or as the markup says."""
+    """NRMSE of every image (N,), in percent of the distance between the outer eye corners, or as the markup says.
+
+    It is NaN for an image without a prediction.
+    """
     markup = markup_of_predictions(results)
     # Relative to a corner of the face: float32 coordinates of large images have too few digits.
     origin = results.truth.min(axis=1, keepdims=True)
@@ -199,11 +224,16 @@ def errors(results: Predictions) -> Float[np.ndarray, " n"]:
 
 
 def summary(errors: Float[np.ndarray, " n"]) -> dict[str, Any]:
-    """The figures of a table from errors (N,) in percent; all but `images` are in percent too."""
+    """The figures of a table from errors (N,) in percent; all but the numbers of images are in percent too.
+
+    Images without a prediction, whose error is NaN, are failures; the mean and the median are of the others.
+    """
+    known = errors[~np.isnan(errors)]
     return {
         "images": len(errors),
-        "nrmse": float(errors.mean()),
-        "nrmse_median": float(np.median(errors)),
+        "without_prediction": len(errors) - len(known),
+        "nrmse": float(known.mean(dtype=np.float64)),
+        "nrmse_median": float(np.median(known)),
         "auc": float(metrics.auc(errors, limit=LIMIT)),
         "failure_rate": float(metrics.failure_rate(errors, limit=LIMIT)),
     }
@@ -212,7 +242,7 @@ def summary(errors: Float[np.ndarray, " n"]) -> dict[str, Any]:
 def write_table(
     path: str | os.PathLike[str], names: Sequence[str] | Sequence[Identity], errors: Float[np.ndarray, " n"]
 ) -> None:
-    """Write a CSV with one row per image: name or identity, NRMSE in percent, 1 for a failure.
+    """Write a CSV with one row per image: name or identity, NRMSE in percent or nothing, 1 for a failure.
 
     Args:
         path: the file.
@@ -224,7 +254,8 @@ def write_table(
         rows = [name if isinstance(name, Identity) else (name,) for name in names]
         writer.writerow([*(Identity._fields if rows and len(rows[0]) > 1 else ["image"]), "nrmse", "failure"])
         numbers = zip(rows, errors.tolist(), strict=True)
-        writer.writerows([*row, f"{error:.4f}", int(error > LIMIT)] for row, error in numbers)
+        for row, error in numbers:
+            writer.writerow([*row, "" if np.isnan(error) else f"{error:.4f}", int(not error <= LIMIT)])
 
 
 def _compared(markup: Markup, landmarks: int) -> Markup | None:
@@ -243,10 +274,9 @@ def _check(path: str | os.PathLike[str], results: Predictions) -> None:
     markup, landmarks = markup_of_predictions(results), results.truth.shape[1]
     if markup.size != landmarks:
         raise InputError(f"{path}: {landmarks} landmarks, but the markup is {markup.label}")
-    for what, points in (("ground_truth", results.truth), ("predictions", results.predictions)):
-        finite = np.isfinite(points).all(axis=(1, 2))
-        if not finite.all():
-            raise InputError(f"{path}: {what} of {results.names[finite.argmin()]}: a point is not finite")
+    finite = np.isfinite(results.truth).all(axis=(1, 2))
+    if not finite.all():
+        raise InputError(f"{path}: ground_truth of {results.names[finite.argmin()]}: a point is not finite")
     apart = np.asarray(metrics.interocular(results.truth - results.truth[:, :1], markup=markup))
     if not apart.all():
         what = "its eye corners coincide" if markup.eye_corners else "its landmarks lie on one line"

@@ -31,10 +31,10 @@ def read_config(folder: Path) -> dict[str, Any] | None:
     """
     path = folder / CONFIG
     try:
-        config = json.loads(path.read_text())
+        config = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: cannot be read as the options of a run: {error}") from error
     if not isinstance(config, dict):
         raise InputError(f"{path}: expected a JSON object with the options of a run")
@@ -82,13 +82,26 @@ def append_metrics(folder: Path, metrics: dict[str, float | int]) -> None:
 
 
 def read_metrics(folder: Path) -> list[dict[str, float | int]]:
-    """Read the lines of metrics.jsonl: none without the file; a partial last line is skipped."""
+    """Read the lines of metrics.jsonl: none without the file. A partial or damaged line ends it.
+
+    Raises:
+        InputError: the file cannot be read.
+    """
     path, lines = folder / METRICS, []
-    for line in path.read_text().splitlines() if path.exists() else []:
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    for line in content.splitlines():
         try:
-            lines.append(json.loads(line))
-        except ValueError:
+            values = json.loads(line)
+        except (ValueError, RecursionError):
             break
+        if not isinstance(values, dict) or not isinstance(values.get("step"), int):
+            break
+        lines.append(values)
     return lines
 
 

@@ -1,6 +1,11 @@
 """Read and write .npz and .npy files safely: no unpickling, a limit on the uncompressed size, atomic writes."""
 
+import lzma
 import os
+import struct
+import sys
+import tokenize
+import warnings
 import zipfile
 import zlib
 from collections.abc import Iterable, Mapping
@@ -14,6 +19,22 @@ from fhr_jax.files import atomic_file
 
 MAX_BYTES = 4 * 2**30
 """Default limit on the uncompressed size of all arrays of a file."""
+
+_BROKEN = (
+    ValueError,
+    EOFError,
+    LookupError,
+    SyntaxError,
+    tokenize.TokenError,
+    TypeError,
+    ArithmeticError,
+    RuntimeError,
+    MemoryError,
+    zlib.error,
+    lzma.LZMAError,
+    struct.error,
+)
+"""What NumPy and zipfile raise for headers and contents that are damaged."""
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[str, np.ndarray]:
@@ -29,7 +50,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
             size = sum(member.file_size for member in archive.infolist())
         if size > max_bytes:
             raise InputError(f"{path}: its arrays take {size} bytes; at most {max_bytes} are read")
-        with np.load(path, allow_pickle=False) as arrays:
+        with warnings.catch_warnings(action="ignore"), np.load(path, allow_pickle=False) as arrays:
             result = {name: _member(path, arrays, name) for name in arrays.files}
     except InputError:
         raise
@@ -37,15 +58,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except zipfile.BadZipFile as error:
         raise InputError(f"{path}: not an .npz file, or cut off") from error
-    except (
-        ValueError,
-        EOFError,
-        KeyError,
-        zlib.error,
-        NotImplementedError,
-        RuntimeError,
-        MemoryError,
-    ) as error:
+    except _BROKEN as error:
         raise InputError(f"{path}: not an .npz file of plain arrays ({_line(error)})") from error
     # NumPy returns a member that is no .npy as raw bytes.
     for name, array in result.items():
@@ -56,7 +69,7 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> dict[st
 
 def _member(path: Path, arrays: Any, name: str) -> Any:
     try:
-        return arrays[name]
+        array = arrays[name]
     except ValueError as error:
         if "pickle" not in str(error):
             raise
@@ -64,6 +77,11 @@ def _member(path: Path, arrays: Any, name: str) -> Any:
             f"{path}: {name} holds Python objects, which are never read, because they may run programs; "
             "save the file without it"
         ) from error
+    if isinstance(array, np.ndarray) and array.dtype.kind == "U" and array.size:
+        codes = np.frombuffer(array.tobytes(), np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if codes.max(initial=0) > sys.maxunicode:  # Python cannot even raise an orderly error for it
+            raise InputError(f"{path}: {name} holds text that is not Unicode")
+    return array
 
 
 def read_array(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> np.ndarray:
@@ -77,13 +95,16 @@ def read_array(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> n
     try:
         if path.stat().st_size > max_bytes:
             raise InputError(f"{path}: its array takes {path.stat().st_size} bytes; at most {max_bytes} are read")
-        with path.open("rb") as stream:  # np.load would also open an .npz, or unpickle
+        with (
+            warnings.catch_warnings(action="ignore"),
+            path.open("rb") as stream,
+        ):  # np.load would also open an .npz, or unpickle
             return np.lib.format.read_array(stream, allow_pickle=False)
     except InputError:
         raise
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except (ValueError, EOFError, SyntaxError, TypeError, MemoryError, OverflowError, RecursionError) as error:
+    except _BROKEN as error:
         raise InputError(f"{path}: not an .npy file of numbers, or cut off ({_line(error)})") from error
 
 

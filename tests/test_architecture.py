@@ -11,6 +11,7 @@ import fhr_jax
 LAYERS = (
     (
         "types",
+        "choices",
         "markup",
         "errors",
         "progress",
@@ -127,6 +128,26 @@ def test_only_plots_draws_with_matplotlib():
             assert not re.search(r"^\s*(import|from) matplotlib", path.read_text(), re.MULTILINE), path
 
 
+OWNERS = {
+    "matplotlib": ("plots/",),
+    "tensorflow_datasets": ("data/datasets/build/",),
+    "grain": ("data/loader.py",),
+    "orbax": ("checkpoint.py", "train/run.py"),
+} | dict.fromkeys(("scipy", "cv2", "PIL", "av", "h5py", "tensorboardX", "torch"), ())
+"""Packages that are slow to import or may be missing, and where they may be imported at the top of a module."""
+
+
+def test_slow_packages_are_imported_where_they_are_used():
+    found = set()
+    for path in FILES.values():
+        place = path.relative_to(ROOT).as_posix()
+        for line in re.findall(r"^(?:import|from) (\w+)", path.read_text(), re.MULTILINE):
+            if line in OWNERS:
+                found.add(line)
+                assert place.startswith(OWNERS[line]), f"{place}: import {line} inside of the function that uses it"
+    assert found == {package for package, places in OWNERS.items() if places}
+
+
 def test_files_are_small_and_folders_too():
     """Each folder below the package has at most 20 modules; the package itself holds what has no folder."""
     for name, path in FILES.items():
@@ -161,8 +182,10 @@ WITHOUT_MODULE = {
         "stabilizer/test_precision.py",
         "stabilizer/test_real_tracks.py",
         "stabilizer/test_streaming.py",
+        "test_mutations.py",
     ),
     "processes that start, end or are killed": (
+        "cli/test_kills.py",
         "cli/test_main.py",
         "cli/test_module.py",
         "cli/test_processes.py",
@@ -176,8 +199,11 @@ WITHOUT_MODULE = {
         "test_api.py",
         "test_architecture.py",
         "test_docs.py",
+        "test_howtos.py",
         "test_landing.py",
         "test_notebooks.py",
+        "test_release.py",
+        "test_site.py",
     ),
 }
 """Test files that are named after no module, and what they test instead. Add none where a module's own file will do."""
@@ -199,7 +225,7 @@ TESTED_IN = {
     "cli/test_fit.py": ("cli.fitting",),
     "cli/test_track.py": ("cli.tracking.messages", "cli.tracking.settings"),
     "cli/test_train.py": ("cli.training.cost",),
-    "cli/test_main.py": ("cli.demo", "cli.options"),
+    "cli/test_main.py": ("cli.arguments", "cli.demo", "cli.options"),
     "cli/test_module.py": ("cli.__main__",),
     "data/datasets/build/test_run.py": ("data.datasets.build",),
     "data/datasets/test_bad_input.py": ("data.open_dataset",),
@@ -237,7 +263,7 @@ TESTED_IN = {
     "test_export.py": ("exported",),
     "train/test_run.py": ("log",),
     "train/test_train.py": ("train",),
-    DEFINITIONS: ("errors", "progress", "types"),
+    DEFINITIONS: ("choices", "progress", "types"),
 }
 """Modules that have no test file of their own, or their packages, by the file that tests them."""
 

@@ -19,18 +19,28 @@ import fhr_jax
 from fhr_jax import cli
 
 ROOT = Path(fhr_jax.__file__).parent.parent
+NAMED = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "fhr_jax/nets/README.md", "experiments/README.md")
 PAGES = [
     path
     for path in (
-        *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "fhr_jax/nets/README.md")),
-        *sorted((ROOT / "docs").glob("*.md")),
+        *(
+            ROOT / name
+            for name in (
+                "README.md",
+                "CONTRIBUTING.md",
+                "CHANGELOG.md",
+                "fhr_jax/nets/README.md",
+                "experiments/README.md",
+            )
+        ),
+        *sorted((ROOT / "docs").rglob("*.md")),
     )
     if path.exists()
 ]
 CURRENT = [path for path in PAGES if path.name != "CHANGELOG.md"]
 """Pages about today's code; the changelog also names what is gone."""
 
-EXAMPLES = [*sorted((ROOT / "fhr_jax/cli").glob("*.py")), *sorted((ROOT / "experiments").rglob("*.py"))]
+EXAMPLES = [*sorted((ROOT / "fhr_jax/cli").rglob("*.py")), *sorted((ROOT / "experiments").rglob("*.py"))]
 """Files whose docstrings show commands."""
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -52,7 +62,10 @@ def _prose(path):
 
 
 def _anchors(path):
-    """Anchors of the headings, as GitHub makes them."""
+    """Anchors of the headings, as GitHub makes them; of a module its functions and classes, as the site does."""
+    if path.suffix == ".py":
+        nodes = ast.parse(path.read_text()).body
+        return {node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)}
     headings = re.findall(r"^#+ (.+)$", FENCE.sub("", path.read_text()), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
@@ -121,7 +134,7 @@ def _options(words):
     if "fhr-jax" in words[:1]:
         assert words[1] in cli.COMMANDS, f"no command {words[1]}"
         command = cli.COMMANDS[words[1]]
-        return getattr(importlib.import_module(f"fhr_jax.cli.{command.module}"), command.options), words[2:]
+        return getattr(importlib.import_module(f"fhr_jax.cli.arguments.{command.module}"), command.options), words[2:]
     if words[:1] == ["python"] and len(words) > 1 and words[1].startswith("experiments/"):
         return _experiment_options(ROOT / words[1]), words[2:]
     return None

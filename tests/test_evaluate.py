@@ -25,6 +25,11 @@ def write(path, **changes):
     return arrays
 
 
+def write_to(path, **changes):
+    write(path, **changes)
+    return path
+
+
 def nrmse(predictions, truth):
     """Percent, one image at a time, from the definition."""
     result = []
@@ -42,7 +47,7 @@ def test_errors_and_summary_agree_with_their_definitions(tmp_path):
     expected = nrmse(arrays["predictions"], arrays["ground_truth"])
     np.testing.assert_allclose(errors, expected, rtol=1e-5)
     summary = evaluate.summary(errors)
-    assert set(summary) == {"images", "nrmse", "nrmse_median", "auc", "failure_rate"}
+    assert set(summary) == {"images", "without_prediction", "nrmse", "nrmse_median", "auc", "failure_rate"}
     assert summary["images"] == 6
     assert summary["nrmse"] == pytest.approx(expected.mean(), rel=1e-5)
     assert summary["nrmse_median"] == pytest.approx(np.median(expected), rel=1e-5)
@@ -85,8 +90,12 @@ def test_zeros_are_missing_points_unless_they_are_kept(tmp_path):
     lost = faces()
     lost[1, :3], lost[4] = 0, 0
     write(tmp_path / "a.npz", predictions=lost)
-    with pytest.raises(InputError, match=r"predictions: 71 points at \(0, 0\) read as missing; --keep-zeros keeps"):
-        evaluate.read_predictions(tmp_path / "a.npz")
+    results = evaluate.read_predictions(tmp_path / "a.npz")
+    assert results.notes == ("71 points at (0, 0) read as missing; --keep-zeros keeps them",)
+    assert np.isnan(results.predictions).any(axis=(1, 2)).tolist() == [False, True, False, False, True, False]
+    write(tmp_path / "b.npz", ground_truth=lost)
+    with pytest.raises(InputError, match=r"ground_truth: 71 points at \(0, 0\) read as missing; --keep-zeros keeps"):
+        evaluate.read_predictions(tmp_path / "b.npz")
     kept = evaluate.read_predictions(tmp_path / "a.npz", options=ReadOptions(keep_zeros=True))
     np.testing.assert_array_equal(kept.predictions, lost)
 
@@ -120,7 +129,8 @@ BAD = {
     "but ground_truth": {"predictions": np.zeros((5, 68, 2))},
     "names is": {"names": np.array(["a"])},
     "expected image or fhr_crop256": {"coordinates": np.array("inches")},
-    "predictions of c: a point is not finite": {"predictions": with_nan(faces())},
+    "no image has a prediction": {"predictions": np.full((6, 68, 2), np.nan)},
+    "ground_truth of b: a coordinate of": {"ground_truth": faces() * np.array([1, 1e28, 1, 1, 1, 1])[:, None, None]},
     "ground_truth of c: a point is not finite": {"ground_truth": with_nan(faces())},
     "lie on one line": {"predictions": np.zeros((6, 5, 2)), "ground_truth": np.zeros((6, 5, 2))},
     "eye corners coincide": {"ground_truth": np.zeros((6, 68, 2))},
@@ -128,6 +138,35 @@ BAD = {
     "predictions: shape (68, 6, 2) looks like (M, N, d)": {"predictions": faces().transpose(1, 0, 2)},
     "expected numbers": {"predictions": np.full((6, 68, 2), "a")},
 }
+
+
+def test_faces_without_a_prediction_are_failures_and_left_out_of_the_mean(tmp_path):
+    arrays = write(tmp_path / "a.npz")
+    spoilt = arrays["predictions"].copy()
+    spoilt[1, 7], spoilt[2, :, 0], spoilt[4, 3, 1] = 1e30, np.nan, -np.inf
+    write(tmp_path / "b.npz", predictions=spoilt)
+    errors = evaluate.errors(evaluate.read_predictions(tmp_path / "b.npz"))
+    expected = nrmse(arrays["predictions"], arrays["ground_truth"])
+    np.testing.assert_array_equal(np.isnan(errors), [False, True, True, False, True, False])
+    kept = expected[[0, 3, 5]]
+    np.testing.assert_allclose(errors[[0, 3, 5]], kept, rtol=1e-5)
+    summary = evaluate.summary(errors)
+    assert (summary["images"], summary["without_prediction"]) == (6, 3)
+    assert summary["nrmse"] == pytest.approx(kept.mean(), rel=1e-5)
+    assert summary["nrmse_median"] == pytest.approx(np.median(kept), rel=1e-5)
+    assert summary["failure_rate"] == pytest.approx(100 * (3 + (kept > 8).sum()) / 6)
+    assert summary["auc"] == pytest.approx(100 * np.clip(1 - kept / 8, 0, 1).sum() / 6, rel=1e-5)
+    evaluate.write_table(tmp_path / "t.csv", list("abcdef"), errors)
+    assert (tmp_path / "t.csv").read_text().splitlines()[2] == "b,,1"
+
+
+def test_a_huge_but_finite_error_does_not_overflow(tmp_path):
+    far = write(tmp_path / "a.npz")["predictions"].copy()
+    far[0] = 9e6
+    results = evaluate.read_predictions(write_to(tmp_path / "b.npz", predictions=far))
+    expected = nrmse(far[:1], results.truth[:1])
+    np.testing.assert_allclose(evaluate.errors(results)[:1], expected, rtol=1e-5)
+    assert np.isfinite(evaluate.summary(evaluate.errors(results))["nrmse"])
 
 
 @pytest.mark.parametrize("message", BAD)

@@ -59,3 +59,34 @@ def test_submodules_are_imported_on_first_use(tmp_path, monkeypatch):
     for name in ("_private", "missing"):
         with pytest.raises(AttributeError, match=f"'package_of_the_test' has no attribute '{name}'"):
             getattribute(name)
+
+
+SLOW = "{'tensorflow_datasets', 'tensorflow', 'grain', 'orbax', 'scipy', 'cv2', 'matplotlib', 'h5py', 'av', 'PIL'}"
+SMOOTH = f"""
+import sys
+import numpy as np
+from fhr_jax import cli, stabilizer
+assert "optax" not in sys.modules  # that is for fits
+assert not {SLOW} & set(sys.modules), {SLOW} & set(sys.modules)
+stabilizer.run(stabilizer.default_params(5), np.arange(20.0, dtype=np.float32).reshape(2, 5, 2))
+np.save("points.npy", np.random.default_rng(0).normal(100, 30, (4, 5, 2)))
+assert cli.main(["smooth", "points.npy", "steady.npy"]) == 0
+assert not {SLOW} & set(sys.modules), {SLOW} & set(sys.modules)
+assert stabilizer.fit_gradient is stabilizer.fit.fit_gradient
+assert "optax" in sys.modules
+import fhr_jax.pipeline, fhr_jax.cli.train, fhr_jax.cli.fit
+assert not {SLOW} & set(sys.modules), {SLOW} & set(sys.modules)
+print("only what is needed")
+"""
+
+
+def test_smoothing_imports_nothing_slow_that_it_does_not_use(tmp_path):
+    result = subprocess.run([sys.executable, "-c", SMOOTH], capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert result.stdout.endswith("only what is needed\n"), result.stderr
+
+
+def test_names_of_fits_are_listed_and_unknown_ones_refused():
+    assert {"fit_gradient", "run", "Fit"} <= set(dir(fhr_jax.stabilizer))
+    assert fhr_jax.stabilizer.Fit is fhr_jax.stabilizer.fit.Fit
+    with pytest.raises(AttributeError, match=r"'fhr_jax.stabilizer' has no attribute 'fits'"):
+        _ = fhr_jax.stabilizer.fits

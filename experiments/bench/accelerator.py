@@ -29,9 +29,10 @@ import numpy as np
 import tyro
 
 from fhr_jax import heatmap, hourglass, losses, pipeline, stabilizer, train, weights
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data import examples
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.hourglass import PRESETS, Hourglass
 from fhr_jax.markup import FACE68
 from fhr_jax.train.state import init_state
@@ -300,7 +301,7 @@ def main(options: Options) -> dict[str, Any]:
                 for name, found, target in agreement(options.tiny):
                     summary["agreement"][name] = {"found": found, "target": target}
                     print(f"agreement, {name}: {found:.2g} (target {target:g})", flush=True)
-                    write_json(path_out, summary)
+                    write_summary(path_out.parent, summary)
             continue
         for row in ROWS[part](options.tiny):
             if row.name in rows:
@@ -317,7 +318,7 @@ def main(options: Options) -> dict[str, Any]:
             text += f", {one['rate']:.0f} a second" if "rate" in one else ""
             text += f", {one['share']:.2f} of the limit" if "share" in one else ""
             print(f"{row.name}: {text}", flush=True)
-            write_json(path_out, summary)
+            write_summary(path_out.parent, summary)
     return summary
 
 

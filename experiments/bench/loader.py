@@ -40,11 +40,12 @@ import tyro
 from PIL import Image
 
 from fhr_jax import augment, train
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data import crops, examples, loader, prefetch
 from fhr_jax.data.io import images, pts
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import Records, encoded
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.hourglass import PAPER
 
 SIZE, BATCH = 256, 16
@@ -204,7 +205,7 @@ def main(options: Options) -> None:
         print("images a second: hand-over of examples that cost nothing, batches on the device, the whole pipeline")
         rates = runs(source, options)
     summary = {"versions": versions, "processor_ms_an_image": table, "images_a_second": rates}
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.files import output_folder
 
 PERIOD = 1000
 """Frames of the track that is repeated."""
@@ -121,7 +122,7 @@ def main(options: Options) -> None:
         for name, params in {"paper's model": paper, "default": default}.items():
             print(name)
             rows[name] = stream(params, options.frames, marks)
-    write_json(folder / "summary.json", {"versions": versions, "marks": rows})
+    write_summary(folder, {"versions": versions, "marks": rows})
     curves = {name: [([r["frames"] for r in found], [r["MiB"] for r in found])] for name, found in rows.items()}
     labels = [("frames", "resident memory, MiB")]
     plots.save(folder / "memory.png", plots.sweeps(curves, labels=labels, logarithmic="x", from_zero=True))

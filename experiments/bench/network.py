@@ -44,9 +44,10 @@ from torch_hourglass import TorchHourglass
 from tqdm import tqdm
 
 from fhr_jax import hourglass, losses, pipeline, plots, tensors, torch_weights, train
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.hourglass import PRESETS, Config, Hourglass
 from fhr_jax.weights import Net, shapes_of
 
@@ -295,7 +296,7 @@ def main(options: Options) -> dict[str, Any]:
         plots.save(folder / "network.png", plots.bars(values, label="ms a crop", highlight=ours))
     if options.only != "network":
         summary["path"] = whole_path(config, options)
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     return summary
 
 

@@ -40,8 +40,9 @@ import numpy as np
 import tyro
 
 from fhr_jax import plots, stabilizer
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import tracks
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.losses import stabilization
 from fhr_jax.stabilizer.covariance import CovarianceKind
 from fhr_jax.stabilizer.run_tracks import run_in_basis
@@ -243,7 +244,7 @@ def main(options: Options) -> None:
     config = asdict(options) | {"out": str(options.out)}
     summary = {"options": config, "versions": versions, "cores": cores, "us_a_frame": us, "targets": TARGETS}
     summary |= {"one_euro_over_diagonal": ratio, "gradient": slopes, "batch_ms": batch, "scaling": scale}
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
     figure = plots.sweeps(
         {"paper's model, diagonal": list(scale.values())},
         labels=[(name, "us a frame and face") for name in scale],

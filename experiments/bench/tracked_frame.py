@@ -25,12 +25,13 @@ import numpy as np
 import tyro
 
 from fhr_jax import geometry, pipeline, weights
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.data import faces
 from fhr_jax.data.io import video
 from fhr_jax.data.synthetic.render_clip import render_clip
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 from fhr_jax.pipeline import Box
 from fhr_jax.weights import Net
 
@@ -138,7 +139,7 @@ def main(options: Options) -> dict[str, Any]:
                 name: first_frame(images, box, options.net, kept) for name in ("compiled", "kept programs")
             }
         print("first frame:", ", ".join(f"{n} {s:.1f} s" for n, s in summary["first_frame_seconds"].items()))
-    write_json(output_folder(options.out) / "summary.json", summary)
+    write_summary(output_folder(options.out), summary)
     return summary
 
 

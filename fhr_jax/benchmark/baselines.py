@@ -13,7 +13,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.optimize import minimize
 
 from fhr_jax import filters
 from fhr_jax.errors import InputError
@@ -153,6 +152,8 @@ def _search(
     evaluations: int,
 ) -> TunedFilter:
     """The best settings: a grid, then Nelder-Mead. `loss_of` makes the loss, of logarithms, from what is chosen."""
+    from scipy.optimize import minimize
+
     names = list(baseline.ranges)
     grids = [np.geomspace(low, high, points) for low, high, points in baseline.ranges.values()]
     bounds = [(np.log(low), np.log(high)) for low, high, _ in baseline.ranges.values()]

@@ -74,7 +74,7 @@ def film(
         picture = behind
         for k, (head, walk) in enumerate(zip(heads, walks, strict=True)):
             scale, centre = walk.scale * FRAME / PATCH, walk.centre[t]
-            affine = np.column_stack([scale * np.eye(2), centre - scale * (PATCH - 1) / 2])
+            affine = np.column_stack([scale * np.eye(2), centre - scale * geometry.grid_centre(PATCH)])
             pasted, alpha = _moved(head.pixels[t // hold], affine, (width, height))
             picture = picture * (1 - alpha) + walk.light * pasted
             truth[k, t] = head.points[t // hold] @ affine[:, :2].T + affine[:, 2]

@@ -5,7 +5,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import linear_sum_assignment
 
 from fhr_jax import geometry
 
@@ -51,6 +50,8 @@ def score(
         present: (F, T), whether an output on it is right.
         outputs: for each of T frames number and landmarks (M, 2) of each face.
     """
+    from scipy.optimize import linear_sum_assignment
+
     last: dict[int, tuple[int, int]] = {}
     owner: dict[int, int] = {}
     switches = missed = wrong = number = 0

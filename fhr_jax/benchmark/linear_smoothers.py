@@ -20,8 +20,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
-from scipy.optimize import minimize_scalar
-from scipy.signal import savgol_coeffs
 
 from fhr_jax.filters.smoothers import interpolate
 from fhr_jax.losses import stabilization
@@ -91,6 +89,8 @@ def tune(smoother: LinearSmoother, videos: Videos, *, lag: int | None, points: i
         lag: frames of look-ahead; None for all.
         points: of the grid.
     """
+    from scipy.optimize import minimize_scalar
+
     frames = videos.observed.shape[1]
 
     def loss(settings: Mapping[str, float | int]) -> float:
@@ -167,6 +167,8 @@ def savitzky_golay(frames: int, lag: int | None, *, window: int, ahead: int, ord
         ahead: frames of the window after the output.
         order: of the polynomial, less than `window`.
     """
+    from scipy.signal import savgol_coeffs
+
     weights = savgol_coeffs(window, order, pos=window - 1 - ahead, use="dot")
     return _of_weights(frames, weights, ahead)
 

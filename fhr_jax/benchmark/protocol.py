@@ -29,7 +29,6 @@ from typing import NamedTuple
 import jax
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.ndimage import maximum_filter1d
 
 from fhr_jax import npz
 from fhr_jax.benchmark.steadiness import find_outliers, interpolate, zero_phase
@@ -213,6 +212,8 @@ def smooth_motion(
         keep_outliers: as in `make_split`.
         window: frames of the smoothing filter, odd.
     """
+    from scipy.ndimage import maximum_filter1d
+
     missing = ~np.isfinite(observed).all(axis=-1) | ~good[:, None]
     replaced = find_outliers(np.where(good[:, None, None], observed, np.nan), far=FAR) | missing
     motion = zero_phase(interpolate(observed, replaced), window=window)

@@ -8,7 +8,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.ndimage import median_filter
 
 from fhr_jax import metrics
 from fhr_jax.errors import InputError
@@ -48,6 +47,8 @@ def find_outliers(track: Float[np.ndarray, "t m d"], *, far: float = 0.5) -> Boo
         track: (T, M, d), NaN where a point is missing.
         far: distance in face sizes.
     """
+    from scipy.ndimage import median_filter
+
     missing = np.asarray(~np.isfinite(track).all(axis=-1))
     filled = interpolate(track, missing)
     middle = median_filter(filled, size=(9, 1, 1), mode="nearest")

@@ -1,7 +1,8 @@
 """The command `fhr-jax`. Each subcommand is a module here, imported only when it is used.
 
-A module has a frozen dataclass of options, whose docstrings are the help text, and a function `run(options)`. Options
-that several commands share are in `options`. To add a command, write its module and add a line to `COMMANDS`.
+A module has a function `run(options)`; the module of the same name in `arguments` has a frozen dataclass of these
+options, whose docstrings are the help text. Options that several commands share are in `options`. To add a command,
+write both modules and add a line to `COMMANDS`.
 """
 
 import contextlib
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fhr_jax import __version__, compilation_cache, memory
+from fhr_jax import compilation_cache, memory
 from fhr_jax.cli.signals import Stopped
 from fhr_jax.errors import InputError
 
@@ -22,7 +23,7 @@ class Command(NamedTuple):
     """A subcommand.
 
     Attributes:
-        module: name of its module in fhr_jax.cli.
+        module: name of its modules in fhr_jax.cli and fhr_jax.cli.arguments.
         options: name of its class of options.
         summary: its line in `fhr-jax --help`.
     """
@@ -34,7 +35,7 @@ class Command(NamedTuple):
 
 COMMANDS = {
     "demo": Command("demo", "DemoOptions", "run the whole method on synthetic faces and write a report; eight minutes"),
-    "track": Command("track", "TrackOptions", "track the landmarks of a face through a video"),
+    "track": Command("track", "TrackOptions", "track the landmarks of faces through a video, images or a camera"),
     "smooth": Command(
         "smooth", "SmoothOptions", "stabilize a file of landmarks, of OpenFace, MediaPipe, COCO, DeepLabCut and others"
     ),
@@ -75,6 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the arguments after `fhr-jax`; default: those of this process.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _escape_what_cannot_be_printed()
     try:
         return _main(arguments)
     except InputError as error:
@@ -104,6 +106,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _refuse(f"{error.filename or 'writing'}: {error.strerror}; existing files are unchanged")
 
 
+def _escape_what_cannot_be_printed() -> None:
+    """Print characters that the terminal or the log does not know as escapes; by default Python ends there."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def _refuse(message: str) -> int:
     print(f"fhr-jax: error: {message}", file=sys.stderr)
     return BAD_INPUT
@@ -115,6 +124,8 @@ def _main(arguments: list[str]) -> int:
         print(_help())
         return 0 if arguments else BAD_INPUT
     if name == "--version":
+        from fhr_jax import __version__
+
         print(f"fhr-jax {__version__}")
         return 0
     if name not in COMMANDS:
@@ -123,12 +134,12 @@ def _main(arguments: list[str]) -> int:
     memory.tune_malloc()
     compilation_cache.set_environment()
     command = COMMANDS[name]
-    module = importlib.import_module(f"fhr_jax.cli.{command.module}")
+    taken = importlib.import_module(f"fhr_jax.cli.arguments.{command.module}")
     # Several subcommands are a union of classes, which has no docstring: its module has a DESCRIPTION.
-    description = getattr(module, "DESCRIPTION", None)
-    options = _options(getattr(module, command.options), name, arguments[1:], description=description)
+    description = getattr(taken, "DESCRIPTION", None)
+    options = _options(getattr(taken, command.options), name, arguments[1:], description=description)
     if options is not None:
-        module.run(options)
+        importlib.import_module(f"fhr_jax.cli.{command.module}").run(options)
     return 0
 
 
@@ -190,12 +201,15 @@ def _options(options: Any, name: str, arguments: list[str], *, description: str 
 
 
 def _first_paragraph(box: str) -> str:
-    lines = [line.strip("│ ") for line in box.splitlines()[1:]]
-    paragraph = []
+    """The text of a box of tyro below its title and up to a line; where the output is ASCII it has no frame."""
+    lines = [line.strip("│ ") for line in box.strip().splitlines()[1:]]
+    paragraph: list[str] = []
     for line in lines:
-        if line.startswith(("─", "╰")):
-            break
-        paragraph.append(line)
+        if line.startswith(("─", "╰", "---")):
+            if paragraph:
+                break
+        else:
+            paragraph.append(line)
     return " ".join(paragraph) or "the options cannot be read"
 
 

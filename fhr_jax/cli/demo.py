@@ -1,30 +1,7 @@
 """`fhr-jax demo`: run the whole method on synthetic faces and write a report."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Annotated
-
-from fhr_jax.cli.options import OUT
-from fhr_jax.files import output_folder
-
-
-@dataclass(frozen=True)
-class DemoOptions:
-    """Run the whole method in eight minutes on two cores, without any data.
-
-    The demo renders synthetic faces, trains two small networks that differ only in target and decoder, and compares
-    conventional with fractional heatmap regression on held-out faces. It then tracks clips with the net in the package,
-    fits the stabilizer by gradient and by Nelder-Mead, and compares it with classical filters. OUT gets report.html
-    (open it first), summary.json, the pictures and both networks.
-
-    Example:  fhr-jax demo --out runs/demo
-    """
-
-    out: Annotated[Path, OUT]
-    seed: int = 0
-    """Seed of the networks, faces and clips."""
-    steps: int = 160
-    """Number of updates of each network."""
+from fhr_jax.cli.arguments.demo import DemoOptions
+from fhr_jax.files import folder_lock, output_folder
 
 
 def run(options: DemoOptions) -> None:
@@ -56,7 +33,8 @@ def run(options: DemoOptions) -> None:
         bar.refresh()
 
     try:
-        figures = run_demo(folder, seed=options.seed, plan=DemoPlan(steps=options.steps), progress=progress)
+        with folder_lock(folder):
+            figures = run_demo(folder, seed=options.seed, plan=DemoPlan(steps=options.steps), progress=progress)
     finally:
         for bar in bars.values():
             bar.close()

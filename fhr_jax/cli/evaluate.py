@@ -1,31 +1,15 @@
 """`fhr-jax evaluate`: the accuracy of the landmarks of a file, or of a net on photographs and videos."""
 
 import dataclasses
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from fhr_jax import evaluate, npz, overlay, pipeline, plots
-from fhr_jax.cli import markups
-from fhr_jax.cli.options import (
-    BOXES,
-    DATA,
-    DECODER,
-    DIRECTORY,
-    KEEP_ZEROS,
-    MARKUP,
-    MIRROR,
-    NET,
-    OUT,
-    SPLIT,
-    STACKS,
-    THIRD,
-    WORKERS,
-    optional,
-)
+from fhr_jax import evaluate, npz, overlay, plots, weights
+from fhr_jax.cli import markups, notes
+from fhr_jax.cli.arguments.evaluate import EvaluateOptions
 from fhr_jax.cli.source import open_source
 from fhr_jax.data.io.images import SUFFIXES
 from fhr_jax.data.io.landmark_arrays import ReadOptions
@@ -33,7 +17,6 @@ from fhr_jax.data.records import Records
 from fhr_jax.data.skipped import write_skipped
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder, write_json
-from fhr_jax.heatmap import Decoder
 from fhr_jax.progress import Progress
 from fhr_jax.reports import accuracy_report, page, regions
 from fhr_jax.reports.recordings import PAGE
@@ -45,49 +28,6 @@ MAX_PICTURES = 100
 """Number of faces that are drawn at most."""
 WORST_SIZE = 320
 """Side of a face on the sheet of the worst, in pixels."""
-
-
-@dataclass(frozen=True)
-class EvaluateOptions:
-    """Measure the accuracy of landmarks, in percent of the distance between the outer eye corners (NRMSE).
-
-    Of a markup that normalizes otherwise, a line says by what.
-
-    Give either --predictions or --data. --predictions is an .npz with `ground_truth` (or `truth`) and `predictions` (or
-    `landmarks`), both (N, M, 2), and optionally `names` and `coordinates` ("fhr_crop256" for the published results of
-    the paper's authors; else image pixels). Every point must be there: points at (0, 0) while the face is elsewhere are
-    missing, and refused. --data names faces with true landmarks, on which the net is run; all other options but --out,
-    --markup and those that read the file belong to it. Talking Face has another markup; of its landmarks, the seven
-    that 300W has too are compared.
-
-    The folder of --out gets summary.json (mean and median NRMSE, area under the cumulative error curve up to 8 %,
-    percentage of failures above 8 %), images.csv (one row per image), ced.png (the cumulative error curve),
-    regions.csv (error of jaw, brows, nose, eyes and mouth; how openings and lengths follow the truth), offsets.csv and
-    offsets.png (median offset of each landmark); docs/files.md describes them. With --data it also gets
-    predictions.npz, skipped.csv (files that cannot be read, and why), pictures of at most 100 faces, the net's
-    landmarks in green and the true ones in red, and worst.jpg, a sheet of the faces with the largest errors. The rows
-    then have dataset, file and frame (0 for photographs).
-
-    Example:  fhr-jax evaluate --data photos --out runs/photos
-    """
-
-    out: Annotated[Path, OUT]
-    predictions: Annotated[Path | None, optional("FILE")] = None
-    """The .npz of predictions and ground truth."""
-    data: Annotated[str | None, DATA] = None
-    directory: Annotated[Path | None, DIRECTORY] = None
-    split: Annotated[str | None, SPLIT] = None
-    boxes: Annotated[str, BOXES] = "truth"
-    workers: Annotated[int, WORKERS] = 0
-    net: Annotated[Path | None, NET] = None
-    markup: Annotated[str | None, MARKUP] = None
-    decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
-    mirror: Annotated[bool, MIRROR] = True
-    stacks: Annotated[int | None, STACKS] = None
-    worst: int = 24
-    """Number of faces in worst.jpg."""
-    keep_zeros: Annotated[bool, KEEP_ZEROS] = False
-    third: Annotated[Literal["z", "score"] | None, THIRD] = None
 
 
 def run(options: EvaluateOptions) -> None:
@@ -109,7 +49,12 @@ def run(options: EvaluateOptions) -> None:
         net = markups.open_net(options.net, options.markup, stacks=options.stacks)
         mirror = markups.can_mirror(net, options.mirror)
         faces, _, _, skipped = open_source(
-            options.data, directory=options.directory, split=options.split, choice=options.boxes, seed=0
+            options.data,
+            directory=options.directory,
+            split=options.split,
+            choice=options.boxes,
+            seed=0,
+            markup=weights.markup_of(net),
         )
         with staged_folder(options.out, replaced=("pictures",)) as folder:
             with tqdm(total=len(faces), unit="image", desc="evaluate", delay=1) as bar:
@@ -133,7 +78,10 @@ def run(options: EvaluateOptions) -> None:
             _page(folder, Path(options.data).name, results, tables, worst)
     else:
         raise InputError("expected either --predictions FILE or --data DATA")
+    notes.say((options.predictions or options.out, note) for note in results.notes)
     print(f"{options.out}: {summary['images']} images")
+    if lost := summary["without_prediction"]:
+        print(f"{lost} without a prediction of all points: failures; mean and median are of the others")
     markups.print_unit(evaluate.markup_of_predictions(results))
     print(f"NRMSE {summary['nrmse']:.3f} % (median {summary['nrmse_median']:.3f} %)")
     print(f"AUC {summary['auc']:.2f} %, failure rate {summary['failure_rate']:.2f} %")

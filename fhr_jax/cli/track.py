@@ -4,116 +4,34 @@ import contextlib
 import itertools
 import math
 from collections.abc import Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import numpy as np
-import tyro
 from tqdm import tqdm
 
 from fhr_jax import pipeline, weights
 from fhr_jax.cli import look_ahead, markups, signals
-from fhr_jax.cli.options import DECODER, MARKUP, MIRROR, NET, OUT, STACKS, optional
+from fhr_jax.cli.arguments.track import TrackOptions
 from fhr_jax.cli.tracking import messages, settings
 from fhr_jax.cli.tracking.follow import Align, Picture, Tracked, follow, shrink
-from fhr_jax.cli.tracking.outputs import Outputs, Shown
-from fhr_jax.cli.tracking.page import Page
+from fhr_jax.cli.tracking.outputs import Outputs
+from fhr_jax.cli.tracking.page import LivePage
 from fhr_jax.data.io import frame_choice, frame_sources
-from fhr_jax.data.io.frame_sources import Live, Source
+from fhr_jax.data.io.frame_sources import Source
 from fhr_jax.data.io.sound import Sound
 from fhr_jax.errors import InputError
 from fhr_jax.files import staged_folder
-from fhr_jax.heatmap import Decoder
-from fhr_jax.pipeline.face_detector import DEFAULT as DEFAULT_DETECTOR
-from fhr_jax.pipeline.face_detector import DetectorName, open_detector
+from fhr_jax.markup import Markup
+from fhr_jax.pipeline.face_detector import open_detector
 from fhr_jax.reports import page as report
 from fhr_jax.reports import recordings
-
-
-@dataclass(frozen=True)
-class TrackOptions:
-    """Follow the landmarks of one face, or of several, through a video, numbered images or the picture of a camera.
-
-    The command finds a face in the first frame, and looks for the face again where it is lost. Each frame is
-    smoothed from the frames before it and five after it, and memory does not grow with the video. The stabilizer knows
-    the times of the frames, also of a variable rate. When interrupted, the command writes the frames that it has read.
-    Of a camera it uses the newest frame, and drops those for which there was no time.
-
-    The folder of --out gets four files: report.html (a page with the video, its curves and the frames that deserve a
-    look), overlay.mp4 (the frames with landmarks, which turn magenta where the net is not sure, and the sound),
-    landmarks.csv (the columns of OpenFace) and landmarks.npz. It holds `landmarks` (T, M, 2),
-    smoothed, and `raw`, as the net finds them, in pixels counted from 0; `confidence` (T, M); `covariance` (T, M, 2, 2)
-    of the errors of `raw`, in square pixels; and `time` (T,) in seconds. M is the number of landmarks of the net, 68 by
-    default. If the net is not calibrated, or with --no-mirror, --stacks or another --decoder, `covariance` is that of
-    the heatmap's peaks. Frames without a face are NaN. If no frame has a face, the command fails and writes nothing. Of
-    a damaged video it uses what can be decoded, and says what cannot.
-
-    Example:  fhr-jax track video.mp4 --out runs/video
-    """
-
-    video: Annotated[tyro.conf.Positional[str], tyro.conf.arg(metavar="VIDEO")]
-    """A video file in any format that FFmpeg reads; a folder of numbered images, or a pattern of them in quotes
-    ("frames/%05d.png", "frames/*.png"); a URL; a camera (/dev/video0, avfoundation:0, dshow:video=NAME); or - for
-    standard input (docs/video.md)."""
-    out: Annotated[Path, OUT]
-    faces: str = "1"
-    """How many faces are followed at a time, the largest first, or all. With more than one, landmarks.csv has a row for
-    each face in a frame, by face_id, and the arrays of landmarks.npz begin with an axis of faces, face_id (F,). A face
-    that is found again within two seconds keeps its number; a cut of the film gives all faces new ones."""
-    detect_every: int = pipeline.DETECT_EVERY
-    """Of several faces: frames from one look of the detector to the next. It also looks while a face is lost."""
-    box: Annotated[str | None, optional("X,Y,W,H")] = None
-    """Box of the face in the first frame, from brows to chin, in pixels; default: the face is detected."""
-    boxes: Annotated[Path | None, optional("FILE")] = None
-    """Boxes of your own detector, from brows to chin: a CSV with the columns frame (from 0), x, y, width and height in
-    pixels, and perhaps file, the name of the video. They take the detector's place: in the first frame, and where the
-    face is lost. Default: the detector looks for the face."""
-    detector: DetectorName = DEFAULT_DETECTOR
-    """Finds the face: fhr is our own net, cascade is OpenCV's, yunet runs through OpenCV."""
-    detector_file: Annotated[Path | None, optional("FILE")] = None
-    """The net of --detector fhr (.npz) or yunet (.onnx); default: for fhr the one in the package."""
-    net: Annotated[Path | None, NET] = None
-    markup: Annotated[str | None, MARKUP] = None
-    decoder: Annotated[Decoder, DECODER] = pipeline.CALIBRATED_DECODER
-    mirror: Annotated[bool, MIRROR] = True
-    stacks: Annotated[int | None, STACKS] = None
-    stabilize: bool = True
-    """Stabilize the landmarks over time."""
-    params: Annotated[Path | None, optional("FILE")] = None
-    """Parameters of the stabilizer that `fhr-jax fit` wrote; default: the default parameters."""
-    lag: Annotated[int | None, optional("N")] = None
-    """Frames of look-ahead; default: 5, or none for parameters without a smoother."""
-    causal: bool = False
-    """Look at no later frame, as the paper's stabilizer and a live one do."""
-    start: float = 0.0
-    """Seconds from the beginning of the video at which to start; --box is for the frame there."""
-    end: Annotated[float | None, optional("SECONDS")] = None
-    """Seconds from the beginning at which to stop; default: the end of the video."""
-    every: int = 1
-    """Use one frame in so many. The CSV has the numbers of the video; --boxes of other frames are not used."""
-    size: Annotated[int | None, optional("N")] = None
-    """Shrink frames whose longer side has more pixels, before anything else: faster. The overlay is as small; boxes and
-    landmarks are in pixels of the original frames."""
-    fps: Annotated[float | None, optional("FLOAT")] = None
-    """Images a second, of numbered images. Default: 30."""
-    live: Live = "auto"
-    """Drop frames for which there is no time, instead of using each. Default: for cameras and streams without an end,
-    not for standard input."""
-    timeout: Annotated[float | None, optional("SECONDS")] = None
-    """How long to wait for a camera or a URL to open, and for each frame. Default: 10; standard input may take as long
-    as it likes."""
-    overlay: Shown = "steady"
-    """What overlay.mp4 shows: smoothed landmarks in green, those that the net finds in orange, or both."""
-    no_overlay: Annotated[bool, tyro.conf.FlagCreatePairsOff] = False
-    """Write no overlay.mp4."""
-    show: bool = False
-    """Show the overlay while it is made, on a page for a browser on this computer; its address is printed."""
 
 
 def run(options: TrackOptions) -> None:
     """Read, align, draw and write one frame after the other."""
     look_ahead.check(options.lag, causal=options.causal)
+    settings.check_part(options.start, options.end, options.every)
     if options.lag is not None and not options.stabilize:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     if options.size is not None and options.size < 16:
@@ -136,7 +54,7 @@ def run(options: TrackOptions) -> None:
         net = markups.open_net(options.net, options.markup, stacks=options.stacks)
         align, said = _aligner(options, net, most, has_boxes=boxes is not None)
         with staged_folder(options.out) as folder, contextlib.ExitStack() as stack:
-            page = stack.enter_context(Page()) if options.show else None
+            page = stack.enter_context(LivePage()) if options.show else None
             if page is not None:
                 print(f"{options.out}: the overlay can be seen at {page.url}", flush=True)
             first, pictures = _pictures(options, source, request)
@@ -161,12 +79,12 @@ def run(options: TrackOptions) -> None:
                     outputs.add(picture, faces)
             _check_found(options, outputs, request)
             outputs.save()
-            verdict = recordings.write_track_page(folder, title=Path(options.video).name, markup=weights.markup_of(net))
+            verdict = _page(options, folder, weights.markup_of(net))
         if options.no_overlay:
             (options.out / "overlay.mp4").unlink(missing_ok=True)  # it would show an earlier run
         print(f"{options.out}: {outputs.summary()}")
         print(f"{options.out}: {said}")
-        print(f"{options.out / recordings.PAGE}: {verdict.line}")
+        print(f"{options.out / recordings.PAGE}: {verdict}")
         for line in [
             *source.report(),
             *messages.damage(outputs),
@@ -264,12 +182,20 @@ def _sound(options: TrackOptions, source: Source, zero: float) -> tuple[Sound | 
         return None, [f"the overlay has no sound: {error}"]
 
 
+def _page(options: TrackOptions, folder: Path, markup: Markup) -> str:
+    """Write the page, and return what it says; without it the other files are worth as much."""
+    try:
+        return recordings.write_track_page(folder, title=Path(options.video).name, markup=markup).line
+    except InputError as error:
+        return f"not written ({str(error).replace(str(folder), str(options.out))})"
+
+
 def _check_found(options: TrackOptions, outputs: Outputs, request: signals.StopRequest) -> None:
     if outputs.found:
         return
     if request():
         raise signals.Stopped(f"{options.out}: stopped before a face was found; nothing is written", request.number)
+    box = "--box X,Y,W,H gives its position, " if options.faces == "1" else ""
     raise InputError(
-        f"{options.video}: no face found in any of {outputs.frames} frames; "
-        "--box X,Y,W,H gives its position, --boxes those of your own detector"
+        f"{options.video}: no face found in any of {outputs.frames} frames; {box}--boxes those of your own detector"
     )

@@ -10,10 +10,17 @@ from fhr_jax.data.io.frame_times import Timeline
 from fhr_jax.data.io.landmark_files import LandmarkTrack, Recording
 from fhr_jax.errors import InputError
 from fhr_jax.stabilizer import FRAME_RATE
-from fhr_jax.stabilizer.cleaning import LONGEST_GAP
 
 MIN_CONFIDENCE = 0.05
 """Lower limit of the confidence of a whole frame, as OpenFace gives it: the stabilizer divides the noise by it."""
+
+
+LONGEST_GAP = 128.0
+"""Longest time without an observation over which the stabilizer goes on, in frames of a thirtieth of a second.
+
+Its movement types extrapolate accelerations. On a face of 200 pixels with noise of 1.3 pixels, the error in the first
+frames after a gap is 0.5 pixels for one of 128 frames, 0.8 after a restart, 9 for 1,000 frames and thousands for 3,000.
+"""
 
 
 class Pieces(NamedTuple):

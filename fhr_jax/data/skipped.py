@@ -57,10 +57,18 @@ def read_skipped(folder: Path) -> list[Skipped]:
     """Read skipped.csv of a folder, or left_out.csv of a folder written before.
 
     Raises:
-        InputError: the folder has neither.
+        InputError: the folder has neither, or the file is damaged.
     """
     path = find_skipped(folder)
     if path is None:
         raise InputError(f"{folder}: no {SKIPPED_FILE} in this folder")
-    with path.open(newline="", encoding="utf-8") as stream:
-        return [Skipped(row["file"], row["reason"]) for row in csv.DictReader(stream)]
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as stream:
+            rows = list(csv.DictReader(stream))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file ({error})") from error
+    if any(row.get(name) is None for row in rows for name in Skipped._fields):
+        raise InputError(f"{path}: expected a CSV with the columns {','.join(Skipped._fields)}")
+    return [Skipped(row["file"], row["reason"]) for row in rows]

@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
-from scipy.signal import savgol_filter
 
 from fhr_jax.errors import InputError
 from fhr_jax.filters.base import Gain, nan_unless_seen
@@ -91,6 +90,8 @@ def zero_phase(
     Raises:
         InputError: the window is even or not longer than the order.
     """
+    from scipy.signal import savgol_filter
+
     if window < 1 or window % 2 == 0 or not 0 <= order < window:
         raise InputError(f"window: {window}, order: {order}, expected an odd window longer than the order")
     track = np.asarray(track, np.float64)

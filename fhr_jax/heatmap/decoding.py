@@ -19,29 +19,18 @@ one pixel, because a single pixel holds no fraction. With sigma below 0.75 px `m
 """
 
 from functools import partial
-from typing import Literal, get_args
+from typing import get_args
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from fhr_jax.choices import Decoder
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import log_ratios, maximum_likelihood, neighbours, peak, windowed
 from fhr_jax.types import Heatmaps, Points
 
-Decoder = Literal[
-    "argmax",
-    "quarter_shift",
-    "fractional",
-    "paper_unclamped",
-    "two_sided",
-    "parabola",
-    "dark",
-    "soft_argmax",
-    "least_squares",
-    "maximum_likelihood",
-]
 DECODERS: tuple[Decoder, ...] = get_args(Decoder)
 
 

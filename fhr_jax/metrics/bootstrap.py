@@ -4,7 +4,6 @@ from typing import NamedTuple
 
 import jax
 import numpy as np
-import scipy.stats
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from fhr_jax.errors import InputError
@@ -39,6 +38,8 @@ def bootstrap(
     Raises:
         InputError: there are no values, one is not finite, `samples` is below 1, or `level` is outside (0, 1).
     """
+    import scipy.stats
+
     values = np.asarray(values, np.float64)
     if not len(values) or samples < 1 or not 0 < level < 1:
         raise InputError(

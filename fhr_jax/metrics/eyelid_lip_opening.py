@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.ndimage import maximum_filter1d
 
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68, FACE_MESH, FACE_MESH_IRISES, LAPA, WFLW, Markup
@@ -105,6 +104,8 @@ def find_blinks(opening: Float[np.ndarray, " t"], *, depth: float = 0.5) -> list
 
 def blink_mask(openings: Float[np.ndarray, "n t"], *, frames: int = BLINK_FRAMES) -> Bool[np.ndarray, "n t"]:
     """Which frames of noise-free eyelid openings (N, T) lie within `frames` of a blink."""
+    from scipy.ndimage import maximum_filter1d
+
     near = np.zeros(openings.shape, bool)
     for row, opening in zip(near, openings, strict=True):
         row[find_blinks(opening)] = True

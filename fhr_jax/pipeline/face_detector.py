@@ -2,18 +2,17 @@
 
 import os
 from functools import cache, partial
-from typing import Literal, get_args
+from typing import get_args
 
 from fhr_jax import detector
+from fhr_jax.choices import DEFAULT_DETECTOR, DetectorName
 from fhr_jax.detector import Detector
 from fhr_jax.errors import InputError
 from fhr_jax.pipeline.cascade import cascade
 from fhr_jax.pipeline.yunet import yunet
 
-DetectorName = Literal["fhr", "cascade", "yunet"]
+DEFAULT = DEFAULT_DETECTOR
 DETECTORS: tuple[DetectorName, ...] = get_args(DetectorName)
-DEFAULT: DetectorName = "fhr"
-"""The detector where none is chosen."""
 
 
 def fhr(*, file: str | os.PathLike[str] | None = None) -> Detector:

@@ -17,14 +17,13 @@ from jax.core import Tracer
 from jaxtyping import Array, Float, UInt8
 
 from fhr_jax import geometry, heatmap, inputs
+from fhr_jax.choices import CALIBRATED_DECODER
 from fhr_jax.errors import InputError
 from fhr_jax.heatmap import Calibration, Decoder
 from fhr_jax.hourglass import Config, Hourglass
 from fhr_jax.types import Heatmaps
 from fhr_jax.weights import Net, markup_of
 
-CALIBRATED_DECODER: Decoder = "least_squares"
-"""The decoder with which nets are calibrated."""
 BATCH = 16
 """Number of crops that `predict_all` and `heatmap_batches` run at a time."""
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.optimize import linear_sum_assignment
 
 from fhr_jax import geometry, inputs, stabilizer
+from fhr_jax.choices import DETECT_EVERY
 from fhr_jax.detector import Detector
 from fhr_jax.detector.suppression import overlaps
 from fhr_jax.errors import InputError
@@ -27,8 +27,6 @@ from fhr_jax.pipeline.face_track import FaceTrack, FrameQueue
 from fhr_jax.pipeline.tracking import candidates, steps_between
 from fhr_jax.weights import Net
 
-DETECT_EVERY = 5
-"""Frames from one look of the detector to the next, while no face is lost or new."""
 FORGET = 60.0
 """Frames of 1/30 s for which a lost face keeps its number: two seconds."""
 FORGET_NEW = 3.0
@@ -164,6 +162,8 @@ class _Crowd(NamedTuple):
     def forget(self, now: float, *, all_of_them: bool) -> None:
         """Give up faces that were lost for too long, or all of them."""
         for track in list(self.active) if all_of_them else []:
+            if track.number < 0 and not track.unseen and track.confidence >= DOUBTFUL:
+                track.confirm(next(self.numbers))  # nothing spoke against it, and there will be no other look
             self.lose(track)
         kept = []
         for track in self.lost:
@@ -193,10 +193,9 @@ class _Crowd(NamedTuple):
             same = parts.sum() < identity.MAX_JUMP
             if not (same and align.is_face(face, track.region, image, min_confidence=min_confidence)):
                 del seen[track]
-        while pair := next(
-            (pair for pair in itertools.combinations(seen, 2) if _is_one(seen[pair[0]], seen[pair[1]])), None
-        ):
-            del seen[max(pair, key=lambda track: _cost(align, image, track, seen[track], now))]
+        for pair in itertools.combinations(list(seen), 2):
+            if pair[0] in seen and pair[1] in seen and _is_one(seen[pair[0]], seen[pair[1]]):
+                del seen[max(pair, key=lambda track: _cost(align, image, track, seen[track], now))]
         for track in [track for track in self.active if track not in seen]:
             self.lose(track)
         return seen
@@ -205,6 +204,8 @@ class _Crowd(NamedTuple):
         self, seen: dict[FaceTrack, Face], found: Float[np.ndarray, "n 4"], *, sure: bool
     ) -> Bool[np.ndarray, " n"]:
         """Note which faces the detector sees; returns which of its boxes (N,) belong to none of them."""
+        from scipy.optimize import linear_sum_assignment
+
         own = np.array([geometry.box_of(face.raw) for face in seen.values()], np.float64).reshape(-1, 4)
         shared = overlaps(own, found) if own.size and found.size else np.zeros((len(own), len(found)))
         rows, columns = linear_sum_assignment(-shared)
@@ -213,16 +214,21 @@ class _Crowd(NamedTuple):
         for k, track in enumerate(list(seen)):
             track.unseen = 0 if k in rows else track.unseen + 1
             track.looks += k in rows
-            if track.number < 0 and track.looks >= CONFIRM:
+            new, doubtful = track.number < 0, track.confidence < DOUBTFUL
+            if new and track.looks >= CONFIRM and not doubtful:
                 track.confirm(next(self.numbers))
-            doubtful = track.number < 0 or track.confidence < DOUBTFUL
-            if not sure and track.unseen >= MAX_UNSEEN and doubtful:
+            elif not sure and ((track.unseen >= MAX_UNSEEN and (new or doubtful)) or (new and track.looks >= CONFIRM)):
                 del seen[track]
                 self.lose(track)
+                if new:  # for good: a place that is taken for a face again and again must not keep the frames waiting
+                    self.lost.remove(track)
+                    track.drop()
         return ~np.isin(np.arange(len(found)), columns)
 
     def recognize(self, align: Aligner, image: Image, fresh: list[Face], *, now: float) -> dict[FaceTrack, Face]:
         """Those of the new faces that are lost ones; they are taken from the list."""
+        from scipy.optimize import linear_sum_assignment
+
         costs = np.array([[_cost(align, image, track, face, now) for face in fresh] for track in self.lost])
         costs = np.minimum(costs.reshape(len(self.lost), len(fresh)), identity.MAX_COST)
         pairs = [

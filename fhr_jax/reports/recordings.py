@@ -27,7 +27,7 @@ PAGE = "report.html"
 NOMINAL_RATE = 30.0
 """Frames a second of a file that does not tell."""
 
-_OF_TRACK = ("landmarks", "raw", "confidence", "time", "face_id")
+_OF_TRACK = ("landmarks", "raw", "confidence", "time", "face_id", "overlay_scale")
 
 
 @contextmanager
@@ -59,17 +59,20 @@ def of_track(
         names = arrays.get("face_id", np.arange(len(steady)))
         if names.shape != (len(steady),):
             raise InputError(f"{path}: face_id is {names.shape}, expected ({len(steady)},)")
+        # Of several faces each counts from where it appears to where it leaves.
+        lives = [_life(own) if len(steady) > 1 else slice(None) for own in steady]
         faces = tuple(
             TrackOfFace(
-                np.asarray(time, np.float64),
-                steady[i],
-                None if raw is None or _same(raw[i], steady[i]) else raw[i],
-                None if trust is None else trust[i],
+                np.asarray(time[life], np.float64),
+                steady[i][life],
+                None if raw is None or _same(raw[i][life], steady[i][life]) else raw[i][life],
+                None if trust is None else trust[i][life],
                 f"face {names[i]}",
             )
-            for i in range(len(steady))
+            for i, life in enumerate(lives)
         )
-        yield Recorded(title, faces, _markup(markup, steady.shape[2]), video, float(time[0]))
+        scale = float(arrays.get("overlay_scale", np.ones(())).ravel()[0])
+        yield Recorded(title, faces, _markup(markup, steady.shape[2]), video, float(time[0]), scale)
         del arrays, steady, raw, trust, faces
 
 
@@ -106,7 +109,7 @@ def beside(landmarks: Path) -> Path:
 
 def of_smoothed(
     recording: Recording,
-    smoothed: Sequence[Float[np.ndarray, "_ m d"]],
+    smoothed: Sequence[Float[np.ndarray, "_ _ d"]],
     *,
     title: str,
     fps: float | None = None,
@@ -215,6 +218,14 @@ def _markup(markup: Markup | None, points: int) -> Markup:
 
 def _with_faces(array: np.ndarray | None, dims: int) -> np.ndarray | None:
     return array[None] if array is not None and array.ndim == dims - 1 else array
+
+
+def _life(track: np.ndarray) -> slice:
+    """From the first frame of a track with a landmark to the last one, read in parts."""
+    parts = range(0, len(track), 4096)
+    seen = np.concatenate([np.isfinite(track[i : i + 4096, :, 0]).any(axis=1) for i in parts])
+    known = np.flatnonzero(seen)
+    return slice(int(known[0]), int(known[-1]) + 1) if len(known) else slice(None)
 
 
 def _same(a: np.ndarray, b: np.ndarray) -> bool:

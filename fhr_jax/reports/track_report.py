@@ -40,6 +40,7 @@ class Recorded(NamedTuple):
         markup: of all of them.
         video: the film, or None.
         video_start: time in `faces` of the first frame of the video, in seconds.
+        video_scale: pixels of the video over those of `faces`.
         notes: sentences at the end of the page.
     """
 
@@ -48,6 +49,7 @@ class Recorded(NamedTuple):
     markup: Markup
     video: Path | None = None
     video_start: float = 0.0
+    video_scale: float = 1.0
     notes: tuple[str, ...] = ()
 
 
@@ -77,6 +79,7 @@ def write(path: str | os.PathLike[str], recorded: Recorded) -> verdict.Verdict:
         "faces": coded,
         "video": video,
         "start": start,
+        "scale": recorded.video_scale,
         "far": FAR,
     }
     page.write(
@@ -207,7 +210,7 @@ def _cards(worst: Sequence[WorstFrame], faces: Sequence[TrackOfFace], recorded: 
             points = face.steady[own.frame]
             time = float(face.times[own.frame]) - recorded.video_start
             if time >= 0 and time not in windows:
-                windows[time] = worst_frames.window(points)
+                windows[time] = worst_frames.window(recorded.video_scale * points)
         pictures = worst_frames.from_video(recorded.video, windows)
     cards = []
     for own in worst:

@@ -25,20 +25,14 @@ The parameters:
 * `fit`: fitting them by gradient, by minibatches or by Nelder-Mead, and carefully where there are few tracks.
 """
 
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from fhr_jax.stabilizer.extensions.outliers import Outliers
 from fhr_jax.stabilizer.extensions.recurrent import Recurrent, init_recurrent
 from fhr_jax.stabilizer.extensions.responsibilities import Responsibilities
 from fhr_jax.stabilizer.extensions.velocity import Velocity
 from fhr_jax.stabilizer.filter import as_filter, step
-from fhr_jax.stabilizer.fit.careful import fit_carefully
-from fhr_jax.stabilizer.fit.checkpoint import save_fit
-from fhr_jax.stabilizer.fit.gradient import ANNEALING, fit_gradient
-from fhr_jax.stabilizer.fit.initial import extended_init, paper_init
-from fhr_jax.stabilizer.fit.minibatch import fit_minibatch
-from fhr_jax.stabilizer.fit.nelder_mead import fit_nelder_mead
-from fhr_jax.stabilizer.fit.recommended import fit_recommended, recommended_init
-from fhr_jax.stabilizer.fit.state import Fit, History, join_histories
-from fhr_jax.stabilizer.fit.tracks import Videos, as_videos, pad_videos, scale_to_face_size, without_bias
 from fhr_jax.stabilizer.params import Params, UnconstrainedParams, constrain, init_params, motion_basis, unconstrain
 from fhr_jax.stabilizer.params_io import load, save
 from fhr_jax.stabilizer.pretrained import default_params
@@ -48,6 +42,28 @@ from fhr_jax.stabilizer.smoothing.mixing import MixingNet, init_net
 from fhr_jax.stabilizer.smoothing.smooth_tracks import smooth
 from fhr_jax.stabilizer.state import State, init_state
 from fhr_jax.stabilizer.units import FRAME_RATE, in_face_units, in_track_units, median_distance
+
+if TYPE_CHECKING:
+    from fhr_jax.stabilizer.fit import (
+        ANNEALING,
+        Fit,
+        History,
+        Videos,
+        as_videos,
+        extended_init,
+        fit_carefully,
+        fit_gradient,
+        fit_minibatch,
+        fit_nelder_mead,
+        fit_recommended,
+        join_histories,
+        pad_videos,
+        paper_init,
+        recommended_init,
+        save_fit,
+        scale_to_face_size,
+        without_bias,
+    )
 
 __all__ = [
     "ANNEALING",
@@ -98,3 +114,15 @@ __all__ = [
     "unconstrain",
     "without_bias",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    # What fits is imported on first use: its solvers take longer to import than the filter.
+    fit = importlib.import_module(f"{__name__}.fit") if name in __all__ or name == "fit" else None
+    if fit is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return fit if name == "fit" else getattr(fit, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -17,20 +17,6 @@ from fhr_jax.stabilizer.units import is_observed
 MIN_DT, MAX_DT = 1e-3, 1e6
 """Frames; `dt` is clipped to this range."""
 
-LONGEST_GAP = 30.0
-"""Longest time without an observation over which the stabilizer goes on, in frames; then it starts anew.
-
-The movement types extrapolate velocities and accelerations. Error of the first five frames after a gap, in face sizes,
-going on and starting anew, mean over 40 gaps each in 23 tracks of 300-VW and of detectors on which the limit was chosen
-(in brackets the median):
-
-    missing frames       10       20       30       45       60       90      180      350
-    run, going on    0.0107   0.0136   0.0134   0.0197   0.0309   0.0682   0.1775   3.1201 (0.1145)
-    run, anew        0.0105   0.0132   0.0110   0.0110   0.0099   0.0112   0.0100   0.0111 (0.0094)
-    smooth, going on 0.0038   0.0058   0.0067   0.0112   0.0064   0.0240   0.2124   3.6182 (0.0113)
-    smooth, anew     0.0042   0.0069   0.0050   0.0045   0.0041   0.0051   0.0047   0.0049 (0.0038)
-"""
-
 
 class Frame(NamedTuple):
     """One observed frame.
@@ -109,17 +95,6 @@ def observe(z: Array, *, dt: Any, mask: Any, confidence: Any) -> Frame:
     dt = jnp.asarray(dt, z.dtype)
     dt = jnp.where(jnp.isfinite(dt), jnp.clip(dt, MIN_DT, MAX_DT), 1)
     return Frame(z, present, weight, dt)
-
-
-def forget_after_gap(state: State, frame: Frame) -> tuple[State, Frame]:
-    """The state before the first frame, and a step of 1, more than `LONGEST_GAP` after the last observation.
-
-    Args:
-        state: from the last frame.
-        frame: from `observe`.
-    """
-    expired = state.filter.unobserved + frame.dt > LONGEST_GAP
-    return reset_where(state, expired), frame._replace(dt=jnp.where(expired, 1, frame.dt))
 
 
 def predict(params: Params, state: State, dt: Float[Array, ""]) -> Expectation:

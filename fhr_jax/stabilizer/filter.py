@@ -46,8 +46,7 @@ def step(
         z: (M, d) observed points, units of the track; a point that is not finite is missing. Computed in float32 at
             least.
         dt: () frames since the last step; 1 for evenly spaced frames and where it is not finite. The history fades by
-            gamma^dt, and the variances of the components grow with dt. More than `LONGEST_GAP` (30) frames after the
-            last observation the past is forgotten, as by `reset`, and missing points are NaN until they are seen again.
+            gamma^dt, and the variances of the components grow with dt.
         mask: (M,), or () for the whole frame; False marks a missing point.
         confidence: (M,), or () for all points, in [0, 1]. The noise variance of a point is divided by it; 0 is
             missing.
@@ -108,7 +107,6 @@ def step_cleaned(
     if reset is not None:
         state = reset_where(state, reset)
     frame = cleaning.observe(z, dt=dt, mask=mask, confidence=confidence)
-    state, frame = cleaning.forget_after_gap(state, frame)
     observed = frame.present
     state, frame, predicted = cleaning.check_size(params, state, frame, cleaning.predict(params, state, frame.dt))
     first = ~state.seen.any()

@@ -161,9 +161,10 @@ def _check_values(path: str, arrays: dict[str, np.ndarray]) -> None:
         raise InputError(f"{path}: switch.groups assigns a direction to no group or to several, expected one")
     if "recurrent.decay" in arrays and "motion.decay" not in arrays:
         raise InputError(f"{path}: recurrent without motion, expected both, since the network needs the velocity")
-    if abs(arrays["alpha"].sum() - 1) > 1e-4:
+    if not abs(arrays["alpha"].sum() - 1) <= 1e-4:
         raise InputError(f"{path}: alpha sums to {arrays['alpha'].sum():.4f}, expected 1")
-    if np.abs(arrays["basis"].T @ arrays["basis"] - np.eye(len(arrays["basis"]))).max() > 1e-3:
+    basis = arrays["basis"].astype(np.float64)
+    if not (np.abs(basis).max() < 2 and np.abs(basis.T @ basis - np.eye(len(basis))).max() <= 1e-3):
         raise InputError(f"{path}: basis is not orthonormal")
 
 

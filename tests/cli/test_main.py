@@ -34,10 +34,26 @@ def test_help_lists_every_command_without_loading_jax():
     assert result.stdout.endswith("False\n")
 
 
+HELP = """
+import sys
+from fhr_jax import cli
+for name in cli.COMMANDS:
+    assert cli.main([name, "--help"]) == 0
+assert cli.main(["smooth", "in.npz", "out.npz", "--lag", "two"]) == 2
+print({"jax", "numpy", "scipy", "tqdm"} & set(sys.modules))
+"""
+
+
+def test_the_help_of_a_command_and_a_wrong_option_need_neither_jax_nor_numpy():
+    result = subprocess.run([sys.executable, "-c", HELP], capture_output=True, text=True, timeout=60)
+    assert result.stdout.endswith("set()\n"), result.stderr
+    assert "invalid" in result.stderr
+
+
 def test_every_command_is_there(capsys):
     for name, command in cli.COMMANDS.items():
-        path = Path(cli.__file__).parent / f"{command.module}.py"
-        assert path.exists(), name
+        for folder in (Path(cli.__file__).parent, Path(cli.__file__).parent / "arguments"):
+            assert (folder / f"{command.module}.py").exists(), name
         assert cli.main([name, "--help"]) == 0
         text = capsys.readouterr().out
         assert "Example:" in text
@@ -47,7 +63,7 @@ def test_every_command_is_there(capsys):
 def _option_classes():
     """Classes of options with their module; a union, of subcommands, has several."""
     for command in cli.COMMANDS.values():
-        options = getattr(importlib.import_module(f"fhr_jax.cli.{command.module}"), command.options)
+        options = getattr(importlib.import_module(f"fhr_jax.cli.arguments.{command.module}"), command.options)
         for part in (options,) if isinstance(options, type) else typing.get_args(options):
             yield command.module, part if isinstance(part, type) else typing.get_args(part)[0]
 
@@ -247,3 +263,87 @@ def test_a_device_that_is_not_there_leaves_nothing_behind(tmp_path):
         last = lines[lines.index(f"end of {command}") - 1]
         assert last.startswith("fhr-jax: error: JAX_PLATFORMS=nonsense: no such device here (")
     assert [path.name for path in tmp_path.iterdir()] == ["track.npz"]
+
+
+OUTPUTS = {
+    "demo": ["--out", "{out}"],
+    "track": ["{video}", "--out", "{out}"],
+    "smooth": ["{track}", "{out}.npz"],
+    "evaluate": ["--predictions", "{results}", "--out", "{out}"],
+    "evaluate data": ["--data", "{faces}", "--out", "{out}"],
+    "data show": ["{faces}", "--out", "{out}.png"],
+    "data build": ["face300w", "--source", "{faces}", "--out", "{out}"],
+    "train": ["--steps", "1", "--preset", "tiny", "--out", "{out}"],
+    "train data": ["--steps", "1", "--preset", "tiny", "--data", "{faces}", "--out", "{out}"],
+    "calibrate": ["--data", "{faces}", "--out", "{out}"],
+    "export": ["--out", "{out}"],
+    "import": ["{exported}", "--out", "{out}.npz"],
+    "fit": ["{track}", "--out", "{out}"],
+}
+"""What to write, by command, for names that no file or folder can have."""
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    from fractions import Fraction
+
+    from fhr_jax import npz
+    from fhr_jax.data.io import video
+    from tests.photographs import write
+
+    root = tmp_path_factory.mktemp("inputs")
+    truth = np.random.default_rng(0).uniform(100, 300, (20, 68, 2))
+    npz.write(root / "track.npz", {"predictions": truth, "truth": truth})
+    write(root / "faces", list("abcdef"))
+    with video.writer(root / "video.mp4", size=(64, 64), rate=Fraction(25)) as add:
+        add(np.zeros((64, 64, 3), np.uint8), 0.0)
+    (root / "exported").mkdir()
+    return {name.split(".")[0]: root / name for name in ("track.npz", "faces", "video.mp4", "exported")} | {
+        "results": root / "track.npz"
+    }
+
+
+@pytest.mark.parametrize("case", OUTPUTS)
+def test_an_output_whose_name_is_too_long_is_refused_in_one_line(case, inputs, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    name = case.removesuffix(" data").split()
+    places = inputs | {"out": tmp_path / ("x" * 300)}
+    assert cli.main([*name, *(word.format(**places) for word in OUTPUTS[case])]) == cli.BAD_INPUT
+    last = capsys.readouterr().err.replace("\r", "\n").strip().splitlines()[-1]
+    assert last.startswith("fhr-jax: error: ")
+    assert "xxxx" in last or name == ["import"]
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", [*cli.COMMANDS, "data build", "data show"])
+def test_a_terminal_that_knows_ascii_only_gets_help_and_errors(name):
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    code = (
+        "import sys; from fhr_jax.cli import main; a = sys.argv[1:]; sys.exit(main([*a, '--help']) or main([*a, '-ä']))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code, *name.split()], capture_output=True, env=environment, timeout=60
+    )
+    assert result.returncode == cli.BAD_INPUT
+    assert b"Example:" in result.stdout
+    assert result.stderr.startswith(b"fhr-jax: error: ")
+    assert result.stderr.count(b"\n") == 1
+    (result.stdout + result.stderr).decode("ascii")
+    assert b"----" not in result.stderr
+
+
+@pytest.mark.parametrize(
+    "environment", [{"PYTHONIOENCODING": "ascii"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}]
+)
+def test_names_beyond_ascii_are_printed_as_escapes(environment, tmp_path):
+    folder = tmp_path / "Köpfe 顔"
+    folder.mkdir()
+    np.save(
+        folder / "ä.npy",
+        np.cumsum(np.random.default_rng(0).normal(size=(12, 5, 2)), 0) + 100 * np.arange(10).reshape(5, 2),
+    )
+    result = call("smooth", str(folder / "ä.npy"), str(folder / "ö.npy"), env=os.environ | environment)
+    assert result.returncode == 0, result.stderr
+    assert (result.stdout + result.stderr).isascii()
+    assert "K\\" in result.stdout
+    assert np.load(folder / "ö.npy").shape == (12, 5, 2)

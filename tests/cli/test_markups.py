@@ -121,7 +121,7 @@ def test_predictions_of_another_markup(net, file, tmp_path, capsys):
 
 
 def test_track_draws_the_lines_of_the_net(net, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(pipeline.tracking, "_is_face", lambda *_: True)
+    monkeypatch.setattr(pipeline.aligner.Aligner, "is_face", lambda *_, **__: True)
     image = np.full((96, 96, 3), 30, np.uint8)
     with video.writer(tmp_path / "a.mp4", size=(96, 96), rate=Fraction(25)) as write:
         for number in range(3):

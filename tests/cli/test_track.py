@@ -217,7 +217,7 @@ def test_bad_input(tmp_path, net, capsys):
 
 @pytest.mark.parametrize("options", [("--causal",), ("--lag", "2")])
 def test_the_times_of_the_frames_reach_the_stabilizer(tmp_path, net, monkeypatch, options):
-    place, lag = (pipeline.tracking, 0) if options == ("--causal",) else (pipeline.look_ahead, 2)
+    place, lag = (pipeline.face_smoothers, 0) if options == ("--causal",) else (pipeline.look_ahead, 2)
     seen, step = [], place._step
     monkeypatch.setattr(place, "_step", lambda *a, dt, **more: (seen.append(float(dt)), step(*a, dt=dt, **more))[1])
     times = np.array([0, 0.04, 0.06, 0.16])
@@ -297,9 +297,9 @@ def test_a_part_of_a_video_keeps_the_numbers_and_times_of_its_frames(tmp_path, n
     shown = list(video.frames(tmp_path / "out" / "overlay.mp4"))
     np.testing.assert_allclose([frame.time for frame in shown], [0, 0.08, 0.16, 0.24], atol=1e-3)
     for wrong, message in (
-        (["--start", "-1"], "start is -1, expected seconds from 0 on"),
-        (["--start", "2", "--end", "1"], "end is 1, expected more than start, 2 seconds"),
-        (["--every", "0"], "every is 0, expected at least 1"),
+        (["--start", "-1"], "--start -1: expected seconds from 0 on"),
+        (["--start", "2", "--end", "1"], "--end 1: expected more than --start, 2 seconds"),
+        (["--every", "0"], "--every 0: expected at least 1"),
         (["--start", "9"], "a.mp4: no frame from second 9 on"),
     ):
         assert cli.main([*arguments, *wrong]) == 2

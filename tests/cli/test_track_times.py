@@ -144,7 +144,8 @@ def test_individuals_with_other_numbers_of_points_are_smoothed(tmp_path, capsys)
     coords = ",".join(["x,y"] * 8)
     rows = np.concatenate([noisy(1)[:, :3].reshape(FRAMES, -1), TRACK.reshape(FRAMES, -1), noisy(2)[:, 0]], axis=1)
     individuals = "individuals" + ",a" * 6 + ",b" * 8 + ",single" * 2
-    lines = ["scorer" + ",n" * 16, individuals, "bodyparts" + ",p" * 16, f"coords,{coords}"]
+    parts = "".join(f",p{k // 2}" for k in range(16))
+    lines = ["scorer" + ",n" * 16, individuals, f"bodyparts{parts}", f"coords,{coords}"]
     lines += [",".join(map(str, (t, *row))) for t, row in enumerate(rows.round(2))]
     (tmp_path / "in.csv").write_text("\n".join(lines))
     assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv"]) == 0
@@ -187,7 +188,7 @@ def test_after_a_long_gap_the_face_starts_anew(tmp_path, capsys, gap, options):
     (tmp_path / "in.csv").write_text(rows)
     assert cli.main(["smooth", f"{tmp_path}/in.csv", f"{tmp_path}/out.csv", *options]) == 0
     said = capsys.readouterr().out
-    assert "a gap of more than 1.0 s once: the face starts anew after it" in said
+    assert "a gap of more than 4.3 s once: the face starts anew after it" in said
     assert "nan" not in said
     assert "left as they are" not in said  # the file has no such rows
     written = landmark_table.read(tmp_path / "out.csv").points
@@ -215,7 +216,7 @@ def test_frames_in_a_long_gap_of_an_array_are_left_as_they_are(tmp_path, capsys)
     track[100] = 0
     npz.write(tmp_path / "in.npz", {"landmarks": track})
     assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz"]) == 0
-    assert "300 frames lie in gaps of more than 1.0 s: left as they are" in capsys.readouterr().out
+    assert "300 frames lie in gaps of more than 4.3 s: left as they are" in capsys.readouterr().out
     written = npz.read(tmp_path / "out.npz")["landmarks"]
     assert (written[100] == 0).all()
     assert np.isnan(np.delete(written[16:316], 84, axis=0)).all()
@@ -237,8 +238,8 @@ def test_pieces_of_a_track():
     assert whole.dt is None
     assert track_times.gap_notes(whole, np.ones(6, bool)) == []
     assert track_times.gap_notes(found, np.arange(6) != 1) == [
-        "a gap of more than 1.0 s 2 times: the face starts anew after it",
-        "1 frame lies in gaps of more than 1.0 s: left as they are, nothing is known of them",
+        "a gap of more than 4.3 s 2 times: the face starts anew after it",
+        "1 frame lies in gaps of more than 4.3 s: left as they are, nothing is known of them",
     ]
 
 

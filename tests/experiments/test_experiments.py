@@ -577,3 +577,15 @@ def test_the_shape_of_an_average():
     wide = module.shape(np.exp(-squared / 9), 6, 1.5)
     assert wide["likeness"] < 0.97
     assert wide["width"] > 1.1
+
+
+@pytest.mark.slow
+def test_long_runs(tmp_path):
+    summary, _ = run("bench/long_runs", tmp_path, frames=20_000, hours=0.05)
+    smooth, track = summary["smooth"], summary["track"]
+    assert smooth["frames"] == 20_000
+    assert abs(smooth["growth"]) < 0.2
+    assert track["frames"] == 720
+    assert track["with a face"] > 400
+    assert track["open files"]["last tenth"] <= track["open files"]["first tenth"]
+    assert abs(track["growth"]) < 0.5  # the detector is compiled when the face is lost for the first time

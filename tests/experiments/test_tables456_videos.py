@@ -91,3 +91,18 @@ def test_what_does_not_go_together_is_refused(datasets, module, tmp_path):
         module.main(module.Options(tmp_path, datasets, conventional_net=weights.DEFAULT))
     with pytest.raises(InputError, match="data build"):
         module.main(module.Options(tmp_path, tmp_path))
+
+
+def test_filmed_people_take_the_place_of_data_that_are_not_there(module, tmp_path):
+    options = module.Options(tmp_path, people=2, clip=3)
+    tables = module.main(options)["tables"]
+    assert list(tables) == ["As Tables 4 and 5: filmed, 7 points", "As Table 6: filmed, 68 points"]
+    for table in tables.values():
+        rows = table["synthetic"]["rows"]
+        assert rows["net"]["frames"] == 6
+        assert rows["net"]["nrmse"] < 10
+        assert rows["net"]["lost"] == 0
+    records = module.FilmedPeople(2, 3)
+    kept = npz.read(tmp_path / "tracks" / "synthetic" / "person1.npz")
+    np.testing.assert_array_equal(kept["truth"][2], records[5]["points"])
+    np.testing.assert_array_equal(kept["frame"], [1, 2, 3])

@@ -7,9 +7,6 @@ import itertools
 
 import numpy as np
 
-LONGEST_GAP = 30
-"""Frames after the last observation, after which the past is forgotten."""
-
 
 def history(outputs, gamma):
     """Mean and covariance of the past outputs (oldest first), weighted gamma^1 for the newest."""
@@ -143,9 +140,6 @@ def run_extended(track, params, velocity=None, responsibilities=None, recurrent=
     speed, drift = np.zeros((k, size)), np.zeros(size)
     kept = {name: np.zeros(size) for name in ("residual", "energy", "persistence", "speed")}
     for frame, (now, z) in enumerate(zip(times, np.asarray(track, np.float64), strict=True)):
-        if seen and now - when[-1] > LONGEST_GAP:
-            later = run_extended(track[frame:], params, velocity, responsibilities, recurrent, times[frame:])
-            return np.concatenate([np.stack(outputs), later])
         if not seen:
             if np.isnan(z).any():
                 outputs.append(np.full(size, np.nan))

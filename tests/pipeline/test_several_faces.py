@@ -142,6 +142,31 @@ def test_what_the_detector_saw_only_once_is_no_face(reader):
     assert len(calls) < 12
 
 
+@pytest.mark.parametrize("height", [0.9, 0.58])
+def test_a_place_of_which_net_or_detector_is_unsure_is_no_face_and_holds_no_frame_back(reader, monkeypatch, height):
+    """The net finds a face there in all frames; the detector sees it once, or the net is never sure of it."""
+    looks, taken = [], []
+
+    def predict(net, crops, **options):
+        prediction = read_faces(net, crops)
+        return prediction._replace(confidence=jnp.minimum(prediction.confidence, height))
+
+    def detector(image):
+        looks.append(None)
+        return detect(image) if len(looks) == 1 or height < 0.9 else np.zeros((0, 4))
+
+    def images():
+        for _ in range(30):
+            taken.append(None)
+            yield draw((0, 60, 40))
+
+    monkeypatch.setattr(pipeline.inference, "predict", predict)
+    frames = pipeline.align_faces(reader, images(), detector=detector, stabilize=False)
+    for number, faces in enumerate(frames, 1):
+        assert not faces
+        assert len(taken) - number <= 5
+
+
 def test_boxes_take_the_place_of_the_detector_and_count_at_once(reader):
     images = [draw((0, 20, 40), (1, 200, 40))] * 6
     boxes = {2: np.array([[20.0, 40, 40, 40]]), 4: np.array([[20.0, 40, 40, 40], [200.0, 40, 40, 40]])}

@@ -10,7 +10,6 @@ from jaxtyping import TypeCheckError
 
 from fhr_jax import stabilizer
 from fhr_jax.errors import InputError
-from tests.derivatives import check_gradient
 from tests.oracles import stabilizer as oracle
 from tests.tracks import COVARIANCES, as_dict, extended, params, walk
 
@@ -22,98 +21,6 @@ def after(p, frames):
     """The state after some frames."""
     state = stabilizer.init_state(p, dims=frames.shape[-1])
     return jax.lax.scan(lambda s, z: stabilizer.step(p, s, z), state, jnp.asarray(frames))[0]
-
-
-# Long gaps
-
-SMALL = stabilizer.default_params(5)
-BEFORE, AFTER = walk(24, points=5), walk(24, seed=3, points=5) + 30
-
-
-def with_gap(missing, *, dt=1.0):
-    """Two walks with missing frames in between, the last step of the gap `dt` long."""
-    z = np.concatenate([BEFORE, np.full((missing, 5, 2), np.nan, np.float32), AFTER])
-    steps = np.ones(len(z), np.float32)
-    steps[24 + missing] = dt
-    return z, steps
-
-
-@pytest.mark.parametrize(("missing", "dt"), [(30, 1.0), (45, 1.0), (0, 30.5), (0, 1e3), (0, 1e6), (12, 1e5)])
-@pytest.mark.parametrize("extension", ["none", "all"])
-def test_after_a_long_gap_the_face_starts_anew(missing, dt, extension):
-    z, steps = with_gap(missing, dt=dt)
-    p = extended(extension)
-    found = np.asarray(stabilizer.run(p, z[:, :3], dt=steps))
-    np.testing.assert_allclose(found[24 + missing :], stabilizer.run(p, AFTER[:, :3]), atol=1e-3)
-    assert np.isnan(found[24:][30:missing]).all()
-    assert np.isfinite(found[24:][: min(missing, 30 if missing > 12 else 11)]).all()
-
-
-def test_look_ahead_does_not_cross_a_long_gap():
-    z, steps = with_gap(0, dt=1e6)
-    for lag in (None, 2):
-        found = stabilizer.smooth(SMALL, z, dt=steps, lag=lag)
-        parts = [np.asarray(stabilizer.smooth(SMALL, part, lag=lag)) for part in (BEFORE, AFTER)]
-        np.testing.assert_allclose(found, np.concatenate(parts), atol=1e-2)
-
-
-@pytest.mark.parametrize(("missing", "dt"), [(29, 1.0), (0, 30.0)])
-def test_after_a_shorter_gap_it_goes_on(missing, dt):
-    z, steps = with_gap(missing, dt=dt)
-    p = extended("all")
-    found = np.asarray(stabilizer.run(p, z[:, :3], dt=steps))
-    assert np.isfinite(found).all()
-    assert np.abs(found[24 + missing :] - stabilizer.run(p, AFTER[:, :3])).max() > 0.1
-
-
-def test_in_a_long_gap_nothing_is_known_and_steps_say_the_same():
-    z, steps = with_gap(45)
-    expected = np.asarray(stabilizer.run(SMALL, z))
-    assert np.isfinite(expected[:54]).all()
-    assert np.isnan(expected[54:69]).all()
-    state, later = stabilizer.init_state(SMALL), stabilizer.init_lagged(SMALL, lag=2)
-    step, lagged = jax.jit(stabilizer.step), jax.jit(stabilizer.step_lagged)
-    found, smoothed = [], []
-    for frame, dt in zip(np.concatenate([z, z[24:26]]), [*steps, 1, 1], strict=True):
-        state, x = step(SMALL, state, frame, dt=dt)
-        later, y = lagged(SMALL, later, frame, dt=dt)
-        found.append(x)
-        smoothed.append(y)
-    np.testing.assert_allclose(found[:-2], expected, atol=1e-4)
-    np.testing.assert_allclose(smoothed[2:], stabilizer.smooth(SMALL, z, lag=2), atol=1e-3)
-
-
-@pytest.mark.parametrize("extension", ["none", "all"])
-def test_a_long_gap_is_that_of_the_equations(extension):
-    z = walk(24)
-    times = np.cumsum(np.where(np.arange(24) == 12, 40.0, 1.0))
-    p = extended(extension)
-    whole = stabilizer.run(p, jnp.asarray(z), dt=jnp.asarray(np.diff(times, prepend=0), jnp.float32))
-    halves = [np.asarray(stabilizer.run(p, jnp.asarray(half))) for half in (z[:12], z[12:])]
-    np.testing.assert_allclose(whole, np.concatenate(halves), atol=1e-4)
-
-
-@pytest.mark.parametrize("gap", [29.9, 30.1, 1e6])
-def test_gradients_across_a_long_gap_are_those_of_finite_differences(gap):
-    p = params(components=2)
-    z = jnp.asarray(walk(8))
-    dt = jnp.ones(8).at[4].set(gap)
-
-    def loss(z, noise):
-        return (jnp.nan_to_num(stabilizer.run(p._replace(noise=noise), z, dt=dt)) ** 2).mean()
-
-    gradients = check_gradient(loss, (z, p.noise), atol=1e-2, rtol=3e-2)
-    assert all(np.isfinite(gradient).all() for gradient in gradients)
-
-
-def test_gradients_of_smoothing_across_a_long_gap_are_finite():
-    def smoothed(z, dt):
-        return (jnp.nan_to_num(stabilizer.smooth(SMALL, z, dt=dt)) ** 2).mean()
-
-    track = jnp.asarray(np.concatenate([BEFORE[:6], np.full((1, 5, 2), np.nan, np.float32), AFTER[:6]]))
-    gradients = jax.jit(jax.grad(smoothed, argnums=(0, 1)))(track, jnp.ones(13).at[7].set(1e6))
-    assert all(np.isfinite(gradient).all() for gradient in gradients)
-    assert np.abs(gradients[0]).max() > 0
 
 
 # Frames

@@ -185,3 +185,15 @@ def test_points_of_another_number_are_named_by_step_and_run():
         stabilizer.step(params, stabilizer.init_state(params), jnp.zeros((4, 2)))
     with pytest.raises(InputError, match="4 points of 2 dimensions, expected 10"):
         stabilizer.run(params, jnp.zeros((3, 4, 2)))
+
+
+def test_a_basis_of_huge_numbers_is_refused(tmp_path):
+    """Their products are infinite, and the difference of two of these is no number, which no comparison finds large."""
+    path = tmp_path / "a.npz"
+    stabilizer.save(path, stabilizer.default_params(2))
+    with np.load(path) as arrays:
+        arrays = dict(arrays)
+    arrays["basis"] = arrays["basis"] * np.float32(1e30) + np.float32(1e30) * np.triu(np.ones((4, 4), np.float32), 1)
+    np.savez(path, **arrays)
+    with pytest.raises(InputError, match="basis is not orthonormal"):
+        stabilizer.load(path)

@@ -6,7 +6,6 @@ exact points of those detectors, whose markups are in `fhr_jax.markup`.
 
 import numpy as np
 from jaxtyping import Float
-from scipy.spatial import Delaunay
 
 from fhr_jax import markup
 from fhr_jax.data.faces import anatomy
@@ -50,6 +49,8 @@ def _wflw() -> Float[np.ndarray, "98 68"]:
 
 def _mesh(points: int) -> Float[np.ndarray, "m 68"]:
     """The 68 points, and again and again the middle of the largest triangle of a mesh on them."""
+    from scipy.spatial import Delaunay
+
     face = np.asarray(anatomy.MEAN[:68, :2])
     rows, triangles = list(np.eye(68)), [tuple(corners) for corners in Delaunay(face).simplices.tolist()]
 

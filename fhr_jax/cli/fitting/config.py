@@ -6,6 +6,8 @@ from typing import Any
 from fhr_jax import log
 from fhr_jax.errors import InputError
 
+METHODS = ("careful", "gradient", "nelder-mead")
+
 
 def check_same_fit(folder: Path, config: dict[str, Any], *, tracks: int) -> None:
     """Refuse to resume a fit with other options than these.
@@ -25,7 +27,10 @@ def method_of(folder: Path) -> str:
     Raises:
         InputError: the folder holds no fit.
     """
-    return _with_new_names(read(folder), 0)["method"]
+    method = _with_new_names(read(folder), 0).get("method")
+    if method not in METHODS:
+        raise InputError(f"{folder}: config.json has the method {method!r}, expected one of {', '.join(METHODS)}")
+    return method
 
 
 def read(folder: Path) -> dict[str, Any]:
@@ -47,5 +52,7 @@ def _with_new_names(config: dict[str, Any], tracks: int) -> dict[str, Any]:
         config["share_scales"] = config.pop("tied")
     if "held_out" in config:
         share = config.pop("held_out")
+        if not isinstance(share, int | float) or not 0 <= share <= 1:
+            raise InputError(f"config.json of the fit: held_out is {str(share)[:40]}, expected a share from 0 to 1")
         config["holdout"] = round(share * tracks) if tracks >= ENOUGH else 0
     return config

@@ -47,16 +47,21 @@ class FaceLog:
         record = (face.points, face.raw, face.confidence, face.covariance, self._frames - 1, number)
         self._stream.write(np.array(record, self._dtype).tobytes())
 
-    def save(self, path: Path) -> None:
+    def save(self, path: Path, *, overlay_scale: float = 1.0) -> None:
         """After closing: write an .npz, and delete the log.
 
         Of one face `landmarks` is (T, M, 2) and `time` (T,); of F faces (F, T, M, 2), NaN where a face is not there,
         with `face_id` (F,).
+
+        Args:
+            path: of the .npz.
+            overlay_scale: pixels of the overlay over those of the landmarks, which the .npz has if it is not 1.
         """
+        scale = {} if overlay_scale == 1 else {"overlay_scale": np.array(overlay_scale)}
         records: np.ndarray = np.memmap(self._path, self._dtype, mode="r")
         time: np.ndarray = np.memmap(self._times, np.float64, mode="r")
         if not self._several:
-            npz.write(path, {name: records[name] for name in self._names} | {"time": time})
+            npz.write(path, {name: records[name] for name in self._names} | {"time": time} | scale)
         else:
             numbers = np.unique(records["number"])
             streams = {
@@ -67,7 +72,7 @@ class FaceLog:
                 )
                 for name in self._names
             }
-            npz.write(path, streams | {"time": time, "face_id": numbers})
+            npz.write(path, streams | {"time": time, "face_id": numbers} | scale)
         del records, time
         self._path.unlink()
         self._times.unlink()

@@ -4,20 +4,19 @@ import contextlib
 from collections.abc import Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import UInt8
 
 from fhr_jax import overlay
+from fhr_jax.choices import Shown
 from fhr_jax.cli.tracking.follow import Picture, Tracked, to_frame
 from fhr_jax.cli.tracking.log import FaceLog
-from fhr_jax.cli.tracking.page import Page
+from fhr_jax.cli.tracking.page import LivePage
 from fhr_jax.data.io import openface, video
 from fhr_jax.data.io.sound import Sound
 from fhr_jax.markup import Markup
-
-Shown = Literal["steady", "raw", "raw,steady"]
 
 
 class Outputs:
@@ -52,7 +51,7 @@ class Outputs:
         shown: Shown | None,
         rate: Fraction,
         sound: Sound | None,
-        page: Page | None,
+        page: LivePage | None,
         several: bool = False,
     ):
         self._folder, self._first, self._markup, self._shown, self._page = folder, first, markup, shown, page
@@ -105,7 +104,7 @@ class Outputs:
 
     def save(self) -> None:
         """After the block: write landmarks.npz."""
-        self._log.save(self._folder / "landmarks.npz")
+        self._log.save(self._folder / "landmarks.npz", overlay_scale=float(self._first.scale[0]))
 
 
 def draw_faces(
@@ -132,6 +131,6 @@ def draw_faces(
             )
         if "steady" in shown:
             image = overlay.draw(image, face.points, markup=markup, confidence=face.confidence)
-        if own.id is not None and len(faces) > 1:
+        if own.id is not None:
             image = overlay.label(image, str(own.id), face.points)
     return image

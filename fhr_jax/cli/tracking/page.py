@@ -20,7 +20,7 @@ _WAIT = 0.5
 """Seconds between two looks at whether the page was closed."""
 
 
-class Page:
+class LivePage:
     """Serves the newest picture at `url`, to this computer only, until it is closed.
 
     Attributes:
@@ -37,7 +37,7 @@ class Page:
         self.url = f"http://{ADDRESS}:{self._server.server_port}/"
         threading.Thread(target=self._server.serve_forever, args=(0.1,), name="page", daemon=True).start()
 
-    def __enter__(self) -> "Page":
+    def __enter__(self) -> "LivePage":
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -64,7 +64,7 @@ class Page:
         return number, overlay.to_jpeg(image, quality=80)
 
 
-def _handler(page: Page) -> type[BaseHTTPRequestHandler]:
+def _handler(page: LivePage) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             # Another name for this address would let a page of someone else read the pictures.

@@ -27,6 +27,20 @@ def parse_faces(text: str) -> int | None:
     return int(text)
 
 
+def check_part(start: float, end: float | None, every: int) -> None:
+    """Check --start, --end and --every, in seconds, seconds and frames.
+
+    Raises:
+        InputError: one of them is out of its range.
+    """
+    if not 0 <= start < np.inf:
+        raise InputError(f"--start {start:g}: expected seconds from 0 on")
+    if end is not None and not end > start:
+        raise InputError(f"--end {end:g}: expected more than --start, {start:g} seconds")
+    if every < 1:
+        raise InputError(f"--every {every}: expected at least 1")
+
+
 def parse_box(text: str) -> pipeline.Box:
     """The box (x, y, width, height) in pixels from text such as `10,20,100,120`.
 

@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from fhr_jax.errors import InputError
+
 SUMMARY = "summary.json"
 _FORMER_KEYS = {"left_out": "skipped", "made_of": "source_hash"}
 """Keys in files that were written before they had their present names."""
@@ -19,14 +21,22 @@ def read_summary(folder: Path) -> dict[str, Any]:
 
     Raises:
         OSError: there is no such file.
+        InputError: it is damaged.
     """
-    summary = json.loads((folder / SUMMARY).read_text(encoding="utf-8"))
+    try:
+        summary = json.loads((folder / SUMMARY).read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            f"{folder / SUMMARY}: cannot be read ({error}); remove the dataset and build it again"
+        ) from error
+    if not isinstance(summary, dict):
+        raise InputError(f"{folder / SUMMARY}: expected a JSON object; remove the dataset and build it again")
     return {_FORMER_KEYS.get(key, key): value for key, value in summary.items()}
 
 
 def has_source_hash(folder: Path, source_hash: str) -> bool:
     """Whether the dataset in a folder was built from the files of this hash."""
-    return (folder / SUMMARY).is_file() and read_summary(folder)["source_hash"] == source_hash
+    return (folder / SUMMARY).is_file() and read_summary(folder).get("source_hash") == source_hash
 
 
 def differences(summary: dict[str, Any]) -> list[str]:

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import NamedTuple
 
-from fhr_jax.data.io.images import SUFFIXES
+from fhr_jax.data.io.images import PLUGIN_SUFFIXES, SUFFIXES
 from fhr_jax.data.io.natural_order import natural
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
@@ -97,13 +97,16 @@ def find(folder: Path, root: Path, *names: str) -> Path | None:
     return folder
 
 
-def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[ImagePair], list[Skipped]]:
+def pairs(
+    images: Listing, landmarks: Listing, *, name: str, landmarks_name: str | None = None
+) -> tuple[list[ImagePair], list[Skipped]]:
     """Match images with the .pts files of the same name.
 
     Args:
         images: the folder of the images.
         landmarks: the folder of the .pts files; may be the same.
-        name: what the folder is called in the dataset.
+        name: what the folder of the images is called in the dataset.
+        landmarks_name: what that of the landmarks is called; default: the same.
 
     Returns:
         The pairs, called NAME/FILE, and the files without a partner.
@@ -112,7 +115,8 @@ def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[Image
     found: dict[str, ImagePair] = {}
     skipped = [*images.skipped, *(landmarks.skipped if landmarks is not images else ())]
     linked = {Path(item.file).stem for item in skipped}
-    for path in images.files.values():
+    # Of two images of one name that which every installation reads comes first.
+    for path in sorted(images.files.values(), key=lambda path: path.suffix.lower() in PLUGIN_SUFFIXES):
         file = f"{name}/{path.name}" if name else path.name
         if path.suffix.lower() not in SUFFIXES:
             continue
@@ -122,10 +126,11 @@ def pairs(images: Listing, landmarks: Listing, *, name: str) -> tuple[list[Image
             found[path.stem] = ImagePair(file, path, points[path.stem])
         elif path.stem not in linked:
             skipped.append(Skipped(file, "no .pts of its name"))
+    place = name if landmarks_name is None else landmarks_name
     for stem, path in points.items():
         if stem not in found and stem not in linked:
-            skipped.append(Skipped(f"{name}/{path.name}" if name else path.name, NO_IMAGE))
-    return list(found.values()), skipped
+            skipped.append(Skipped(f"{place}/{path.name}" if place else path.name, NO_IMAGE))
+    return sorted(found.values(), key=lambda pair: natural(pair.image.name)), skipped
 
 
 def numbered(landmarks: Listing, *, name: str) -> tuple[dict[int, Path], list[Skipped]]:

@@ -44,6 +44,9 @@ MIN_SHARE = 1 / 8
 REGULAR = 0.8
 """Share of the runs of repeated frames that must be equally long, and as far apart as the others."""
 
+MAX_SECONDS = 1e12
+"""Times beyond this, which is 30,000 years, are no seconds."""
+
 
 class Timeline(NamedTuple):
     """When the frames of a track were taken.
@@ -167,6 +170,8 @@ def mend(
         raise InputError(
             f"{name} rises by {typical:.3g} a frame, expected seconds, not milliseconds or frames; --fps replaces it"
         )
+    if np.abs(time[use]).max() > MAX_SECONDS:
+        raise InputError(f"{name} goes up to {np.abs(time[use]).max():.3g}, expected seconds; --fps replaces it")
     seconds = np.interp(places, places[use], time[use])
     seconds[: use[0]] = time[use[0]] - typical * (places[use[0]] - places[: use[0]])
     seconds[use[-1] + 1 :] = time[use[-1]] + typical * (places[use[-1] + 1 :] - places[use[-1]])

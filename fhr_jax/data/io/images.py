@@ -1,9 +1,12 @@
 """Read photographs: any file that Pillow reads, as upright RGB bytes."""
 
+import importlib
 import io
 import math
 import os
+import struct
 import warnings
+import zlib
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,7 +24,31 @@ if TYPE_CHECKING:
 MAX_PIXELS = 80_000_000
 _ORIENTATION = 0x0112
 """EXIF tag of the orientation."""
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm")
+_PLUGINS = {
+    ".avif": ("pillow_avif", "pillow-avif-plugin"),
+    ".heic": ("pillow_heif", "pillow-heif"),
+    ".heif": ("pillow_heif", "pillow-heif"),
+    ".jxl": ("pillow_jxl", "pillow-jxl-plugin"),
+}
+"""Module and package that read these files where Pillow itself does not; recent versions of Pillow read AVIF."""
+PLUGIN_SUFFIXES = tuple(_PLUGINS)
+SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp", ".ppm", ".pgm", *PLUGIN_SUFFIXES)
+
+
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    EOFError,
+    RuntimeError,
+    LookupError,
+    ArithmeticError,
+    TypeError,
+    AttributeError,
+    struct.error,
+    zlib.error,
+)
+"""What the decoders of Pillow raise for damaged files."""
 
 
 class ImagePart(NamedTuple):
@@ -41,6 +68,7 @@ class ImagePart(NamedTuple):
 def read_image(path: str | os.PathLike[str], *, max_pixels: int = MAX_PIXELS) -> UInt8[np.ndarray, "h w 3"]:
     """Read a photograph as RGB bytes (H, W, 3), upright according to its EXIF orientation.
 
+    Of a file with several pictures (TIFF, WebP, GIF, APNG) the first is read. HEIC and JPEG XL need a plugin of Pillow.
     Grey and palette images are converted; images with alpha are put on black. Integers of more than 8 bits are read as
     bytes, 10, 12, 14 or 16 bits, whichever holds the brightest pixel of this file.
 
@@ -108,6 +136,8 @@ def _opened(file: Path | io.BytesIO, name: object, max_pixels: int) -> Generator
         from PIL import Image
     except ImportError as error:
         raise InputError('reading images needs Pillow: pip install "fhr-jax[video]"') from error
+    if isinstance(file, Path) and file.suffix.lower() in _PLUGINS:
+        _load_plugin(file)
     try:
         # Pillow warns about large images before this code can check their size.
         with warnings.catch_warnings(action="ignore"), Image.open(file) as image:
@@ -118,9 +148,30 @@ def _opened(file: Path | io.BytesIO, name: object, max_pixels: int) -> Generator
         raise
     except Image.DecompressionBombError as error:
         raise InputError(f"{name}: too many pixels; at most {max_pixels} are read") from error
-    except (OSError, SyntaxError, ValueError, EOFError, NotImplementedError) as error:
+    except _BROKEN as error:
         reason = (getattr(error, "strerror", None) or str(error)).split("\n")[0]
         raise InputError(f"{name}: not a readable image ({reason})") from error
+
+
+def _load_plugin(file: Path) -> None:
+    """Let Pillow read this kind of file.
+
+    Raises:
+        InputError: it cannot, and the plugin is not installed.
+    """
+    from PIL import Image
+
+    suffix = file.suffix.lower()
+    module, package = _PLUGINS[suffix]
+    Image.init()
+    if suffix in Image.registered_extensions():
+        return
+    try:
+        plugin = importlib.import_module(module)
+    except ImportError as error:
+        raise InputError(f"{file}: reading {suffix} files needs {package}: pip install {package}") from error
+    if hasattr(plugin, "register_heif_opener"):  # the others register themselves
+        plugin.register_heif_opener()
 
 
 def _orientation(image: "Image.Image") -> int:

@@ -35,6 +35,12 @@ TIME = ("time", "timestamp")
 """Names of the times, (T,) in seconds."""
 
 
+MAX_PIXEL = 1e7
+"""In pixels; float32 does not resolve single pixels of larger coordinates."""
+
+EXPECTED_PIXELS = f"expected pixels up to {MAX_PIXEL:.0e}"
+
+
 class ReadOptions(NamedTuple):
     """How the numbers of a file are read.
 
@@ -75,7 +81,9 @@ def landmarks(
     if key is None:
         raise InputError(f"{path}: no array {' or '.join(names)} in it, only {', '.join(arrays) or 'nothing'}")
     array, warning = arrays[key], None
+    array = as_float64(array) if array.dtype.kind == "f" and array.dtype.itemsize > 8 else array
     if array.ndim == 3 and array.dtype.kind in "fiu":
+        check_pixels(path, array, name=key)
         try:
             warning = axis_order.check(array, name=key)
         except InputError as error:
@@ -85,6 +93,34 @@ def landmarks(
     if not len(array):
         raise InputError(f"{path}: the track is empty: {key} has no frames, expected numbers of shape (T, M, 2)")
     return key, array, [] if warning is None else [warning]
+
+
+def beyond_pixels(points: Shaped[np.ndarray, "*shape"]) -> np.ndarray:
+    """Which coordinates (...) of an array (...) are no pixels: beyond `MAX_PIXEL`, or infinite; NaN is missing."""
+    return np.abs(as_float64(points)) > MAX_PIXEL
+
+
+def as_float64(points: Shaped[np.ndarray, "*shape"]) -> Float[np.ndarray, "*shape"]:
+    """The numbers (...) of a file as float64 (...); those that it does not hold are infinite, without a warning."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.asarray(points, np.float64)
+
+
+def check_pixels(path: Path, points: Real[np.ndarray, "t m d"], *, name: str = "") -> None:
+    """Refuse finite coordinates beyond `MAX_PIXEL`; infinite ones count as missing.
+
+    Args:
+        path: the file, for the error message.
+        points: (T, M, d) in the unit of the file.
+        name: of the array.
+
+    Raises:
+        InputError: there is one.
+    """
+    huge = beyond_pixels(points) & np.isfinite(points)
+    if huge.any():
+        where = f"{name}: " if name else ""
+        raise InputError(f"{path}: {where}a coordinate of {points[huge][0]:.3g}, {EXPECTED_PIXELS}")
 
 
 def split_third(
@@ -104,7 +140,7 @@ def split_third(
         return points, None, []
     lost = (points == -1).all(axis=-1)
     # A point without a place has no score either; its marker says nothing about the column.
-    known = np.where(lost[..., None], np.nan, points) if lost.any() else points
+    known = np.where(lost[..., None], np.nan, as_float64(points))
     third = options.third or third_column.guess(known)
     if third == "z":
         return points, None, [] if options.third else ["the third column is read as z; --third score reads it as score"]
@@ -126,7 +162,7 @@ def points_as_nan(
         options: how they are read.
         offset: what reading the file added to its coordinates.
     """
-    points = np.asarray(points, np.float64)
+    points = as_float64(points)
     points = np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
     if options.keep_zeros:
         return points, []
@@ -219,7 +255,7 @@ def time(
     seconds, fps, notes = None, None, []
     key = first_name(arrays, TIME)
     if key is not None and arrays[key].shape == (frames,) and arrays[key].dtype.kind in "fiu":
-        seconds = arrays[key].astype(np.float64)
+        seconds = as_float64(arrays[key])
     elif key is not None:
         notes.append(f"{key} is {arrays[key].dtype} {arrays[key].shape}, not numbers of shape (T,): not used")
     if "fps" in arrays and arrays["fps"].size == 1 and arrays["fps"].dtype.kind in "fiu":
@@ -243,7 +279,7 @@ def scaled_confidence(
     Returns:
         None where the values are none of these; and what to tell the user.
     """
-    values = np.nan_to_num(np.asarray(values, np.float64), nan=0.0, posinf=np.inf, neginf=-np.inf)
+    values = np.nan_to_num(as_float64(values), nan=0.0, posinf=np.inf, neginf=-np.inf)
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if high == 2 and np.isin(values, (0, 1, 2)).all():
         return np.minimum(values, 1), [f"{name} is 0, 1 or 2: read as COCO's visibility, 0 is missing"]

@@ -24,12 +24,22 @@ from fhr_jax.data.io.formats import (
     pts_folder,
     sleap_hdf5,
 )
-from fhr_jax.data.io.formats.base import Format, LandmarkTrack, Recording, Source
+from fhr_jax.data.io.formats.base import Format, LandmarkTrack, OpenedFile, Recording
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
-from fhr_jax.files import check_name
+from fhr_jax.files import check_name, check_new_folder
 
-__all__ = ["FORMATS", "LandmarkTrack", "Recording", "check_output", "read", "read_track", "sentence", "write"]
+__all__ = [
+    "FORMATS",
+    "LandmarkTrack",
+    "Recording",
+    "check_output",
+    "kind_of",
+    "read",
+    "read_track",
+    "sentence",
+    "write",
+]
 
 HDF5 = (".h5", ".hdf5", ".hdf")
 PARTED = ("openpose", "mediapipe")
@@ -68,13 +78,14 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
         options: how its numbers are read.
 
     Raises:
-        InputError: the file cannot be read, is of no known kind, has no frames, or arrays of another shape.
+        InputError: the file cannot be read, is of no known kind, has no frames, arrays of another shape, or coordinates
+            that are no pixels.
         ModuleNotFoundError: the file is HDF5, and h5py is not installed.
     """
     path = Path(path)
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
-    source = Source(path)
+    source = OpenedFile(path)
     found = next((format for format in FORMATS.values() if format.recognise(source)), None)
     if found is None and path.is_dir():
         raise InputError(f"{path}: no .pts files in this folder, and no files *_keypoints.json of OpenPose")
@@ -95,7 +106,10 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
         raise InputError(f"{path}: expected {', '.join(format.title for format in FORMATS.values())}")
     if options.part is not None and found.kind not in PARTED:
         raise InputError(f"{path}: --part {options.part}: {found.title} has no parts, expected OpenPose or MediaPipe")
-    return found.read(source, options)
+    recording = found.read(source, options)
+    for track in recording.tracks:
+        landmark_arrays.check_pixels(path, track.points)
+    return recording
 
 
 def kind_of(path: Path) -> str | None:
@@ -105,7 +119,7 @@ def kind_of(path: Path) -> str | None:
         InputError: it cannot be read.
         ModuleNotFoundError: it is HDF5, and h5py is not installed.
     """
-    source = Source(path)
+    source = OpenedFile(path)
     return next((kind for kind, format in FORMATS.items() if format.recognise(source)), None)
 
 
@@ -143,8 +157,7 @@ def check_output(path: str | os.PathLike[str], recording: Recording) -> None:
     check_name(path)
     suffixes = FORMATS[recording.kind].suffixes
     if not suffixes:
-        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise InputError(f"{path}: exists already; name a new folder for the files")
+        check_new_folder(path)
     elif path.suffix.lower() not in (*suffixes, recording.path.suffix.lower()):
         raise InputError(f"{path}: expected a name that ends in {suffixes[0]}, like the input's kind")
 

@@ -79,6 +79,8 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
         raise InputError(f"{path}: is not text in UTF-8 ({error}); save it as CSV in UTF-8") from error
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV file ({error})") from error
+    if numbered and numbered[0][1][0].startswith("\ufeff"):  # some programs write the mark twice
+        numbered[0][1][0] = numbered[0][1][0].lstrip("\ufeff")
     layout = table_layouts.find(path, [row for _, row in numbered[:8]])
     header, body = [row for _, row in numbered[: layout.head]], numbered[layout.head :]
     rows, lines = [row for _, row in body], [line for line, _ in body]

@@ -19,7 +19,8 @@ _LARGEST = 1e7
 def read(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float[np.ndarray, "m 2"]:
     """Read landmarks (M, 2), pixels (x, y) counted from 0.
 
-    Comments (from `#` or `//` on), blank lines, Windows line ends and exponents are allowed.
+    Comments (from `#` or `//` on), blank lines, Windows line ends and exponents are allowed. The header (`version`,
+    `n_points`) and the braces about the points may be missing; a number of points that is there must be right.
 
     Args:
         path: the file.
@@ -30,17 +31,12 @@ def read(path: str | os.PathLike[str], *, landmarks: int | None = None) -> Float
             one, or a coordinate is not a finite number.
     """
     path = Path(path)
-    lines = _lines(path)
-    try:
-        begin, end = lines.index("{"), lines.index("}")
-    except ValueError as error:
-        raise InputError(f"{path}: not a .pts file: the points must stand between lines {{ and }}") from error
-    header = dict(line.lower().replace(" ", "").split(":", 1) for line in lines[:begin] if ":" in line)
-    announced = header.get("n_points", "")
-    if not announced.isascii() or not announced.isdigit():
-        raise InputError(f"{path}: not a .pts file: no line n_points: NUMBER before the points")
-    points = np.array([_point(path, line) for line in lines[begin + 1 : end]]).reshape(-1, 2)
-    if len(points) != int(announced):
+    head, body = _parts(path, _lines(path))
+    announced = dict(line.lower().replace(" ", "").split(":", 1) for line in head).get("n_points")
+    if announced is not None and not (announced.isascii() and announced.isdigit() and len(announced) < 10):
+        raise InputError(f"{path}: not a .pts file: n_points is {announced[:40]!r}, expected a number")
+    points = np.array([_point(path, line) for line in body]).reshape(-1, 2)
+    if announced is not None and len(points) != int(announced):
         raise InputError(f"{path}: n_points says {announced}, but {len(points)} points follow")
     if landmarks is not None and len(points) != landmarks:
         raise InputError(f"{path}: {len(points)} landmarks, expected {landmarks}")
@@ -114,6 +110,22 @@ def _lines(path: Path) -> list[str]:
         raise InputError(f"{path}: not a .pts file: not a text file") from error
     lines = (re.split("#|//", line, maxsplit=1)[0].strip() for line in text.splitlines())
     return [line for line in lines if line]
+
+
+def _parts(path: Path, lines: list[str]) -> tuple[list[str], list[str]]:
+    """The lines of the header that name a value, and those of the points, with or without braces about them."""
+    braces = [i for i, line in enumerate(lines) if line in ("{", "}")]
+    if not braces:
+        begin = next((i for i, line in enumerate(lines) if ":" not in line), len(lines))
+        if begin == len(lines):
+            raise InputError(f"{path}: not a .pts file: no points")
+        if len(lines[begin].split()) != 2:
+            raise InputError(f"{path}: not a .pts file: {lines[begin][:60]!r} is not a point: expected two numbers x y")
+        return lines[:begin], lines[begin:]
+    if [lines[i] for i in braces] != ["{", "}"]:
+        raise InputError(f"{path}: not a .pts file: the points must stand between one line {{ and one line }}")
+    begin, end = braces
+    return [line for line in lines[:begin] if ":" in line], lines[begin + 1 : end]
 
 
 def _point(path: Path, line: str) -> tuple[float, float]:

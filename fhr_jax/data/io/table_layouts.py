@@ -74,12 +74,13 @@ def find(path: Path, rows: Sequence[Sequence[str]]) -> TableLayout:
         rows: cells of the rows, from the first one on.
 
     Raises:
-        InputError: it is none of these.
+        InputError: it is none of these, or two columns have the name of a landmark's.
     """
     header = [cell.strip() for cell in rows[0]] if rows else []
     place = {name: column for column, name in reversed(list(enumerate(header)))}
     for layout in (_openface(place), _deeplabcut(path, rows, header), _sleap(place, header), _openseeface(place)):
         if layout is not None:
+            _check_unique(path, rows[: layout.head], [*layout.x, *layout.y, *layout.scores])
             return layout
     if {"frame", "success", "confidence"} <= place.keys():
         raise InputError(f"{path}: a table of OpenFace without landmarks (x_0, ...); its option -2Dfp writes them")
@@ -87,6 +88,15 @@ def find(path: Path, rows: Sequence[Sequence[str]]) -> TableLayout:
         f"{path}: expected the columns of OpenFace (x_0, x_1, ... and as many y_0, y_1, ...), DeepLabCut, SLEAP or "
         f"OpenSeeFace, between commas, semicolons or tabs; its first columns are {', '.join(header[:4]) or 'missing'}"
     )
+
+
+def _check_unique(path: Path, head: Sequence[Sequence[str]], columns: Sequence[int]) -> None:
+    """Refuse a table in which another column has the name of a landmark's: either may be the right one."""
+    width = min(map(len, head))
+    names = [" ".join(row[column].strip() for row in head) for column in range(width)]
+    for column in columns:
+        if column < width and names.count(names[column]) > 1:
+            raise InputError(f"{path}: the column {names[column]!r} is there twice, expected one for each coordinate")
 
 
 def _openface(place: dict[str, int]) -> TableLayout | None:

@@ -282,6 +282,8 @@ def decode_frames(path: str | os.PathLike[str], container: Any, stream: Any) -> 
             return
         except av.FFmpegError as error:
             raise InputError(f"{path}: damaged after {number} frames ({pyav.reason(error)})") from error
+        if frame.width * frame.height > MAX_PIXELS:  # of a damaged file a frame may be larger than the header says
+            raise InputError(f"{path}: damaged after {number} frames (a frame of {frame.width} x {frame.height})")
         number += 1
         yield frame
 

@@ -2,11 +2,12 @@
 
 The content of the folder decides what it is:
 
-* photographs: ``NAME.jpg`` (or .png, ...) beside ``NAME.pts``, in the folder or in folders one below;
-* videos as in 300-VW: a video file and ``annot/000001.pts``, ... (or the .pts beside it), in the folder or in folders
-  one below;
-* videos as images: folders of images beside their .pts, with names that differ only in a number at their end
+* photographs: ``NAME.jpg`` (or .png, ...) and ``NAME.pts``;
+* videos as in 300-VW: a video file and ``annot/000001.pts``, ... (or the .pts beside it);
+* videos as images: folders of images and their .pts, with names that differ only in a number at their end
   (``frame_0012.png``). Such a video is called by the name of its first image, and its frames count from that image.
+
+`folder_layout` says where the landmarks may lie.
 
 Frames of video files are decoded on demand, which is cheap in order and slow at random (see `video_frames`). A file
 that cannot be read raises when it is read. `only_readable` checks all files first and skips those that cannot be read.
@@ -15,53 +16,51 @@ that cannot be read raises when it is read. `only_readable` checks all files fir
 import functools
 import hashlib
 import os
-import re
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Any, NamedTuple
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 
+from fhr_jax.data import chirality
 from fhr_jax.data.io import file_tree, pts, video
 from fhr_jax.data.io.file_tree import ImagePair
 from fhr_jax.data.io.images import check_image, read_image
 from fhr_jax.data.io.video_frames import VideoFrames
 from fhr_jax.data.records import FrameRun, Record, Records, frame_runs, record
 from fhr_jax.data.skipped import Skipped, skipped_for
+from fhr_jax.data.sources import folder_layout
+from fhr_jax.data.sources.folder_layout import FolderFrame
 from fhr_jax.errors import InputError
+from fhr_jax.markup import Markup
 from fhr_jax.progress import Progress, ProgressCallback, silent
-
-VIDEO_SUFFIXES = (".avi", ".mp4", ".mov", ".mkv", ".webm", ".wmv", ".mpg", ".m4v")
-
-
-class FolderFrame(NamedTuple):
-    """An annotated frame of a video.
-
-    Attributes:
-        file: name of the video below the folder.
-        number: of the frame, from 1.
-        landmarks: path of its .pts file.
-        video: path of the video file; None where the frame is an image file.
-        image: path of the image file; None where the frame is in a video file.
-    """
-
-    file: str
-    number: int
-    landmarks: Path
-    video: Path | None
-    image: Path | None
 
 
 class FolderPhotographs:
     """The annotated photographs of a folder; all have as many landmarks as the first.
 
+    Args:
+        folder: the user's.
+        pairs: its photographs.
+        skipped: files that are not used.
+        flips: the order of the landmarks by number of the photograph, where right and left are exchanged.
+
     Attributes:
         skipped: files that are not used, with the reasons.
     """
 
-    def __init__(self, folder: Path, pairs: list[ImagePair], *, skipped: Sequence[Skipped] = ()):
-        self._folder, self._pairs, self.skipped = folder, pairs, tuple(skipped)
+    def __init__(
+        self,
+        folder: Path,
+        pairs: list[ImagePair],
+        *,
+        skipped: Sequence[Skipped] = (),
+        flips: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
+    ):
+        self._folder, self._pairs, self.skipped, self._flips = folder, pairs, tuple(skipped), dict(flips)
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -73,8 +72,18 @@ class FolderPhotographs:
     def encoded(self, index: int) -> Record:
         """The record with the path of its image file as `image`."""
         pair = self._pairs[int(index)]
-        points = pts.read_face(pair.landmarks, landmarks=self._landmarks)
-        return record(pair.image, points, dataset=self._folder.name, file=pair.file)
+        return record(pair.image, self.points(index), dataset=self._folder.name, file=pair.file)
+
+    def points(self, index: int) -> Float[np.ndarray, "m 2"]:
+        """The landmarks (M, 2) of a photograph."""
+        points = pts.read_face(self._pairs[int(index)].landmarks, landmarks=self._landmarks)
+        return points[list(self._flips[int(index)])] if int(index) in self._flips else points
+
+    def with_sides_exchanged(self, markup: Markup) -> "tuple[FolderPhotographs, int]":
+        """The photographs with right and left exchanged in mirrored faces that kept their numbers, and how many."""
+        side = chirality.sides(_all_points(self), markup=markup)
+        flips = dict.fromkeys(chirality.mirrored(side, ()).exchange, markup.flip)
+        return FolderPhotographs(self._folder, self._pairs, skipped=self.skipped, flips=flips), len(flips)
 
     def only_readable(self, *, progress: ProgressCallback = silent) -> "FolderPhotographs":
         """The photographs that can be read: each file is read once, and the others go to `skipped`.
@@ -93,7 +102,8 @@ class FolderPhotographs:
         return FolderPhotographs(self._folder, readable, skipped=[*self.skipped, *skipped])
 
     def __repr__(self) -> str:  # a run compares it when it resumes; only names, so that a file may be mended
-        return f"FolderPhotographs({self._folder.name!r}, {len(self)} {_hash(pair.file for pair in self._pairs)})"
+        names = (pair.file for pair in self._pairs)
+        return f"FolderPhotographs({self._folder.name!r}, {len(self)} {_hash(names)}{_flipped(self._flips)})"
 
     @functools.cached_property
     def _landmarks(self) -> int:
@@ -103,12 +113,25 @@ class FolderPhotographs:
 class FolderVideos:
     """The annotated frames of the videos of a folder, one by one; all have as many landmarks as the first.
 
+    Args:
+        folder: the user's.
+        frames: of its videos.
+        skipped: files that are not used.
+        flips: the order of the landmarks by number of the frame, where right and left are exchanged.
+
     Attributes:
         skipped: files that are not used, with the reasons.
     """
 
-    def __init__(self, folder: Path, frames: list[FolderFrame], *, skipped: Sequence[Skipped] = ()):
-        self._folder, self._frames, self.skipped = folder, frames, tuple(skipped)
+    def __init__(
+        self,
+        folder: Path,
+        frames: list[FolderFrame],
+        *,
+        skipped: Sequence[Skipped] = (),
+        flips: Mapping[int, tuple[int, ...]] = MappingProxyType({}),
+    ):
+        self._folder, self._frames, self.skipped, self._flips = folder, frames, tuple(skipped), dict(flips)
         self._per_thread = threading.local()
 
     @functools.cached_property
@@ -125,11 +148,32 @@ class FolderVideos:
 
     def encoded(self, index: int) -> Record:
         """The record, with the path as `image` where the frame is an image file."""
-        frame = self._frames[int(index)]
-        points = pts.read_face(frame.landmarks, landmarks=self._landmarks)
+        frame, points = self._frames[int(index)], self.points(index)
         image = frame.image if frame.video is None else self._video(frame.video)[frame.number - 1]
         assert image is not None
         return record(image, points, dataset=self._folder.name, file=frame.file, frame=frame.number)
+
+    def points(self, index: int) -> Float[np.ndarray, "m 2"]:
+        """The landmarks (M, 2) of a frame."""
+        points = pts.read_face(self._frames[int(index)].landmarks, landmarks=self._landmarks)
+        return points[list(self._flips[int(index)])] if int(index) in self._flips else points
+
+    def with_sides_exchanged(self, markup: Markup) -> "tuple[FolderVideos, int]":
+        """The frames with right and left exchanged in videos of mirrored faces, and how many of them.
+
+        Single frames that are mirrored, unlike others of their video, go to `skipped`.
+        """
+        side = chirality.sides(_all_points(self), markup=markup)
+        files: dict[str, list[int]] = {}
+        for i, frame in enumerate(self._frames):
+            files.setdefault(frame.file, []).append(i)
+        found = chirality.mirrored(side, list(files.values()))
+        kept = [i for i in range(len(self)) if i not in found.contradict]
+        flips = {new: markup.flip for new, old in enumerate(kept) if old in found.exchange}
+        lost = [self._frames[i] for i in sorted(found.contradict)]
+        skipped = [*self.skipped, *(Skipped(f"{frame.file} {frame.number}", _CONTRADICTS) for frame in lost)]
+        frames = [self._frames[i] for i in kept]
+        return FolderVideos(self._folder, frames, skipped=skipped, flips=flips), len(flips)
 
     def only_readable(self, *, progress: ProgressCallback = silent) -> "FolderVideos":
         """The frames that can be read; the others go to `skipped`. Video files are decoded once to find them.
@@ -162,10 +206,11 @@ class FolderVideos:
 
     def __repr__(self) -> str:  # a run compares it when it resumes; only names, so that a file may be mended
         names = (f"{frame.file} {frame.number}" for frame in self._frames)
-        return f"FolderVideos({self._folder.name!r}, {len(self)} {_hash(names)})"
+        return f"FolderVideos({self._folder.name!r}, {len(self)} {_hash(names)}{_flipped(self._flips)})"
 
     def __reduce__(self) -> tuple[Any, ...]:  # without open files
-        return functools.partial(FolderVideos, skipped=self.skipped), (self._folder, self._frames)
+        options = {"skipped": self.skipped, "flips": self._flips}
+        return functools.partial(FolderVideos, **options), (self._folder, self._frames)
 
     @functools.cached_property
     def _landmarks(self) -> int:
@@ -189,21 +234,7 @@ def open_folder(folder: str | os.PathLike[str]) -> Records:
             holds a symbolic link that leads out of it.
     """
     root = file_tree.root(folder)
-    here = file_tree.listing(root, root)
-    pairs, skipped = file_tree.pairs(here, here, name="")
-    frames: list[FolderFrame] = []
-    if not pairs:
-        frames, outside = _video("", root, root)
-        skipped = [*(item for item in skipped if item.reason != file_tree.NO_IMAGE), *outside]
-    is_video = bool(frames)
-    for name, path in here.folders.items():
-        # The folder of annotations belongs to the video beside it.
-        if not (is_video and name.lower() == "annot"):
-            more, outside = _subfolder(name, path, root)
-            pairs += [each for each in more if isinstance(each, ImagePair)]
-            frames += [each for each in more if isinstance(each, FolderFrame)]
-            skipped += outside
-    skipped = list(dict.fromkeys(skipped))
+    pairs, frames, skipped = folder_layout.find(root)
     for item in skipped:
         if item.reason == file_tree.OUTSIDE:
             raise InputError(f"{root / item.file}: {item.reason}")
@@ -218,57 +249,6 @@ def open_folder(folder: str | os.PathLike[str]) -> Records:
         f"{folder}: no landmarks: expected images NAME.jpg and NAME.pts, or folders with a video and annot/000001.pts, "
         f"or folders with the images and .pts of frames{first}"
     )
-
-
-_LAST_NUMBER = re.compile(r"(.*?)(\d+)", re.DOTALL)
-
-
-def _subfolder(name: str, path: Path, root: Path) -> tuple[list[ImagePair] | list[FolderFrame], list[Skipped]]:
-    """The photographs, or the frames of a video, in a folder; and what is skipped."""
-    here = file_tree.listing(path, root, name=name)
-    pairs, skipped = file_tree.pairs(here, here, name=name)
-    if not pairs:
-        frames, outside = _video(name, path, root)
-        return frames, [*(item for item in skipped if item.reason != file_tree.NO_IMAGE), *outside]
-    matches = [_LAST_NUMBER.fullmatch(pair.image.stem) for pair in pairs]
-    numbers = [int(match[2]) for match in matches if match]
-    if len({match and match[1] for match in matches}) > 1 or len(set(numbers)) < len(pairs):
-        return pairs, skipped
-    ordered = sorted(zip(numbers, pairs, strict=True))
-    first, file = ordered[0][0], ordered[0][1].file
-    return [FolderFrame(file, n - first + 1, pair.landmarks, None, pair.image) for n, pair in ordered], skipped
-
-
-def _video(name: str, path: Path, root: Path) -> tuple[list[FolderFrame], list[Skipped]]:
-    """The frames of the video file in a folder; and what is skipped."""
-    here = file_tree.listing(path, root, name=name)
-    prefix = f"{name}/" if name else ""
-    videos = [path for path in here.files.values() if path.suffix.lower() in VIDEO_SUFFIXES]
-    annotations = file_tree.find(path, root, "annot")
-    inside, place = here, name
-    if annotations is not None:
-        place = prefix + annotations.name
-        inside = file_tree.listing(annotations, root, name=place)
-    numbers, unnamed = file_tree.numbered(inside, name=place)
-    if not numbers and inside is not here:  # an empty folder of that name
-        numbers = file_tree.numbered(here, name=name)[0]
-    skipped = [*here.skipped, *(inside.skipped if inside is not here else ())]
-    if len(videos) == 1:
-        file = prefix + videos[0].name
-        if numbers and 0 not in numbers:
-            frames = [FolderFrame(file, number, at, videos[0], None) for number, at in numbers.items()]
-            return frames, [*skipped, *unnamed]
-        why = (
-            f"{numbers[0].name}: {file_tree.FROM_ZERO}"
-            if numbers
-            else "no .pts of its frames, expected annot/000001.pts"
-        )
-        return [], [*skipped, Skipped(file, why)]
-    if videos:
-        skipped.append(Skipped(name or root.name, f"{len(videos)} videos beside each other, expected one a folder"))
-    elif numbers or unnamed:
-        skipped.append(Skipped(place or root.name, "landmarks without a video or images of their names"))
-    return [], skipped
 
 
 def _check_image(image: Path, landmarks: Path, number: int) -> None:
@@ -306,6 +286,18 @@ def _number_of_landmarks(paths: Iterable[Path]) -> int:
             first = first or error
     assert first is not None
     raise first
+
+
+_CONTRADICTS = "right and left are exchanged in its landmarks, unlike those of other frames of the video"
+
+
+def _all_points(source: "FolderPhotographs | FolderVideos") -> Float[np.ndarray, "n m 2"]:
+    return np.stack([source.points(i) for i in range(len(source))])
+
+
+def _flipped(flips: Mapping[int, tuple[int, ...]]) -> str:
+    """What the name of a source says of faces whose sides are exchanged; nothing without, as in older checkpoints."""
+    return f", {len(flips)} exchanged {_hash(map(str, flips))}" if flips else ""
 
 
 def _hash(names: Iterable[str]) -> str:

@@ -20,7 +20,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax.lax import Precision
 from jaxtyping import Array, Bool, Float
-from scipy.signal import savgol_coeffs
 
 from fhr_jax.data.faces import anatomy
 from fhr_jax.data.faces.random_draws import Key, RandomDraws, random_block
@@ -145,6 +144,8 @@ def _observe(draws: RandomDraws, truth: Float[Array, "t 68 2"], noise: DetectorN
 
 def _pattern(draws: RandomDraws, frames: int, autocorrelation: Number, slow_share: Number) -> Float[Array, "t 68 2"]:
     """Autocorrelated noise of variance 1, without `1 - slow_share` of its slow part."""
+    from scipy.signal import savgol_coeffs
+
     taps = jnp.asarray(-savgol_coeffs(13, 2), jnp.float32) * (1 - slow_share)
     taps = taps.at[6].add(1.0)
     noise = autoregression(draws, frames + 12, (68, 2), autocorrelation)

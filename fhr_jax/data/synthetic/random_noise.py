@@ -14,7 +14,6 @@ import jax
 import jax.numpy as jnp
 from jax.lax import Precision
 from jaxtyping import Array, Float
-from scipy.signal import savgol_coeffs
 
 from fhr_jax.data.faces.random_draws import RandomDraws
 from fhr_jax.data.synthetic.random_processes import Number, runs
@@ -257,6 +256,8 @@ def _times(weights: Float[Array, "*n f"], features: Float[Array, "m f"]) -> Floa
 
 def _kernel(autocorrelation: Number, smoothing: Number, slow_share: Number) -> Float[Array, " taps"]:
     """Filter of norm 1 that gives white noise the correlation in time."""
+    from scipy.signal import savgol_coeffs
+
     lag = jnp.arange(TAPS)
 
     def decay(ratio: Number) -> Float[Array, " n"]:

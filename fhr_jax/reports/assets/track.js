@@ -275,7 +275,7 @@ function drawFrame() {
     if (!video.videoWidth) return;
     const scale = Math.min(width / video.videoWidth, height / video.videoHeight);
     const dx = (width - scale * video.videoWidth) / 2, dy = (height - scale * video.videoHeight) / 2;
-    for (const { point, hue } of face.chosen) mark(context, point, light[hue], scale, dx, dy, sample);
+    for (const { point, hue } of face.chosen) mark(context, point, light[hue], scale * (data.scale || 1), dx, dy, sample);
     return;
   }
   const track = face.steady;

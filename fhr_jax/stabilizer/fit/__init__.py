@@ -18,7 +18,7 @@ from fhr_jax.stabilizer.fit.nelder_mead import NelderMead, fit_nelder_mead
 from fhr_jax.stabilizer.fit.objective import Problem, make_problem
 from fhr_jax.stabilizer.fit.recommended import fit_recommended, recommended_init
 from fhr_jax.stabilizer.fit.state import Fit, FitState, History, join_histories
-from fhr_jax.stabilizer.fit.tracks import Videos, as_videos, pad_videos, without_bias
+from fhr_jax.stabilizer.fit.tracks import Videos, as_videos, pad_videos, scale_to_face_size, without_bias
 
 __all__ = [
     "ANNEALING",
@@ -53,5 +53,6 @@ __all__ = [
     "recommended_init",
     "save_careful",
     "save_fit",
+    "scale_to_face_size",
     "without_bias",
 ]

@@ -183,7 +183,7 @@ def test_long_gaps_split_a_track(tmp_path):
     np.testing.assert_allclose(found.tracks[1].observed, track[40:58], rtol=1e-6)
     np.testing.assert_allclose(found.tracks[1].truth, track[40:58] + 1, rtol=1e-6)
     assert found.tracks[1].dt.max() < 1.01
-    assert any("a gap of more than 1.0 s 2 times" in note for _, note in found.notes)
+    assert any("a gap of more than 4.3 s 2 times" in note for _, note in found.notes)
 
 
 def test_a_folder_may_hold_tracks_of_all_kinds(tmp_path):

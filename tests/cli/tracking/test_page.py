@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fhr_jax.cli.tracking.page import Page
+from fhr_jax.cli.tracking.page import LivePage
 
 
 def get(page, path, host=None):
@@ -30,7 +30,7 @@ def next_image(response):
 
 
 def test_a_browser_sees_the_newest_picture():
-    with Page() as page:
+    with LivePage() as page:
         assert page.url.startswith("http://127.0.0.1:")
         _, response = get(page, "/")
         assert response.status == 200
@@ -51,7 +51,7 @@ def test_a_browser_sees_the_newest_picture():
 
 
 def test_only_this_computer_may_look():
-    with Page() as page:
+    with LivePage() as page:
         assert get(page, "/", host="elsewhere.example:80")[1].status == 403
         assert get(page, "/stream", host="elsewhere.example:80")[1].status == 403
         assert get(page, "/passwd")[1].status == 404

@@ -189,3 +189,8 @@ def test_frames_that_repeat_in_some_part_keep_their_own_times():
     np.testing.assert_array_equal(found.new, np.diff(shown, prepend=-1) > 0)
     np.testing.assert_allclose(found.dt, [*100 * [1.0], 1.0, *49 * [2.0], 2.0, *99 * [1.0]])
     assert "stored as" not in found.notes[-1]
+
+
+def test_times_of_thirty_thousand_years_are_no_seconds():
+    with pytest.raises(InputError, match=r"time goes up to 1e\+300, expected seconds"):
+        frame_times.mend(np.array([0, 0.04, 0.08, 0.12, 1e300]))

@@ -308,6 +308,30 @@ def test_points_first_is_refused_with_the_likely_order(tmp_path):
     assert "looks like" in landmark_files.read(tmp_path / "b.npz").notes[0]
 
 
+@pytest.mark.parametrize("value", [1e30, -2e7, 1e300])
+def test_coordinates_that_are_no_pixels_are_refused(tmp_path, value):
+    points = np.random.default_rng(0).uniform(50, 90, (6, 5, 2))
+    points[3, 2, 1] = value
+    np.save(tmp_path / "a.npy", points)
+    np.savez(tmp_path / "a.npz", landmarks=points)
+    names = [f"{axis}_{m}" for axis in "xy" for m in range(5)]
+    rows = [",".join(map(repr, frame.T.reshape(-1).tolist())) for frame in points]
+    (tmp_path / "a.csv").write_text("\n".join([",".join(names), *rows]))
+    for name in ("a.npy", "a.npz", "a.csv"):
+        with pytest.raises(InputError) as caught:
+            landmark_files.read(tmp_path / name)
+        assert f"a coordinate of {value:.3g}, expected pixels up to 1e+07" in str(caught.value)
+
+
+def test_numbers_wider_than_float64_are_read(tmp_path):
+    points = np.random.default_rng(0).uniform(50, 90, (6, 5, 2)).astype(np.longdouble)
+    points[2, 1, 0] = np.longdouble("1e4000")
+    np.savez(tmp_path / "a.npz", landmarks=points, time=np.arange(6).astype(np.longdouble) / 30)
+    (track,) = landmark_files.read(tmp_path / "a.npz").tracks
+    assert np.isnan(track.points[2, 1]).all()
+    np.testing.assert_array_equal(track.points[3], points[3].astype(np.float64))
+
+
 def test_hdf5_of_another_kind_says_what_it_holds(tmp_path):
     with h5py.File(tmp_path / "project.slp", "w") as file:
         file["frames"], file["videos_json"] = [1], [2]

@@ -1,6 +1,7 @@
 """CSV files as spreadsheets and trackers write them: delimiters, decimal marks, words, texts, orders, wrong cells."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -149,3 +150,23 @@ def test_columns_that_are_not_those_of_openface_are_named(tmp_path):
     (tmp_path / "in.csv").write_text("")
     with pytest.raises(InputError, match="its first columns are missing"):
         landmark_files.read(tmp_path / "in.csv")
+
+
+@pytest.mark.parametrize(
+    ("header", "name"),
+    [
+        ("x_0,x_1,x_1,y_0,y_1", "x_1"),
+        ("frame_idx,p.x,p.y,q.x,q.y,p.x", "p.x"),
+        ("Landmark[0].X,Landmark[0].Y,Landmark[0].Y", "Landmark[0].Y"),
+    ],
+)
+def test_two_columns_of_one_name_are_refused(tmp_path, header, name):
+    """The first of them took the place of both."""
+    (tmp_path / "a.csv").write_text(header + "\n" + ",".join("1" * (header.count(",") + 1)) + "\n")
+    with pytest.raises(InputError, match=rf"a\.csv: the column '{re.escape(name)}' is there twice"):
+        landmark_table.read(tmp_path / "a.csv")
+
+
+def test_a_byte_order_mark_that_is_there_twice_is_no_part_of_a_name(tmp_path):
+    (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf\xef\xbb\xbfframe,x_0,y_0\n7,1,2\n9,3,4\n")
+    assert landmark_table.read(tmp_path / "a.csv").frame.tolist() == [7, 9]

@@ -22,6 +22,12 @@ POINTS = [[0, 0], [1.5, 2.25], [99, -5]]
         "# made by hand\n" + GOOD.replace("1 1\n", "// first\n  1\t1.0  # corner\n"),
         GOOD.replace("version: 1\n", "").replace("n_points: 3", "N_Points:3"),
         GOOD.replace("1e2", "1.0E+02").replace("1 1", "+1. 1"),
+        GOOD.replace("version: 1\n", "").replace("n_points: 3\n", ""),
+        GOOD.replace("n_points: 3\n", ""),
+        GOOD.replace("{\n", "").replace("}\n", ""),
+        "1 1\n2.5 3.25\n1e2 -4\n",
+        "# x y\n\n1 1\r\n2.5\t3.25\n1e2 -4",
+        "{\n1 1\n2.5 3.25\n1e2 -4\n}",
     ],
 )
 def test_forms_that_occur(tmp_path, content):
@@ -32,8 +38,10 @@ def test_forms_that_occur(tmp_path, content):
 BAD = {
     "n_points says 4": GOOD.replace("n_points: 3", "n_points: 4"),
     "n_points says 2": GOOD.replace("n_points: 3", "n_points: 2"),
-    "no line n_points": GOOD.replace("n_points: 3\n", ""),
-    "no line n_points:": GOOD.replace("n_points: 3", "n_points: three"),
+    "n_points is 'three', expected a number": GOOD.replace("n_points: 3", "n_points: three"),
+    "n_points says 5": "n_points: 5\n1 1\n2 2\n",
+    "'x y' is not a point": "x y\n1 1\n2 2\n",
+    "not a .pts file: '1 1 2'": "1 1 2\n2 2 3\n",
     "'nan 1' is not a point": GOOD.replace("1 1", "nan 1"),
     "'inf 1'": GOOD.replace("1 1", "inf 1"),
     "'1_0 1'": GOOD.replace("1 1", "1_0 1"),
@@ -42,9 +50,11 @@ BAD = {
     "'1'": GOOD.replace("1 1", "1"),
     "'1e300 1'": GOOD.replace("1 1", "1e300 1"),
     "between": GOOD.replace("{", ""),
-    "between lines": GOOD.replace("}", ""),
+    "between one line {": GOOD.replace("}", ""),
+    "between one": "}\n1 1\n{\n",
+    "between one line { and one line }": GOOD + GOOD,
     "no points": "n_points: 0\n{\n}\n",
-    "not a .pts file": "",
+    "not a .pts file: no points": "",
 }
 
 

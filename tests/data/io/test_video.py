@@ -224,3 +224,13 @@ def test_frames_may_keep_their_own_size(tmp_path):
     np.testing.assert_allclose(np.diff([frame.time for frame in frames]), 0.04, atol=1e-3)
     assert {frame.image.shape[:2] for frame in video.frames(tmp_path / "c.ts")} == {(48, 64)}
     assert np.abs(frames[7].image.astype(int) - picture(2, (96, 128))).mean() < 3
+
+
+def test_a_frame_beyond_the_limit_is_damage_whatever_the_header_says(tmp_path, monkeypatch):
+    with video.writer(tmp_path / "a.mp4", size=(48, 64), rate=Fraction(25)) as write:
+        for t in range(3):
+            write(np.full((48, 64, 3), 80 * t, np.uint8), t / 25)
+    with video.open_container(tmp_path / "a.mp4") as (container, stream):
+        monkeypatch.setattr(video, "MAX_PIXELS", 64 * 48 - 1)
+        with pytest.raises(InputError, match=r"damaged after 0 frames \(a frame of 64 x 48\)"):
+            next(video.decode_frames(tmp_path / "a.mp4", container, stream))

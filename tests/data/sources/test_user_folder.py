@@ -1,12 +1,14 @@
 """A user's own folder of images or videos with .pts as records; clips of them; what `open_dataset` refuses."""
 
 import pickle
+import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 from PIL import Image
 
+from fhr_jax.cli.source import open_readable
 from fhr_jax.data import records
 from fhr_jax.data.io import pts, video
 from fhr_jax.data.io.images import read_image
@@ -282,3 +284,32 @@ def test_folders_of_tfds_that_cannot_be_read(tmp_path):
     (tmp_path / "dataset_info.json").write_text("{")
     with pytest.raises(InputError, match="not a dataset that TFDS can read"):
         open_dataset(tmp_path)
+
+
+def test_kinds_that_need_a_plugin_are_skipped_with_what_to_install(tmp_path, monkeypatch, capsys):
+    for name in ("pillow_heif", "pillow_jxl"):
+        monkeypatch.setitem(sys.modules, name, None)
+    trees.write_pair(tmp_path, "a", 1, suffix=".avif")
+    for stem, suffix in (("b", ".HEIC"), ("c", ".heic"), ("d", ".jxl")):
+        trees.write_pair(tmp_path, stem, 2, suffix=".png")
+        (tmp_path / f"{stem}.png").rename(tmp_path / f"{stem}{suffix}")
+    trees.write_pair(tmp_path, "e", 3)
+    (tmp_path / "e.heic").write_bytes(b"the same photograph as the camera wrote it")
+    source = open_readable(str(tmp_path), directory=None, split=None)
+    assert [source[i]["file"] for i in range(len(source))] == ["a.avif", "e.jpg"]
+    np.testing.assert_allclose(trees.dot(source[0]["image"]), source[0]["points"][trees.NOSE], atol=0.5)
+    assert capsys.readouterr().out.splitlines() == [
+        f"{tmp_path}: skipped: {line}"
+        for line in (
+            "e.heic: e.jpg has the same name and comes before it",
+            "b.HEIC and 1 more: reading .heic files needs pillow-heif: pip install pillow-heif",
+            "d.jxl: reading .jxl files needs pillow-jxl-plugin: pip install pillow-jxl-plugin",
+        )
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".tif", ".webp", ".png", ".gif", ".avif"])
+def test_of_a_file_with_several_pictures_the_first_is_read(tmp_path, suffix):
+    first, *more = (Image.fromarray(np.full((20, 30, 3), value, np.uint8)) for value in (50, 150, 250))
+    first.save(tmp_path / f"a{suffix}", save_all=True, append_images=more)
+    np.testing.assert_allclose(read_image(tmp_path / f"a{suffix}"), 50, atol=2)

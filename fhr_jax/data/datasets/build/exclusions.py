@@ -12,7 +12,7 @@ from typing import NamedTuple
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
 
-_FRAMES = re.compile(r"(\d+)(?:\s*-\s*(\d+))?")
+_FRAMES = re.compile(r"([0-9]{1,9})(?:\s*-\s*([0-9]{1,9}))?")
 _MAX_FRAME = 10_000_000
 
 

@@ -16,7 +16,7 @@ from fhr_jax.data.datasets.build.finalize import finalize
 from fhr_jax.data.datasets.summary import has_source_hash
 from fhr_jax.data.skipped import Skipped
 from fhr_jax.errors import InputError
-from fhr_jax.files import folder_lock, output_folder
+from fhr_jax.files import check_name, folder_lock, output_folder
 from fhr_jax.progress import Progress, ProgressCallback, silent
 
 
@@ -47,6 +47,7 @@ def build(
         InputError: the name is unknown, there is no such folder, it holds another dataset or nothing that can be read,
             the dataset exists already and was built from other files, or another process is building it.
     """
+    check_name(out)
     excluded = read_exclusions(exclusions)
     builder = registry.make_builder(name, out, exclusions=excluded)
     plan = builder.locate(source)

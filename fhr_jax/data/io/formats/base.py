@@ -67,7 +67,7 @@ class Recording(NamedTuple):
     face_word: str = "face"
 
 
-class Source:
+class OpenedFile:
     """A file or folder that is to be read; what tells its kind is read once, when it is asked for.
 
     Attributes:
@@ -137,8 +137,8 @@ class Format(NamedTuple):
     kind: str
     title: str
     suffixes: tuple[str, ...]
-    recognise: Callable[[Source], bool]
-    read: Callable[[Source, ReadOptions], Recording]
+    recognise: Callable[[OpenedFile], bool]
+    read: Callable[[OpenedFile, ReadOptions], Recording]
     write: Callable[[Path, Recording, Sequence[np.ndarray]], None]
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io.formats import json_text, people
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.people import Sighting, place_name
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.natural_order import natural
@@ -39,7 +39,7 @@ class CocoContent(NamedTuple):
     decimals: int
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is JSON with annotations or results that have keypoints."""
     if not source.is_json:
         return False
@@ -47,7 +47,7 @@ def recognise(source: Source) -> bool:
     return any(isinstance(one, dict) and {"image_id", "keypoints"} <= one.keys() for one in entries)
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a file of keypoints of COCO.
 
     Raises:
@@ -184,8 +184,8 @@ def _frames(path: Path, value: Any, ids: list[Any]) -> tuple[dict[int | str, int
     if missing := [one for one in used if one not in known]:
         raise InputError(f"{path}: image_id {missing[0]} is not the id of any of the images")
     _check_one_video(path, [known[one] for one in used])
-    sizes = {(known[one].get("width"), known[one].get("height")) for one in used}
-    if len(sizes) > 1 and all(isinstance(side, int | float) for size in sizes for side in size):
+    sizes = {tuple(json_text.number(known[one].get(side)) for side in ("width", "height")) for one in used}
+    if len(sizes) > 1 and np.isfinite(list(sizes)).all():
         (one, two), (three, four) = sorted(sizes)[:2]
         raise InputError(
             f"{path}: its images are {one:g} x {two:g}, {three:g} x {four:g} and so on, so they are no frames of a "

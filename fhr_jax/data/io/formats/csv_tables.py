@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io import landmark_arrays, landmark_table, table_layouts
-from fhr_jax.data.io.formats.base import LandmarkTrack, Recording, Source, make_track, with_markers
+from fhr_jax.data.io.formats.base import LandmarkTrack, OpenedFile, Recording, make_track, with_markers
 from fhr_jax.data.io.formats.frame_gaps import track_of_rows, track_where_present
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.landmark_table import LandmarkTable
@@ -22,14 +22,14 @@ class _Face(NamedTuple):
     landmarks: slice
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is text that begins with the header of one of the programs."""
     if source.path.is_dir() or b"\0" in source.start:
         return False
     return table_layouts.begins_like_one(source.start.decode("utf-8-sig", "replace"))
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a table.
 
     Raises:

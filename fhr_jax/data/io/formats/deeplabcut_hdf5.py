@@ -14,7 +14,7 @@ from jaxtyping import Float
 
 from fhr_jax.data.io import landmark_arrays
 from fhr_jax.data.io.formats import hdf5, hdf5_child, pickled_labels
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.frame_gaps import track_of_rows, track_where_present
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
@@ -48,7 +48,7 @@ class DeepLabCutContent(NamedTuple):
     tracks: tuple[tuple[list[_Column], np.ndarray], ...]
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is HDF5 with a table of pandas at the top."""
     return bool(_tables(source.hdf5))
 
@@ -59,7 +59,7 @@ def _tables(file: hdf5.Group) -> dict[str, hdf5.Group]:
     return {name: group for name, group in groups.items() if group.attrs.get("pandas_type") in hdf5_child.TABLES}
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a file of DeepLabCut; each individual is a face.
 
     Raises:

@@ -20,7 +20,7 @@ MAX_BYTES = 2 * 2**30
 HEADER = 128
 _NAME_WITHIN = 4096
 """Bytes of a variable that hold its flags, dimensions and name."""
-_MATRIX, _COMPRESSED, _INT8, _INT32, _UINT32 = 14, 15, 1, 5, 6
+_MATRIX, _COMPRESSED, _INT8, _INT32, _UINT32, _UTF8 = 14, 15, 1, 5, 6, 16
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
 _COMPLEX, _OPAQUE = 0x800, 17
@@ -73,7 +73,7 @@ def read(path: Path) -> MatFile:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     if len(content) > MAX_BYTES:
         raise InputError(f"{path}: larger than {MAX_BYTES} bytes")
-    order = {b"IM": "<", b"MI": ">"}.get(content[126:128])
+    order = {b"\0\1IM": "<", b"\1\0MI": ">"}.get(content[124:128])
     if order is None:
         raise InputError(f"{path}: not a MATLAB file of version 5 or later, or cut off")
     variables: dict[str, Variable] = {}
@@ -168,7 +168,9 @@ def _variable(content: bytes, order: str, start: int) -> Variable:
     body = _body(content, order, found, _NAME_WITHIN)
     if len(flags := _parts(body, order, 1)[0][1]) == 8 and struct.unpack_from(f"{order}I", flags)[0] & 0xFF == _OPAQUE:
         return found  # an object, such as a table or a text of MATLAB, which has no dimensions
-    (_, flags), (_, shape), (_, name) = _parts(body, order, 3)
+    (_, flags), (whole, shape), (text, name) = _parts(body, order, 3)
+    if whole not in (_INT32, _UINT32) or text not in (_INT8, _UTF8):
+        raise ValueError("dimensions or a name of another type")
     if len(flags) != 8 or len(shape) % 4 or not shape:
         raise ValueError("no flags or dimensions")
     dimensions = struct.unpack(f"{order}{len(shape) // 4}i", shape)

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from fhr_jax.data.io import landmark_arrays
 from fhr_jax.data.io.formats import arrays, hdf5, mat5
 from fhr_jax.data.io.formats.arrays import ArrayTracks
-from fhr_jax.data.io.formats.base import Recording, Source
+from fhr_jax.data.io.formats.base import OpenedFile, Recording
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 
@@ -38,12 +38,12 @@ class MatlabContent(NamedTuple):
     stored: np.dtype
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it begins with the header of MATLAB."""
     return source.start.startswith(b"MATLAB ") and len(source.start) >= 128
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a MATLAB file.
 
     Raises:

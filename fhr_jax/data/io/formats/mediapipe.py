@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io.formats import json_text, people
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.people import Sighting
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
@@ -58,7 +58,7 @@ class MediaPipeContent(NamedTuple):
     decimals: int
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is JSON in which some frame has landmarks {x, y}."""
     if not source.is_json:
         return False
@@ -66,11 +66,12 @@ def recognise(source: Source) -> bool:
     return frames is not None and any(_part_of(frame) is not None for frame in frames)
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a file of landmarks of MediaPipe.
 
     Raises:
-        InputError: a landmark lacks a number, the number of landmarks changes, or the wanted part is not there.
+        InputError: a landmark lacks a number or stands in no list of a face, the number of landmarks changes, or the
+            wanted part is not there.
     """
     path, document = source.path, source.json
     start, frames = _frames(document.value)
@@ -79,7 +80,11 @@ def read(source: Source, options: ReadOptions) -> Recording:
     sightings = []
     for number, frame in enumerate(frames):
         time = _time(frame)
-        for place, landmarks in _faces(frame, part):
+        faces = _faces(frame, part)
+        if sum(len(landmarks) for _, landmarks in faces) != _landmarks_in(frame, part):
+            where = people.place_name((*start, number))
+            raise InputError(f"{path}: {where}: landmarks that make no face, expected lists of objects with x and y")
+        for place, landmarks in faces:
             points, scores = _points(path, landmarks, (*start, number, *place))
             sightings.append(Sighting(number, (*start, number, *place), points, scores, time=time))
     dims = min(one.points.shape[1] for one in sightings)
@@ -187,6 +192,27 @@ def _faces(frame: Any, part: str) -> list[tuple[tuple[Any, ...], list[dict[str, 
         if isinstance(entry, dict | list)
         for place, face in ([((), entry)] if _is_face(entry) else _faces(entry, "") if isinstance(entry, dict) else [])
     ]
+
+
+def _landmarks_in(frame: Any, part: str) -> int:
+    """Objects with x or y, and lists of numbers, in the part of a frame, however deep in lists."""
+    count, left = 0, [] if part and not isinstance(frame, dict) else [frame]
+    if isinstance(frame, dict):
+        for key in NESTED:
+            if isinstance(frame.get(key), dict):
+                return _landmarks_in(frame[key], part)
+        left = [frame[key] for key in PARTS[part] if key in frame]
+    while left:
+        one = left.pop()
+        if isinstance(one, list) and any(isinstance(number, int | float) for number in one):
+            count += 1
+        elif isinstance(one, list):
+            left += one
+        elif isinstance(one, dict) and {"x", "y"} & one.keys():
+            count += 1
+        elif isinstance(one, dict):
+            left += [one[key] for key in PARTS[""] if key in one]
+    return count
 
 
 def _choose_part(path: Path, frames: list[Any], wanted: str | None) -> tuple[str, list[str]]:

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io.formats import json_text, people
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.people import Sighting, place_name
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
@@ -34,12 +34,12 @@ class MMPoseContent(NamedTuple):
     decimals: int
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is JSON with frames that have numbers and instances."""
     return source.is_json and any(_is_frame(frame) for frame in _frames(source.json.value)[1])
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read predictions of mmpose; people without a `track_id` are followed by their places.
 
     Raises:

@@ -9,23 +9,23 @@ from jaxtyping import Float
 from fhr_jax import npz
 from fhr_jax.data.io import landmark_arrays
 from fhr_jax.data.io.formats import arrays
-from fhr_jax.data.io.formats.base import Recording, Source
+from fhr_jax.data.io.formats.base import OpenedFile, Recording
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 
 _ONLY = "its array"
 
 
-def is_npz(source: Source) -> bool:
+def is_npz(source: OpenedFile) -> bool:
     """Whether it is a zip archive, as an .npz is."""
     return source.start.startswith((b"PK\x03\x04", b"PK\x05\x06"))
 
 
-def is_npy(source: Source) -> bool:
+def is_npy(source: OpenedFile) -> bool:
     """Whether it is an array of NumPy."""
     return source.start.startswith(b"\x93NUMPY")
 
 
-def read_npz(source: Source, options: ReadOptions) -> Recording:
+def read_npz(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read an .npz with `predictions` or `landmarks`.
 
     Raises:
@@ -49,7 +49,7 @@ def write_npz(path: Path, recording: Recording, points: Sequence[Float[np.ndarra
     npz.write(path, content | {found.key: arrays.replaced(found, points)})
 
 
-def read_npy(source: Source, options: ReadOptions) -> Recording:
+def read_npy(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read an .npy.
 
     Raises:

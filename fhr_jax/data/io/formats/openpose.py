@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io.formats import coco, json_text, people
-from fhr_jax.data.io.formats.base import Recording, Source
+from fhr_jax.data.io.formats.base import OpenedFile, Recording
 from fhr_jax.data.io.formats.people import Sighting
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.natural_order import natural
@@ -42,12 +42,12 @@ class OpenPoseContent(NamedTuple):
     decimals: int
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is a folder with files *_keypoints.json."""
     return source.path.is_dir() and any(file.name.lower().endswith(END) for file in source.path.iterdir())
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read a folder of OpenPose; without `options.part` the first part in the order of `PARTS` that somebody has.
 
     Raises:

@@ -7,18 +7,18 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io import pts
-from fhr_jax.data.io.formats.base import Recording, Source, make_track, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, make_track, with_markers
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.natural_order import natural
 from fhr_jax.files import atomic_folder
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is a folder with .pts files."""
     return source.path.is_dir() and any(file.suffix.lower() == ".pts" for file in source.path.iterdir())
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read the folder.
 
     Raises:

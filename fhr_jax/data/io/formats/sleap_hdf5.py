@@ -13,7 +13,7 @@ from jaxtyping import Float
 
 from fhr_jax.data.io import landmark_arrays
 from fhr_jax.data.io.formats import hdf5
-from fhr_jax.data.io.formats.base import Recording, Source, with_markers
+from fhr_jax.data.io.formats.base import OpenedFile, Recording, with_markers
 from fhr_jax.data.io.formats.frame_gaps import track_where_present
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
@@ -37,13 +37,13 @@ class SleapContent(NamedTuple):
     rows: tuple[tuple[int, np.ndarray], ...]
 
 
-def recognise(source: Source) -> bool:
+def recognise(source: OpenedFile) -> bool:
     """Whether it is HDF5 with the arrays of an analysis."""
     names = source.hdf5.items.keys()
     return "tracks" in names and bool({"node_names", "track_occupancy"} & names)
 
 
-def read(source: Source, options: ReadOptions) -> Recording:
+def read(source: OpenedFile, options: ReadOptions) -> Recording:
     """Read an analysis file of SLEAP; each track is a face, and frames without it stay so.
 
     Raises:

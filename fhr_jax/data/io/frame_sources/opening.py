@@ -7,8 +7,9 @@ import stat
 import sys
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any, Literal
+from typing import Any
 
+from fhr_jax.choices import Live
 from fhr_jax.data.io import pyav, sound, video
 from fhr_jax.data.io.frame_sources.image_sequence import open_images
 from fhr_jax.data.io.frame_sources.source import Source
@@ -16,7 +17,6 @@ from fhr_jax.data.io.frame_sources.stream import StreamReader
 from fhr_jax.data.io.video import Info, VideoFrame
 from fhr_jax.errors import InputError
 
-Live = Literal["auto", "yes", "no"]
 TIMEOUT = 10.0
 """Seconds to wait for a URL or a device by default."""
 DEVICES = ("v4l2", "avfoundation", "dshow", "gdigrab", "x11grab", "fbdev", "lavfi")

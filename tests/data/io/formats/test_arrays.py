@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fhr_jax import npz
-from fhr_jax.data.io import landmark_files
+from fhr_jax.data.io import landmark_arrays, landmark_files
 from fhr_jax.data.io.formats import arrays
 from fhr_jax.data.io.landmark_arrays import DEFAULT
 from fhr_jax.errors import InputError
@@ -101,7 +101,8 @@ def test_float16_is_written_as_float32(tmp_path, several):
     np.testing.assert_array_equal(written.reshape(value.shape), value.astype(np.float32) + 0.125)
 
 
-def test_whole_numbers_get_a_type_that_holds_them(tmp_path):
+def test_whole_numbers_get_a_type_that_holds_them(tmp_path, monkeypatch):
+    monkeypatch.setattr(landmark_arrays, "MAX_PIXEL", 1e8)
     for largest, dtype in ((4000, np.float32), (2**24 + 1, np.float64)):
         value = np.round(track()).astype(np.int64)
         value[0, 0, 0] = largest
@@ -121,3 +122,9 @@ def test_frames_before_faces_are_refused(tmp_path, several):
     np.save(tmp_path / "bad.npy", found.transpose(1, 0, 2, 3))
     with pytest.raises(InputError, match=r"expected \(F, T, M, 2\), . faces? of 9 frames: transpose"):
         landmark_files.read(tmp_path / "bad.npy")
+
+
+def test_two_tracks_of_one_face_are_no_frames(tmp_path):
+    moving = track(frames=9) + 50.0 * np.arange(9)[:, None, None]
+    np.save(tmp_path / "a.npy", np.stack([moving, moving + 0.5]))
+    assert [len(one.points) for one in landmark_files.read(tmp_path / "a.npy").tracks] == [9, 9]

@@ -147,7 +147,7 @@ def test_a_person_twice_in_a_frame_is_refused(tmp_path):
 
 def test_only_json_with_keypoints_is_recognised(tmp_path):
     write_json(tmp_path / "a.json", {"annotations": [{"image_id": 1, "bbox": []}]})
-    assert not coco.recognise(landmark_files.Source(tmp_path / "a.json"))
+    assert not coco.recognise(landmark_files.OpenedFile(tmp_path / "a.json"))
 
 
 def test_images_of_different_sizes_are_no_video(tmp_path):
@@ -155,3 +155,9 @@ def test_images_of_different_sizes_are_no_video(tmp_path):
     notes = [{"id": k, "image_id": k, "keypoints": [1.0, 2.0, 2, 30.0, 40.0, 2]} for k in range(2)]
     with pytest.raises(InputError, match=r"its images are 640 x 480, 640 x 481 and so on, so they are no frames"):
         landmark_files.read(write_json(tmp_path / "in.json", {"images": images, "annotations": notes}))
+
+
+def test_an_id_of_thousands_of_digits_is_a_name_like_others(tmp_path):
+    ids = [str(t) if t else "9" * 5000 for t in range(FRAMES)]
+    (found,) = landmark_files.read(write_json(tmp_path / "in.json", results(ids=ids))).tracks
+    np.testing.assert_array_equal(found.points, np.roll(ONE, -1, axis=0))

@@ -17,11 +17,11 @@ def test_a_file_is_known_by_its_signature_also_behind_a_block(tmp_path):
     for block in (0, 512, 1024):
         with h5py.File(tmp_path / "a", "w", userblock_size=block) as file:
             file["x"] = 1
-        source = landmark_files.Source(tmp_path / "a")
+        source = landmark_files.OpenedFile(tmp_path / "a")
         assert source.is_hdf5
         assert tuple(source.hdf5.items) == ("x",)
     (tmp_path / "b").write_bytes(b"x" * 600)
-    assert landmark_files.Source(tmp_path / "b").hdf5.items == {}
+    assert landmark_files.OpenedFile(tmp_path / "b").hdf5.items == {}
 
 
 def test_values_texts_and_attributes_come_back(tmp_path):

@@ -158,6 +158,16 @@ def test_files_that_are_none_are_refused_in_one_line(tmp_path):
         landmark_files.read(path)
 
 
+def test_another_version_or_a_name_that_is_no_text_is_refused(tmp_path):
+    savemat(tmp_path / "in.mat", {"landmarks": track()})
+    content = (tmp_path / "in.mat").read_bytes()
+    place = content.index(b"landmarks") - 8
+    for damaged in (content[:124] + b"\0\x11" + content[126:], content[:place] + b"\t" + content[place + 1 :]):
+        (tmp_path / "damaged.mat").write_bytes(damaged)
+        with pytest.raises(InputError, match="not a MATLAB file"):
+            landmark_files.read(tmp_path / "damaged.mat")
+
+
 def test_objects_of_matlab_are_passed_over(tmp_path):
     savemat(tmp_path / "plain.mat", {"landmarks": track()}, do_compression=False)
     flags, name = struct.pack("<IIII", 6, 8, 17, 0), struct.pack("<II8s", 1, 4, b"text")

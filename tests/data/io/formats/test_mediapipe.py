@@ -126,9 +126,21 @@ def test_a_point_with_one_coordinate_is_missing(tmp_path):
 
 
 def test_other_json_is_not_recognised(tmp_path):
-    assert not mediapipe.recognise(landmark_files.Source(write_json(tmp_path / "a.json", [{"x": 1}])))
+    assert not mediapipe.recognise(landmark_files.OpenedFile(write_json(tmp_path / "a.json", [{"x": 1}])))
     with pytest.raises(InputError, match=r"a.json: JSON, but neither keypoints of COCO nor landmarks of MediaPipe"):
         landmark_files.read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize("wrong", ["deeper", "no y"])
+def test_a_face_that_cannot_be_read_is_refused_and_not_taken_for_a_frame_without_one(tmp_path, wrong):
+    value = json.loads(json.dumps(SHAPES["results"]))
+    face = value[3]["faceLandmarks"][0]
+    if wrong == "deeper":
+        face[1] = [face[1]]
+    else:
+        del face[1]["y"]
+    with pytest.raises(InputError, match=r"in\.json: \[3\]: landmarks that make no face"):
+        landmark_files.read(write_json(tmp_path / "in.json", value))
 
 
 def test_lines_are_frames_and_stay_lines(tmp_path):

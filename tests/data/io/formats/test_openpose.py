@@ -117,7 +117,7 @@ def test_folders_that_are_no_recording_are_refused(tmp_path):
     (path / "clip_000000000009_keypoints.json").write_text('{"people": [{"face_keypoints_2d": [1, 2]}]}')
     with pytest.raises(InputError, match=r"9_keypoints.json: people\[0\].face_keypoints_2d: expected a list of three"):
         landmark_files.read(path)
-    assert openpose.recognise(landmark_files.Source(path))
+    assert openpose.recognise(landmark_files.OpenedFile(path))
 
 
 def test_nobody_is_refused(tmp_path):

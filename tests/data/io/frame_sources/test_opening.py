@@ -13,7 +13,7 @@ import pytest
 from av.stream import Disposition
 from PIL import Image
 
-from fhr_jax.cli.tracking.page import Page
+from fhr_jax.cli.tracking.page import LivePage
 from fhr_jax.data.io import frame_sources
 from fhr_jax.data.io.frame_sources.source import Source
 from fhr_jax.errors import InputError
@@ -73,7 +73,7 @@ def test_urls(tmp_path):
 
 
 def test_pictures_of_a_web_camera_have_the_times_at_which_they_come():
-    with Page() as page:
+    with LivePage() as page:
         feed = threading.Event()
 
         def show():

@@ -1,0 +1,195 @@
+"""Memory and open files of `fhr-jax smooth` and `fhr-jax track` over long inputs, each command in a process of its own.
+
+`smooth` smooths a track of a million frames three times in one process, after a short one. The script prints the peak
+of the memory, beside the size of the array that the file holds, and the memory that stays after each pass. `track`
+follows a synthetic face through ten hours of video, a clip of 100 frames played forwards and backwards. The script
+reads the process's own memory (without pages of files) and its open files twice a second, and compares the first tenth
+of the frames with the last one.
+
+Paper:    nothing about long runs.
+Command:  python experiments/bench/long_runs.py --out runs/long_runs
+Cost:     half an hour on one core: ten hours at 4 frames a second are 144,000 frames; --hours 0.1 takes a minute.
+Figures:  of 20,000 frames of smooth (10 MiB): 613, 630 and 630 MiB after the three passes. Of track for three minutes:
+          439 MiB and 10 open files. x86, one core, jax 0.10.2.
+"""
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import threading
+import time
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, Literal
+
+import jax
+import numpy as np
+import tyro
+from tqdm import tqdm
+
+from fhr_jax import npz
+from fhr_jax.data import faces
+from fhr_jax.data.io import video
+from fhr_jax.data.synthetic.render_clip import render_clip
+from fhr_jax.errors import InputError
+from fhr_jax.files import output_folder, write_json
+
+LOOP = 100
+"""Frames of the clip."""
+PASSES = 3
+"""Over the long track."""
+SIZE = 192
+"""Side of the video in pixels."""
+SECONDS = 0.5
+"""Between two looks at a process."""
+
+_PASSES = """
+import json, resource, sys
+from fhr_jax import cli
+folder, passes = sys.argv[1], int(sys.argv[2])
+for name in ["short", *["track"] * passes]:
+    assert cli.main(["smooth", f"{folder}/{name}.npz", f"{folder}/steady.npz"]) == 0
+    with open("/proc/self/status") as status:
+        kept = next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print("MEMORY", json.dumps({"peak_MiB": peak / 1024, "after_MiB": kept / 1024}), flush=True)
+"""
+
+
+@dataclass(frozen=True)
+class Options:
+    """Run the commands on long inputs."""
+
+    out: Path
+    """Folder for summary.json; the inputs are made there and deleted at the end."""
+    command: Literal["smooth", "track", "both"] = "both"
+    """Which commands to run."""
+    frames: int = 1_000_000
+    """Frames of the track of `smooth`."""
+    hours: float = 10.0
+    """Length of the video of `track`."""
+    rate: int = 4
+    """Frames a second of the video."""
+
+
+class Watch:
+    """Looks at a process of `track` until it ends: bytes of its log, MiB of its own memory, number of open files."""
+
+    def __init__(self, process: subprocess.Popen[str], out: Path):
+        self.rows: list[tuple[float, float, int]] = []
+        self._process, self._out = process, out
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+
+    def join(self) -> None:
+        """Wait for the end of the process."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        place = Path(f"/proc/{self._process.pid}")
+        while self._process.poll() is None:
+            try:
+                lines = (place / "status").read_text().splitlines()
+                kept = next(int(line.split()[1]) for line in lines if line.startswith("RssAnon"))
+                done = sum(path.stat().st_size for path in self._out.glob(".writing-*/log"))
+                if done:
+                    self.rows.append((done, kept / 1024, len(os.listdir(place / "fd"))))
+            except (OSError, StopIteration):  # it has just ended
+                pass
+            time.sleep(SECONDS)
+
+
+def smooth(folder: Path, frames: int) -> dict[str, Any]:
+    """`PASSES` passes over a track of so many frames in one process."""
+    rng = np.random.default_rng(0)
+    face = 256 + 40 * rng.normal(size=(68, 2))
+    moved = (0.2 * rng.normal(size=(frames, 1, 2))).cumsum(axis=0)
+    track = (face + 100 * np.sin(moved / 100) + rng.normal(size=(frames, 68, 2))).astype(np.float32)
+    for name, part in (("short", track[:1000]), ("track", track)):
+        npz.write(folder / f"{name}.npz", {"landmarks": part, "fps": np.array(30.0)})
+    began = time.monotonic()
+    command = [sys.executable, "-c", _PASSES, str(folder), str(PASSES)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise InputError(f"smooth: {done.stderr.strip().splitlines()[-1]}")
+    short, *rows = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("MEMORY ")]
+    for name in ("short", "track", "steady"):
+        (folder / f"{name}.npz").unlink()
+    arrays = track.nbytes / 2**20
+    return {
+        "frames": frames,
+        "array_MiB": arrays,
+        "short": short,
+        "passes": rows,
+        "peak over the short one in arrays": (rows[-1]["peak_MiB"] - short["peak_MiB"]) / arrays,
+        "growth": rows[-1]["after_MiB"] / rows[-2]["after_MiB"] - 1,
+        "seconds": time.monotonic() - began,
+    }
+
+
+def write_video(path: Path, *, frames: int, rate: int) -> None:
+    """A synthetic face that moves forwards and backwards through its clip."""
+    rendered = render_clip(jax.random.key(1), faces.clip(jax.random.key(0), LOOP), size=SIZE)
+    images = np.round(255 * np.asarray(rendered.images)).astype(np.uint8)
+    loop = np.concatenate([images, images[::-1]])
+    with video.writer(path, size=(SIZE, SIZE), rate=Fraction(rate)) as write:
+        for number in tqdm(range(frames), desc="video", unit="frame"):
+            write(loop[number % len(loop)], number / rate)
+
+
+def track(folder: Path, *, hours: float, rate: int) -> dict[str, Any]:
+    """Follow the face through the video; memory and open files of the first and the last tenth of the frames."""
+    frames = round(3600 * hours * rate)
+    write_video(folder / "video.mp4", frames=frames, rate=rate)
+    out = folder / "track"
+    command = [sys.executable, "-m", "fhr_jax.cli", "track", str(folder / "video.mp4"), "--out", str(out)]
+    process = subprocess.Popen([*command, "--no-mirror", "--stacks", "1"], stdout=subprocess.PIPE, text=True)
+    began, watch, log = time.monotonic(), Watch(process, out), []
+    for line in process.stdout or ():
+        log.append(line.rstrip())
+    watch.join()
+    if process.returncode:
+        raise InputError(f"track: ended with {process.returncode}")
+    found = npz.read(out / "landmarks.npz")
+    assert len(found["time"]) == frames
+    (folder / "video.mp4").unlink()
+    done = np.array([row[0] for row in watch.rows]) / watch.rows[-1][0]
+    rows = np.array(watch.rows)
+    parts = {"first tenth": (0.02, 0.12), "last tenth": (0.9, 1.0)}  # everything is compiled by then
+    memory, files = (
+        {name: float(np.median(rows[(low <= done) & (done <= high), k])) for name, (low, high) in parts.items()}
+        for k in (1, 2)
+    )
+    return {
+        "frames": frames,
+        "hours": hours,
+        "rate": rate,
+        "with a face": int(np.isfinite(found["landmarks"]).all(axis=(1, 2)).sum()),
+        "seconds": time.monotonic() - began,
+        "MiB": memory | {"peak": float(rows[:, 1].max())},
+        "growth": memory["last tenth"] / memory["first tenth"] - 1,
+        "open files": files | {"most": int(rows[:, 2].max())},
+        "said": log,
+    }
+
+
+def main(options: Options) -> None:
+    """Run, print and write the figures."""
+    folder = output_folder(options.out)
+    summary: dict[str, Any] = {
+        "versions": f"jax {jax.__version__}, {platform.machine()}, Python {platform.python_version()}"
+    }
+    if options.command != "track":
+        summary["smooth"] = smooth(folder, options.frames)
+        print(json.dumps(summary["smooth"]), flush=True)
+    if options.command != "smooth":
+        summary["track"] = track(folder, hours=options.hours, rate=options.rate)
+        print(json.dumps(summary["track"]), flush=True)
+    write_json(folder / "summary.json", summary)
+
+
+if __name__ == "__main__":
+    main(tyro.cli(Options))

@@ -1,0 +1,79 @@
+"""summary.json of an experiment: its figures, and what one needs to know to make them again."""
+
+import os
+import platform
+import shlex
+import subprocess
+import sys
+from collections.abc import Mapping
+from datetime import date
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from fhr_jax.files import write_json
+
+SUMMARY = "summary.json"
+ORIGIN = "origin"
+"""Key of `origin()` in a summary."""
+PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "scipy")
+"""Whose versions are written down."""
+_ROOT = Path(__file__).parents[2]
+
+
+def write_summary(folder: Path, figures: Mapping[str, Any]) -> None:
+    """Write the figures and their `origin()` to summary.json; the file says that the experiment has ended.
+
+    Args:
+        folder: of the results.
+        figures: by name, a key `origin`, of a run that goes on, is replaced.
+    """
+    write_json(folder / SUMMARY, dict(figures) | {ORIGIN: origin()})
+
+
+def origin() -> dict[str, Any]:
+    """The command of this process, the commit, the machine, the versions and the date."""
+    import jax
+
+    program = Path(sys.argv[0]).resolve()
+    shown = program.relative_to(_ROOT) if program.is_relative_to(_ROOT) else Path(program.name)
+    return {
+        "command": shlex.join(["python", shown.as_posix(), *sys.argv[1:]]),
+        "commit": commit(),
+        "machine": {
+            "cpu": _processor(),
+            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "device": jax.devices()[0].device_kind,
+        },
+        "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},
+        "date": date.today().isoformat(),
+    }
+
+
+def commit(*, root: Path = _ROOT) -> str | None:
+    """The commit of the source, with a + where files differ from it; None outside of a repository.
+
+    Args:
+        root: folder of the source.
+    """
+    described = _git(root, "describe", "--always", "--abbrev=7", "--exclude=*")
+    if described is None:
+        return None
+    return described + ("+" if _git(root, "status", "--porcelain", "--untracked-files=no") else "")
+
+
+def _git(root: Path, *words: str) -> str | None:
+    try:
+        result = subprocess.run(["git", "-C", str(root), *words], capture_output=True, text=True, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
