@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 HDF5 = (".h5", ".hdf5", ".hdf")
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"\x1aE\xdf\xa3")
+"""First bytes of pictures and videos."""
 PARTED = ("openpose", "mediapipe")
 """Kinds of files that may hold several sets of points."""
 TABLES = (".csv", ".tsv", ".txt")
@@ -86,6 +88,8 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     source = OpenedFile(path)
+    if not source.start and not path.is_dir():
+        raise InputError(f"{path}: the file is empty, expected {_expected(path)}")
     found = next((format for format in FORMATS.values() if format.recognise(source)), None)
     if found is None and path.is_dir():
         raise InputError(f"{path}: no .pts files in this folder, and no files *_keypoints.json of OpenPose")
@@ -103,13 +107,32 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
     promised = [format for format in FORMATS.values() if path.suffix.lower() in format.suffixes[:1]]
     found = found or next((format for format in promised if format.suffixes != HDF5), None)
     if found is None:
-        raise InputError(f"{path}: expected {', '.join(format.title for format in FORMATS.values())}")
+        raise InputError(f"{path}: {_seen(source)}, expected {_expected()}")
     if options.part is not None and found.kind not in PARTED:
         raise InputError(f"{path}: --part {options.part}: {found.title} has no parts, expected OpenPose or MediaPipe")
     recording = found.read(source, options)
     for track in recording.tracks:
         landmark_arrays.check_pixels(path, track.points)
     return recording
+
+
+def _expected(path: Path | None = None) -> str:
+    """The kinds of files, or those that the name of a file promises."""
+    promised = [format for format in FORMATS.values() if path is not None and path.suffix.lower() in format.suffixes]
+    return ", ".join(format.title for format in promised or FORMATS.values())
+
+
+def _seen(source: OpenedFile) -> str:
+    """What a file of no known kind seems to be."""
+    start = source.start
+    if start.startswith(PICTURES) or start[4:8] == b"ftyp":
+        return "a picture or a video (fhr-jax track finds landmarks in it)"
+    if source.path.suffix.lower() == ".pts":
+        return "a single .pts, whose folder would be read"
+    first, *_ = start.decode("utf-8", "replace").strip().splitlines() or [""]
+    if b"\0" not in start and first.isprintable() and "\ufffd" not in first:
+        return f"a text without landmarks (it begins with {first[:30]!r})"
+    return "no known kind of file"
 
 
 def kind_of(path: Path) -> str | None:

@@ -171,7 +171,7 @@ def _part_of(frame: Any) -> str | None:
     return next((part for part in PARTS if _faces(frame, part)), None)
 
 
-def _faces(frame: Any, part: str) -> list[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
+def _faces(frame: Any, part: str) -> list[tuple[tuple[Any, ...], list[Any]]]:
     """The faces of a part in a frame, each with its place in it."""
     if isinstance(frame, dict):
         for key in NESTED:
@@ -228,9 +228,7 @@ def _choose_part(path: Path, frames: list[Any], wanted: str | None) -> tuple[str
     return there[0], [f"the {there[0]} is read; --part {' or '.join(others)} reads the other landmarks"]
 
 
-def _points(
-    path: Path, landmarks: list[dict[str, Any]], place: tuple[Any, ...]
-) -> tuple[np.ndarray, np.ndarray | None]:
+def _points(path: Path, landmarks: list[Any], place: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray | None]:
     """Points (M, 2) or (M, 3) of a face, and their scores (M,)."""
     # A list of numbers holds x, y, perhaps z, perhaps the visibility.
     names = ("x", "y", "z", "visibility")

@@ -127,7 +127,7 @@ def test_a_point_with_one_coordinate_is_missing(tmp_path):
 
 def test_other_json_is_not_recognised(tmp_path):
     assert not mediapipe.recognise(landmark_files.OpenedFile(write_json(tmp_path / "a.json", [{"x": 1}])))
-    with pytest.raises(InputError, match=r"a.json: JSON, but neither keypoints of COCO nor landmarks of MediaPipe"):
+    with pytest.raises(InputError, match=r"a.json: JSON, but neither keypoints of COCO or mmpose nor landmarks"):
         landmark_files.read(tmp_path / "a.json")
 
 
