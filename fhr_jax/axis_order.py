@@ -67,6 +67,29 @@ def check(track: Num[np.ndarray, "..."], *, name: str = "track") -> str | None:
     return f"{name}: {message}, unless the face moves more from frame to frame than from point to point"
 
 
+def check_faces(tracks: Num[np.ndarray, "f t m d"], *, name: str = "tracks") -> None:
+    """Refuse tracks of several faces whose frames come first, (T, F, M, d) instead of (F, T, M, d).
+
+    A face moves little from frame to frame, but is far from the next face. Only arrays whose first axis is the longer
+    one are refused: several tracks of one face, as two detectors give, are close to each other.
+
+    Args:
+        tracks: (F, T, M, d) in any unit.
+        name: of the array, for the message.
+
+    Raises:
+        InputError: the first axis clearly holds the frames.
+    """
+    first, second, points = (_typical_step(tracks, axis) for axis in (0, 1, 2))
+    frames, faces = tracks.shape[:2]
+    if frames > faces and first < (SURE * second if faces > 1 else LIKELY * points):
+        raise InputError(
+            f"{name}: {tracks.shape}, but the faces move less along the first axis than along the second; expected "
+            f"(F, T, M, {tracks.shape[3]}), {faces} face{'s' * (faces > 1)} of {frames} frames: transpose with "
+            f"(1, 0, 2, 3)"
+        )
+
+
 def check_images(faces: Num[np.ndarray, "n m d"], *, points: int | None = None, name: str = "faces") -> None:
     """Refuse landmarks of images whose axes are clearly in another order than (N, M, d).
 

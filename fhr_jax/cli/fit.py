@@ -33,7 +33,7 @@ def run(options: FitOptions) -> None:
     from fhr_jax.cli.fitting import tracks as reading
     from fhr_jax.data.io.landmark_arrays import ReadOptions
 
-    read = ReadOptions(options.keep_zeros, options.third)
+    read = ReadOptions(options.keep_zeros, options.third, options.part)
     tracks, assumed = reading.read_tracks(options.tracks, options=read, fps=options.fps)
     notes.say(assumed)
     if smoothed := sum(track.truth is None for track in tracks):

@@ -26,9 +26,12 @@ def run(options: SmoothOptions) -> None:
     _check_look_ahead(options)
     wanted = ReadOptions(options.keep_zeros, options.third, options.part)
     recording = landmark_files.read(options.input, options=wanted)
-    track_times.check_over_time(recording)
     notes.say((options.input, note) for note in (landmark_files.sentence(recording), *recording.notes))
     landmark_files.check_output(options.output, recording)
+    if recording.images:
+        landmark_files.write(options.output, recording, [np.full_like(one.points, np.nan) for one in recording.tracks])
+        print(f"{options.output}: copied: each row is the face of a single image, which has no frames to smooth over")
+        return
     if options.report:
         page.check(recordings.beside(options.output))
     if not any(np.isfinite(track.points).any() for track in recording.tracks):

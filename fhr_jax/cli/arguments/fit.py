@@ -6,18 +6,18 @@ from typing import Annotated, Literal
 
 import tyro
 
-from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, OUT, THIRD, optional
+from fhr_jax.cli.options import COVARIANCE, FPS, KEEP_ZEROS, OUT, PART, THIRD, optional
 
 
 @dataclass(frozen=True)
 class FitOptions:
     """Fit the stabilizer to your landmarks; `fhr-jax smooth --params` then uses the result.
 
-    TRACKS are files and folders that `fhr-jax smooth` reads, or folders of them; times, rates and confidences count as
-    they do there. An .npz has `predictions` or `landmarks` (T, M, 2) and, if you have it, `truth` (or `ground_truth`)
-    of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay, 13 frames)
-    replaces it, which removes blinks, and the noise of another track is added to it; the command says so. Without
-    TRACKS it fits synthetic ones.
+    TRACKS are files and folders that `fhr-jax smooth` reads, or folders of any of them; times, rates and confidences
+    count as they do there. An .npz has `predictions` or `landmarks` (T, M, 2) and, if you have it, `truth` (or
+    `ground_truth`) of the same shape. If a file has no truth, the zero-phase smoothing of the track (Savitzky-Golay, 13
+    frames) replaces it, which removes blinks, and the noise of another track is added to it; the command says so.
+    Without TRACKS it fits synthetic ones.
 
     The fit stays near the default parameters. A quarter of the tracks at a time is left out, the others are fitted, and
     the command prints the loss on those left out with the default parameters and with the best fit. If the gain is not
@@ -80,4 +80,5 @@ class FitOptions:
     """Draws the synthetic tracks and the tracks to hold out."""
     keep_zeros: Annotated[bool, KEEP_ZEROS] = False
     third: Annotated[Literal["z", "score"] | None, THIRD] = None
+    part: Annotated[str | None, PART] = None
     fps: Annotated[float | None, FPS] = None

@@ -15,8 +15,8 @@ class SmoothOptions:
 
     IN is an .npz, .npy or .mat with an array `predictions` or `landmarks`, (T, M, 2), (T, M, 3) or (F, T, M, 2) for
     several faces; a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace; an HDF5 file of DeepLabCut or SLEAP; keypoints
-    of COCO or landmarks of MediaPipe as JSON; a folder of OpenPose, or with one .pts a frame. Its content tells its
-    kind. OUT is of the same kind; everything in IN that is not a landmark is copied.
+    of COCO or mmpose or landmarks of MediaPipe as JSON; a folder of OpenPose, or with one .pts a frame. Its content
+    tells its kind. OUT is of the same kind; everything in IN that is not a landmark is copied.
 
     Missing points (NaN, `success` 0, or (0, 0) and (-1, -1) while the face is elsewhere) are filled. A confidence in
     [0, 1] or percent weights frames or points: `confidence` or `score`, (T,) or (T, M), a third column of scores, the

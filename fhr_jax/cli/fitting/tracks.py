@@ -42,6 +42,9 @@ class UserTracks(NamedTuple):
     notes: list[tuple[Path, str]]
 
 
+SUFFIXES = frozenset(suffix for format in landmark_files.FORMATS.values() for suffix in format.suffixes)
+"""Names of files of tracks in a folder."""
+
 LEAST = 3
 """Fewest frames of a piece of a track between long gaps."""
 
@@ -57,8 +60,8 @@ def read_tracks(
     Frames that repeat the one before, because a rate was raised, are left out.
 
     Args:
-        paths: files, folders with a file a frame (.pts, or of OpenPose), or folders that are searched for .npz files,
-            and for .csv files where they hold none.
+        paths: files, folders with a file a frame (.pts, or of OpenPose), or folders that are searched for files and
+            folders of any kind that `data.io.landmark_files` knows.
         options: how the numbers of the files are read.
         fps: frames a second of all files; None takes the times or the rate of each file.
 
@@ -68,7 +71,7 @@ def read_tracks(
     """
     files = [file for path in paths for file in (_tracks(path) if path.is_dir() else [path])]
     if paths and not files:
-        raise InputError(f"{paths[0]}: no tracks in it, expected .npz, .csv or .pts files")
+        raise InputError(f"{paths[0]}: no tracks in it, expected files that fhr-jax smooth reads")
     tracks: list[UserTrack] = []
     notes: list[tuple[Path, str]] = []
     for file in files:
@@ -77,9 +80,9 @@ def read_tracks(
         if recording.kind not in ("npz", "npy", "pts") and recording.title != "a table of OpenFace":
             notes.append((file, f"read as {recording.title}"))
         notes += [(file, note) for note in recording.notes]
-        for track in recording.tracks:
+        for number, track in enumerate(recording.tracks):
             observed = _present(file, track.points)
-            truth = _truth(recording, options, notes)
+            truth = _truth(recording, number, options, notes)
             if truth is not None and truth.shape != observed.shape:
                 raise InputError(
                     f"{file}: truth has shape {truth.shape}, expected that of the predictions, {observed.shape}"
@@ -128,19 +131,42 @@ def _tracks(folder: Path) -> list[Path]:
     """The folder itself if it holds a file a frame, else the files below it that hold tracks; no results of fits."""
     if any(file.name.lower().endswith((".pts", "_keypoints.json")) for file in folder.iterdir()):
         return [folder]
-    found = [file for file in sorted(folder.rglob("*.npz")) if not (file.parent / "fit.npz").exists()]
-    return found or sorted(folder.rglob("*.csv"))
+    entries = [entry for entry in sorted(folder.rglob("*")) if not (entry.parent / "fit.npz").exists()]
+    parts = {entry for entry in entries if entry.is_dir() and landmark_files.kind_of(entry) is not None}
+    files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
+    inside = [file for file in files if not parts.intersection(file.parents)]
+    # The same track in two files, as `track` writes it, counts once.
+    inside = [file for file in inside if file.suffix.lower() == ".npz" or not file.with_suffix(".npz").exists()]
+    # An .npz without tracks is refused when it is read; other files may be anything.
+    return sorted(
+        [
+            *parts,
+            *(file for file in inside if file.suffix.lower() == ".npz" or landmark_files.kind_of(file) is not None),
+        ]
+    )
 
 
 def _truth(
-    recording: landmark_files.Recording, options: ReadOptions, notes: list[tuple[Path, str]]
+    recording: landmark_files.Recording, number: int, options: ReadOptions, notes: list[tuple[Path, str]]
 ) -> np.ndarray | None:
-    """The true track (T, M, d) of an .npz, if it has one."""
+    """The true track (T, M, d) of a face of an .npz, if it has one."""
     if recording.kind != "npz":
         return None
-    arrays, _ = recording.content
+    arrays, found = recording.content
     if landmark_arrays.first_name(arrays, landmark_arrays.TRUTH) is None:
         return None
+    if found.rows is not None:
+        arrays = dict(arrays)
+        key = landmark_arrays.first_name(arrays, landmark_arrays.TRUTH)
+        assert key is not None
+        if arrays[key].shape[:3] != found.array.shape[:3]:
+            shapes = f"truth has shape {arrays[key].shape}, expected that of the predictions, {found.array.shape}"
+            raise InputError(f"{recording.path}: {shapes}")
+        face, own = found.rows[number]
+        track = recording.tracks[number]
+        full = np.full((len(track.points), *arrays[key].shape[2:]), np.nan)
+        full[track.present] = arrays[key][face, own]
+        arrays[key] = full
     key, stored, _ = landmark_arrays.landmarks(recording.path, arrays, landmark_arrays.TRUTH)
     dims = recording.tracks[0].points.shape[-1]
     truth, more = landmark_arrays.points_as_nan(stored[..., :dims], options)

@@ -184,6 +184,23 @@ def in_one_place(points: Float[np.ndarray, "t m d"]) -> list[str]:
     return [f"all points of all frames lie at ({where}): there is no face to see"]
 
 
+def of_points_set_by_hand(
+    scores: Float[np.ndarray, "t m"], points: Float[np.ndarray, "t m d"]
+) -> tuple[Float[np.ndarray, "t m"], list[str]]:
+    """Scores with 1 where a point that has a place has none, as where a person corrected it; what to tell the user.
+
+    Args:
+        scores: (T, M) as the file has them, NaN where it has none.
+        points: (T, M, d) in any unit, NaN where missing.
+    """
+    by_hand = np.asarray(np.isnan(scores) & np.isfinite(points).all(axis=-1))
+    if not by_hand.any() or not np.isfinite(scores).any():
+        return scores, []
+    number = int(by_hand.sum())
+    what = "1 point has a place and no score" if number == 1 else f"{number} points have a place and no score"
+    return np.where(by_hand, 1.0, scores), [f"{what}, as if set by hand: fully trusted"]
+
+
 def unsure_as_nan(
     points: Float[np.ndarray, "t m d"], confidence: Float[np.ndarray, "t *n"] | None
 ) -> tuple[Float[np.ndarray, "t m d"], list[str]]:
@@ -197,12 +214,14 @@ def unsure_as_nan(
     if confidence is None or confidence.ndim == 1 or not known.any():
         return points, []
     lowest = UNSURE * float(np.median(confidence[known]))
-    unsure = known & (confidence < lowest)
+    # Where all are 0 they say nothing.
+    unsure = known & ((confidence < lowest) | ((confidence == 0) & bool(confidence.max() > 0)))
     if not unsure.any():
         return points, []
     number = int(unsure.sum())
     what = "1 point has" if number == 1 else f"{number} points have"
-    note = f"{what} a confidence below {lowest:.2g}, a twentieth of the median: read as missing"
+    small = f"below {lowest:.2g}, a twentieth of the median" if lowest else "of 0"
+    note = f"{what} a confidence {small}: read as missing"
     return np.where(unsure[..., None], np.nan, points), [note]
 
 

@@ -18,6 +18,7 @@ from fhr_jax.data.io.formats import (
     deeplabcut_hdf5,
     matlab,
     mediapipe,
+    mmpose,
     numpy_files,
     openpose,
     pts_folder,
@@ -28,9 +29,21 @@ from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.errors import InputError
 from fhr_jax.files import check_name, check_new_folder
 
-__all__ = ["FORMATS", "LandmarkTrack", "Recording", "check_output", "read", "read_track", "sentence", "write"]
+__all__ = [
+    "FORMATS",
+    "LandmarkTrack",
+    "Recording",
+    "check_output",
+    "kind_of",
+    "read",
+    "read_track",
+    "sentence",
+    "write",
+]
 
 HDF5 = (".h5", ".hdf5", ".hdf")
+PICTURES = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"\x1aE\xdf\xa3")
+"""First bytes of pictures and videos."""
 PARTED = ("openpose", "mediapipe")
 """Kinds of files that may hold several sets of points."""
 TABLES = (".csv", ".tsv", ".txt")
@@ -47,7 +60,8 @@ _KINDS = (
     Format("sleap", "an HDF5 file of SLEAP", HDF5, *_parts(sleap_hdf5)),
     Format("deeplabcut", "an HDF5 file of DeepLabCut", HDF5, *_parts(deeplabcut_hdf5)),
     Format("coco", "keypoints of COCO", (".json",), *_parts(coco)),
-    Format("mediapipe", "landmarks of MediaPipe", (".json",), *_parts(mediapipe)),
+    Format("mmpose", "keypoints of mmpose", (".json",), *_parts(mmpose)),
+    Format("mediapipe", "landmarks of MediaPipe", (".json", ".jsonl", ".ndjson"), *_parts(mediapipe)),
     Format("csv", "a .csv of OpenFace, DeepLabCut, SLEAP or OpenSeeFace", TABLES, *_parts(csv_tables)),
     Format("openpose", "a folder of OpenPose", (), *_parts(openpose)),
     Format("pts", "a folder of .pts", (), *_parts(pts_folder)),
@@ -74,22 +88,62 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
     if not path.exists():
         raise InputError(f"{path}: no such file or folder")
     source = OpenedFile(path)
+    if not source.start and not path.is_dir():
+        raise InputError(f"{path}: the file is empty, expected {_expected(path)}")
     found = next((format for format in FORMATS.values() if format.recognise(source)), None)
     if found is None and path.is_dir():
         raise InputError(f"{path}: no .pts files in this folder, and no files *_keypoints.json of OpenPose")
+    if found is None and path.name.lower().endswith(openpose.END):
+        raise InputError(f"{path}: a single frame of OpenPose, expected the folder that holds a file for each frame")
+    if found is None and source.is_hdf5:
+        names = ", ".join(list(source.hdf5.items)[:8]) or "nothing"
+        raise InputError(
+            f"{path}: HDF5, but neither a table of DeepLabCut nor an analysis of SLEAP (Export Analysis HDF5 makes one "
+            f"from a project); it holds {names}"
+        )
     if found is None and source.is_json:
-        raise InputError(f"{path}: JSON, but neither keypoints of COCO nor landmarks of MediaPipe")
+        raise InputError(f"{path}: JSON, but neither keypoints of COCO or mmpose nor landmarks of MediaPipe")
     # The reader of the kind that the name promises tells best what is wrong with the content.
     promised = [format for format in FORMATS.values() if path.suffix.lower() in format.suffixes[:1]]
     found = found or next((format for format in promised if format.suffixes != HDF5), None)
     if found is None:
-        raise InputError(f"{path}: expected {', '.join(format.title for format in FORMATS.values())}")
+        raise InputError(f"{path}: {_seen(source)}, expected {_expected()}")
     if options.part is not None and found.kind not in PARTED:
         raise InputError(f"{path}: --part {options.part}: {found.title} has no parts, expected OpenPose or MediaPipe")
     recording = found.read(source, options)
     for track in recording.tracks:
         landmark_arrays.check_pixels(path, track.points)
     return recording
+
+
+def _expected(path: Path | None = None) -> str:
+    """The kinds of files, or those that the name of a file promises."""
+    promised = [format for format in FORMATS.values() if path is not None and path.suffix.lower() in format.suffixes]
+    return ", ".join(format.title for format in promised or FORMATS.values())
+
+
+def _seen(source: OpenedFile) -> str:
+    """What a file of no known kind seems to be."""
+    start = source.start
+    if start.startswith(PICTURES) or start[4:8] == b"ftyp":
+        return "a picture or a video (fhr-jax track finds landmarks in it)"
+    if source.path.suffix.lower() == ".pts":
+        return "a single .pts, whose folder would be read"
+    first, *_ = start.decode("utf-8", "replace").strip().splitlines() or [""]
+    if b"\0" not in start and first.isprintable() and "\ufffd" not in first:
+        return f"a text without landmarks (it begins with {first[:30]!r})"
+    return "no known kind of file"
+
+
+def kind_of(path: Path) -> str | None:
+    """The kind of a file or folder, by its content; None where it is none of `FORMATS`.
+
+    Raises:
+        InputError: it cannot be read.
+        ModuleNotFoundError: it is HDF5, and h5py is not installed.
+    """
+    source = OpenedFile(path)
+    return next((kind for kind, format in FORMATS.items() if format.recognise(source)), None)
 
 
 def read_track(path: str | os.PathLike[str]) -> Float[np.ndarray, "t m d"]:

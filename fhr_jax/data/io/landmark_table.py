@@ -107,10 +107,13 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
         success = _numbers(path, said, [0], names=["success"], lines=lines, decimal=decimal)[:, 0]
         points[~(success > 0)] = np.nan
     face, face_names = np.zeros(len(rows), int), None
-    if layout.face is not None and _is_text(ids := [row[layout.face].strip() for row in rows]):
+    ids = [] if layout.face is None else [row[layout.face].strip() for row in rows]
+    # SLEAP leaves the cell empty where an instance has no track.
+    if _is_text(ids) or (layout.name == "SLEAP" and not all(ids)):
         face_names = tuple(dict.fromkeys(ids))
-        face = np.array([face_names.index(one) for one in ids])
-    elif layout.face is not None and any(ids):  # SLEAP leaves the column empty where there are no tracks
+        numbers_of = {name: number for number, name in enumerate(face_names)}
+        face = np.array([numbers_of[one] for one in ids])
+    elif layout.face is not None and any(ids):
         face = _whole(path, names[layout.face], numbers([layout.face])[:, 0])
     return LandmarkTable(
         layout,

@@ -82,6 +82,8 @@ def find(path: Path, rows: Sequence[Sequence[str]]) -> TableLayout:
         if layout is not None:
             _check_unique(path, rows[: layout.head], [*layout.x, *layout.y, *layout.scores])
             return layout
+    if {"frame", "success", "confidence"} <= place.keys():
+        raise InputError(f"{path}: a table of OpenFace without landmarks (x_0, ...); its option -2Dfp writes them")
     raise InputError(
         f"{path}: expected the columns of OpenFace (x_0, x_1, ... and as many y_0, y_1, ...), DeepLabCut, SLEAP or "
         f"OpenSeeFace, between commas, semicolons or tabs; its first columns are {', '.join(header[:4]) or 'missing'}"
@@ -117,6 +119,9 @@ def _deeplabcut(path: Path, rows: Sequence[Sequence[str]], header: list[str]) ->
         raise InputError(f"{path}: begins like a table of DeepLabCut, but has no row coords")
     above = {row[0].strip(): row for row in rows[:head] if row}
     coords = [cell.strip() for cell in rows[head]]
+    # Newer versions split the name of a labelled image into three cells.
+    if coords[1:3] == ["", ""]:
+        raise InputError(f"{path}: its rows are named by texts, as labelled images are; expected numbers of frames")
     owners = [cell.strip() for cell in above.get("individuals", [""] * len(coords))]
     if len(owners) != len(coords):
         raise InputError(f"{path}: {len(owners)} cells in the row individuals, expected {len(coords)} as in coords")

@@ -1,5 +1,7 @@
 """Tracks from files: what is read, as `smooth` reads it, what is held out, and what is refused."""
 
+import json
+
 import numpy as np
 import pytest
 
@@ -182,3 +184,39 @@ def test_long_gaps_split_a_track(tmp_path):
     np.testing.assert_allclose(found.tracks[1].truth, track[40:58] + 1, rtol=1e-6)
     assert found.tracks[1].dt.max() < 1.01
     assert any("a gap of more than 1.0 s 2 times" in note for _, note in found.notes)
+
+
+def test_a_folder_may_hold_tracks_of_all_kinds(tmp_path):
+    one = _track(0, 30) + 200
+    np.savez(tmp_path / "a.npz", landmarks=one)
+    (tmp_path / "b.json").write_text(json.dumps([[{"x": x, "y": y} for x, y in face.tolist()] for face in one]))
+    (tmp_path / "history.json").write_text(json.dumps({"loss": [1, 2]}))
+    np.save(tmp_path / "c.npy", one + 1)
+    folder = tmp_path / "deep" / "d"
+    folder.mkdir(parents=True)
+    for k, face in enumerate(one):
+        values = np.concatenate([face, np.ones((len(face), 1))], axis=1).ravel().tolist()
+        people = [{"person_id": [-1], "pose_keypoints_2d": [1, 2, 1] * 3, "face_keypoints_2d": values}]
+        (folder / f"v_{k:012d}_keypoints.json").write_text(json.dumps({"people": people}))
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    rows = [(k + 1, 0, 1, face) for k, face in enumerate(one)]
+    (tmp_path / "a.csv").write_text(csv_text(rows, landmarks=3))  # the same track as in a.npz
+    found = reading.read_tracks((tmp_path,))
+    assert [len(track.observed) for track in found.tracks] == [30] * 4
+    for track, added in zip(found.tracks, (0, 0, 1, 0), strict=True):
+        np.testing.assert_allclose(track.observed, one + added, rtol=1e-6)
+    part = reading.read_tracks((folder,), options=ReadOptions(part="pose"))
+    assert part.tracks[0].observed.shape == (30, 3, 2)
+
+
+def test_several_faces_have_a_truth_each(tmp_path):
+    observed = np.stack([_track(0, 30) + 200, _track(1, 30) + 700])
+    observed[1, 10:14] = np.nan
+    truth = observed + np.array([1, 2])[:, None, None, None]
+    np.savez(tmp_path / "a.npz", predictions=observed, truth=truth)
+    one, two = reading.read_tracks((tmp_path / "a.npz",)).tracks
+    np.testing.assert_allclose(one.truth, observed[0] + 1, rtol=1e-6)
+    np.testing.assert_allclose(two.truth, observed[1] + 2, rtol=1e-6)
+    np.savez(tmp_path / "b.npz", predictions=observed, truth=truth[:, :20])
+    with pytest.raises(InputError, match=r"truth has shape \(2, 20, 3, 2\)"):
+        reading.read_tracks((tmp_path / "b.npz",))

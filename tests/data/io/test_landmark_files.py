@@ -1,3 +1,4 @@
+import h5py
 import numpy as np
 import pytest
 
@@ -114,7 +115,7 @@ def test_npy_files_that_are_none_are_refused(tmp_path):
     np.save(tmp_path / "whole.npy", random_points(6))
     whole = (tmp_path / "whole.npy").read_bytes()
     np.save(tmp_path / "objects.npy", np.array([{}], object), allow_pickle=True)
-    contents = {"cut.npy": whole[:100], "cut later.npy": whole[:-8], "text.npy": b"x", "empty.npy": b""}
+    contents = {"cut.npy": whole[:100], "cut later.npy": whole[:-8], "text.npy": b"x"}
     for name, content in contents.items():
         (tmp_path / name).write_bytes(content)
     np.save(tmp_path / "flat.npy", np.zeros((6, 8)))
@@ -188,7 +189,7 @@ BAD = {
     "other kind": ("a.txt", text_file("hello"), "expected an .npz"),
     "missing": ("a.npz", lambda p: None, "no such file"),
     "no pts": ("a", lambda p: p.mkdir(), "no .pts"),
-    "empty csv": ("a.csv", text_file(""), "columns of OpenFace"),
+    "empty csv": ("a.csv", text_file(""), "the file is empty, expected a .csv of OpenFace"),
     "no columns": ("a.csv", text_file("frame,x\n1,2\n"), "columns of OpenFace"),
     "half the columns": ("a.csv", text_file("x_0,x_1,y_0\n1,2,3\n"), "columns of OpenFace"),
     "no rows": ("a.csv", text_file(HEADER), "empty"),
@@ -329,3 +330,30 @@ def test_numbers_wider_than_float64_are_read(tmp_path):
     (track,) = landmark_files.read(tmp_path / "a.npz").tracks
     assert np.isnan(track.points[2, 1]).all()
     np.testing.assert_array_equal(track.points[3], points[3].astype(np.float64))
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("a.csv", b"", "the file is empty, expected a .csv of OpenFace, DeepLabCut"),
+        ("a.npy", b"", "the file is empty, expected an .npy$"),
+        ("a", b"", "the file is empty, expected an .npz, an .npy"),
+        ("notes.txt", b"Dear all,\nthis", r"a text without landmarks \(it begins with 'Dear all,'\), expected an .npz"),
+        ("a.mp4", b"\0\0\0\x18ftypmp42", r"a picture or a video \(fhr-jax track finds landmarks in it\), expected"),
+        ("1.pts", b"version: 1\n", "a single .pts, whose folder would be read, expected"),
+        ("a.bin", b"\0\1\2", "no known kind of file, expected an .npz"),
+        ("blank", b" \n", "a text without landmarks"),
+    ],
+)
+def test_files_without_landmarks_say_what_was_expected(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=f"{name}: {message}") as caught:
+        landmark_files.read(tmp_path / name)
+    assert "\n" not in str(caught.value)
+
+
+def test_hdf5_of_another_kind_says_what_it_holds(tmp_path):
+    with h5py.File(tmp_path / "project.slp", "w") as file:
+        file["frames"], file["videos_json"] = [1], [2]
+    with pytest.raises(InputError, match=r"nor an analysis of SLEAP .* it holds frames, videos_json"):
+        landmark_files.read(tmp_path / "project.slp")

@@ -147,7 +147,7 @@ def test_columns_that_are_not_those_of_openface_are_named(tmp_path):
         InputError, match=r"expected the columns of OpenFace \(.*; its first columns are time\|x_0\|y_0"
     ):
         landmark_files.read(tmp_path / "in.csv")
-    (tmp_path / "in.csv").write_text("")
+    (tmp_path / "in.csv").write_text("\n")
     with pytest.raises(InputError, match="its first columns are missing"):
         landmark_files.read(tmp_path / "in.csv")
 

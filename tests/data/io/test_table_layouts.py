@@ -1,9 +1,11 @@
 """Tables of DeepLabCut, SLEAP and OpenSeeFace: read, and written back with nothing else changed."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from fhr_jax.data.io import landmark_files
+from fhr_jax.data.io import landmark_files, table_layouts
 from fhr_jax.errors import InputError
 
 POINTS = np.random.default_rng(0).uniform(100, 300, (5, 3, 2)).round(2)
@@ -160,3 +162,55 @@ def test_the_faces_of_images_are_no_track(tmp_path):
     assert recording.images
     assert [track.points.shape for track in recording.tracks] == [(1, 3, 2)] * 4
     np.testing.assert_allclose([track.points[0] for track in recording.tracks], POINTS[:4])
+
+
+def _two_instances(tracks):
+    """A table of SLEAP with two instances in each of five frames, the nearer one in turn first."""
+    near = POINTS[0] + np.arange(5)[:, None, None]
+    lines = sleap(tracks=("", "")).splitlines()[:1]
+    for t in range(5):
+        for k in (t % 2, 1 - t % 2):
+            cells = np.concatenate([near[t] + 300 * k, SCORES[t][:, None]], axis=1).round(2)
+            lines.append(joined(tracks[k], t, 0.9, *cells.ravel()))
+    return near, lines
+
+
+@pytest.mark.parametrize("column", [True, False])
+def test_instances_of_sleap_without_a_track_are_followed_by_their_places(tmp_path, column):
+    near, lines = _two_instances(("", ""))
+    if not column:
+        lines = [line.partition(",")[2] for line in lines]
+    (tmp_path / "in.csv").write_text("\n".join(lines))
+    recording = landmark_files.read(tmp_path / "in.csv")
+    for track, expected in zip(recording.tracks, (near, near + 300), strict=True):
+        np.testing.assert_allclose(track.points, expected, atol=1e-9)
+    assert "up to 2 instances in a frame and nothing that tells them apart" in recording.notes[0]
+    landmark_files.write(tmp_path / "out.csv", recording, [track.points for track in recording.tracks])
+    np.testing.assert_allclose(
+        landmark_files.read(tmp_path / "out.csv").tracks[1].points, recording.tracks[1].points, atol=1e-9
+    )
+    (tmp_path / "twice.csv").write_text("\n".join([*lines, lines[1]]))
+    with pytest.raises(InputError, match="row 12 repeats row 2; expected each instance once"):
+        landmark_files.read(tmp_path / "twice.csv")
+
+
+def test_instances_without_a_track_may_stand_beside_those_with_one(tmp_path):
+    near, lines = _two_instances(("ann", ""))
+    (tmp_path / "in.csv").write_text("\n".join(lines))
+    recording = landmark_files.read(tmp_path / "in.csv")
+    found = {track.face: track.points for track in recording.tracks}
+    assert len(found) == 2
+    np.testing.assert_allclose(found[0], near, atol=1e-9)
+    np.testing.assert_allclose(found[2], near + 300, atol=1e-9)
+    assert recording.notes == ()
+
+
+def test_openface_without_landmarks_says_how_to_get_them():
+    with pytest.raises(InputError, match=r"without landmarks .* -2Dfp writes them"):
+        table_layouts.find(Path("a.csv"), [["frame", " face_id", " confidence", " success", " AU01_r"]])
+
+
+def test_labelled_images_whose_names_stand_in_three_cells_are_no_frames():
+    rows = [["scorer", "", "", "a", "a"], ["bodyparts", "", "", "n", "n"], ["coords", "", "", "x", "y"]]
+    with pytest.raises(InputError, match="named by texts, as labelled images are"):
+        table_layouts.find(Path("a.csv"), rows)

@@ -107,6 +107,10 @@ def _several_faces(path: Path, arrays: Mapping[str, np.ndarray], key: str, optio
     if not faces or not frames:
         raise InputError(f"{path}: the track is empty: {key} has {faces} faces and {frames} frames")
     array, notes = _wide(key, array)
+    try:
+        axis_order.check_faces(array, name=key)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     for face in array:
         try:
             warning = axis_order.check(face, name=key)

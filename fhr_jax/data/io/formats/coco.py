@@ -184,6 +184,13 @@ def _frames(path: Path, value: Any, ids: list[Any]) -> tuple[dict[int | str, int
     if missing := [one for one in used if one not in known]:
         raise InputError(f"{path}: image_id {missing[0]} is not the id of any of the images")
     _check_one_video(path, [known[one] for one in used])
+    sizes = {tuple(json_text.number(known[one].get(side)) for side in ("width", "height")) for one in used}
+    if len(sizes) > 1 and np.isfinite(list(sizes)).all():
+        (one, two), (three, four) = sorted(sizes)[:2]
+        raise InputError(
+            f"{path}: its images are {one:g} x {two:g}, {three:g} x {four:g} and so on, so they are no frames of a "
+            "video; expected one size"
+        )
     named = all(isinstance(image.get("file_name"), str) for image in known.values())
     order = sorted(known, key=lambda one: natural(known[one]["file_name"] if named else str(one)))
     return {one: k for k, one in enumerate(order)}, [

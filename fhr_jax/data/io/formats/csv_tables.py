@@ -8,8 +8,10 @@ import numpy as np
 from jaxtyping import Float
 
 from fhr_jax.data.io import landmark_arrays, landmark_table, table_layouts
+from fhr_jax.data.io.formats import people
 from fhr_jax.data.io.formats.base import LandmarkTrack, OpenedFile, Recording, make_track, with_markers
 from fhr_jax.data.io.formats.frame_gaps import track_of_rows, track_where_present
+from fhr_jax.data.io.formats.people import Sighting
 from fhr_jax.data.io.landmark_arrays import ReadOptions
 from fhr_jax.data.io.landmark_table import LandmarkTable
 from fhr_jax.errors import InputError
@@ -42,7 +44,11 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
     trust, notes = None, []
     if table.confidence is not None:
         what = "confidence" if table.confidence.ndim == 1 else "the score of the points"
-        trust, notes = landmark_arrays.scaled_confidence(what, table.confidence)
+        known, by_hand = table.confidence, []
+        if table.layout.name == "SLEAP":
+            known, by_hand = landmark_arrays.of_points_set_by_hand(known, table.points)
+        trust, notes = landmark_arrays.scaled_confidence(what, known)
+        notes = [*by_hand, *notes]
     if table.layout.images:
         faces = [_image(table, row, trust, options) for row in range(len(table.rows))]
     elif table.layout.individuals:
@@ -82,12 +88,18 @@ def _faces(
     path: Path, table: LandmarkTable, trust: np.ndarray | None, options: ReadOptions, notes: list[str]
 ) -> list[tuple[LandmarkTrack, _Face]]:
     """Each face has rows of its own."""
-    found = []
-    faces = np.unique(table.face).tolist()
-    for face in faces:
+    found, faces = [], []
+    for face in np.unique(table.face).tolist():
         name = str(face) if table.names is None else repr(table.names[face])
-        rows, note = _in_order(path, table, face, name)
+        if _without_track(table, face):
+            own, note = _instances(path, table, face)
+            # Numbers beyond those of the names.
+            faces += [(k, f"without a track, {k}", rows) for k, rows in enumerate(own, len(table.names or ()))]
+        else:
+            rows, note = _in_order(path, table, face, name)
+            faces.append((face, name, rows))
         notes += note
+    for face, name, rows in faces:
         track, more = track_of_rows(
             path,
             table.frame[rows],
@@ -101,6 +113,30 @@ def _faces(
         notes += more if len(faces) == 1 else [f"face {name}: {note}" for note in more]
         found.append((track, _Face(rows, slice(None))))
     return found
+
+
+def _without_track(table: LandmarkTable, face: int) -> bool:
+    """Whether the rows of a face are those of SLEAP that name no track."""
+    named = table.names is not None and table.names[face]
+    return table.layout.name == "SLEAP" and not named and (table.layout.face is None or table.names is not None)
+
+
+def _instances(path: Path, table: LandmarkTable, face: int) -> tuple[list[np.ndarray], list[str]]:
+    """The rows of each instance without a track, in the order of their frames, and what to tell the user."""
+    place = np.flatnonzero(table.face == face)
+    if len(np.unique(table.frame[place])) == len(place):
+        rows, notes = _in_order(path, table, face, "without a track")
+        return [rows], notes
+    lines = table.lines if table.lines is not None else np.arange(len(table.rows)) + 2
+    first: dict[tuple[str, ...], int] = {}
+    for row in place.tolist():
+        before = first.setdefault(tuple(table.rows[row]), row)
+        if before != row:
+            raise InputError(f"{path}: row {lines[row]} repeats row {lines[before]}; expected each instance once")
+    place = place[np.argsort(table.frame[place], kind="stable")]
+    sightings = [Sighting(int(table.frame[row]), (int(row),), table.points[row]) for row in place]
+    groups, notes = people.followed(sightings, word="instances")
+    return [np.array([one.place[0] for one in group]) for group in groups], notes
 
 
 def _individuals(

@@ -6,6 +6,7 @@ twice in an object is refused, because nobody can tell which one counts.
 
 import json
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,15 +27,17 @@ class Document(NamedTuple):
 
     Attributes:
         value: its content; what a format changes is changed in a copy.
-        indent: spaces of one level, None where all stands in one line.
+        indent: spaces of one level, or a tab; None where all stands in one line.
         separators: between items, and behind keys.
         ascii_only: whether other letters are written as escapes.
+        lines: whether each line is a value of its own (JSON Lines), and `value` the list of them.
     """
 
     value: Any
-    indent: int | None = None
+    indent: int | str | None = None
     separators: tuple[str, str] = (", ", ": ")
     ascii_only: bool = True
+    lines: bool = False
 
 
 def read(path: Path) -> Document:
@@ -58,7 +61,7 @@ def read(path: Path) -> Document:
         if len(content) > MAX_BYTES:
             raise InputError(f"{path}: larger than {MAX_BYTES} bytes, the limit for JSON")
         text = content.decode("utf-8-sig")
-        value = json.loads(text, object_pairs_hook=unique)
+        value, lines = _loads(text, unique)
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
@@ -70,24 +73,47 @@ def read(path: Path) -> Document:
         raise InputError(f"{path}: nested too deep for a file of landmarks") from error
     except ValueError as error:  # a whole number of thousands of digits
         raise InputError(f"{path}: not JSON of landmarks ({str(error).splitlines()[0]})") from error
-    indented = re.match(r"[\[{][ \t]*\r?\n( +)", text)
+    indented = None if lines else re.match(r"[\[{][ \t]*\r?\n( +|\t)", text)
     tight = not re.search(r'": |, "|[0-9\]}], ', text[:10_000])
     separators = (",", ":") if tight else (", ", ": ")
     if indented:
         separators = (",", ": ")
-    return Document(value, len(indented[1]) if indented else None, separators, text.isascii())
+    indent = None if not indented else "\t" if indented[1] == "\t" else len(indented[1])
+    return Document(value, indent, separators, text.isascii(), lines)
+
+
+def _loads(text: str, pairs: Callable[[list[tuple[str, Any]]], dict[str, Any]]) -> tuple[Any, bool]:
+    """The value of a text of JSON, or the list of the values of its lines; and which of these."""
+    try:
+        return json.loads(text, object_pairs_hook=pairs), False
+    except json.JSONDecodeError as error:
+        if error.msg != "Extra data" or text[: error.pos].strip().count("\n"):
+            raise
+    values = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            values.append(json.loads(line, object_pairs_hook=pairs))
+        except json.JSONDecodeError as error:
+            wrong = json.JSONDecodeError(error.msg, line, error.pos)
+            wrong.lineno = number
+            raise wrong from error
+    return values, True
 
 
 def write(path: Path, document: Document, value: Any) -> None:
     """Write another value in the way of the document, atomically."""
     with atomic_file(path) as temporary, temporary.open("w", encoding="utf-8", newline="\n") as stream:
-        json.dump(
-            value,
-            stream,
-            indent=document.indent,
-            separators=document.separators,
-            ensure_ascii=document.ascii_only,
-        )
+        for one in value if document.lines else [value]:
+            json.dump(
+                one,
+                stream,
+                indent=document.indent,
+                separators=document.separators,
+                ensure_ascii=document.ascii_only,
+            )
+            stream.write("\n" if document.lines else "")
 
 
 def number(value: Any) -> float:

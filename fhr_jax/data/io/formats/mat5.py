@@ -23,7 +23,7 @@ _NAME_WITHIN = 4096
 _MATRIX, _COMPRESSED, _INT8, _INT32, _UINT32, _UTF8 = 14, 15, 1, 5, 6, 16
 _STORED = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 _CLASSES = {6: "f8", 7: "f4", 8: "i1", 9: "u1", 10: "i2", 11: "u2", 12: "i4", 13: "u4", 14: "i8", 15: "u8"}
-_COMPLEX = 0x800
+_COMPLEX, _OPAQUE = 0x800, 17
 
 
 class Variable(NamedTuple):
@@ -165,7 +165,10 @@ def _variable(content: bytes, order: str, start: int) -> Variable:
         raise ValueError("no whole variable")
     end = first + length if kind == _COMPRESSED else first + length + -length % 8
     found = Variable(start, end, kind == _COMPRESSED, "", 0, ())
-    (_, flags), (whole, shape), (text, name) = _parts(_body(content, order, found, _NAME_WITHIN), order, 3)
+    body = _body(content, order, found, _NAME_WITHIN)
+    if len(flags := _parts(body, order, 1)[0][1]) == 8 and struct.unpack_from(f"{order}I", flags)[0] & 0xFF == _OPAQUE:
+        return found  # an object, such as a table or a text of MATLAB, which has no dimensions
+    (_, flags), (whole, shape), (text, name) = _parts(body, order, 3)
     if whole not in (_INT32, _UINT32) or text not in (_INT8, _UTF8):
         raise ValueError("dimensions or a name of another type")
     if len(flags) != 8 or len(shape) % 4 or not shape:

@@ -1,9 +1,10 @@
 """Landmarks of MediaPipe as JSON: one entry a frame, with the landmarks as objects {x, y, z, visibility, presence}.
 
+A landmark may also be a list x, y, z, visibility, of which the last ones may be left out.
 A frame is a list of landmarks, a list of faces, or an object as the landmarkers return it, with `faceLandmarks`,
 `face_landmarks`, `multi_face_landmarks`, `poseLandmarks`, `landmarks` and so on. A frame without a face is empty or
-null.
-The frames are a list, or the list `frames` of an object with `width`, `height` and `fps`.
+null. The frames are a list, lines of their own (JSON Lines), or the list `frames` of an object with `width`, `height`
+and `fps`.
 
 x and y are shares of the width and the height of the image, z of the width. Where the file has the size of the image
 the points are in pixels here; they are shares again when they are written.
@@ -30,6 +31,9 @@ PARTS = {
     "": ("landmarks", "handLandmarks", "hand_landmarks", "multiHandLandmarks", "multi_hand_landmarks", "landmark"),
 }
 """Keys of the landmarks in a frame, by the name of the part in `--part`; without a name: of whatever was tracked."""
+
+NESTED = ("results", "result")
+"""Keys under which the result of a landmarker may stand in a frame, beside the time."""
 
 SIZES = (("width", "height"), ("imageWidth", "imageHeight"), ("image_width", "image_height"))
 NORMALISED = 3.0
@@ -122,15 +126,19 @@ def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "
         for one, row in zip(person, rows, strict=True):
             old = json_text.at(value, one.place)
             changes[one.place] = [
-                {**landmark, **_coordinates(point, content.decimals)} for landmark, point in zip(old, row, strict=True)
+                _moved(landmark, point, content.decimals) for landmark, point in zip(old, row, strict=True)
             ]
     json_text.write(path, content.document, json_text.replaced(value, changes))
 
 
-def _coordinates(point: np.ndarray, digits: int) -> dict[str, float]:
-    return {
-        axis: json_text.rounded(value, digits) for axis, value in zip("xyz", point, strict=False) if np.isfinite(value)
+def _moved(landmark: Any, point: np.ndarray, digits: int) -> Any:
+    """A landmark with other coordinates, where they are known, and all else as it was."""
+    numbers = {
+        k: json_text.rounded(value, digits) for k, value in enumerate(point[: len(landmark)]) if np.isfinite(value)
     }
+    if isinstance(landmark, dict):
+        return landmark | {"xyz"[k]: value for k, value in numbers.items()}
+    return [numbers.get(k, value) for k, value in enumerate(landmark)]
 
 
 def _frames(value: Any) -> tuple[tuple[Any, ...], list[Any] | None]:
@@ -142,10 +150,20 @@ def _frames(value: Any) -> tuple[tuple[Any, ...], list[Any] | None]:
     return (), None
 
 
-def _is_face(value: Any) -> bool:
+def _is_point(value: Any) -> bool:
+    if isinstance(value, dict):
+        return {"x", "y"} <= value.keys()
     return (
-        isinstance(value, list) and bool(value) and all(isinstance(p, dict) and {"x", "y"} <= p.keys() for p in value)
+        isinstance(value, list)
+        and 2 <= len(value) <= 4
+        and all(one is None or (isinstance(one, int | float) and not isinstance(one, bool)) for one in value)
     )
+
+
+def _is_face(value: Any) -> bool:
+    if not isinstance(value, list) or not value or not all(_is_point(p) for p in value):
+        return False
+    return len(value) > 1 or isinstance(value[0], dict)
 
 
 def _part_of(frame: Any) -> str | None:
@@ -153,9 +171,12 @@ def _part_of(frame: Any) -> str | None:
     return next((part for part in PARTS if _faces(frame, part)), None)
 
 
-def _faces(frame: Any, part: str) -> list[tuple[tuple[Any, ...], list[dict[str, Any]]]]:
+def _faces(frame: Any, part: str) -> list[tuple[tuple[Any, ...], list[Any]]]:
     """The faces of a part in a frame, each with its place in it."""
     if isinstance(frame, dict):
+        for key in NESTED:
+            if isinstance(frame.get(key), dict):
+                return [((key, *place), face) for place, face in _faces(frame[key], part)]
         found = []
         for key in PARTS[part]:
             found += [((key, *place), face) for place, face in _faces(frame.get(key), "")] if key in frame else []
@@ -174,13 +195,18 @@ def _faces(frame: Any, part: str) -> list[tuple[tuple[Any, ...], list[dict[str, 
 
 
 def _landmarks_in(frame: Any, part: str) -> int:
-    """Objects with x or y in the part of a frame, however deep in lists."""
+    """Objects with x or y, and lists of numbers, in the part of a frame, however deep in lists."""
     count, left = 0, [] if part and not isinstance(frame, dict) else [frame]
     if isinstance(frame, dict):
+        for key in NESTED:
+            if isinstance(frame.get(key), dict):
+                return _landmarks_in(frame[key], part)
         left = [frame[key] for key in PARTS[part] if key in frame]
     while left:
         one = left.pop()
-        if isinstance(one, list):
+        if isinstance(one, list) and any(isinstance(number, int | float) for number in one):
+            count += 1
+        elif isinstance(one, list):
             left += one
         elif isinstance(one, dict) and {"x", "y"} & one.keys():
             count += 1
@@ -202,10 +228,11 @@ def _choose_part(path: Path, frames: list[Any], wanted: str | None) -> tuple[str
     return there[0], [f"the {there[0]} is read; --part {' or '.join(others)} reads the other landmarks"]
 
 
-def _points(
-    path: Path, landmarks: list[dict[str, Any]], place: tuple[Any, ...]
-) -> tuple[np.ndarray, np.ndarray | None]:
+def _points(path: Path, landmarks: list[Any], place: tuple[Any, ...]) -> tuple[np.ndarray, np.ndarray | None]:
     """Points (M, 2) or (M, 3) of a face, and their scores (M,)."""
+    # A list of numbers holds x, y, perhaps z, perhaps the visibility.
+    names = ("x", "y", "z", "visibility")
+    landmarks = [one if isinstance(one, dict) else dict(zip(names, one, strict=False)) for one in landmarks]
     axes = "xyz" if all("z" in landmark for landmark in landmarks) else "xy"
     for k, landmark in enumerate(landmarks):
         for axis in axes:

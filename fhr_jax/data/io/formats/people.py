@@ -1,5 +1,6 @@
 """Files that list people frame by frame: their tracks, by the identity that the file gives them, or by their places."""
 
+from collections import Counter
 from collections.abc import Hashable, Sequence
 from itertools import pairwise
 from pathlib import Path
@@ -137,17 +138,22 @@ def _people(path: Path, sightings: Sequence[Sighting]) -> tuple[list[list[Sighti
     if len(set(frames)) == len(frames):
         _check_points(path, ordered)
         return [ordered], []
-    most = max(frames.count(frame) for frame in set(frames)) if len(frames) < 1000 else _most(frames)
-    people = _linked(ordered)
+    return followed(ordered)
+
+
+def followed(ordered: Sequence[Sighting], *, word: str = "people") -> tuple[list[list[Sighting]], list[str]]:
+    """The sightings of each person, who is found by the places alone, and what to tell the user.
+
+    Args:
+        ordered: sightings in the order of their frames.
+        word: what the file calls people.
+    """
+    most = max(Counter(one.frame for one in ordered).values())
     note = (
-        f"up to {most} people in a frame and nothing that tells them apart: followed by their places, "
+        f"up to {most} {word} in a frame and nothing that tells them apart: followed by their places, "
         "which may exchange two that meet"
     )
-    return people, [note]
-
-
-def _most(frames: list[int]) -> int:
-    return int(np.unique(frames, return_counts=True)[1].max())
+    return _linked(ordered), [note]
 
 
 def _check_once(path: Path, person: Hashable, group: list[Sighting]) -> None:
@@ -175,7 +181,7 @@ def place_name(place: tuple[Any, ...]) -> str:
     return text.removeprefix(".") or "the file"
 
 
-def _linked(ordered: list[Sighting]) -> list[list[Sighting]]:
+def _linked(ordered: Sequence[Sighting]) -> list[list[Sighting]]:
     """People followed by their places: each goes on where the nearest one was in the last frame that showed it."""
     from scipy.optimize import linear_sum_assignment
 

@@ -61,7 +61,11 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
     trust = None
     # A score of a missing point is no number.
     if scores is not None and np.nan_to_num(scores).any():
-        flat, more = landmark_arrays.scaled_confidence("point_scores", scores.reshape(-1, scores.shape[-1]))
+        flat, more = landmark_arrays.of_points_set_by_hand(
+            scores.reshape(-1, scores.shape[-1]), values.reshape(-1, *values.shape[2:])
+        )
+        notes += more
+        flat, more = landmark_arrays.scaled_confidence("point_scores", flat)
         trust = None if flat is None else flat.reshape(scores.shape)
         notes += more
     tracks, rows = [], []

@@ -112,3 +112,19 @@ def test_whole_numbers_get_a_type_that_holds_them(tmp_path, monkeypatch):
         written = npz.read(tmp_path / "out.npz")["landmarks"]
         assert written.dtype == dtype
         np.testing.assert_array_equal(written, value)
+
+
+@pytest.mark.parametrize("several", [True, False])
+def test_frames_before_faces_are_refused(tmp_path, several):
+    found = np.stack([track(frames=9), track(frames=9, seed=5, at=700)])[: 1 + several]
+    np.save(tmp_path / "good.npy", found)
+    assert len(landmark_files.read(tmp_path / "good.npy").tracks) == 1 + several
+    np.save(tmp_path / "bad.npy", found.transpose(1, 0, 2, 3))
+    with pytest.raises(InputError, match=r"expected \(F, T, M, 2\), . faces? of 9 frames: transpose"):
+        landmark_files.read(tmp_path / "bad.npy")
+
+
+def test_two_tracks_of_one_face_are_no_frames(tmp_path):
+    moving = track(frames=9) + 50.0 * np.arange(9)[:, None, None]
+    np.save(tmp_path / "a.npy", np.stack([moving, moving + 0.5]))
+    assert [len(one.points) for one in landmark_files.read(tmp_path / "a.npy").tracks] == [9, 9]

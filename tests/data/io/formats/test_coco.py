@@ -150,6 +150,13 @@ def test_only_json_with_keypoints_is_recognised(tmp_path):
     assert not coco.recognise(landmark_files.OpenedFile(tmp_path / "a.json"))
 
 
+def test_images_of_different_sizes_are_no_video(tmp_path):
+    images = [{"id": k, "file_name": f"{k}.jpg", "width": 640, "height": 480 + k} for k in range(2)]
+    notes = [{"id": k, "image_id": k, "keypoints": [1.0, 2.0, 2, 30.0, 40.0, 2]} for k in range(2)]
+    with pytest.raises(InputError, match=r"its images are 640 x 480, 640 x 481 and so on, so they are no frames"):
+        landmark_files.read(write_json(tmp_path / "in.json", {"images": images, "annotations": notes}))
+
+
 def test_an_id_of_thousands_of_digits_is_a_name_like_others(tmp_path):
     ids = [str(t) if t else "9" * 5000 for t in range(FRAMES)]
     (found,) = landmark_files.read(write_json(tmp_path / "in.json", results(ids=ids))).tracks

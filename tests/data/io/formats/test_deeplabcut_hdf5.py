@@ -131,7 +131,7 @@ def test_damaged_and_other_files_are_refused_in_one_line(tmp_path):
         assert "\n" not in str(caught.value)
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["x"] = 3
-    with pytest.raises(InputError, match=r"other.h5: expected an .npz"):
+    with pytest.raises(InputError, match=r"other.h5: HDF5, but neither a table of DeepLabCut"):
         landmark_files.read(tmp_path / "other.h5")
 
 

@@ -1,4 +1,5 @@
 import contextlib
+import struct
 import zlib
 
 import h5py
@@ -165,3 +166,15 @@ def test_another_version_or_a_name_that_is_no_text_is_refused(tmp_path):
         (tmp_path / "damaged.mat").write_bytes(damaged)
         with pytest.raises(InputError, match="not a MATLAB file"):
             landmark_files.read(tmp_path / "damaged.mat")
+
+
+def test_objects_of_matlab_are_passed_over(tmp_path):
+    savemat(tmp_path / "plain.mat", {"landmarks": track()}, do_compression=False)
+    flags, name = struct.pack("<IIII", 6, 8, 17, 0), struct.pack("<II8s", 1, 4, b"text")
+    body = flags + name + struct.pack("<II8s", 1, 4, b"MCOS")
+    element = struct.pack("<II", 14, len(body)) + body
+    (tmp_path / "in.mat").write_bytes((tmp_path / "plain.mat").read_bytes() + element)
+    recording = landmark_files.read(tmp_path / "in.mat")
+    np.testing.assert_array_equal(recording.tracks[0].points, track())
+    landmark_files.write(tmp_path / "out.mat", recording, [track() + 1])
+    assert (tmp_path / "out.mat").read_bytes().endswith(element)

@@ -127,7 +127,7 @@ def test_a_point_with_one_coordinate_is_missing(tmp_path):
 
 def test_other_json_is_not_recognised(tmp_path):
     assert not mediapipe.recognise(landmark_files.OpenedFile(write_json(tmp_path / "a.json", [{"x": 1}])))
-    with pytest.raises(InputError, match=r"a.json: JSON, but neither keypoints of COCO nor landmarks of MediaPipe"):
+    with pytest.raises(InputError, match=r"a.json: JSON, but neither keypoints of COCO or mmpose nor landmarks"):
         landmark_files.read(tmp_path / "a.json")
 
 
@@ -141,3 +141,38 @@ def test_a_face_that_cannot_be_read_is_refused_and_not_taken_for_a_frame_without
         del face[1]["y"]
     with pytest.raises(InputError, match=r"in\.json: \[3\]: landmarks that make no face"):
         landmark_files.read(write_json(tmp_path / "in.json", value))
+
+
+def test_lines_are_frames_and_stay_lines(tmp_path):
+    lines = [json.dumps({"timestamp": k, "faceLandmarks": [landmarks(face)]}) for k, face in enumerate(SHARES)]
+    (tmp_path / "in.jsonl").write_text("\n".join(lines) + "\n")
+    recording = landmark_files.read(tmp_path / "in.jsonl")
+    np.testing.assert_array_equal(recording.tracks[0].points, SHARES)
+    assert recording.tracks[0].time.tolist() == list(range(FRAMES))
+    landmark_files.write(tmp_path / "out.jsonl", recording, [recording.tracks[0].points])
+    assert (tmp_path / "out.jsonl").read_text() == (tmp_path / "in.jsonl").read_text()
+    (tmp_path / "cut.jsonl").write_text("\n".join(lines)[:-5])
+    with pytest.raises(InputError, match=r"cut.jsonl: line 6, column \d+: not JSON, or cut off"):
+        landmark_files.read(tmp_path / "cut.jsonl")
+
+
+@pytest.mark.parametrize("numbers", [2, 3, 4])
+@pytest.mark.parametrize("key", ["landmarks", None])
+def test_lists_of_numbers_are_points(tmp_path, numbers, key):
+    full = np.concatenate([SHARES, np.linspace(0.2, 1, FRAMES * 4).reshape(FRAMES, 4, 1)], axis=-1)
+    value = [face[:, :numbers].tolist() for face in full]
+    value = value if key is None else [{key: face, "note": 1} for face in value]
+    recording = landmark_files.read(write_json(tmp_path / "in.json", value))
+    (found,) = recording.tracks
+    np.testing.assert_array_equal(found.points, full[..., : min(numbers, 3)])
+    if numbers == 4:
+        np.testing.assert_allclose(found.confidence, full[..., 3])
+    landmark_files.write(tmp_path / "same.json", recording, [found.points])
+    assert json.loads((tmp_path / "same.json").read_text()) == value
+
+
+def test_the_result_may_stand_beside_the_time(tmp_path):
+    value = [{"timestamp_ms": 40 * k, "results": {"faceLandmarks": [landmarks(f)]}} for k, f in enumerate(SHARES)]
+    recording = landmark_files.read(write_json(tmp_path / "in.json", value))
+    np.testing.assert_array_equal(recording.tracks[0].points, SHARES)
+    np.testing.assert_allclose(recording.tracks[0].time, 0.04 * np.arange(FRAMES))

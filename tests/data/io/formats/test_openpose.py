@@ -129,3 +129,9 @@ def test_a_part_of_a_file_without_parts_is_refused(tmp_path):
     np.save(tmp_path / "a.npy", FACE)
     with pytest.raises(InputError, match=r"a.npy: --part face: an .npy has no parts, expected OpenPose or MediaPipe"):
         landmark_files.read(tmp_path / "a.npy", options=ReadOptions(part="face"))
+
+
+def test_a_single_file_says_that_its_folder_is_expected(tmp_path):
+    path = write_json(tmp_path / "video_000000000000_keypoints.json", {"version": 1.3, "people": []})
+    with pytest.raises(InputError, match="a single frame of OpenPose, expected the folder"):
+        landmark_files.read(path)

@@ -107,3 +107,19 @@ def test_links_into_other_files_are_not_followed(tmp_path):
         file.create_virtual_dataset("tracks", layout)
     with pytest.raises(InputError, match="tracks lies in other files, which are not read"):
         landmark_files.read(tmp_path / "in.h5")
+
+
+def test_points_set_by_hand_have_no_score_and_count_fully(tmp_path):
+    analysis(tmp_path / "in.h5", compression=None)
+    with h5py.File(tmp_path / "in.h5", "r+") as file:
+        trust = file["point_scores"][()]
+        trust[0, :, 0] = np.nan  # all points of the first face in the first frame
+        file["point_scores"][...] = trust
+    recording = landmark_files.read(tmp_path / "in.h5")
+    one, two = recording.tracks
+    assert (one.confidence[0] == 1).all()
+    np.testing.assert_array_equal(one.confidence[1:], scores()[1:])
+    assert recording.notes == ("4 points have a place and no score, as if set by hand: fully trusted",)
+    landmark_files.write(tmp_path / "out.h5", recording, [one.points, two.points])
+    with h5py.File(tmp_path / "out.h5") as file:
+        np.testing.assert_array_equal(file["tracks"][0].T, ONE.transpose(0, 1, 2))
