@@ -6,7 +6,7 @@ from fhr_jax import stabilizer
 from fhr_jax.cli import look_ahead, notes, track_times
 from fhr_jax.cli.arguments.smooth import SmoothOptions
 from fhr_jax.cli.smoothing import summary
-from fhr_jax.cli.smoothing.long_tracks import Frames, How, stabilize
+from fhr_jax.cli.smoothing.long_tracks import Frames, How, piece_length, stabilize
 from fhr_jax.cli.track_times import Pieces
 from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.frame_times import Timeline
@@ -115,5 +115,6 @@ def _smooth(
         # A repeated frame shows the picture of the frame before, so it gets the same landmarks.
         repeated = np.flatnonzero(~timeline.new)
         shown = np.maximum.accumulate(np.where(timeline.new, np.arange(len(timeline.new)), 0))
-        steady[repeated] = steady[shown[repeated]]
+        for some in np.array_split(repeated, 1 + len(repeated) // piece_length()):
+            steady[some] = steady[shown[some]]
     return steady

@@ -580,6 +580,13 @@ def test_the_shape_of_an_average():
 
 
 @pytest.mark.slow
+def test_many_records(tmp_path):
+    summary, _ = run("bench/many_records", tmp_path, records=2000)
+    assert summary["resumes exactly"]
+    assert summary["from the start"]["start_seconds"] < 60
+
+
+@pytest.mark.slow
 def test_long_runs(tmp_path):
     summary, _ = run("bench/long_runs", tmp_path, frames=(20_000, 60_000), hours=0.05)
     smooth, track = summary["smooth"], summary["track"]

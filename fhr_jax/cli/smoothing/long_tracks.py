@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from fhr_jax.stabilizer import Params, State, init_state, step
+from fhr_jax.stabilizer import Params, State, init_state, run, smooth, step
 from fhr_jax.stabilizer.covariance import CovarianceKind
 from fhr_jax.stabilizer.filter import Estimate, step_cleaned
 from fhr_jax.stabilizer.smoothing import cuts, passes
@@ -53,7 +53,7 @@ class How(NamedTuple):
 
 
 def piece_length() -> int:
-    """Frames of a piece; shorter tracks are as well smoothed at once."""
+    """Frames of a piece; shorter tracks are smoothed at once."""
     return CHUNKS * CHUNK
 
 
@@ -62,7 +62,7 @@ def stabilize(
 ) -> Iterator[Float[np.ndarray, "n m d"]]:
     """Yield the outputs (N, M, d) of the frames in order, piece by piece; N differs.
 
-    What `stabilizer.smooth` or `stabilizer.run` give for a track of more than `CHUNK + HORIZON` frames, up to rounding.
+    What `stabilizer.smooth` or `stabilizer.run` give for the whole track, up to rounding.
 
     Args:
         params: see there.
@@ -70,6 +70,9 @@ def stabilize(
         frames: how many there are.
         how: what is done.
     """
+    if frames <= piece_length():
+        yield _at_once(params, read, frames, how)
+        return
     mixed = not how.causal or (params.movements is not None and how.estimate == "mean")
     if not mixed:
         yield from _stepped(params, read, frames, how)
@@ -93,6 +96,16 @@ def stabilize(
         first, last = max(tail - start, 0), min(frames + tail - start, length)
         if last > first:
             yield np.asarray(outputs)[first:last]
+
+
+def _at_once(params: Params, read: Callable[[int, int], Frames], frames: int, how: How) -> np.ndarray:
+    # The length is padded to a power of two with missing frames, so that few lengths are compiled. Frames without any
+    # observation do not change those before them.
+    inputs: dict[str, Any] = _padded(read, frames, 0, 1 << max(frames - 1, 0).bit_length())
+    track = inputs.pop("z")
+    if how.causal:
+        return np.asarray(run(params, track, covariance=how.covariance, estimate=how.estimate, **inputs))[:frames]
+    return np.asarray(smooth(params, track, lag=how.lag, **inputs))[:frames]
 
 
 def _stepped(params: Params, read: Callable[[int, int], Frames], frames: int, how: How) -> Iterator[np.ndarray]:

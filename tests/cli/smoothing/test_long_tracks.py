@@ -82,11 +82,18 @@ def test_the_cut_to_another_face_is_found_at_a_border():
     assert np.nanmedian(off) < 2  # and not between the two faces
 
 
-@pytest.mark.parametrize("number", [CHUNK, CHUNK + HORIZON + 1, 2 * CHUNK - HORIZON, 2 * CHUNK])
+@pytest.mark.parametrize("number", [CHUNK + HORIZON + 1, 2 * CHUNK - HORIZON, 2 * CHUNK])
 def test_tracks_that_end_at_or_near_a_border(number):
     found = in_pieces(PARAMS, {"z": OWN["z"][:number]}, How(), number)
     padded = np.concatenate([OWN["z"][:number], np.full((FRAMES - number, 21, 2), np.nan, np.float32)])
     np.testing.assert_allclose(found, stabilizer.smooth(PARAMS, padded)[:number], atol=2e-3)
+
+
+def test_short_tracks_are_smoothed_at_once():
+    number = CHUNK - 100
+    found = in_pieces(PARAMS, {"z": OWN["z"][:number]}, How(), number)
+    padded = np.concatenate([OWN["z"][:number], np.full((100, 21, 2), np.nan, np.float32)])
+    np.testing.assert_array_equal(found, stabilizer.smooth(PARAMS, padded)[:number])
 
 
 @pytest.mark.parametrize(
