@@ -128,13 +128,18 @@ def fit_into(image: UInt8[np.ndarray, "h w 3"], size: tuple[int, int]) -> UInt8[
 
     if image.shape[:2] == size:
         return image
-    scale = min(size[0] / image.shape[0], size[1] / image.shape[1])
-    height, width = (min(limit, max(1, round(scale * own))) for own, limit in zip(image.shape[:2], size, strict=True))
-    method = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    left, top, width, height = placed(image.shape[:2], size)
+    method = cv2.INTER_AREA if height < image.shape[0] else cv2.INTER_LINEAR
     result = np.zeros((*size, 3), np.uint8)
-    top, left = (size[0] - height) // 2, (size[1] - width) // 2
     result[top : top + height, left : left + width] = cv2.resize(image, (width, height), interpolation=method)
     return result
+
+
+def placed(own: tuple[int, int], size: tuple[int, int]) -> tuple[int, int, int, int]:
+    """Where `fit_into` puts an image of (height, width) `own`: left, top, width and height in pixels of the result."""
+    scale = min(size[0] / own[0], size[1] / own[1])
+    height, width = (min(limit, max(1, round(scale * side))) for side, limit in zip(own, size, strict=True))
+    return (size[1] - width) // 2, (size[0] - height) // 2, width, height
 
 
 def compare(

@@ -1,10 +1,11 @@
 """Memory and open files of `fhr-jax smooth` and `fhr-jax track` over long inputs, each command in a process of its own.
 
-`smooth` smooths a track of a million frames three times in one process, after a short one. The script prints the peak
-of the memory, beside the size of the array that the file holds, and the memory that stays after each pass. `track`
-follows a synthetic face through ten hours of video, a clip of 100 frames played forwards and backwards. The script
-reads the process's own memory (without pages of files) and its open files twice a second, and compares the first tenth
-of the frames with the last one.
+`smooth` smooths tracks of 100,000, 300,000 and a million frames, each in a process that has smoothed a short one
+before. The script prints the peak of the memory, beside the size of the array that the file holds, wall time and
+processor time. What further frames take follows from the peaks of the shortest and the longest track. `track` follows
+a synthetic face through ten hours of video, a clip of 100 frames played forwards and backwards. The script reads the
+process's own memory (without pages of files) and its open files twice a second, compares the first tenth of the frames
+with the last one, and fits a line to the memory from `SETTLED` frames on, when nothing warms up any more.
 
 Paper:    nothing about long runs.
 Command:  python experiments/bench/long_runs.py --out runs/long_runs
@@ -20,6 +21,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -39,23 +41,28 @@ from fhr_jax.files import output_folder, write_json
 
 LOOP = 100
 """Frames of the clip."""
-PASSES = 3
-"""Over the long track."""
+SETTLED = 10_000
+"""Frames of `track` after which all is compiled and all caches are full."""
+CHUNK = 8192
+"""Frames of a track that are made at once."""
 SIZE = 192
 """Side of the video in pixels."""
 SECONDS = 0.5
 """Between two looks at a process."""
 
 _PASSES = """
-import json, resource, sys
+import json, resource, sys, time
 from fhr_jax import cli
-folder, passes = sys.argv[1], int(sys.argv[2])
-for name in ["short", *["track"] * passes]:
-    assert cli.main(["smooth", f"{folder}/{name}.npz", f"{folder}/steady.npz"]) == 0
+folder, options = sys.argv[1], sys.argv[2:]
+for name in ["short", "track"]:
+    began, spent = time.monotonic(), time.process_time()
+    assert cli.main(["smooth", f"{folder}/{name}.npz", f"{folder}/steady.npz", *options]) == 0
     with open("/proc/self/status") as status:
         kept = next(int(line.split()[1]) for line in status if line.startswith("RssAnon"))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print("MEMORY", json.dumps({"peak_MiB": peak / 1024, "after_MiB": kept / 1024}), flush=True)
+    row = {"peak_MiB": peak / 1024, "after_MiB": kept / 1024}
+    row |= {"seconds": time.monotonic() - began, "processor_seconds": time.process_time() - spent}
+    print("MEMORY", json.dumps(row), flush=True)
 """
 
 
@@ -67,8 +74,8 @@ class Options:
     """Folder for summary.json; the inputs are made there and deleted at the end."""
     command: Literal["smooth", "track", "both"] = "both"
     """Which commands to run."""
-    frames: int = 1_000_000
-    """Frames of the track of `smooth`."""
+    frames: tuple[int, ...] = (100_000, 300_000, 1_000_000)
+    """Frames of the tracks of `smooth`."""
     hours: float = 10.0
     """Length of the video of `track`."""
     rate: int = 4
@@ -102,31 +109,52 @@ class Watch:
             time.sleep(SECONDS)
 
 
-def smooth(folder: Path, frames: int) -> dict[str, Any]:
-    """`PASSES` passes over a track of so many frames in one process."""
+def parts_of(frames: int) -> Iterator[np.ndarray]:
+    """A face that moves, with noise, (N, 68, 2) float32 in parts."""
     rng = np.random.default_rng(0)
-    face = 256 + 40 * rng.normal(size=(68, 2))
-    moved = (0.2 * rng.normal(size=(frames, 1, 2))).cumsum(axis=0)
-    track = (face + 100 * np.sin(moved / 100) + rng.normal(size=(frames, 68, 2))).astype(np.float32)
-    for name, part in (("short", track[:1000]), ("track", track)):
-        npz.write(folder / f"{name}.npz", {"landmarks": part, "fps": np.array(30.0)})
-    began = time.monotonic()
-    command = [sys.executable, "-c", _PASSES, str(folder), str(PASSES)]
+    face, place = 256 + 40 * rng.normal(size=(68, 2)), np.zeros((1, 1, 2))
+    for start in range(0, frames, CHUNK):
+        length = min(CHUNK, frames - start)
+        way = place + (0.2 * rng.normal(size=(length, 1, 2))).cumsum(axis=0)
+        place = way[-1:]
+        yield (face + 100 * np.sin(way / 100) + rng.normal(size=(length, 68, 2))).astype(np.float32)
+
+
+def write_track(path: Path, frames: int) -> None:
+    """A track of so many frames at 30 frames a second."""
+    stream = npz.ArrayStream((frames, 68, 2), np.dtype(np.float32), parts_of(frames))
+    npz.write(path, {"landmarks": stream, "fps": np.array(30.0)})
+
+
+def smooth_one(folder: Path, frames: int) -> dict[str, Any]:
+    """Smooth a short track and one of so many frames in one process."""
+    for name, number in (("short", 1000), ("track", frames)):
+        write_track(folder / f"{name}.npz", number)
+    command = [sys.executable, "-c", _PASSES, str(folder)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         raise InputError(f"smooth: {done.stderr.strip().splitlines()[-1]}")
-    short, *rows = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("MEMORY ")]
+    short, row = [json.loads(line[7:]) for line in done.stdout.splitlines() if line.startswith("MEMORY ")]
     for name in ("short", "track", "steady"):
         (folder / f"{name}.npz").unlink()
-    arrays = track.nbytes / 2**20
+    array = frames * 68 * 2 * 4 / 2**20
+    return {"frames": frames, "array_MiB": array, "short_peak_MiB": short["peak_MiB"]} | row
+
+
+def smooth(folder: Path, lengths: tuple[int, ...]) -> dict[str, Any]:
+    """Smooth a track of each length; what a further frame takes."""
+    rows = []
+    for frames in lengths:
+        rows.append(smooth_one(folder, frames))
+        print(json.dumps(rows[-1]), flush=True)
+    first, last = rows[0], rows[-1]
+    more = max(last["frames"] - first["frames"], 1)
+    each = (last["peak_MiB"] - first["peak_MiB"]) * 2**20 / more
     return {
-        "frames": frames,
-        "array_MiB": arrays,
-        "short": short,
-        "passes": rows,
-        "peak over the short one in arrays": (rows[-1]["peak_MiB"] - short["peak_MiB"]) / arrays,
-        "growth": rows[-1]["after_MiB"] / rows[-2]["after_MiB"] - 1,
-        "seconds": time.monotonic() - began,
+        "tracks": rows,
+        "bytes_a_frame": each,
+        "bytes_a_frame beside input and output": each - 2 * 68 * 2 * 4,
+        "frames_a_processor_second": more / max(last["processor_seconds"] - first["processor_seconds"], 1e-9),
     }
 
 
@@ -158,6 +186,8 @@ def track(folder: Path, *, hours: float, rate: int) -> dict[str, Any]:
     (folder / "video.mp4").unlink()
     done = np.array([row[0] for row in watch.rows]) / watch.rows[-1][0]
     rows = np.array(watch.rows)
+    settled = rows[done * frames >= min(SETTLED, frames / 2)]
+    slope = np.polyfit(settled[:, 0] * frames / watch.rows[-1][0], settled[:, 1], 1)[0] if len(settled) > 2 else 0.0
     parts = {"first tenth": (0.02, 0.12), "last tenth": (0.9, 1.0)}  # everything is compiled by then
     memory, files = (
         {name: float(np.median(rows[(low <= done) & (done <= high), k])) for name, (low, high) in parts.items()}
@@ -171,6 +201,7 @@ def track(folder: Path, *, hours: float, rate: int) -> dict[str, Any]:
         "seconds": time.monotonic() - began,
         "MiB": memory | {"peak": float(rows[:, 1].max())},
         "growth": memory["last tenth"] / memory["first tenth"] - 1,
+        "bytes_a_frame when settled": float(slope) * 2**20,
         "open files": files | {"most": int(rows[:, 2].max())},
         "said": log,
     }
@@ -184,7 +215,6 @@ def main(options: Options) -> None:
     }
     if options.command != "track":
         summary["smooth"] = smooth(folder, options.frames)
-        print(json.dumps(summary["smooth"]), flush=True)
     if options.command != "smooth":
         summary["track"] = track(folder, hours=options.hours, rate=options.rate)
         print(json.dumps(summary["track"]), flush=True)

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 from tqdm import tqdm
 
 from fhr_jax.data.open_dataset import open_dataset
@@ -34,7 +35,7 @@ class FaceSource(NamedTuple):
 
     records: Records
     landmarks: int
-    videos: tuple[Sequence[int], ...]
+    videos: tuple[Sequence[int] | np.ndarray, ...]
     skipped: tuple[Skipped, ...]
 
 

@@ -36,6 +36,8 @@ def run(options: TrackOptions) -> None:
         raise InputError(f"--lag {options.lag}: expected without --no-stabilize, which smooths nothing")
     if options.size is not None and options.size < 16:
         raise InputError(f"--size {options.size}: expected at least 16 pixels")
+    if options.no_overlay and options.overlay != "steady":
+        raise InputError(f"--overlay {options.overlay}: expected without --no-overlay, which writes none")
     report.check(options.out / recordings.PAGE)
     box = None if options.box is None else settings.parse_box(options.box)
     most = settings.parse_faces(options.faces)

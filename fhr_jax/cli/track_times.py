@@ -15,6 +15,8 @@ from fhr_jax.stabilizer.cleaning import LONGEST_GAP
 MIN_CONFIDENCE = 0.05
 """Lower limit of the confidence of a whole frame, as OpenFace gives it: the stabilizer divides the noise by it."""
 
+_CHUNK = 4096
+"""Frames that are looked at at once."""
 
 class Pieces(NamedTuple):
     """The new frames of a track without the long gaps in it.
@@ -37,14 +39,29 @@ def pieces(points: Float[np.ndarray, "n m d"], timeline: Timeline) -> Pieces:
         points: the new frames, in any unit, NaN where missing.
         timeline: of the track.
     """
-    dt = np.ones(len(points)) if timeline.dt is None else timeline.dt
+    return _pieces(seen(points), timeline)
+
+
+def track_pieces(track: LandmarkTrack, timeline: Timeline) -> Pieces:
+    """`pieces` of a track, without a copy of its points."""
+    return _pieces(seen(track.points)[timeline.new], timeline)
+
+
+def seen(points: Float[np.ndarray, "n m d"]) -> Bool[np.ndarray, " n"]:
+    """The frames (N,) that show a point, of points (N, M, d) in any unit."""
+    parts = range(0, len(points), _CHUNK)
+    shown = [np.isfinite(points[start : start + _CHUNK]).all(axis=-1).any(axis=-1) for start in parts]
+    return np.concatenate(shown) if shown else np.zeros(0, bool)
+
+
+def _pieces(seen: Bool[np.ndarray, " n"], timeline: Timeline) -> Pieces:
+    dt = np.ones(len(seen)) if timeline.dt is None else timeline.dt
     clock = np.cumsum(dt)
-    seen = np.asarray(np.isfinite(points).all(axis=-1).any(axis=-1))
     before = np.maximum.accumulate(np.where(seen, clock, clock[:1] - 1))
     after = np.minimum.accumulate(np.where(seen, clock, clock[-1:])[::-1])[::-1]
     used = seen | (after - before <= LONGEST_GAP)
     known = np.flatnonzero(seen)
-    restart = np.zeros(len(points), bool)
+    restart = np.zeros(len(seen), bool)
     restart[known[1:][np.diff(clock[known]) > LONGEST_GAP]] = True
     steps = np.where(restart, 1.0, dt)[used]
     return Pieces(used, restart[used], None if timeline.dt is None else steps)
@@ -114,4 +131,4 @@ def confidence(track: LandmarkTrack, timeline: Timeline) -> Float[np.ndarray, "n
     if track.confidence is None or not track.confidence.max() > 0:
         return None
     weight = track.confidence if track.confidence.ndim == 2 else track.confidence.clip(MIN_CONFIDENCE)
-    return weight[timeline.new]
+    return weight if timeline.new.all() else weight[timeline.new]

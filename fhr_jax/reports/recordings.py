@@ -1,25 +1,21 @@
 """What a page of a track shows, from the files of `fhr-jax track` and `smooth`, and from any file of landmarks."""
 
 import os
-import shutil
-import tempfile
-import zipfile
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 
-from fhr_jax import npz
 from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.landmark_files import LandmarkTrack, Recording
 from fhr_jax.errors import InputError
 from fhr_jax.markup import Markup, built_in, unknown
-from fhr_jax.reports import track_report
+from fhr_jax.reports import track_report, unpacked
 from fhr_jax.reports.track_data import TrackOfFace
 from fhr_jax.reports.track_report import Recorded
 from fhr_jax.reports.verdict import Verdict
+from fhr_jax.reports.views import SAME
 
 PAGE = "report.html"
 """The page in the folder of a run."""
@@ -27,53 +23,61 @@ PAGE = "report.html"
 NOMINAL_RATE = 30.0
 """Frames a second of a file that does not tell."""
 
-_OF_TRACK = ("landmarks", "raw", "confidence", "time", "face_id", "overlay_scale")
+_OF_TRACK = ("landmarks", "raw", "confidence", "time", "face_id", "overlay_views")
 
 
-@contextmanager
 def of_track(
-    path: str | os.PathLike[str], *, video: Path | None, title: str, markup: Markup | None = None
-) -> Generator[Recorded]:
-    """The recording in the landmarks.npz of `fhr-jax track`, of one face or several; its arrays stay on disk.
+    path: str | os.PathLike[str],
+    *,
+    video: Path | None,
+    title: str,
+    markup: Markup | None = None,
+    overlay: bool = True,
+) -> Recorded:
+    """The recording in the landmarks.npz of `fhr-jax track`, of one face or several; long arrays stay on disk.
 
     Args:
         path: the file.
-        video: its overlay, or None.
+        video: its overlay or another film of the same frames, or None.
         title: of the page.
         markup: of the landmarks; default: that of the package with as many.
+        overlay: whether the video is the overlay, and not one with the pixels of the landmarks.
 
     Raises:
         InputError: the file cannot be read, or is not one of `track`.
     """
-    with tempfile.TemporaryDirectory(prefix="fhr-jax-") as folder:
-        arrays = _mapped(Path(path), Path(folder))
-        steady, raw = (_with_faces(arrays.get(name), 4) for name in ("landmarks", "raw"))
-        trust, time = _with_faces(arrays.get("confidence"), 3), arrays.get("time")
-        if steady is None or time is None or steady.shape[3:] != (2,) or time.shape != steady.shape[1:2]:
-            raise InputError(f"{path}: expected the arrays landmarks and time that fhr-jax track writes")
-        for name, array in (("raw", raw), ("confidence", trust)):
-            if array is not None and array.shape[:3] != steady.shape[:3]:
-                raise InputError(f"{path}: {name} is {array.shape[1:]}, expected the shape of landmarks")
-        if not len(time):
-            raise InputError(f"{path}: no frames")
-        names = arrays.get("face_id", np.arange(len(steady)))
-        if names.shape != (len(steady),):
-            raise InputError(f"{path}: face_id is {names.shape}, expected ({len(steady)},)")
-        # Of several faces each counts from where it appears to where it leaves.
-        lives = [_life(own) if len(steady) > 1 else slice(None) for own in steady]
-        faces = tuple(
-            TrackOfFace(
-                np.asarray(time[life], np.float64),
-                steady[i][life],
-                None if raw is None or _same(raw[i][life], steady[i][life]) else raw[i][life],
-                None if trust is None else trust[i][life],
-                f"face {names[i]}",
-            )
-            for i, life in enumerate(lives)
+    arrays = unpacked.arrays(path, _OF_TRACK)
+    for name, array in arrays.items():
+        if array.dtype.kind not in "fiu" and name != "face_id":
+            raise InputError(f"{path}: {name} is {array.dtype}, expected numbers")
+    steady, raw = (_with_faces(arrays.get(name), 4) for name in ("landmarks", "raw"))
+    trust, time = _with_faces(arrays.get("confidence"), 3), arrays.get("time")
+    if steady is None or time is None or steady.shape[3:] != (2,) or time.shape != steady.shape[1:2]:
+        raise InputError(f"{path}: expected the arrays landmarks and time that fhr-jax track writes")
+    for name, array in (("raw", raw), ("confidence", trust)):
+        if array is not None and array.shape[:3] != steady.shape[:3]:
+            raise InputError(f"{path}: {name} is {array.shape[1:]}, expected the shape of landmarks")
+    if not len(time):
+        raise InputError(f"{path}: no frames")
+    names = arrays.get("face_id", np.arange(len(steady)))
+    if names.shape != (len(steady),):
+        raise InputError(f"{path}: face_id is {names.shape}, expected ({len(steady)},)")
+    views = np.asarray(arrays.get("overlay_views", SAME), np.float64) if overlay else SAME
+    if views.shape[1:] != (5,) or not len(views) or not np.isfinite(views).all():
+        raise InputError(f"{path}: overlay_views is {views.shape}, expected finite numbers (K, 5)")
+    # Of several faces each counts from where it appears to where it leaves.
+    lives = [_life(own) if len(steady) > 1 else slice(None) for own in steady]
+    faces = tuple(
+        TrackOfFace(
+            np.asarray(time[life], np.float64),
+            steady[i][life],
+            None if raw is None or _same(raw[i][life], steady[i][life]) else raw[i][life],
+            None if trust is None else trust[i][life],
+            f"face {names[i]}",
         )
-        scale = float(arrays.get("overlay_scale", np.ones(())).ravel()[0])
-        yield Recorded(title, faces, _markup(markup, steady.shape[2]), video, float(time[0]), scale)
-        del arrays, steady, raw, trust, faces
+        for i, life in enumerate(lives)
+    )
+    return Recorded(title, faces, _markup(markup, steady.shape[2]), video, float(time[0]), views)
 
 
 def write_track_page(
@@ -97,9 +101,10 @@ def write_track_page(
         InputError: a file cannot be read, or `out` is something else than a report.
     """
     overlay, out = folder / "overlay.mp4", out or folder / PAGE
-    video = video or (overlay if overlay.is_file() else None)
-    with of_track(folder / "landmarks.npz", video=video, title=title, markup=markup) as recorded:
-        return track_report.write(out, recorded)
+    shown = video or (overlay if overlay.is_file() else None)
+    own = video is None or video.resolve() == overlay.resolve()
+    recorded = of_track(folder / "landmarks.npz", video=shown, title=title, markup=markup, overlay=own)
+    return track_report.write(out, recorded)
 
 
 def beside(landmarks: Path) -> Path:
@@ -130,7 +135,7 @@ def of_smoothed(
     faces = tuple(
         TrackOfFace(
             times_of(track, recording.fps if fps is None else fps, given=fps is not None),
-            np.asarray(steady[..., :2], np.float64),
+            steady[..., :2],
             track.points[..., :2],
             _confidence(track),
             f"face {track.face}",
@@ -235,29 +240,3 @@ def _same(a: np.ndarray, b: np.ndarray) -> bool:
 
 def _listed(shapes: Sequence[tuple[int, ...]]) -> str:
     return ", ".join(map(str, shapes))
-
-
-def _mapped(path: Path, folder: Path) -> dict[str, np.ndarray]:
-    """The arrays of an .npz, unpacked into a folder and mapped to memory."""
-    found = {}
-    try:
-        with zipfile.ZipFile(path) as archive:
-            members = {member.filename: member for member in archive.infolist()}
-            if sum(member.file_size for member in members.values()) > npz.MAX_BYTES:
-                raise InputError(f"{path}: its arrays take more than {npz.MAX_BYTES} bytes")
-            for name in _OF_TRACK:
-                if f"{name}.npy" not in members:
-                    continue
-                with archive.open(f"{name}.npy") as source, (folder / f"{name}.npy").open("wb") as target:
-                    shutil.copyfileobj(source, target, 2**20)
-                found[name] = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except Exception as error:
-        raise InputError(f"{path}: not an .npz file of plain arrays") from error
-    for name, array in found.items():
-        if array.dtype.kind not in "fiu" and name != "face_id":
-            raise InputError(f"{path}: {name} is {array.dtype}, expected numbers")
-    return found

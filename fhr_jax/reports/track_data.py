@@ -76,12 +76,22 @@ class TrackNumbers(NamedTuple):
 def measure(face: TrackOfFace, *, markup: Markup) -> TrackNumbers:
     """All numbers of a face with landmarks (T, M, 2) in pixels; its arrays may lie on disk, mapped to memory."""
     size = face_sizes(face.steady)
-    parts = [_measure(face, size, markup, start) for start in range(0, len(size), CHUNK)]
+    regions: tuple[str, ...] = ()
     fields: dict[str, Any] = {}
-    for name in TrackNumbers._fields[1:]:
-        own = [getattr(part, name) for part in parts]
-        fields[name] = None if own[0] is None else np.concatenate(own)
-    return TrackNumbers(parts[0].regions, **fields)
+    for start in range(0, len(size), CHUNK):
+        part = _measure(face, size, markup, start)
+        regions = part.regions
+        for name, values in zip(TrackNumbers._fields[1:], part[1:], strict=True):
+            if start == 0:
+                fields[name] = None if values is None else _empty(len(size), values)
+            if values is not None:
+                fields[name][start : start + len(values)] = values
+    return TrackNumbers(regions, **fields)
+
+
+def _empty(frames: int, like: np.ndarray) -> np.ndarray:
+    """For so many frames: numbers by region in float32, since a long recording has many of them."""
+    return np.empty((frames, *like.shape[1:]), np.float32 if like.ndim > 1 else like.dtype)
 
 
 def _measure(face: TrackOfFace, sizes: np.ndarray, markup: Markup, start: int) -> TrackNumbers:

@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import numpy as np
+from jaxtyping import Float
 
 from fhr_jax.errors import InputError
 from fhr_jax.markup import Markup, regions_of
 from fhr_jax.reports import page, samples, verdict, worst_frames
 from fhr_jax.reports.track_data import FAR, TrackNumbers, TrackOfFace, mean_shape, measure
+from fhr_jax.reports.views import SAME, in_film
 from fhr_jax.reports.worst_frames import WorstFrame
 
 MAX_EMBEDDED = 16 * 2**20
@@ -40,7 +42,7 @@ class Recorded(NamedTuple):
         markup: of all of them.
         video: the film, or None.
         video_start: time in `faces` of the first frame of the video, in seconds.
-        video_scale: pixels of the video over those of `faces`.
+        views: (K, 5) where the video has the points of `faces`; see `views`.
         notes: sentences at the end of the page.
     """
 
@@ -49,7 +51,7 @@ class Recorded(NamedTuple):
     markup: Markup
     video: Path | None = None
     video_start: float = 0.0
-    video_scale: float = 1.0
+    views: Float[np.ndarray, "k 5"] = SAME
     notes: tuple[str, ...] = ()
 
 
@@ -79,7 +81,7 @@ def write(path: str | os.PathLike[str], recorded: Recorded) -> verdict.Verdict:
         "faces": coded,
         "video": video,
         "start": start,
-        "scale": recorded.video_scale,
+        "views": recorded.views.tolist(),
         "far": FAR,
     }
     page.write(
@@ -210,7 +212,7 @@ def _cards(worst: Sequence[WorstFrame], faces: Sequence[TrackOfFace], recorded: 
             points = face.steady[own.frame]
             time = float(face.times[own.frame]) - recorded.video_start
             if time >= 0 and time not in windows:
-                windows[time] = worst_frames.window(recorded.video_scale * points)
+                windows[time] = worst_frames.window(in_film(points, recorded.views, float(face.times[own.frame])))
         pictures = worst_frames.from_video(recorded.video, windows)
     cards = []
     for own in worst:

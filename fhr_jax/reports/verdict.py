@@ -114,7 +114,7 @@ def check(face: TrackOfFace, numbers: TrackNumbers) -> list[Finding]:
     jitter = jitter[np.isfinite(jitter)]
     if len(jitter):
         found += _steadiness(jitter, numbers.jitter_raw)
-    missing = numbers.missing[seen, 0].mean()
+    missing = float(numbers.missing[seen, 0].mean())
     if missing > 0:
         found.append(Finding(_level(missing, MISSING), f"{_percent(missing)} of the landmarks were missing."))
     if face.raw is not None:
@@ -155,7 +155,7 @@ def _unseen(seen: np.ndarray) -> Finding:
 
 def _steadiness(jitter: np.ndarray, raw: np.ndarray | None) -> list[Finding]:
     middle, high = float(np.median(jitter)), float(np.percentile(jitter, 95))
-    before = "" if raw is None else f", before smoothing {_percent(np.nanmedian(raw[:, 0]))}"
+    before = "" if raw is None else f", before smoothing {_percent(float(np.nanmedian(raw[:, 0])))}"
     found = [Finding(_level(middle, JITTER), f"The jitter is {_percent(middle)} of the face size{before}.")]
     if _level(high, BURSTS) != "good":
         sentence = f"One frame in twenty has a jitter above {_percent(high)}: broken frames, or a very fast face."

@@ -410,6 +410,7 @@ def test_options_that_do_not_go_together_are_refused(tmp_path, net, capsys):
         (["--lag", "2", "--no-stabilize"], "without --no-stabilize"),
         (["--lag", "2", "--params", f"{tmp_path}/bare.npz"], "no smoother"),
         (["--params", f"{tmp_path}/seven.npz"], "for 14 coordinates, expected 136"),
+        (["--no-overlay", "--overlay", "raw"], "--overlay raw: expected without --no-overlay, which writes none"),
     )
     for options, message in cases:
         assert cli.main(["track", f"{tmp_path}/a.mp4", "--out", f"{tmp_path}/out", "--net", net, *options]) == 2

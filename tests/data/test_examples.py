@@ -1,5 +1,7 @@
 """Training examples: synthetic faces by number, photographs from a folder."""
 
+import tracemalloc
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,6 +11,7 @@ from fhr_jax import augment, geometry, heatmap
 from fhr_jax.data import crops, examples
 from fhr_jax.data.io import pts
 from fhr_jax.data.open_dataset import open_dataset
+from fhr_jax.data.records import FrameRun
 from fhr_jax.data.sources import holdout
 from fhr_jax.errors import InputError
 from fhr_jax.markup import FACE68
@@ -144,6 +147,33 @@ def test_whole_videos_are_held_out():
     learned, held = parts(0, videos)
     assert sorted(learned) == list(range(17))
     assert not held
+
+
+def test_the_order_of_ten_million_records_takes_little_memory():
+    tracemalloc.start()
+    learned, held = holdout.split_indices(10_000_000, 64, seed=3, name="many")
+    most = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert most < 200 * 2**20  # the order alone takes 80 MB
+    assert (len(learned), len(held)) == (9_999_936, 64)
+    order = np.random.default_rng(3).permutation(10_000_000)
+    np.testing.assert_array_equal(held, order[:64])
+    np.testing.assert_array_equal(learned[:1000], order[64:1064])
+
+
+def test_the_records_of_each_video():
+    class Videos:
+        runs = (FrameRun(0, 3, "a"), FrameRun(3, 5, "b"), FrameRun(5, 9, "a"))
+
+        def __len__(self):
+            return 9
+
+        def __getitem__(self, index):
+            return {}
+
+    a, b = holdout.records_by_video(Videos())
+    assert a.tolist() == [0, 1, 2, 5, 6, 7, 8]
+    assert b.tolist() == [3, 4]
 
 
 @pytest.mark.parametrize(("records", "share"), [(2, 1), (9, 1), (20, 4), (870, 64)])

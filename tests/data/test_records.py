@@ -9,6 +9,7 @@ import pytest
 from fhr_jax.data import crops, loader, records
 from fhr_jax.data.datasets.read import StoredRecords, StoredVideos
 from fhr_jax.data.io.file_tree import ImagePair
+from fhr_jax.data.records import FrameRun
 from fhr_jax.data.sources import boxes
 from fhr_jax.data.sources.clips import Clips
 from fhr_jax.data.sources.holdout import Subset
@@ -35,6 +36,33 @@ class Stub:
 
     def __repr__(self):
         return "Stub()"
+
+
+def test_frames_of_stored_videos():
+    """Three videos, the first stored in two parts, one without frames."""
+    parts = [("a", [1, 2, 3]), ("a", [4, 5, 9]), ("empty", []), ("b", [10, 11]), ("c", [12])]
+    stored = [
+        {
+            "file": file.encode(),
+            "dataset": b"videos",
+            "frame": np.array(numbers, np.int32),
+            "frames": [f"{file}{number}.jpg".encode() for number in numbers],
+            "points": np.array(numbers, np.float32)[:, None, None] * np.ones((1, 5, 2), np.float32),
+            "box": np.ones((len(numbers), 4), np.float32),
+        }
+        for file, numbers in parts
+    ]
+    source = StoredVideos(Path("x"), stored, "videos")
+    assert len(source) == 9
+    assert source.runs == (FrameRun(0, 5, "a"), FrameRun(5, 6, "a"), FrameRun(6, 8, "b"), FrameRun(8, 9, "c"))
+    read = [source.encoded(i) for i in range(9)]
+    assert [own["image"].name for own in read] == [f"{f}{n}.jpg" for f, numbers in parts for n in numbers]
+    assert [int(own["points"][0, 0]) for own in read] == [int(own["frame"]) for own in read]
+    assert {own["file"] for own in read[:6]} == {"a"}
+    for index in (-1, 9):
+        with pytest.raises(IndexError, match="of 9"):
+            source.encoded(index)
+    assert StoredVideos(Path("x"), [], "videos").runs == ()
 
 
 @pytest.mark.parametrize(

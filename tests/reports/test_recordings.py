@@ -23,24 +23,24 @@ def arrays(frames=6, faces=None):
 def test_the_file_of_track_with_one_face(tmp_path):
     own = arrays()
     npz.write(tmp_path / "landmarks.npz", own)
-    with recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a") as shown:
-        (face,) = shown.faces
-        np.testing.assert_array_equal(face.steady, own["landmarks"])
-        np.testing.assert_array_equal(face.raw, own["raw"])
-        np.testing.assert_array_equal(face.confidence, own["confidence"])
-        np.testing.assert_allclose(face.times, own["time"])
-        assert shown.video_start == 2
-        assert shown.markup.name == "300w"
+    shown = recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a")
+    (face,) = shown.faces
+    np.testing.assert_array_equal(face.steady, own["landmarks"])
+    np.testing.assert_array_equal(face.raw, own["raw"])
+    np.testing.assert_array_equal(face.confidence, own["confidence"])
+    np.testing.assert_allclose(face.times, own["time"])
+    assert shown.video_start == 2
+    assert shown.markup.name == "300w"
 
 
 def test_the_file_of_track_with_several_faces(tmp_path):
     own = arrays(faces=3)
     own["raw"][1] = own["landmarks"][1]  # this one was not smoothed
     npz.write(tmp_path / "landmarks.npz", own)
-    with recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a") as shown:
-        assert [face.name for face in shown.faces] == ["face 7", "face 8", "face 9"]
-        np.testing.assert_array_equal(shown.faces[2].steady, own["landmarks"][2])
-        assert [face.raw is None for face in shown.faces] == [False, True, False]
+    shown = recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a")
+    assert [face.name for face in shown.faces] == ["face 7", "face 8", "face 9"]
+    np.testing.assert_array_equal(shown.faces[2].steady, own["landmarks"][2])
+    assert [face.raw is None for face in shown.faces] == [False, True, False]
 
 
 @pytest.mark.parametrize(
@@ -57,20 +57,14 @@ def test_other_files_are_refused(tmp_path, change, message):
     own = arrays() | change
     own = own if len(own["time"]) else {name: own[name] for name in ("landmarks", "raw", "time")}
     npz.write(tmp_path / "landmarks.npz", own)
-    with (
-        pytest.raises(InputError, match=message),
-        recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a"),
-    ):
-        pass
+    with pytest.raises(InputError, match=message):
+        recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a")
 
 
 def test_broken_files_are_refused(tmp_path):
     (tmp_path / "landmarks.npz").write_bytes(b"PK")
-    with (
-        pytest.raises(InputError, match=r"landmarks\.npz: not an \.npz file of plain arrays"),
-        recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a"),
-    ):
-        pass
+    with pytest.raises(InputError, match=r"landmarks\.npz: not an \.npz file of plain arrays"):
+        recordings.of_track(tmp_path / "landmarks.npz", video=None, title="a")
 
 
 def test_landmarks_beside_those_before_smoothing(tmp_path):

@@ -17,6 +17,7 @@ from fhr_jax.cli.tracking.page import LivePage
 from fhr_jax.data.io import openface, video
 from fhr_jax.data.io.sound import Sound
 from fhr_jax.markup import Markup
+from fhr_jax.reports.views import SAME
 
 
 class Outputs:
@@ -59,6 +60,7 @@ class Outputs:
         self._stack = contextlib.ExitStack()
         self._write: video.Write | None = None
         self._numbers: set[int] = set()
+        self._views: list[tuple[float, ...]] = []
         self.frames = self.found = self.damaged = 0
 
     def __enter__(self) -> "Outputs":
@@ -87,6 +89,9 @@ class Outputs:
             if self._write is not None:
                 self._write(overlay.fit_into(drawn, self._first.image.shape[:2]), picture.time - self._first.time)
         self._log.start_frame(picture.time)
+        view = _view(picture, self._first)
+        if not self._views or view != self._views[-1][1:]:
+            self._views.append((picture.time, *view))
         for own in faces:
             face = to_frame(own.face, picture.scale)
             confidence = float(face.confidence.mean())
@@ -104,7 +109,17 @@ class Outputs:
 
     def save(self) -> None:
         """After the block: write landmarks.npz."""
-        self._log.save(self._folder / "landmarks.npz", overlay_scale=float(self._first.scale[0]))
+        views = np.array(self._views)
+        shown = bool((views[:, 1:] != SAME[:, 1:]).any())
+        self._log.save(self._folder / "landmarks.npz", views=views if shown else None)
+
+
+def _view(picture: Picture, first: Picture) -> tuple[float, float, float, float]:
+    """Where the overlay has the landmarks of a picture: scale of x and y and the place of the corner (`SAME`)."""
+    height, width = picture.image.shape[:2]
+    left, top, shown_width, shown_height = overlay.placed((height, width), first.image.shape[:2])
+    scale = picture.scale * (shown_width / width, shown_height / height)
+    return float(scale[0]), float(scale[1]), float(left), float(top)
 
 
 def draw_faces(

@@ -3,6 +3,7 @@
 import dataclasses
 import functools
 import os
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from fhr_jax.data.datasets.summary import read_summary
 from fhr_jax.data.io.images import read_image
-from fhr_jax.data.records import FrameRun, Record, Records, frame_runs
+from fhr_jax.data.records import FrameRun, Record, Records
 from fhr_jax.errors import InputError
 
 
@@ -151,10 +152,20 @@ class StoredVideos:
     @functools.cached_property
     def runs(self) -> tuple[FrameRun, ...]:
         """Runs of consecutive frames of one video."""
-        return frame_runs([file for file, _ in self._places], self._numbers)
+        videos = [(_text(own["file"]), own["frame"]) for own in self._videos if len(own["frame"])]
+        if not videos:
+            return ()
+        numbers = np.concatenate([frames for _, frames in videos])
+        starts = np.cumsum([0, *(len(frames) for _, frames in videos)])
+        joined = np.diff(numbers) == 1
+        inner = zip(starts[1:-1].tolist(), pairwise(videos), strict=True)
+        joined[[start - 1 for start, (before, video) in inner if before[0] != video[0]]] = False
+        ends = [0, *(np.flatnonzero(~joined) + 1).tolist(), len(numbers)]
+        which = np.searchsorted(starts, ends[:-1], side="right") - 1
+        return tuple(FrameRun(a, b, videos[k][0]) for (a, b), k in zip(pairwise(ends), which.tolist(), strict=True))
 
     def __len__(self) -> int:
-        return len(self._places)
+        return int(self._starts[-1])
 
     def __getitem__(self, index: int) -> Record:
         record = self.encoded(index)
@@ -162,14 +173,16 @@ class StoredVideos:
 
     def encoded(self, index: int) -> Record:
         """The record with the path of its image file as `image`."""
-        file, (video, place) = self._places[int(index)]
-        example = self._videos[video]
+        if not 0 <= index < len(self):
+            raise IndexError(f"record {index} of {len(self)}")
+        video = int(np.searchsorted(self._starts, index, side="right")) - 1
+        example, place = self._videos[video], int(index) - int(self._starts[video])
         return {
             "image": self._folder / _text(example["frames"][place]),
             "points": example["points"][place],
             "box": example["box"][place],
             "dataset": _text(example["dataset"]),
-            "file": file,
+            "file": _text(example["file"]),
             "frame": np.asarray(example["frame"][place], np.int32),
         }
 
@@ -181,17 +194,9 @@ class StoredVideos:
         return [read_example(self._source, i) for i in range(len(self._source))]
 
     @functools.cached_property
-    def _places(self) -> list[tuple[str, tuple[int, int]]]:
-        """For each frame: the file, and the number of the stored video with the place in it."""
-        return [
-            (_text(example["file"]), (number, place))
-            for number, example in enumerate(self._videos)
-            for place in range(len(example["frame"]))
-        ]
-
-    @functools.cached_property
-    def _numbers(self) -> np.ndarray:
-        return np.concatenate([example["frame"] for example in self._videos])
+    def _starts(self) -> np.ndarray:
+        """The number of the first frame of each stored video, and behind them that of all frames."""
+        return np.cumsum([0, *(len(example["frame"]) for example in self._videos)])
 
 
 def _name(builder: Any) -> str:

@@ -3,7 +3,7 @@
 `smooth`, `fit` and `evaluate` read landmarks through it, whatever kind of file holds them, and print its notes.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -38,6 +38,9 @@ TIME = ("time", "timestamp")
 MAX_PIXEL = 1e7
 """In pixels; float32 does not resolve single pixels of larger coordinates."""
 
+CHUNK = 4096
+"""Frames that are looked at at once."""
+
 EXPECTED_PIXELS = f"expected pixels up to {MAX_PIXEL:.0e}"
 
 
@@ -48,11 +51,13 @@ class ReadOptions(NamedTuple):
         keep_zeros: points at (0, 0) or (-1, -1) count as they stand, and not as missing.
         third: what the third column of (T, M, 3) is; None guesses it (`third_column.guess`).
         part: which points of a file that has several sets, such as "face" or "pose"; None: the first that is there.
+        share: points in float32 or float64 may stay in the array of the file, and are not to be changed then.
     """
 
     keep_zeros: bool = False
     third: Third | None = None
     part: str | None = None
+    share: bool = False
 
 
 DEFAULT = ReadOptions()
@@ -117,10 +122,16 @@ def check_pixels(path: Path, points: Real[np.ndarray, "t m d"], *, name: str = "
     Raises:
         InputError: there is one.
     """
-    huge = beyond_pixels(points) & np.isfinite(points)
-    if huge.any():
-        where = f"{name}: " if name else ""
-        raise InputError(f"{path}: {where}a coordinate of {points[huge][0]:.3g}, {EXPECTED_PIXELS}")
+    for part in _parts(points):
+        huge = beyond_pixels(part) & np.isfinite(part)
+        if huge.any():
+            where = f"{name}: " if name else ""
+            raise InputError(f"{path}: {where}a coordinate of {part[huge][0]:.3g}, {EXPECTED_PIXELS}")
+
+
+def _parts(points: np.ndarray) -> Iterator[np.ndarray]:
+    """An array (T, ...) in parts of some frames, so that what is computed of a long track needs little memory."""
+    return (points[start : start + CHUNK] for start in range(0, len(points), CHUNK))
 
 
 def split_third(
@@ -157,17 +168,24 @@ def points_as_nan(
 ) -> tuple[Float[np.ndarray, "t m d"], list[str]]:
     """Points in float64 with NaN in both coordinates where they are missing, and what to tell the user.
 
+    With `options.share` float32 stays float32.
+
     Args:
         points: (T, M, d) in the unit of the file.
         options: how they are read.
         offset: what reading the file added to its coordinates.
     """
-    points = as_float64(points)
-    points = np.where(np.isfinite(points).all(axis=-1, keepdims=True), points, np.nan)
+    given = points
+    points = points if _stays(points, options) else np.array(as_float64(points))
+    if not all(np.isfinite(part).all() for part in _parts(points)):
+        points = points.copy() if points is given else points
+        for part in _parts(points):
+            part[~np.isfinite(part).all(axis=-1)] = np.nan
     if options.keep_zeros:
         return points, []
     notes = []
     for marker, missing in find_markers(points, offset=offset).items():
+        points = points.copy() if points is given else points
         points[missing] = np.nan
         number = int(missing.sum())
         what = f"1 point at ({marker:g}, {marker:g})" if number == 1 else f"{number} points at ({marker:g}, {marker:g})"
@@ -175,12 +193,22 @@ def points_as_nan(
     return points, notes
 
 
+def _stays(points: np.ndarray, options: ReadOptions) -> bool:
+    return options.share and points.dtype in (np.float32, np.float64) and points.dtype.isnative
+
+
 def in_one_place(points: Float[np.ndarray, "t m d"]) -> list[str]:
     """What to tell the user where all points (T, M, d), in the unit of their file, lie in one place."""
-    places = points[np.isfinite(points).all(axis=-1)]
-    if len(places) < 2 or not (places == places[0]).all():
+    first, number = None, 0
+    for part in _parts(points):
+        places = part[np.isfinite(part).all(axis=-1)]
+        first = places[0] if first is None and len(places) else first
+        number += len(places)
+        if first is not None and not (places == first).all():
+            return []
+    if first is None or number < 2:
         return []
-    where = ", ".join(f"{value:g}" for value in places[0])
+    where = ", ".join(f"{value:g}" for value in first)
     return [f"all points of all frames lie at ({where}): there is no face to see"]
 
 
@@ -210,8 +238,10 @@ def unsure_as_nan(
         points: (T, M, d) in any unit, NaN where missing.
         confidence: (T, M) in [0, 1]; None, or that of whole frames (T,), changes nothing.
     """
-    known = np.asarray(np.isfinite(points).all(axis=-1))
-    if confidence is None or confidence.ndim == 1 or not known.any():
+    if confidence is None or confidence.ndim == 1:
+        return points, []
+    known = np.concatenate([np.isfinite(part).all(axis=-1) for part in _parts(points)])
+    if not known.any():
         return points, []
     lowest = UNSURE * float(np.median(confidence[known]))
     # Where all are 0 they say nothing.

@@ -30,6 +30,9 @@ JUMP = 0.25
 """Face sizes that a missing point outside the box jumps to the marker and back; a point cut off at the corner of an
 image moves there with the face."""
 
+CHUNK = 4096
+"""Frames that are looked at at once."""
+
 MIN_POINTS = 3
 """Tracks with fewer points are left as they are: there is no face to compare with."""
 
@@ -60,13 +63,15 @@ def find_markers(points: Float[np.ndarray, "t m d"], *, offset: float = 0.0) -> 
     Returns:
         For each marker, as it stands in the file, that occurs as a missing point: (T, M), True where it does.
     """
-    points = np.asarray(points, np.float64)
-    if points.shape[1] < MIN_POINTS:
+    values = [np.float64(marker + offset) for marker in MARKERS]
+    parts = range(0, len(points), CHUNK)
+    if points.shape[1] < MIN_POINTS or not any(
+        (points[start : start + CHUNK] == value).all(axis=-1).any() for start in parts for value in values
+    ):
         return {}
+    points = np.asarray(points, np.float64)
     at = {marker: (points == marker + offset).all(axis=-1) for marker in MARKERS}
     suspects = np.logical_or.reduce(list(at.values()))
-    if not suspects.any():
-        return {}
     boxes = _boxes(points, suspects)
     if not boxes.face.any():
         return {}

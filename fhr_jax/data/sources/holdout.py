@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import Int64
 
 from fhr_jax.data.records import Frames, Record, Records, encoded
 from fhr_jax.errors import InputError
@@ -14,7 +15,7 @@ MOST = 64
 class Subset:
     """The records at some indices of another source, in that order."""
 
-    def __init__(self, records: Records, numbers: Sequence[int]):
+    def __init__(self, records: Records, numbers: Sequence[int] | np.ndarray):
         self._records, self._numbers = records, np.asarray(numbers, np.int64)
 
     def __len__(self) -> int:
@@ -31,19 +32,18 @@ class Subset:
         return f"Subset({self._records!r}, {len(self)} from {self._numbers[:3].tolist()})"
 
 
-def records_by_video(records: Records) -> tuple[Sequence[int], ...]:
-    """For each video the indices of its records; empty for photographs, or where the source does not tell."""
+def records_by_video(records: Records) -> tuple[Int64[np.ndarray, "_"], ...]:
+    """For each video the indices (N,) of its records; empty for photographs, or where the source does not tell."""
     files: Sequence[str] = getattr(records, "files", ())
-    if isinstance(records, Frames):
-        files = [run.file for run in records.runs for _ in range(run.start, run.stop)]
-    indices: dict[str, list[int]] = {}
-    for number, file in enumerate(files):
-        indices.setdefault(file, []).append(number)
-    return tuple(indices.values())
+    runs = ((number, number + 1, file) for number, file in enumerate(files))
+    parts: dict[str, list[np.ndarray]] = {}
+    for start, stop, file in records.runs if isinstance(records, Frames) else runs:
+        parts.setdefault(file, []).append(np.arange(start, stop, dtype=np.int64))
+    return tuple(np.concatenate(own) for own in parts.values())
 
 
 def split_holdout(
-    records: Records, number: int, *, seed: int, name: object, groups: Sequence[Sequence[int]] = ()
+    records: Records, number: int, *, seed: int, name: object, groups: Sequence[Sequence[int] | np.ndarray] = ()
 ) -> tuple[Subset, Subset]:
     """Shuffle records and hold some out.
 
@@ -67,9 +67,9 @@ def split_holdout(
 
 
 def split_indices(
-    records: int, number: int, *, seed: int, name: object, groups: Sequence[Sequence[int]] = ()
-) -> tuple[list[int], list[int]]:
-    """`split_holdout` for the indices of so many records.
+    records: int, number: int, *, seed: int, name: object, groups: Sequence[Sequence[int] | np.ndarray] = ()
+) -> tuple[Int64[np.ndarray, "_"], Int64[np.ndarray, "_"]]:
+    """`split_holdout` for the indices of so many records: those to train on (N,), and those to validate with (M,).
 
     Args:
         records: how many there are.
@@ -83,18 +83,16 @@ def split_indices(
     """
     if records <= number:
         raise InputError(f"{name}: {records} annotated images, but {number} are to be held out")
-    groups = groups or [range(i, i + 1) for i in range(records)]
-    order = [groups[which] for which in np.random.default_rng(seed).permutation(len(groups))]
-    numbers = [i for group in order for i in group]
+    order = np.random.default_rng(seed).permutation(len(groups) or records)
+    numbers = np.concatenate([np.asarray(groups[which], np.int64) for which in order]) if groups else order
     if not number:
-        return numbers, []
-    ends = np.cumsum([len(group) for group in order])
+        return numbers, numbers[:0]
+    ends = np.cumsum([len(groups[which]) for which in order]) if groups else np.arange(1, records + 1)
     first = int(np.searchsorted(ends, number)) + 1  # the first groups that hold enough records
     if records - ends[first - 1] < records / 2:
         return numbers[number:], numbers[:number]
     held = numbers[: ends[first - 1]]
-    chosen = [held[i * len(held) // number] for i in range(number)]
-    return numbers[ends[first - 1] :], chosen
+    return numbers[ends[first - 1] :], held[np.arange(number) * len(held) // number]
 
 
 def fair_share(records: int) -> int:
@@ -104,4 +102,4 @@ def fair_share(records: int) -> int:
 
 def random_subset(records: Records, number: int, *, seed: int) -> Subset:
     """At most `number` records, drawn at random without replacement."""
-    return Subset(records, np.random.default_rng(seed).permutation(len(records))[:number].tolist())
+    return Subset(records, np.random.default_rng(seed).permutation(len(records))[:number])

@@ -245,12 +245,19 @@ function closer(factor) {
 
 // The frame
 
-function mark(context, point, hue, scale, dx, dy, sample) {
+// Where the film has the points of the frame at a time: its size may change.
+function viewAt(time) {
+  let found = data.views[0];
+  for (const view of data.views) if (view[0] <= time) found = view;
+  return found;
+}
+
+function mark(context, point, hue, [sx, sy, dx, dy], sample) {
   for (const track of [face.raw, face.steady]) {
     const at = track && shownAt(track, sample, point);
     if (!at) continue;
     context.beginPath();
-    context.arc((at[0] + 0.5) * scale + dx, (at[1] + 0.5) * scale + dy, track === face.raw ? 2.5 : 5, 0, 7);
+    context.arc((at[0] + 0.5) * sx + dx, (at[1] + 0.5) * sy + dy, track === face.raw ? 2.5 : 5, 0, 7);
     context.strokeStyle = context.fillStyle = hue;
     context.lineWidth = 2;
     if (track === face.raw) context.fill(); else context.stroke();
@@ -275,7 +282,9 @@ function drawFrame() {
     if (!video.videoWidth) return;
     const scale = Math.min(width / video.videoWidth, height / video.videoHeight);
     const dx = (width - scale * video.videoWidth) / 2, dy = (height - scale * video.videoHeight) / 2;
-    for (const { point, hue } of face.chosen) mark(context, point, light[hue], scale * (data.scale || 1), dx, dy, sample);
+    const [, sx, sy, left, top] = viewAt(face.time[sample]);
+    const place = [scale * sx, scale * sy, scale * left + dx, scale * top + dy];
+    for (const { point, hue } of face.chosen) mark(context, point, light[hue], place, sample);
     return;
   }
   const track = face.steady;
@@ -310,7 +319,7 @@ function drawFrame() {
     for (const one of at) if (one) context.fillRect((one[0] + 0.5) * scale + dx - 1, (one[1] + 0.5) * scale + dy - 1, 2, 2);
   }
   context.globalAlpha = 1;
-  for (const { point, hue } of face.chosen) mark(context, point, light[hue], scale, dx, dy, sample);
+  for (const { point, hue } of face.chosen) mark(context, point, light[hue], [scale, scale, dx, dy], sample);
 }
 
 function show() {

@@ -26,6 +26,56 @@ def test_one_face_has_no_axis_of_faces(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"out.npz"}
 
 
+@pytest.mark.parametrize("chunk", [1, 7, 4096])
+def test_faces_that_come_and_go_in_any_order(tmp_path, monkeypatch, chunk):
+    monkeypatch.setattr(log, "CHUNK", chunk)
+    rng = np.random.default_rng(0)
+    expected = np.full((30, 40), np.nan)
+    with log.FaceLog(tmp_path / "log", landmarks=4, several=True) as faces:
+        for t in range(40):
+            faces.start_frame(float(t))
+            for number in rng.permutation(30)[: rng.integers(0, 6)].tolist():
+                expected[number, t] = 100 * number + t
+                faces.add(face(expected[number, t]), number=number)
+    faces.save(tmp_path / "out.npz")
+    arrays = npz.read(tmp_path / "out.npz")
+    there = np.isfinite(expected).any(axis=1)
+    np.testing.assert_array_equal(arrays["face_id"], np.flatnonzero(there))
+    np.testing.assert_array_equal(arrays["landmarks"][..., 3, 1], expected[there])
+    np.testing.assert_array_equal(arrays["raw"][..., 0, 0], expected[there] + 1)
+    assert {path.name for path in tmp_path.iterdir()} == {"out.npz"}
+
+
+def test_each_record_is_read_once_for_each_array(tmp_path, monkeypatch):
+    monkeypatch.setattr(log, "CHUNK", 10)
+    read = []
+
+    class Counted(np.memmap):
+        def __getitem__(self, index):
+            found = super().__getitem__(index)
+            if isinstance(index, np.ndarray):
+                read.append(len(index))
+            return found
+
+    with log.FaceLog(tmp_path / "log", landmarks=4, several=True) as faces:
+        for t in range(100):
+            faces.start_frame(float(t))
+            for number in range(8):
+                faces.add(face(t), number=number)
+    monkeypatch.setattr(np, "memmap", Counted)
+    faces.save(tmp_path / "out.npz")
+    # The number of its frame and its own values: 800 records, four arrays.
+    assert sum(read) == 2 * 4 * 800
+
+
+def test_several_faces_none_of_which_comes(tmp_path):
+    with log.FaceLog(tmp_path / "log", landmarks=4, several=True) as faces:
+        faces.start_frame(0.0)
+        (tmp_path / "log").write_bytes(b"")
+    with pytest.raises(ValueError, match="empty"):
+        faces.save(tmp_path / "out.npz")
+
+
 @pytest.mark.parametrize("chunk", [2, 100])
 def test_several_faces_are_missing_where_they_are_not(tmp_path, monkeypatch, chunk):
     monkeypatch.setattr(log, "CHUNK", chunk)

@@ -9,6 +9,7 @@ from fhr_jax.cli.tracking.follow import Picture, Tracked
 from fhr_jax.cli.tracking.outputs import Outputs, draw_faces
 from fhr_jax.data.io import landmark_table, video
 from fhr_jax.markup import FACE68
+from fhr_jax.reports.views import in_film
 
 RNG = np.random.default_rng(0)
 BASE = RNG.uniform(10, 40, (68, 2)).astype(np.float32)
@@ -38,7 +39,9 @@ def test_several_faces_have_their_numbers_in_the_rows_and_in_the_picture(tmp_pat
     rows = [line.split(",")[:3] for line in (tmp_path / "landmarks.csv").read_text().splitlines()[1:]]
     assert rows == [["5", "0", "0.160"], ["5", "3", "0.160"], ["6", "0", "0.200"]]
     assert landmark_table.read(tmp_path / "landmarks.csv") is not None
-    assert len(npz.read(tmp_path / "landmarks.npz")["landmarks"]) == 3
+    arrays = npz.read(tmp_path / "landmarks.npz")
+    assert len(arrays["landmarks"]) == 3
+    assert "overlay_views" in arrays  # the third picture is twice as large
     frames = list(video.frames(tmp_path / "overlay.mp4"))
     assert [frame.image.shape[:2] for frame in frames] == [(60, 120)] * 3
     np.testing.assert_allclose([frame.time for frame in frames], [0, 0.04, 0.08], atol=1e-3)
@@ -47,6 +50,28 @@ def test_several_faces_have_their_numbers_in_the_rows_and_in_the_picture(tmp_pat
     both = draw_faces(first.image, two, shown="steady", markup=FACE68)
     unlabelled = draw_faces(first.image, [own._replace(id=None) for own in two], shown="steady", markup=FACE68)
     assert (both != unlabelled).any()
+
+
+def test_frames_of_another_size_have_their_place_in_the_overlay(tmp_path):
+    first = picture(0, (60, 120))
+    outputs = Outputs(
+        tmp_path, first, markup=FACE68, landmarks=68, shown="steady", rate=Fraction(25), sound=None, page=None
+    )
+    with outputs:
+        for number, size in enumerate([(60, 120), (60, 120), (120, 120), (60, 120)]):
+            outputs.add(picture(number, size), [Tracked(None, face(BASE))])
+        # Half as large as its frame.
+        outputs.add(picture(4)._replace(scale=np.array([0.5, 0.5])), [Tracked(None, face(BASE))])
+    outputs.save()
+    views = npz.read(tmp_path / "landmarks.npz")["overlay_views"]
+    expected = [[0, 1, 1, 0, 0], [0.08, 0.5, 0.5, 30, 0], [0.12, 1, 1, 0, 0], [0.16, 0.5, 0.5, 0, 0]]
+    np.testing.assert_allclose(views, expected)
+    # The corners of a frame of the second size lie at those of its picture in the overlay.
+    corners = np.array([[-0.5, -0.5], [119.5, 119.5]])
+    np.testing.assert_allclose(in_film(corners, views, 0.09), [[29.5, -0.5], [89.5, 59.5]])
+    frames = list(video.frames(tmp_path / "overlay.mp4"))
+    assert frames[2].image[:, :28].mean() < 5
+    assert frames[2].image[:, 32:88].mean() > 25
 
 
 def test_raw_and_steady_points_have_two_tints_that_change_with_confidence():
