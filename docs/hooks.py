@@ -76,7 +76,7 @@ def on_page_content(html, *, page, config, files):
     """Take programs of other hosts out of the notebooks: they have neither formulas nor diagrams."""
     if not page.file.src_uri.endswith(".ipynb"):
         return html
-    if page.file.src_dir == str(ROOT):
+    if not _was_run(Path(page.file.abs_src_path)):
         html = html.replace("</h1>", f"</h1><p><em>{NOT_RUN}</em></p>", 1)
     html = re.sub(r"<!-- Load mathjax -->.*?<!-- End of mathjax configuration -->", "", html, flags=re.DOTALL)
     return re.sub(r'<script type="module">.*?</script>', "", html, flags=re.DOTALL)
@@ -110,13 +110,21 @@ def _target(link, *, origin, here):
 
 
 def _executed(origin):
-    """The folder of the notebook with its outputs if it was run since it last changed, else of that without."""
+    """The folder of the notebook with its results if it was run since it last changed, else of that without."""
     run = EXECUTED / origin
-    return EXECUTED if run.exists() and _sources(run) == _sources(ROOT / origin) else ROOT
+    return EXECUTED if run.exists() and _was_run(run) and _sources(run) == _sources(ROOT / origin) else ROOT
+
+
+def _was_run(notebook):
+    return any(cell.get("execution_count") for cell in _cells(notebook))
 
 
 def _sources(notebook):
-    return [(cell["cell_type"], "".join(cell["source"])) for cell in json.loads(notebook.read_text())["cells"]]
+    return [(cell["cell_type"], "".join(cell["source"])) for cell in _cells(notebook)]
+
+
+def _cells(notebook):
+    return json.loads(notebook.read_text())["cells"]
 
 
 # Modules
