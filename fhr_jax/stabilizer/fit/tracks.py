@@ -110,7 +110,7 @@ def as_videos(
         seen = seen & (np.asarray(confidence) > 0)
     index = np.arange(observed.shape[1])[None]
     last_seen = np.maximum.accumulate(np.where(seen, index[..., None], -1), axis=1)
-    scored &= (last_seen >= _starts(seen.any(axis=-1), dt)[..., None]).all(axis=-1)
+    scored &= (last_seen >= _starts(np.asarray(seen.any(axis=-1)), dt)[..., None]).all(axis=-1)
     if mask is not None:
         scored &= np.asarray(mask)
     options = (None if value is None else jnp.asarray(value) for value in (dt, confidence))
