@@ -23,13 +23,14 @@ import time
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jax
 import numpy as np
 import tyro
 
 from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.cli.options import optional
 from fhr_jax.data import crops, loader
 from fhr_jax.data.open_dataset import open_dataset
 from fhr_jax.data.records import record
@@ -53,9 +54,9 @@ class Options:
     """Folder for summary.json."""
     records: int = 10_000_000
     """How many records."""
-    data: Path | None = None
+    data: Annotated[Path | None, optional("DIR")] = None
     """Folder for the dataset, which is used again; default: a temporary one."""
-    start: int | None = None
+    start: Annotated[int | None, optional("N")] = None
     """Used by the script itself: read from this batch on, and print what was read."""
 
 

@@ -3,6 +3,7 @@
 from collections import deque
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -26,7 +27,9 @@ class LookAhead:
         self._params, self._lag = params, lag
         self._waiting: deque[Face] = deque()
         self._read = 0
-        self._state: LaggedState = stabilizer.init_lagged(params, lag=lag)
+        # Made once: making it traces the stabilizer, which takes time and memory whenever a face is lost.
+        self._first: LaggedState = stabilizer.init_lagged(params, lag=lag)
+        self._state = self._begin()
 
     def read(
         self, face: Face, dt: np.float32, weights: Float[Array | np.ndarray, " m"] | None
@@ -53,8 +56,11 @@ class LookAhead:
             face = self._waiting[-1]
             done += self._step(np.full_like(face.raw, np.nan), np.float32(1), np.zeros_like(face.confidence))[1]
         if self._read:
-            self._read, self._state = 0, stabilizer.init_lagged(self._params, lag=self._lag)
+            self._read, self._state = 0, self._begin()
         return done
+
+    def _begin(self) -> LaggedState:
+        return jax.tree.map(jnp.copy, self._first)  # each step takes the buffers of the state before it
 
     def _step(
         self, points: Float[np.ndarray, "m 2"], dt: np.float32, weights: Float[Array | np.ndarray, " m"] | None
