@@ -9,7 +9,8 @@ compared, medians of the slowest process:
 * all processes together through `jax.distributed`: what is lost beyond that is communication, and waiting for others.
 
 All processes talk over the loopback interface, so the figures say what sharing costs, not what a network does. The
-script also counts the all-reduces of the compiled programs and writes checkpoints (docs/scaling.md).
+script also counts the all-reduces of the compiled programs, writes checkpoints, and computes what a slice of 256 chips
+would need.
 
 Paper:    nothing about several machines.
 Command:  python experiments/bench/scaling.py --out runs/scaling
@@ -32,6 +33,7 @@ import numpy as np
 import scaling_work
 import tyro
 from scaling_sizes import sizes
+from scaling_slice import Slice, needs
 from scaling_work import Place, Work
 
 from fhr_jax.benchmark.summaries import write_summary
@@ -80,6 +82,8 @@ def main(options: Options) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as cache:
         start = partial(run_together, cores=cores, work=work, parts=options.parts, limit=options.seconds, cache=cache)
         one = start(1, together=False)
+        if "training" in options.parts and options.preset in summary["sizes"]:
+            summary["slice"] = _slice(summary["sizes"], one[0]["training"]["flops"], options)
         for number in sorted({1, *options.processes}):
             alone = one if number == 1 else start(number, together=False)
             together = one if number == 1 else start(number, together=True)
@@ -163,6 +167,12 @@ def compared(one: float, alone: float, together: float, number: int, cores: int)
         "efficiency_alone": ideal / alone,
         "communication": 1 - alone / together,
     }
+
+
+def _slice(found: dict[str, dict[str, Any]], flops: float, options: Options) -> dict[str, Any]:
+    """What every preset would need on a slice, with the operations of an update as they were counted here."""
+    assumed = Slice(update=flops / options.images / found[options.preset]["forward_flops"])
+    return {"assumed": assumed._asdict(), **{preset: needs(each, assumed) for preset, each in found.items()}}
 
 
 def _times(found: list[dict[str, Any]], part: str) -> float:

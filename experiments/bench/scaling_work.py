@@ -59,7 +59,7 @@ class Place(NamedTuple):
 
 
 def run(place: Place, work: Work, parts: tuple[str, ...], barrier: Barrier, results: Connection) -> None:
-    """Measure each part and send {part: {"seconds": of each round, "all_reduces": ..., "all_reduce_bytes": ...}}."""
+    """Measure each part and send {part: {"seconds": of each round, "flops", "all_reduces", "all_reduce_bytes"}}."""
     if place.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {place.core})
     import jax
@@ -72,9 +72,11 @@ def run(place: Place, work: Work, parts: tuple[str, ...], barrier: Barrier, resu
     made = {"training": _update, "fit": _gradient}
     found = {}
     for part in parts:
-        call, text = made[part](place, work)
+        call, program = made[part](place, work)
         call()
-        found[part] = {"seconds": rounds(call, work.rounds, barrier), **all_reduces(text)}
+        seconds = rounds(call, work.rounds, barrier)
+        flops = float((program.cost_analysis() or {}).get("flops", 0.0))
+        found[part] = {"seconds": seconds, "flops": flops, **all_reduces(program.as_text())}
     results.send(found)
     results.close()
 
@@ -119,7 +121,7 @@ def _spread(array: np.ndarray, mesh: Any) -> Any:
     return jax.make_array_from_process_local_data(spread_sharding(mesh), array)
 
 
-def _update(place: Place, work: Work) -> tuple[Callable[[], Any], str]:
+def _update(place: Place, work: Work) -> tuple[Callable[[], Any], Any]:
     """An update of `fhr-jax train`, without the making of crops."""
     import jax
 
@@ -136,10 +138,10 @@ def _update(place: Place, work: Work) -> tuple[Callable[[], Any], str]:
     state = train.init_state(jax.random.key(0), config, optimizer, mesh=mesh)
     update: Any = train.make_update(jax.random.key(0), config, optimizer, lambda _, batch: batch, mesh=mesh)
     program = update.lower(state, given).compile()
-    return lambda: jax.block_until_ready(program(state, given)), program.as_text()
+    return lambda: jax.block_until_ready(program(state, given)), program
 
 
-def _gradient(place: Place, work: Work) -> tuple[Callable[[], Any], str]:
+def _gradient(place: Place, work: Work) -> tuple[Callable[[], Any], Any]:
     """Loss and gradient of `fhr-jax fit --model paper`."""
     import jax
     import jax.numpy as jnp
@@ -155,4 +157,4 @@ def _gradient(place: Place, work: Work) -> tuple[Callable[[], Any], str]:
     problem = make_problem(videos, init_params=stabilizer.init_params(1.0, jnp.eye(136)), mesh=mesh)
     gradient: Any = sharding.jit_everywhere(jax.value_and_grad(problem.loss_on), mesh)
     program = gradient.lower(problem.initial, problem.videos).compile()
-    return lambda: jax.block_until_ready(program(problem.initial, problem.videos)), program.as_text()
+    return lambda: jax.block_until_ready(program(problem.initial, problem.videos)), program

@@ -31,6 +31,7 @@ def test_two_processes(module, tmp_path):
         assert one["all_reduces"] == 0
         assert two["together_ms"] > 0
         assert two["all_reduces"] > 0
+    assert 2 < summary["slice"]["assumed"]["update"] < 5
     sizes = summary["sizes"]["tiny"]
     # Each process needs the gradients of all parameters.
     assert summary["training"]["2"]["all_reduce_bytes"] >= sizes["gradient_bytes"] == 4 * sizes["parameters"]
@@ -89,6 +90,21 @@ def test_sizes_of_a_preset(module):
     # AdamW's two moments, and the moving averages, of which the statistics have one too.
     assert found["state_bytes"] == pytest.approx(4 * found["gradient_bytes"] + 2 * found["statistics_bytes"], abs=100)
     assert "checkpoint_seconds" not in found
+
+
+def test_what_a_slice_needs(module):
+    sizes = {"crop": 256, "gradient_bytes": 1000, "normalizations": 5, "forward_flops": 2e9}
+    assumed = module.Slice(chips=4, chips_a_host=2, crops_a_chip=10, peak=1e12, share=0.5, link=1e6, latency=1e-3)
+    found = module.needs(sizes, assumed._replace(host_ms=2.0, update=3.0))
+    assert found["compute_ms"] == pytest.approx(120)  # 3 * 2e9 * 10 / 5e11 s
+    assert found["all_reduce_bytes"] == pytest.approx(1500)
+    assert found["gradients_ms"] == pytest.approx(1.5)
+    assert found["statistics_ms"] == pytest.approx(10)
+    assert found["images_a_second"] == pytest.approx(40 / 0.1315)
+    assert found["efficiency"] == pytest.approx(120 / 131.5)
+    assert found["host_cores"] == pytest.approx(2 * 10 / 0.1315 * 2e-3)
+    assert found["host_bytes_a_second"] == pytest.approx(20 / 0.1315 * 3 * 384**2)
+    assert found["flops_a_byte"] == pytest.approx(6e10 / 1500)
 
 
 def test_a_process_that_ends_without_a_result_ends_the_run(module, tmp_path):
