@@ -6,9 +6,9 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from accelerator_parts.networks import CONFIGS
 
 from fhr_jax import checkpoint, train
-from fhr_jax.hourglass import PRESETS
 from fhr_jax.train.recipe import MODERN, make_optimizer
 
 
@@ -16,11 +16,11 @@ def sizes(preset: str, *, checkpoints: Path | None = None, rounds: int = 3) -> d
     """Figures of a preset with the recipe `modern`: AdamW and moving averages.
 
     Args:
-        preset: of `hourglass.PRESETS`.
+        preset: of `hourglass.PRESETS`; "tiny" is smaller than there.
         checkpoints: folder in which a checkpoint is written several times; None writes none.
         rounds: how often.
     """
-    config = PRESETS[preset]
+    config = CONFIGS[preset]
 
     def make(key: jax.Array) -> Any:
         return train.init_state(key, config, make_optimizer(MODERN, 1000), ema=True)

@@ -18,7 +18,7 @@ LIMIT = 120.0
 """Seconds that processes wait for each other before a round; compiling is before it."""
 TYPES = {"f64": 8, "f32": 4, "s32": 4, "u32": 4, "bf16": 2, "f16": 2, "pred": 1}
 """Bytes of a number, by its name in XLA."""
-_ALL_REDUCE = re.compile(r"= (\(?[^=]*?\)?) all-reduce(?:-start)?\(")
+_ALL_REDUCE = re.compile(r"%\S+ = (.*?) all-reduce(?:-start)?\(")
 _SHAPE = re.compile(r"(\w+)\[([\d,]*)\]")
 
 
@@ -124,12 +124,12 @@ def _spread(array: np.ndarray, mesh: Any) -> Any:
 def _update(place: Place, work: Work) -> tuple[Callable[[], Any], Any]:
     """An update of `fhr-jax train`, without the making of crops."""
     import jax
+    from accelerator_parts.networks import CONFIGS
 
     from fhr_jax import train
     from fhr_jax.data.examples import Examples
-    from fhr_jax.hourglass import PRESETS
 
-    config, rng = PRESETS[work.preset], np.random.default_rng(place.number)
+    config, rng = CONFIGS[work.preset], np.random.default_rng(place.number)
     mesh = _mesh(place, work.images * place.processes)
     crops = rng.uniform(size=(work.images, config.crop, config.crop, 3)).astype(np.float32)
     points = rng.uniform(0, config.crop - 1, (work.images, config.landmarks, 2)).astype(np.float32)

@@ -68,7 +68,7 @@ def test_efficiency(module):
 def test_all_reduces_of_a_program(module):
     text = """
   %all-reduce = f32[3,4]{1,0} all-reduce(%a), channel_id=1, to_apply=%add
-  %all-reduce.1 = (f32[64]{0}, bf16[2]{0}, f32[]) all-reduce(%b, %c, %d), to_apply=%add
+  %all-reduce.1 = (f32[64]{0}, bf16[2]{0}, /*index=2*/f32[]) all-reduce(%b, %c, %d), to_apply=%add
   %done = f32[8]{0} all-reduce-done(%all-reduce-start)
   %all-reduce-start = f32[8]{0} all-reduce-start(%e), to_apply=%add
   ROOT %add = f32[100]{0} add(%all-reduce, %x)
@@ -85,7 +85,7 @@ def test_all_reduces_of_a_program(module):
 
 def test_sizes_of_a_preset(module):
     found = module.sizes("tiny")
-    variables = hourglass.init(jax.random.key(0), TINY)
+    variables = hourglass.init(jax.random.key(0), TINY._replace(stacks=1, depth=1))
     assert found["parameters"] == sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
     # AdamW's two moments, and the moving averages, of which the statistics have one too.
     assert found["state_bytes"] == pytest.approx(4 * found["gradient_bytes"] + 2 * found["statistics_bytes"], abs=100)
