@@ -14,10 +14,11 @@ would need.
 
 Paper:    nothing about several machines.
 Command:  python experiments/bench/scaling.py --out runs/scaling
-Cost:     two minutes on two cores, most of it compiling.
+Cost:     six minutes on two cores, most of it compiling; the same command goes on with what is left.
 Figures:  docs/scaling.md.
 """
 
+import json
 import multiprocessing
 import os
 import socket
@@ -36,7 +37,7 @@ from scaling_sizes import sizes
 from scaling_slice import Slice, needs
 from scaling_work import Place, Work
 
-from fhr_jax.benchmark.summaries import write_summary
+from fhr_jax.benchmark.summaries import SUMMARY, write_summary
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder
 
@@ -59,9 +60,9 @@ class Options:
     """Crops an update and process."""
     videos: int = 6
     """Videos of a fit a process."""
-    frames: int = 300
+    frames: int = 100
     """Frames of each video."""
-    rounds: int = 12
+    rounds: int = 5
     """Timed calls."""
     seconds: float = 300.0
     """Limit for each start of processes, compiling included."""
@@ -73,26 +74,45 @@ def main(options: Options) -> dict[str, Any]:
     """Measure, print and write summary.json after every number of processes."""
     folder, cores = output_folder(options.out), available_cores()
     work = Work(options.preset, options.images, options.videos, options.frames, options.rounds)
-    summary: dict[str, Any] = {"work": work._asdict(), "cores": len(cores), "sizes": {}}
-    summary |= {part: {} for part in options.parts}
+    summary = opened(folder, work, len(cores))
     for preset in options.sizes:
+        if preset in summary["sizes"]:
+            continue
         with tempfile.TemporaryDirectory(dir=folder) as checkpoints:
             summary["sizes"][preset] = sizes(preset, checkpoints=Path(checkpoints))
         print(f"{preset}: {summary['sizes'][preset]}", flush=True)
     with tempfile.TemporaryDirectory() as cache:
         start = partial(run_together, cores=cores, work=work, parts=options.parts, limit=options.seconds, cache=cache)
-        one = start(1, together=False)
-        if "training" in options.parts and options.preset in summary["sizes"]:
-            summary["slice"] = _slice(summary["sizes"], one[0]["training"]["flops"], options)
         for number in sorted({1, *options.processes}):
-            alone = one if number == 1 else start(number, together=False)
-            together = one if number == 1 else start(number, together=True)
+            if all(str(number) in summary[part] for part in options.parts):
+                continue
+            alone = start(number, together=False)
+            together = alone if number == 1 else start(number, together=True)
             for part in options.parts:
-                row = compared(*(_times(found, part) for found in (one, alone, together)), number, len(cores))
-                row |= {name: together[0][part][name] for name in ("all_reduces", "all_reduce_bytes")}
+                one = _times(alone, part) if number == 1 else summary[part]["1"]["one_ms"] / 1e3
+                row = compared(one, _times(alone, part), _times(together, part), number, len(cores))
+                counted = together[0][part]
+                row |= {name: value for name, value in counted.items() if name.startswith("all_reduce")}
                 summary[part][str(number)] = row
                 print(f"{part}, {number} processes: {_text(row)}", flush=True)
+            if number == 1 and "training" in options.parts and options.preset in summary["sizes"]:
+                summary["slice"] = _slice(summary["sizes"], alone[0]["training"]["flops"], options)
             write_summary(folder, summary)
+    return summary
+
+
+def opened(folder: Path, work: Work, cores: int) -> dict[str, Any]:
+    """What summary.json holds, or the start of it.
+
+    Raises:
+        InputError: it is of other work, or of another number of cores.
+    """
+    path, about = folder / SUMMARY, {"work": work._asdict(), "cores": cores}
+    if not path.exists():
+        return {**about, "sizes": {}, "training": {}, "fit": {}}
+    summary = json.loads(path.read_text())
+    if {name: summary.get(name) for name in about} != about:
+        raise InputError(f"{path}: of {summary.get('work')} on {summary.get('cores')} cores; use another --out")
     return summary
 
 
@@ -184,7 +204,8 @@ def _text(row: dict[str, Any]) -> str:
     return (
         f"{row['together_ms']:.1f} ms together, {row['alone_ms']:.1f} alone, {row['one_ms']:.1f} of one process; "
         f"efficiency {row['efficiency']:.2f}, without communication {row['efficiency_alone']:.2f}; "
-        f"{row['all_reduces']} all-reduces of {row['all_reduce_bytes'] / 1e6:.2f} MB"
+        f"{row['all_reduces']} all-reduces of {row['all_reduce_bytes'] / 1e6:.2f} MB, "
+        f"{row['all_reduces_in_loops']} of them in loops"
     )
 
 

@@ -19,6 +19,7 @@ LIMIT = 120.0
 TYPES = {"f64": 8, "f32": 4, "s32": 4, "u32": 4, "bf16": 2, "f16": 2, "pred": 1}
 """Bytes of a number, by its name in XLA."""
 _ALL_REDUCE = re.compile(r"%\S+ = (.*?) all-reduce(?:-start)?\(")
+_BODY = re.compile(r"body=(%[^\s,]+)")
 _SHAPE = re.compile(r"(\w+)\[([\d,]*)\]")
 
 
@@ -59,7 +60,7 @@ class Place(NamedTuple):
 
 
 def run(place: Place, work: Work, parts: tuple[str, ...], barrier: Barrier, results: Connection) -> None:
-    """Measure each part and send {part: {"seconds": of each round, "flops", "all_reduces", "all_reduce_bytes"}}."""
+    """Measure each part and send {part: {"seconds": of each round, "flops", "all_reduces", ...}}."""
     if place.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {place.core})
     import jax
@@ -94,10 +95,19 @@ def rounds(call: Callable[[], Any], number: int, barrier: Barrier) -> list[float
 
 
 def all_reduces(text: str) -> dict[str, int]:
-    """How many all-reduces a compiled program has, and the bytes of all their results."""
-    found = [shapes for line in text.splitlines() for shapes in _ALL_REDUCE.findall(line)]
+    """How many all-reduces a compiled program has, the bytes of all their results, and how many are in loops.
+
+    Those in loops happen in every step, and count once.
+    """
+    bodies, found, in_loops, computation = set(_BODY.findall(text)), [], 0, ""
+    for line in text.splitlines():
+        if not line.startswith(" "):
+            computation = line.removeprefix("ENTRY ").split(" ")[0]
+        shapes = _ALL_REDUCE.findall(line)
+        found += shapes
+        in_loops += len(shapes) * (computation in bodies)
     sizes = [_bytes(*shape) for shapes in found for shape in _SHAPE.findall(shapes) if shape[0] in TYPES]
-    return {"all_reduces": len(found), "all_reduce_bytes": sum(sizes)}
+    return {"all_reduces": len(found), "all_reduce_bytes": sum(sizes), "all_reduces_in_loops": in_loops}
 
 
 def _bytes(kind: str, dimensions: str) -> int:

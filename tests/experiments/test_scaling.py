@@ -23,7 +23,7 @@ def module():
 
 @pytest.mark.slow
 def test_two_processes(module, tmp_path):
-    options = {"processes": (2,), "preset": "tiny", "images": 2, "videos": 2, "frames": 20, "rounds": 2}
+    options: dict = {"processes": (2,), "preset": "tiny", "images": 2, "videos": 2, "frames": 20, "rounds": 2}
     summary, _ = run("bench/scaling", tmp_path, module, sizes=("tiny",), **options)
     for part in ("training", "fit"):
         one, two = summary[part]["1"], summary[part]["2"]
@@ -38,6 +38,10 @@ def test_two_processes(module, tmp_path):
     assert sizes["checkpoint_bytes"] >= sizes["state_bytes"]
     assert sizes["checkpoint_seconds"] > 0
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
+    again = module.main(module.Options(tmp_path, sizes=("tiny",), **options))  # nothing is left to measure
+    assert again["training"] == summary["training"]
+    with pytest.raises(InputError, match="use another --out"):
+        module.main(module.Options(tmp_path, sizes=("tiny",), **options | {"images": 3}))
 
 
 def test_one_process_alone(module, tmp_path):
@@ -67,14 +71,24 @@ def test_efficiency(module):
 
 def test_all_reduces_of_a_program(module):
     text = """
+%body.1 (x: f32[3]) -> f32[3] {
   %all-reduce = f32[3,4]{1,0} all-reduce(%a), channel_id=1, to_apply=%add
   %all-reduce.1 = (f32[64]{0}, bf16[2]{0}, /*index=2*/f32[]) all-reduce(%b, %c, %d), to_apply=%add
+}
+
+%other (x: f32[3]) -> f32[3] {
   %done = f32[8]{0} all-reduce-done(%all-reduce-start)
   %all-reduce-start = f32[8]{0} all-reduce-start(%e), to_apply=%add
   ROOT %add = f32[100]{0} add(%all-reduce, %x)
+}
+
+ENTRY %main (x: f32[3]) -> f32[3] {
+  %while = f32[3] while(%x), condition=%condition, body=%body.1, backend_config={}
+}
 """
     found = module.scaling_work.all_reduces(text)
-    assert found == {"all_reduces": 3, "all_reduce_bytes": 4 * 12 + (4 * 64 + 2 * 2 + 4) + 4 * 8}
+    sizes = 4 * 12 + (4 * 64 + 2 * 2 + 4) + 4 * 8
+    assert found == {"all_reduces": 3, "all_reduce_bytes": sizes, "all_reduces_in_loops": 2}
     mesh = device_mesh()
     summed = jax.shard_map(
         lambda x: jax.lax.psum(x, AXIS), mesh=mesh, in_specs=PartitionSpec(AXIS), out_specs=PartitionSpec()
