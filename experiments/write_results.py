@@ -1,4 +1,4 @@
-"""Write the figures of docs/results.md, docs/accelerators.md and README.md from the summaries in docs/results/.
+"""Write the figures of README.md and of the pages of results from the summaries in docs/results/.
 
 Command:  python experiments/write_results.py
           python experiments/write_results.py --keep runs/known_motions
@@ -26,6 +26,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import scaling_tables
 import tyro
 
 from fhr_jax.benchmark.known_motions.measure import MotionRow
@@ -35,7 +36,7 @@ from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, write_json
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/results.md", "docs/accelerators.md")
+PAGES = ("README.md", "docs/results.md", "docs/accelerators.md", "docs/scaling.md")
 RESULTS, BY_HAND = "docs/results", "by_hand.json"
 MARK = re.compile(r"<!-- (value|table|origin) ([^>]*?) -->(.*?)<!-- end -->", re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
@@ -90,6 +91,9 @@ def motion_means(summary: Mapping[str, Any]) -> str:
 TABLES: dict[tuple[str, str], Callable[[Mapping[str, Any]], str]] = {
     ("known_motions", "motions"): motions,
     ("known_motions", "means"): motion_means,
+    ("scaling", "measured"): scaling_tables.measured,
+    ("scaling", "sizes"): scaling_tables.sizes,
+    ("scaling", "slice"): scaling_tables.slice_needs,
 }
 """Tables by summary and kind."""
 

@@ -11,7 +11,12 @@ an uninterrupted run would do.
 """
 
 from fhr_jax.lazy import submodules
-from fhr_jax.train.flops_and_memory import FlopsAndMemory, network_flops, update_flops_and_memory
+from fhr_jax.train.flops_and_memory import (
+    FlopsAndMemory,
+    compiled_flops_and_memory,
+    network_flops,
+    update_flops_and_memory,
+)
 from fhr_jax.train.initial_net import init_from, load_initial
 from fhr_jax.train.loop import NonFiniteLoss, StepOutput, train_loop, train_steps
 from fhr_jax.train.recipe import (
@@ -45,6 +50,7 @@ __all__ = [
     "StepOutput",
     "TrainState",
     "Update",
+    "compiled_flops_and_memory",
     "finetune_steps",
     "init_from",
     "init_state",

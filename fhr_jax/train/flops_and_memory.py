@@ -53,7 +53,16 @@ def update_flops_and_memory(update: Update, state: TrainState, batch: Batch) -> 
         batch: arrays, or their shapes.
     """
     jitted: Any = update
-    compiled = jitted.lower(state, batch).compile()
+    return compiled_flops_and_memory(jitted.lower(state, batch).compile(), state)
+
+
+def compiled_flops_and_memory(compiled: Any, state: TrainState) -> FlopsAndMemory:
+    """The compiler's counts of an update that is compiled already.
+
+    Args:
+        compiled: `update.lower(state, batch).compile()`.
+        state: arrays, or their shapes.
+    """
     memory: Any = compiled.memory_analysis()
     used = 2 * memory.argument_size_in_bytes + memory.output_size_in_bytes + memory.temp_size_in_bytes
     return FlopsAndMemory(

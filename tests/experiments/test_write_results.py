@@ -6,7 +6,7 @@ import pytest
 
 from fhr_jax.benchmark.summaries import ORIGIN
 from fhr_jax.errors import InputError
-from tests.experiments.test_experiments import load
+from tests.experiments.test_experiments import FOLDER, load
 
 ORIGINS = {"command", "commit", "machine", "versions", "date"}
 WITHOUT_ORIGIN = {"accelerator_h100.json"}
@@ -15,7 +15,9 @@ WITHOUT_ORIGIN = {"accelerator_h100.json"}
 
 @pytest.fixture(scope="module")
 def results():
-    return load("write_results")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.syspath_prepend(FOLDER)
+        yield load("write_results")
 
 
 def test_pages_and_summaries_agree(results):
@@ -85,6 +87,7 @@ def test_values_tables_and_origins_are_written(results, pages):
     assert [(each["page"], each["figures"], each["published"]) for each in by_hand] == [
         ("README.md", 3, "2026-01-02"),
         ("docs/accelerators.md", 3, "2026-01-02"),
+        ("docs/scaling.md", 3, "2026-01-02"),
     ]
 
 
