@@ -379,6 +379,71 @@ def change_zip_header(rng: Rng, content: bytes, other: bytes) -> bytes | None:
 NPZ: tuple[Mutator, ...] = (*BYTES, change_zip_header, change_zip_header, *[change_zip_member] * 6)
 
 
+def change_hdf5(rng: Rng, content: bytes, other: bytes) -> bytes | None:
+    """Another value, type, shape, name, attribute or link in `other`, an HDF5 file that is whole."""
+    import h5py
+
+    stream = io.BytesIO(other)
+    with h5py.File(stream, "r+") as file:
+        items: list[Any] = []
+        file.visititems(lambda name, item: items.append(item))
+        arrays = [item for item in items if isinstance(item, h5py.Dataset)]
+        item = _choice(rng, arrays)
+        name, value, attrs = item.name, item[()], dict(item.attrs)
+        choice = int(rng.integers(0, 12))
+        if choice < 3 and np.size(value) and value.dtype.kind in "fiu":
+            numbers = [np.nan, np.inf, -np.inf, 1e30, -1e300, 0, -1, 1e7, 255, 2**40, -(2**63)]
+            flat = np.array(value).reshape(-1)
+            places = rng.integers(0, flat.size, int(2 ** rng.uniform(0, 6)))
+            with np.errstate(all="ignore"):
+                flat[places] = np.array(numbers)[rng.integers(0, len(numbers), len(places))].astype(flat.dtype)
+            item[...] = flat.reshape(value.shape)
+        elif choice < 4:
+            del file[name]
+        elif choice < 5:
+            file.move(name, name + str(_choice(rng, ["2", "ü", " ", "/x"])))
+        elif choice < 6:
+            two = _choice(rng, arrays)
+            del file[name]
+            file[name] = file[two.name] if two.name != name else h5py.SoftLink(name)
+        elif choice < 7:
+            del file[name]
+            links = [h5py.ExternalLink("/etc/hostname", "/"), h5py.SoftLink("/"), h5py.SoftLink("/nothing")]
+            file[name] = _choice(rng, links)
+        elif choice < 9:
+            owner = _choice(rng, [one for one in items if len(one.attrs)] or items)
+            key = _choice(rng, [*owner.attrs, "dims"])
+            old = owner.attrs.get(key)
+            values = [0, -1, 2**62, 1.5, "", "[]", '["frame"]', np.bytes_(b"\xff\x80."), "x" * 3000, [1, 2]]
+            if isinstance(old, bytes) and len(old):
+                values += [np.bytes_((flip_bits(rng, old, b"") or b"x").rstrip(b"\0") or b"x")] * 6
+            owner.attrs[key] = _choice(rng, values)
+        elif value.dtype.names is None:
+            kinds = ["f2", "f4", ">f8", "i1", "u8", "?", "c8", "S3", "f8", "g"]
+            changed = [
+                lambda: value.astype(_choice(rng, kinds)),
+                lambda: value.T,
+                lambda: value.reshape(-1),
+                lambda: value[:0],
+                lambda: value[None],
+                lambda: value[..., :1],
+                lambda: value[: len(value) // 2],
+            ]
+            del file[name]
+            with np.errstate(all="ignore"):
+                file[name] = _choice(rng, changed)()
+            file[name].attrs.update(attrs)
+        else:
+            rows = np.array(value)
+            field = _choice(rng, rows.dtype.names)
+            rows[field] = _choice(rng, [0, -1, 7, rows[field][::-1].copy()])
+            item[...] = rows
+    return stream.getvalue()
+
+
+HDF5: tuple[Mutator, ...] = (*BYTES, *[change_hdf5] * 10)
+
+
 def mutate(rng: Rng, contents: Sequence[bytes], mutators: Sequence[Mutator]) -> bytes:
     """One of the files, damaged once or a few times."""
     content, other = (contents[int(k)] for k in rng.integers(0, len(contents), 2))

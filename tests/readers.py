@@ -1,6 +1,7 @@
 """Everything that reads a user's file: seeds to damage, the reader, and a second reader that confirms its result.
 
-To add a kind of file, add a line to `KINDS`, or to that of `track_readers` or `format_readers`.
+To add a kind of file, add a line to `KINDS`, or to that of `track_readers`, `format_readers`, `json_readers` or
+`hdf5_readers`.
 """
 
 import csv
@@ -28,7 +29,7 @@ from fhr_jax.detector import files as detector_files
 from fhr_jax.detector.net import DetectorConfig, DetectorNet, init
 from fhr_jax.hourglass import TINY
 from fhr_jax.stabilizer import params_io
-from tests import format_readers, track_readers, trees
+from tests import format_readers, hdf5_readers, json_readers, track_readers, trees
 from tests.nets import random_net
 from tests.track_readers import Kind, pts_numbers, write_rows
 
@@ -399,6 +400,8 @@ def _confirm_dataset(path: Path, found: list[Any]) -> None:
 KINDS = (
     *track_readers.KINDS,
     *format_readers.KINDS,
+    *hdf5_readers.KINDS,
+    *json_readers.KINDS,
     Kind("predictions", _predictions, _read_predictions, _confirm_predictions, 1100),
     Kind("images", _images, _read_image, _confirm_image, 2500),
     Kind("videos", _videos, _read_video, _confirm_video, 800),
@@ -415,4 +418,4 @@ KINDS = (
     Kind("frames", _frames, _read_faces, _confirm_faces, 200),
     Kind("datasets", _datasets, _read_dataset, _confirm_dataset, 50),
 )
-"""All kinds; their numbers sum to 20,000."""
+"""All kinds; their numbers sum to more than 20,000."""

@@ -1,7 +1,4 @@
-"""Files of landmark tracks to damage, their reader, and second readers that confirm what it finds.
-
-HDF5 is not among them: its library may end the process on damaged files.
-"""
+"""Files of landmark tracks to damage, their reader, and second readers that confirm what it finds."""
 
 import csv
 import io
@@ -28,7 +25,7 @@ class Kind(NamedTuple):
         write: writes whole files, or folders, into an empty folder; each is damaged.
         read: the reader, of the damaged file or folder.
         confirm: asserts that another reader finds the same in the file.
-        number: how many of 20,000 damaged files are of this kind.
+        number: how many of the damaged files are of this kind.
     """
 
     name: str
@@ -85,6 +82,12 @@ def _csv_tracks(folder: Path) -> None:
         folder / "sleap.csv",
         [["track", "frame_idx", "instance.score", *names], *(["a", c[0], 0.9, *c[1:]] for c in cells)],
     )
+    two = [
+        ["", t, 0.9, *(v for x, y in (p + 300 * k).round(2).tolist() for v in (x, y, 0.9))]
+        for t, p in enumerate(points)
+        for k in (0, 1)
+    ]
+    write_rows(folder / "instances.csv", [["track", "frame_idx", "instance.score", *names], *two])
     names = [f"Landmark[{m}].{what}" for m in range(M) for what in ("X", "Y", "Confidence")]
     write_rows(
         folder / "openseeface.csv",

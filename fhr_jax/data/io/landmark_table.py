@@ -135,15 +135,16 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
 def write(path: str | os.PathLike[str], table: LandmarkTable, points: Float[np.ndarray, "r m 2"]) -> None:
     """Write a table with other landmarks (R, M, 2), in image pixels, and all other cells unchanged, atomically.
 
-    The cells of a landmark that is NaN stay as they are.
+    The cells of a landmark that is NaN, and of a coordinate that has not changed, stay as they are.
     """
     rows, layout = [list(row) for row in table.rows], table.layout
     # Some versions of OpenFace put a space before each cell, also in the header.
     space = " " if table.header[-1][layout.x[0]].startswith(" ") else ""
-    for row, face in zip(rows, points, strict=True):
-        for (x, y), column_x, column_y in zip(face, layout.x, layout.y, strict=True):
-            for column, value in ((column_x, x), (column_y, y)) if np.isfinite(x + y) else ():
-                row[column] = space + f"{value:.{table.decimals}f}".replace(".", table.decimal)
+    changed = np.isfinite(points).all(axis=-1, keepdims=True) & (points != table.points)
+    columns = np.stack([layout.x, layout.y], axis=-1)
+    for row, face, new in zip(rows, points, changed, strict=True):
+        for column, value in zip(columns[new].tolist(), face[new].tolist(), strict=True):
+            row[column] = space + f"{value:.{table.decimals}f}".replace(".", table.decimal)
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream, delimiter=table.delimiter, lineterminator="\n").writerows([*table.header, *rows])
 

@@ -5,7 +5,7 @@ is written with other numbers in the columns x and y only, so that it stays a ta
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,12 +40,14 @@ class DeepLabCutContent(NamedTuple):
         table: its rows, or None where it is plain arrays.
         blocks: values (R, C) by name.
         tracks: for each its columns, x and y in turn, and its rows.
+        stored: types of the blocks in the file by name.
     """
 
     group: str
     table: np.ndarray | None
     blocks: dict[str, np.ndarray]
     tracks: tuple[tuple[list[_Column], np.ndarray], ...]
+    stored: dict[str, np.dtype]
 
 
 def recognise(source: OpenedFile) -> bool:
@@ -75,6 +77,8 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
     _check_lengths(path, columns, blocks, frame)
     if frame.dtype.kind not in "iu":
         raise InputError(f"{path}: its rows are named by texts, as labelled images are; expected numbers of frames")
+    if not ((frame > -(2**53)) & (frame < 2**53)).all():
+        raise InputError(f"{path}: the numbers of its frames are damaged, expected whole numbers below 2**53")
     order = np.argsort(frame, kind="stable")
     frame = frame[order].astype(np.int64)
     if not len(frame):
@@ -109,7 +113,7 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
         path,
         "deeplabcut",
         tuple(tracks),
-        DeepLabCutContent(name_of_table, rows_of_table, blocks, tuple(content)),
+        DeepLabCutContent(name_of_table, rows_of_table, blocks, tuple(content), _types(table, rows_of_table, blocks)),
         tuple(notes),
         title="a table of DeepLabCut (HDF5)",
         face_word="individual",
@@ -123,6 +127,9 @@ def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "
         path: the file.
         recording: from `read`.
         points: for each track, (T, M, 2) in pixels.
+
+    Raises:
+        InputError: a table holds whole numbers or float16, which cannot be other landmarks.
     """
     content: DeepLabCutContent = recording.content
     blocks = {name: block.copy() for name, block in content.blocks.items()}
@@ -133,16 +140,25 @@ def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "
             blocks[column.block][rows, column.place] = numbers
             changed.add(column.block)
     if content.table is None:
-        changes = {f"{content.group}/{name}": hdf5.Change(blocks[name]) for name in sorted(changed)}
+        group = content.group
+        changes = {f"{group}/{name}": hdf5.change(content.stored[name], blocks[name]) for name in sorted(changed)}
     else:
         table = content.table.copy()
         for name in changed:
+            hdf5.check_holds(recording.path, name, content.stored[name])
             table[name] = blocks[name].reshape(table[name].shape)
         changes = {f"{content.group}/table": hdf5.Change(table)}
     hdf5.write_copy(path, source=recording.path, changes=changes)
 
 
 Parts = dict[str, dict[str, _Column]]
+
+
+def _types(table: hdf5.Group, rows: np.ndarray | None, names: Iterable[str]) -> dict[str, np.dtype]:
+    """The types of blocks in the file."""
+    if rows is not None:
+        return {name: rows.dtype[name].base for name in names}
+    return {name: item.dtype for name, item in table.items.items() if isinstance(item, hdf5.Array)}
 
 
 def _individuals(path: Path, columns: list[_Column]) -> dict[str, Parts]:
@@ -158,8 +174,12 @@ def _individuals(path: Path, columns: list[_Column]) -> dict[str, Parts]:
     found: dict[str, Parts] = {}
     for column in columns:
         name = column.label[1] if levels == 4 else ""
-        if column.label[-1] in COORDINATES:
-            found.setdefault(name, {}).setdefault(column.label[-2], {})[column.label[-1]] = column
+        if column.label[-1] not in COORDINATES:
+            continue
+        axes = found.setdefault(name, {}).setdefault(column.label[-2], {})
+        if column.label[-1] in axes:
+            raise InputError(f"{path}: the column {' '.join(column.label)} is there twice, expected it once")
+        axes[column.label[-1]] = column
     for name, parts in found.items():
         for part, axes in parts.items():
             if not {"x", "y"} <= axes.keys():
@@ -174,6 +194,8 @@ def _table(path: Path, group: hdf5.Group, rows: np.ndarray) -> tuple[list[_Colum
     attrs = hdf5.dataset(path, group, "table").attrs
     names = [name for name in rows.dtype.names or () if name.startswith("values_block_")]
     columns, blocks = [], {}
+    if rows.ndim != 1:
+        raise InputError(f"{path}: its table is {rows.shape}, expected rows")
     for name in names:
         blocks[name] = _numbers(path, name, rows[name].reshape(len(rows), int(np.prod(rows[name].shape[1:]))))
         labels = pickled_labels.read(path, f"{name}_kind", str(attrs.get(f"{name}_kind", "")).encode("latin-1"))
@@ -191,9 +213,9 @@ def _fixed(path: Path, group: hdf5.Group) -> tuple[list[_Column], dict[str, np.n
         blocks[name] = _numbers(path, name, hdf5.values(path, group, name))
         levels = []
         for level in range(_count(group, f"{items}_nlevels")):
-            texts = [hdf5.text(one) for one in hdf5.values(path, group, f"{items}_level{level}")]
+            texts = [hdf5.text(one) for one in hdf5.values(path, group, f"{items}_level{level}").ravel()]
             places = hdf5.values(path, group, f"{items}_label{level}")
-            if places.dtype.kind not in "iu" or places.ndim != 1 or not (places < len(texts)).all():
+            if places.dtype.kind not in "iu" or places.ndim != 1 or not ((places >= 0) & (places < len(texts))).all():
                 raise InputError(f"{path}: {items}_label{level} is damaged, expected numbers of labels")
             levels.append([texts[k] for k in places])
         if len({len(level) for level in levels}) > 1:
@@ -204,6 +226,8 @@ def _fixed(path: Path, group: hdf5.Group) -> tuple[list[_Column], dict[str, np.n
 
 def _check_lengths(path: Path, columns: list[_Column], blocks: dict[str, np.ndarray], frame: np.ndarray) -> None:
     """Refuse blocks that have not as many rows as frames, or fewer columns than labels."""
+    if frame.ndim != 1:
+        raise InputError(f"{path}: the numbers of its frames are {frame.shape}, expected a list")
     labels = Counter(column.block for column in columns)
     for name, block in blocks.items():
         if frame.ndim != 1 or block.ndim != 2 or len(block) != len(frame) or block.shape[1] < labels[name]:
@@ -221,4 +245,4 @@ def _count(group: hdf5.Group, name: str) -> int:
 def _numbers(path: Path, name: str, values: np.ndarray) -> np.ndarray:
     if values.dtype.kind not in "fiu":
         raise InputError(f"{path}: {name} is {values.dtype}, expected numbers")
-    return values.astype(np.float64)
+    return landmark_arrays.as_float64(values)

@@ -82,6 +82,30 @@ class Change(NamedTuple):
     attrs: dict[str, str] | None = None
 
 
+def change(stored: np.dtype, values: np.ndarray) -> Change:
+    """Other values for an array that has a type; one that does not hold them is exchanged for float64.
+
+    Args:
+        stored: type of the array: whole numbers, and float16, do not hold landmarks.
+        values: of any type.
+    """
+    return Change(values, None if _holds(stored) else {})
+
+
+def _holds(stored: np.dtype) -> bool:
+    return stored.kind == "f" and stored.itemsize >= 4
+
+
+def check_holds(path: Path, name: str, stored: np.dtype) -> None:
+    """Refuse an array in a table that cannot hold other landmarks, because a column keeps its type.
+
+    Raises:
+        InputError: its type is whole numbers, or float16.
+    """
+    if not _holds(stored):
+        raise InputError(f"{path}: {name} is {stored}, expected float32 or float64, which hold landmarks")
+
+
 def begins_like_one(start: bytes) -> bool:
     """Whether a file with these first bytes is HDF5, perhaps behind a block of another program, as MATLAB writes it."""
     return any(start[offset:].startswith(SIGNATURE) for offset in (0, 512, 1024, 2048))

@@ -163,7 +163,8 @@ def _is_point(value: Any) -> bool:
 def _is_face(value: Any) -> bool:
     if not isinstance(value, list) or not value or not all(_is_point(p) for p in value):
         return False
-    return len(value) > 1 or isinstance(value[0], dict)
+    kinds = {type(p) for p in value}
+    return kinds == {dict} or (kinds == {list} and len(value) > 1)
 
 
 def _part_of(frame: Any) -> str | None:

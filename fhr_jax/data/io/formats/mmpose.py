@@ -110,6 +110,10 @@ def _points(path: Path, person: dict[str, Any], place: tuple[Any, ...]) -> tuple
         raise InputError(f"{path}: {place_name(place)}: expected a list of points [x, y]")
     if {len(row) for row in rows} not in ({2}, {3}):
         raise InputError(f"{path}: {place_name(place)}: points of {len(rows[0])} numbers, expected 2, or 3 in 3D")
+    for k, row in enumerate(rows):
+        for n, value in enumerate(row):
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int | float)):
+                raise InputError(f"{path}: {place_name((*place, k, n))}: {str(value)[:40]!r} is no number")
     points = np.array([[json_text.number(value) for value in row] for row in rows])
     scores = person.get("keypoint_scores")
     if not isinstance(scores, list) or len(scores) != len(rows):

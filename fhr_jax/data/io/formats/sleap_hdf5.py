@@ -30,11 +30,13 @@ class SleapContent(NamedTuple):
         axes: of the array in the file, in the order of `ORDER`.
         values: (tracks, T, M, 2) in pixels.
         rows: number of each track, and its frames.
+        stored: type of the array in the file.
     """
 
     axes: tuple[int, ...]
     values: np.ndarray
     rows: tuple[tuple[int, np.ndarray], ...]
+    stored: np.dtype
 
 
 def recognise(source: OpenedFile) -> bool:
@@ -85,7 +87,7 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
             rows.append((number, own))
     if not tracks:
         raise InputError(f"{path}: no track has a point in any frame, expected some")
-    content = SleapContent(axes, values, tuple(rows))
+    content = SleapContent(axes, values, tuple(rows), hdf5.dataset(path, file, "tracks").dtype)
     return Recording(path, "sleap", tuple(tracks), content, tuple(notes), title="an analysis file of SLEAP (HDF5)")
 
 
@@ -101,7 +103,7 @@ def write(path: Path, recording: Recording, points: Sequence[Float[np.ndarray, "
     values = content.values.copy()
     for track, (number, rows), new in zip(recording.tracks, content.rows, points, strict=True):
         values[number, rows] = with_markers(track, new)[track.present]
-    change = hdf5.Change(values.transpose(np.argsort(content.axes)))
+    change = hdf5.change(content.stored, values.transpose(np.argsort(content.axes)))
     hdf5.write_copy(path, source=recording.path, changes={"tracks": change})
 
 
@@ -116,12 +118,12 @@ def _array(path: Path, file: hdf5.Group, name: str) -> tuple[np.ndarray, tuple[i
         except (ValueError, TypeError):
             raise InputError(f"{path}: dims of {name} is {hdf5.text(dims)[:60]!r}, expected a list of names") from None
     wanted = tuple(axis for axis in ORDER if axis in AXES[name])
-    if set(names) != set(wanted) or len(found.shape) != len(wanted):
+    if sorted(names) != sorted(wanted) or len(found.shape) != len(wanted):
         raise InputError(f"{path}: {name} is {found.shape} of {', '.join(names)}, expected {', '.join(AXES[name])}")
     axes = tuple(names.index(axis) for axis in wanted)
     if found.dtype.kind not in "fiu":
         raise InputError(f"{path}: {name} is {found.dtype}, expected numbers")
-    values = np.asarray(found.values, np.float64).transpose(axes)
+    values = landmark_arrays.as_float64(hdf5.values(path, file, name)).transpose(axes)
     if name == "tracks" and (values.shape[3] != 2 or not values.size):
         raise InputError(f"{path}: {name} is {found.shape}, expected 2 coordinates, and at least one track and frame")
     return values, axes

@@ -113,6 +113,7 @@ def test_missing_points_and_little_likelihood(tmp_path):
         ({"kind": [("a", "x")]}, "2 levels of columns, expected those of DeepLabCut"),
         ({"kind": [(name, "n", c) for name in "ab" for c in "xy"]}, "points of several scorers"),
         ({"kind": [("a", "n", "z")]}, "no columns x and y"),
+        ({"kind": [("a", "n", c) for c in "xyx"]}, "the column a n x is there twice"),
         ({"kind": {}}, "values_block_0_kind: expected a list of labels"),
         ({"index": [0, 1, 1, 2, 3, 4]}, "frame 1 is in it twice"),
     ],
@@ -151,3 +152,43 @@ def test_pandas_reads_what_is_written(tmp_path, form, individuals):
     landmark_files.write(tmp_path / "out.h5", recording, [found.points + 1 for found in recording.tracks])
     expected = frame + np.array([coordinate != "likelihood" for *_, coordinate in labels(individuals)])
     pandas.testing.assert_frame_equal(pandas.read_hdf(tmp_path / "out.h5"), expected)
+
+
+def test_whole_numbers_are_not_written_with_a_loss(tmp_path):
+    recording = landmark_files.read(as_table(tmp_path / "in.h5", (ONE.round(),), dtype="<i4"))
+    np.testing.assert_array_equal(recording.tracks[0].points, ONE.round())
+    with pytest.raises(InputError, match="values_block_0 is int32, expected float32 or float64, which hold landmarks"):
+        landmark_files.write(tmp_path / "out.h5", recording, [ONE])
+    plain = as_arrays(tmp_path / "plain.h5", ONE.round().astype(np.int16))
+    recording = landmark_files.read(plain)
+    np.testing.assert_array_equal(recording.tracks[0].points, ONE.round())
+    landmark_files.write(tmp_path / "out.h5", recording, [ONE])
+    np.testing.assert_array_equal(landmark_files.read(tmp_path / "out.h5").tracks[0].points, ONE)
+
+
+def as_arrays(path, points, *, labels=(0, 0, 1, 1), frame=range(FRAMES)):
+    """What pandas writes as "fixed"."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group("df")
+        group.attrs.update({"pandas_type": np.bytes_(b"frame"), "nblocks": 1, "block0_items_nlevels": 3})
+        group.update({"block0_values": points.reshape(FRAMES, -1), "axis1": np.array(frame)})
+        for level, (texts, places) in enumerate(
+            (([b"net"], (0,) * 4), ([b"a", b"b"], labels), ([b"x", b"y"], (0, 1) * 2))
+        ):
+            group[f"block0_items_level{level}"] = texts
+            group[f"block0_items_label{level}"] = np.array(places, np.int8)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"labels": (0, 0, -1, -1)}, "block0_items_label1 is damaged"),
+        ({"frame": [0, 1, 2, 3, 4, 2**60]}, r"the numbers of its frames are damaged"),
+        ({"frame": 5}, "the numbers of its frames are"),
+    ],
+)
+def test_damaged_arrays_are_refused(tmp_path, arguments, message):
+    np.testing.assert_array_equal(landmark_files.read(as_arrays(tmp_path / "whole.h5", ONE)).tracks[0].points, ONE)
+    with pytest.raises(InputError, match=f"in.h5: .*{message}"):
+        landmark_files.read(as_arrays(tmp_path / "in.h5", ONE, **arguments))

@@ -62,6 +62,7 @@ def test_frames_without_people_are_missing_and_points_may_have_depth(tmp_path):
     [
         ({"keypoints": [[1, 2, 3, 4]]}, r"\[1\].instances\[0\].keypoints: points of 4 numbers"),
         ({"keypoints": 5}, r"expected a list of points"),
+        ({"keypoints": [[1, [2]]]}, r"\[1\].instances\[0\].keypoints\[0\]\[1\]: '\[2\]' is no number"),
         ({"keypoints": [[1, 2]]}, r"1 points? of 2 coordinates|has 1 points"),
     ],
 )

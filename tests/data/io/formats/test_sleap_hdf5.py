@@ -123,3 +123,16 @@ def test_points_set_by_hand_have_no_score_and_count_fully(tmp_path):
     landmark_files.write(tmp_path / "out.h5", recording, [one.points, two.points])
     with h5py.File(tmp_path / "out.h5") as file:
         np.testing.assert_array_equal(file["tracks"][0].T, ONE.transpose(0, 1, 2))
+
+
+def test_whole_numbers_become_float64(tmp_path):
+    with h5py.File(tmp_path / "in.h5", "w") as file:
+        file["tracks"] = ONE.round().astype(np.int16).transpose(2, 1, 0)[None]
+        file["node_names"] = [b"n"] * 4
+    recording = landmark_files.read(tmp_path / "in.h5")
+    landmark_files.write(tmp_path / "out.h5", recording, [ONE])
+    np.testing.assert_array_equal(landmark_files.read(tmp_path / "out.h5").tracks[0].points, ONE)
+    with h5py.File(tmp_path / "in.h5", "r+") as file:
+        file["tracks"].attrs["dims"] = json.dumps(["track", "frame", "frame", "node", "xy"])
+    with pytest.raises(InputError, match=r"in.h5: tracks is .* of track, frame, frame, node, xy, expected"):
+        landmark_files.read(tmp_path / "in.h5")
