@@ -32,13 +32,14 @@ def write_summary(folder: Path, figures: Mapping[str, Any]) -> None:
 
 
 def origin() -> dict[str, Any]:
-    """The command of this process, the commit, the machine, the versions and the date."""
+    """The command of this process, its processor time so far, the commit, the machine, the versions and the date."""
     import jax
 
     program = Path(sys.argv[0]).resolve()
     shown = program.relative_to(_ROOT) if program.is_relative_to(_ROOT) else Path(program.name)
     return {
         "command": shlex.join(["python", shown.as_posix(), *sys.argv[1:]]),
+        "processor_seconds": round(sum(os.times()[:4])),
         "commit": commit(),
         "machine": {
             "cpu": _processor(),

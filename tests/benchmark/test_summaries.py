@@ -25,6 +25,7 @@ def test_a_summary_has_the_figures_and_their_origin(tmp_path, monkeypatch):
     assert origin["date"] == date.today().isoformat()
     assert origin["versions"]["jax"] == jax.__version__
     assert origin["versions"]["numpy"] == np.__version__
+    assert origin["processor_seconds"] > 0
     assert origin["machine"]["cores"] >= 1
     assert origin["machine"]["cpu"]
     with pytest.raises(ValueError, match="JSON"):
