@@ -39,7 +39,6 @@ from fhr_jax.benchmark import baselines
 from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
 from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import tracks as synthetic
-from fhr_jax.files import output_folder
 from fhr_jax.metrics import eyelid_lip_opening
 from fhr_jax.metrics.eyelid_lip_opening import BLINK_FRAMES
 
@@ -98,7 +97,7 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, float]], 
 
 def main(options: Options) -> None:
     """Measure for every seed, print the table, and write summary.json and blink.png."""
-    folder = output_folder(options.out)
+    folder = options.begin()
     results = [one_seed(options, seed) for seed in options.seeds]
     table: dict[str, dict[str, Any]] = {}
     for name, row in results[0][0].items():

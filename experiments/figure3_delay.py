@@ -23,10 +23,9 @@ import numpy as np
 import tyro
 
 from fhr_jax import metrics, plots, stabilizer
-from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_further, fit_models
 from fhr_jax.benchmark.scores import score
 from fhr_jax.benchmark.summaries import write_summary
-from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights
 
 WITHOUT_DELAY_TERM = "paper's model, lambda_2 = 0"
@@ -44,9 +43,8 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Vi
     """For each method the squared motion error (M,), its angle (M,) and the delay; the test videos; all outputs."""
     train, test = options.videos(seed)
     models = fit_models(options, seed, train)
-    more = max(options.steps // 3, 1)
     weights = LossWeights(delay=0.0)
-    models[WITHOUT_DELAY_TERM] = fit_model(PAPER, train, init_params=models[PAPER], steps=more, weights=weights).params
+    models[WITHOUT_DELAY_TERM] = fit_further(options, seed, PAPER, train, init_params=models[PAPER], weights=weights)
     tracks = {"raw": test.observed} | {name: stabilizer.run(params, test.observed) for name, params in models.items()}
     found = {}
     for name, track in tracks.items():
@@ -67,7 +65,7 @@ def most_motion(videos: stabilizer.Videos, window: int) -> tuple[int, int]:
 
 def main(options: Options) -> None:
     """Measure for every seed, print the means, and write summary.json, landmarks.png and trajectory.png."""
-    folder = output_folder(options.out)
+    folder = options.begin()
     results = [one_seed(options, seed) for seed in options.seeds]
     means: dict[str, list[np.ndarray]] = {}
     summary: dict[str, Any] = {}

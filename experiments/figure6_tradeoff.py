@@ -36,10 +36,9 @@ import tyro
 
 from fhr_jax import plots, stabilizer
 from fhr_jax.benchmark import baselines
-from fhr_jax.benchmark.options import LOOK_AHEAD, PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.options import LOOK_AHEAD, PAPER, RECOMMENDED, BenchmarkOptions, fit_further, fit_models
 from fhr_jax.benchmark.scores import Score, score
 from fhr_jax.benchmark.summaries import write_summary
-from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights, stabilization
 
 MILLISECONDS = 1000 / 30
@@ -76,7 +75,6 @@ def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[
     """The parameters of both stabilizers at each lambda_1, by model."""
     at_one = fit_models(options, seed, train)
     fitted = {name: {1.0: params} for name, params in at_one.items()}
-    steps = max(options.steps // 3, 1)
     below = [value for value in reversed(options.lambdas) if value < 1]
     above = [value for value in options.lambdas if value > 1]
     for direction in (below, above):
@@ -84,7 +82,7 @@ def sweep_models(options: Options, seed: int, train: stabilizer.Videos) -> dict[
         for value in direction:
             for name, before in params.items():
                 weights = LossWeights(smooth=value)
-                params[name] = fit_model(name, train, init_params=before, steps=steps, weights=weights).params
+                params[name] = fit_further(options, seed, name, train, init_params=before, weights=weights)
                 fitted[name][value] = params[name]
             print(f"seed {seed}: fitted at lambda_1 = {value}", flush=True)
     return fitted
@@ -132,7 +130,7 @@ def dominated(table: dict[str, dict[str, list[float]]], lambdas: tuple[float, ..
 
 def main(options: Options) -> None:
     """Sweep for every seed, print the scores and the dominated points, and write summary.json and tradeoff.png."""
-    folder = output_folder(options.out)
+    folder = options.begin()
     results = [one_seed(options, seed) for seed in options.seeds]
     means: dict[str, dict[str, list[float]]] = {}
     deviations: dict[str, dict[str, list[float]]] = {}

@@ -23,7 +23,7 @@ Figures:  means of three seeds. NRMSE in % / stability in % / delay in frames of
 """
 
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -38,7 +38,6 @@ from fhr_jax.benchmark.options import BenchmarkOptions, fit_models
 from fhr_jax.benchmark.scores import score
 from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import detector_noise
-from fhr_jax.files import output_folder
 
 FASTEST = "test videos, fastest quarter of the frames"
 BEFORE = 10
@@ -85,7 +84,7 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, dict[str, Any]], di
 
 def main(options: Options) -> None:
     """Compare for every seed, print the tables, and write summary.json and a picture of each motion pattern."""
-    folder = output_folder(options.out)
+    folder = options.begin()
     results = [one_seed(options, seed) for seed in options.seeds]
     summary: dict[str, dict[str, Any]] = {}
     for part, methods in results[0][0].items():
@@ -99,8 +98,7 @@ def main(options: Options) -> None:
                     row[field] = {"mean": float(np.mean(values)), "sd": float(np.std(values))}
             summary.setdefault(part, {})[name] = row
             print(f"  {name:16}", "  ".join(f"{k} {v['mean']:.3f} ± {v['sd']:.3f}" for k, v in row.items()))
-    config = asdict(options) | {"out": str(options.out), "fits": str(options.fits)}
-    write_summary(folder, {"options": config, "parts": summary})
+    write_summary(folder, {"options": options.config(), "parts": summary})
     pattern, tracks = motion_patterns.motion_pattern(), results[0][1]
     for part, frames in pattern.parts.items():
         shown = (frames.start - BEFORE, frames.stop)

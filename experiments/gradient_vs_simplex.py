@@ -34,6 +34,7 @@ Figures:  with the synthetic clips of 083f3dc (the same keys give other clips to
           and the recommended model, which has too many parameters for a simplex.
 """
 
+import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -43,11 +44,12 @@ import jax
 import numpy as np
 import tyro
 
-from fhr_jax import plots, stabilizer
+from fhr_jax import log, plots, stabilizer
 from fhr_jax.benchmark import compare_fits, protocol
+from fhr_jax.benchmark.options import as_config
 from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import tracks
-from fhr_jax.files import output_folder
+from fhr_jax.files import output_folder, write_json
 from fhr_jax.markup import SEVEN_OF_68
 
 POINTS = {2: (30,), 14: SEVEN_OF_68, 136: tuple(range(68))}
@@ -62,7 +64,7 @@ class Options:
     """Compare the fits of the stabilizer."""
 
     out: Path
-    """Folder for summary.json and, for each D, loss_D.png and evaluations_D.png."""
+    """Folder for summary.json and, for each D, fits_D.json, loss_D.png and evaluations_D.png."""
     seconds: float = 30.0
     """For each method."""
     processor_time: bool = False
@@ -82,26 +84,37 @@ class Options:
 
 
 def main(options: Options) -> None:
-    """Run the fits, write their histories, print the best method."""
+    """Run the fits for each D that is not there yet, write their histories, print the best method."""
     folder = output_folder(options.out)
+    fixed = {name: value for name, value in as_config(options).items() if name not in ("out", "dims")}
+    log.same_run(folder, fixed)
+    log.write_config(folder, fixed)
     videos = _videos(options)
     device = jax.devices()[0]
     summary = {"device": f"{device.platform} {device.device_kind}", "jax": jax.__version__, "fits": {}}
     for size in options.dims:
-        some = videos._replace(observed=videos.observed[..., POINTS[size], :], truth=videos.truth[..., POINTS[size], :])
-        print(f"D = {size}: {some.mask.shape[0]} videos, {int(some.mask.sum())} frames on {summary['device']}")
-        fits: dict[str, stabilizer.Fit] = {}
-        for name in options.methods:
-            clock = time.process_time if options.processor_time else time.perf_counter
-            fits |= compare_fits.compare_fits(some, seconds=options.seconds, methods=(name,), clock=clock)
-            print(f"  {name}: {fits[name]} (and {fits[name].compile_seconds:.1f} s to compile)", flush=True)
-        summary["fits"][str(size)] = _summary(fits)
-        write_summary(folder, summary)
-        seconds = {name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()}
-        plots.save(folder / f"loss_{size}.png", plots.loss_history(seconds))
-        evaluations = {name: (fit.history.evaluations, fit.history.loss) for name, fit in fits.items()}
-        plots.save(folder / f"evaluations_{size}.png", plots.loss_history(evaluations, unit="evaluations"))
+        path = folder / f"fits_{size}.json"
+        if not path.exists():
+            write_json(path, _fits(options, folder, videos, size))
+        summary["fits"][str(size)] = json.loads(path.read_text())
         print(f"D = {size}: lowest loss by {summary['fits'][str(size)]['winner']}")
+    write_summary(folder, summary)
+
+
+def _fits(options: Options, folder: Path, videos: stabilizer.Videos, size: int) -> dict:
+    """The fits for one D and their pictures."""
+    some = videos._replace(observed=videos.observed[..., POINTS[size], :], truth=videos.truth[..., POINTS[size], :])
+    print(f"D = {size}: {some.mask.shape[0]} videos, {int(some.mask.sum())} frames")
+    fits: dict[str, stabilizer.Fit] = {}
+    for name in options.methods:
+        clock = time.process_time if options.processor_time else time.perf_counter
+        fits |= compare_fits.compare_fits(some, seconds=options.seconds, methods=(name,), clock=clock)
+        print(f"  {name}: {fits[name]} (and {fits[name].compile_seconds:.1f} s to compile)", flush=True)
+    seconds = {name: (fit.history.seconds, fit.history.loss) for name, fit in fits.items()}
+    plots.save(folder / f"loss_{size}.png", plots.loss_history(seconds))
+    evaluations = {name: (fit.history.evaluations, fit.history.loss) for name, fit in fits.items()}
+    plots.save(folder / f"evaluations_{size}.png", plots.loss_history(evaluations, unit="evaluations"))
+    return _summary(fits)
 
 
 def _videos(options: Options) -> stabilizer.Videos:

@@ -23,10 +23,9 @@ from dataclasses import dataclass
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.benchmark.options import BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.options import BenchmarkOptions, fit_further, fit_models
 from fhr_jax.benchmark.scores import Score, over_seeds, score
 from fhr_jax.benchmark.summaries import write_summary
-from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights
 
 WHOLE = "whole loss"
@@ -47,11 +46,11 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
     """Scores of the test videos by "model: loss"."""
     train, test = options.videos(seed)
     whole = fit_models(options, seed, train)
-    scores, steps = {"raw": score(test.observed, test)}, max(options.steps // 3, 1)
+    scores = {"raw": score(test.observed, test)}
     for name, weights in LOSSES.items():
         for model, params in whole.items():
             if name != WHOLE:
-                params = fit_model(model, train, init_params=params, steps=steps, weights=weights).params
+                params = fit_further(options, seed, model, train, init_params=params, weights=weights)
             found = scores[f"{model}: {name}"] = score(stabilizer.run(params, test.observed), test)
             print(f"seed {seed}  {model}: {name}  NRMSE {found.nrmse:.3f}  stability {found.stability:.3f}", flush=True)
     return scores
@@ -59,7 +58,7 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
 
 def main(options: Options) -> None:
     """Fit for every seed, print the table, and write summary.json and terms.png."""
-    folder = output_folder(options.out)
+    folder = options.begin()
     results = [one_seed(options, seed) for seed in options.seeds]
     table = {name: over_seeds([scores[name] for scores in results]) for name in results[0]}
     for name, row in table.items():
