@@ -7,15 +7,9 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           on 300-VW, scenario 1: raw 5.07/2.79, whole loss 4.42/1.67, lambda_2 = 0 5.55/1.64, lambda_3 = infinity
           4.40/1.78, both 4.49/1.68.
 Command:  python experiments/table3_loss_terms.py --out runs/table3 --data 300vw --frames 300 --fits FOLDER
-Cost:     a minute and a half per seed on one x86 core with fits of stabilizer_ablation.py, two minutes without.
-Figures:  means of three seeds with 50 steps for each changed loss; longer fits may differ more.
-          NRMSE/stability in %, whole loss, lambda_2 = 0, lambda_3 = infinity, both (raw 1.094/1.414):
-              paper's model  0.960/0.708  0.961/0.702  0.978/0.697  0.981/0.690
-              recommended    0.796/0.633  0.795/0.622  0.797/0.625  0.802/0.613
-          The paper's claim that accuracy needs the delay term does not hold here: without it the NRMSE changes by a
-          tenth of a percent of its value for the paper's model and not at all for the recommended one, instead of by a
-          quarter. Its claim that lambda_3 = infinity costs stability does not hold either: with it both models are
-          slightly more stable, less accurate, and later.
+Cost:     see experiments/README.md; with fits of stabilizer_ablation.py less.
+Figures:  docs/results.md, "The terms of the loss"; fitted further by a third of the steps for each changed loss, and
+          longer fits may differ more.
 """
 
 from dataclasses import dataclass
