@@ -9,10 +9,9 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           ellipses. With the delay term their short axis lies along the motion, with the smooth loss their long axis.
 Command:  python experiments/figure2_contours.py --out runs/figure2
 Cost:     seconds on one CPU core.
-Figures:  along over across: Euclidean loss 1.00, with the delay term 0.53; midpoint 1.00, smooth loss 4.12. Both claims
-          hold. The ratios depend on the motion per frame. At 2 px, as here, the delay term has 2.5 times the curvature
-          of the Euclidean loss along the motion. It has less for faster faces and for more moving landmarks, because
-          all landmarks of a frame form one vector.
+Figures:  docs/results.md, "The terms of the loss". The ratios depend on the motion per frame: for faster faces and for
+          more moving landmarks the delay term has less curvature beside the Euclidean loss, because all landmarks of a
+          frame form one vector.
 """
 
 from collections.abc import Callable

@@ -7,12 +7,8 @@ of the output per frame, dp that of the truth.
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the stabilizer
           reduces (b) and (c) for every landmark. Its output is closer to the truth, and late without the delay term.
 Command:  python experiments/figure3_delay.py --out runs/figure3 --data 300vw --frames 300 --fits FOLDER
-Cost:     20 seconds per seed on one x86 core with fits of stabilizer_ablation.py, one minute without.
-Figures:  means of three seeds. E|dx - dp|^2, mean over landmarks: raw 4.07 px^2, paper's model 1.02, recommended 0.76.
-          Angle: 57.9, 46.8, 44.6 degrees. Both are smaller for all 68 landmarks, even at the ends of the jaw, so (b)
-          and (c) hold. Delay: raw 0.00 frames, paper's model 0.63, recommended 0.44. (a) does not hold here: in fast
-          turns the paper's model is late and further from the truth than the raw track, and leaving out the delay term
-          makes no visible difference (0.63).
+Cost:     see experiments/README.md; with fits of stabilizer_ablation.py less.
+Figures:  docs/results.md, "Delay, and complex movement".
 """
 
 from dataclasses import dataclass
@@ -23,10 +19,9 @@ import numpy as np
 import tyro
 
 from fhr_jax import metrics, plots, stabilizer
-from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.options import PAPER, RECOMMENDED, BenchmarkOptions, fit_further, fit_models
 from fhr_jax.benchmark.scores import score
 from fhr_jax.benchmark.summaries import write_summary
-from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights
 
 WITHOUT_DELAY_TERM = "paper's model, lambda_2 = 0"
@@ -44,9 +39,8 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Any], stabilizer.Vi
     """For each method the squared motion error (M,), its angle (M,) and the delay; the test videos; all outputs."""
     train, test = options.videos(seed)
     models = fit_models(options, seed, train)
-    more = max(options.steps // 3, 1)
     weights = LossWeights(delay=0.0)
-    models[WITHOUT_DELAY_TERM] = fit_model(PAPER, train, init_params=models[PAPER], steps=more, weights=weights).params
+    models[WITHOUT_DELAY_TERM] = fit_further(options, seed, PAPER, train, init_params=models[PAPER], weights=weights)
     tracks = {"raw": test.observed} | {name: stabilizer.run(params, test.observed) for name, params in models.items()}
     found = {}
     for name, track in tracks.items():
@@ -67,7 +61,7 @@ def most_motion(videos: stabilizer.Videos, window: int) -> tuple[int, int]:
 
 def main(options: Options) -> None:
     """Measure for every seed, print the means, and write summary.json, landmarks.png and trajectory.png."""
-    folder = output_folder(options.out)
+    folder = options.begin()
     results = [one_seed(options, seed) for seed in options.seeds]
     means: dict[str, list[np.ndarray]] = {}
     summary: dict[str, Any] = {}

@@ -39,6 +39,7 @@ Figures:  held-out loss over that of the best tuned baseline of the same seed, O
           default_params() 0.68.
 """
 
+import re
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -50,10 +51,9 @@ import tyro
 
 from fhr_jax import markup, plots, stabilizer
 from fhr_jax.benchmark import baselines
-from fhr_jax.benchmark.options import LOOK_AHEAD, PAPER, RECOMMENDED, BenchmarkOptions, load_or_fit
+from fhr_jax.benchmark.options import FILES, LOOK_AHEAD, PAPER, RECOMMENDED, BenchmarkOptions, kept
 from fhr_jax.benchmark.scores import Score, over_seeds, score
 from fhr_jax.benchmark.summaries import write_summary
-from fhr_jax.files import output_folder
 from fhr_jax.stabilizer.extensions import responsibilities
 from fhr_jax.stabilizer.fit.gradient import ANNEALING
 
@@ -122,7 +122,9 @@ def one_seed(options: Options, seed: int) -> tuple[dict[str, Score], dict[str, f
                 found = stabilizer.fit_recommended(train, init_params=start, steps=options.steps)
             return found.params
 
-        params = load_or_fit(options.fits or options.out, name, seed, fit)
+        # The two models that other experiments read have names of their own.
+        file = FILES.get(name, re.sub(r"\W+", "_", name.removeprefix("+ ")) + "_{}.npz").format(seed)
+        params = kept((options.fits or options.out) / file, fit)
         record(name, stabilizer.run(params, test.observed), score(stabilizer.run(params, train.observed), train).loss)
     if PRETRAINED in options.only or not options.only:
         params = stabilizer.default_params()
@@ -169,7 +171,7 @@ def report(options: Options, results: list[tuple[dict[str, Score], dict[str, flo
 
 def main(options: Options) -> None:
     """Fit and score every model for every seed; report after each seed, because a seed takes minutes."""
-    output_folder(options.out)
+    options.begin()
     results = []
     for seed in options.seeds:
         results.append(one_seed(options, seed))

@@ -7,15 +7,9 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           on 300-VW, scenario 1: raw 5.07/2.79, whole loss 4.42/1.67, lambda_2 = 0 5.55/1.64, lambda_3 = infinity
           4.40/1.78, both 4.49/1.68.
 Command:  python experiments/table3_loss_terms.py --out runs/table3 --data 300vw --frames 300 --fits FOLDER
-Cost:     a minute and a half per seed on one x86 core with fits of stabilizer_ablation.py, two minutes without.
-Figures:  means of three seeds with 50 steps for each changed loss; longer fits may differ more.
-          NRMSE/stability in %, whole loss, lambda_2 = 0, lambda_3 = infinity, both (raw 1.094/1.414):
-              paper's model  0.960/0.708  0.961/0.702  0.978/0.697  0.981/0.690
-              recommended    0.796/0.633  0.795/0.622  0.797/0.625  0.802/0.613
-          The paper's claim that accuracy needs the delay term does not hold here: without it the NRMSE changes by a
-          tenth of a percent of its value for the paper's model and not at all for the recommended one, instead of by a
-          quarter. Its claim that lambda_3 = infinity costs stability does not hold either: with it both models are
-          slightly more stable, less accurate, and later.
+Cost:     see experiments/README.md; with fits of stabilizer_ablation.py less.
+Figures:  docs/results.md, "The terms of the loss"; fitted further by a third of the steps for each changed loss, and
+          longer fits may differ more.
 """
 
 from dataclasses import dataclass
@@ -23,10 +17,9 @@ from dataclasses import dataclass
 import tyro
 
 from fhr_jax import plots, stabilizer
-from fhr_jax.benchmark.options import BenchmarkOptions, fit_model, fit_models
+from fhr_jax.benchmark.options import BenchmarkOptions, fit_further, fit_models
 from fhr_jax.benchmark.scores import Score, over_seeds, score
 from fhr_jax.benchmark.summaries import write_summary
-from fhr_jax.files import output_folder
 from fhr_jax.losses import LossWeights
 
 WHOLE = "whole loss"
@@ -47,11 +40,11 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
     """Scores of the test videos by "model: loss"."""
     train, test = options.videos(seed)
     whole = fit_models(options, seed, train)
-    scores, steps = {"raw": score(test.observed, test)}, max(options.steps // 3, 1)
+    scores = {"raw": score(test.observed, test)}
     for name, weights in LOSSES.items():
         for model, params in whole.items():
             if name != WHOLE:
-                params = fit_model(model, train, init_params=params, steps=steps, weights=weights).params
+                params = fit_further(options, seed, model, train, init_params=params, weights=weights)
             found = scores[f"{model}: {name}"] = score(stabilizer.run(params, test.observed), test)
             print(f"seed {seed}  {model}: {name}  NRMSE {found.nrmse:.3f}  stability {found.stability:.3f}", flush=True)
     return scores
@@ -59,7 +52,7 @@ def one_seed(options: Options, seed: int) -> dict[str, Score]:
 
 def main(options: Options) -> None:
     """Fit for every seed, print the table, and write summary.json and terms.png."""
-    folder = output_folder(options.out)
+    folder = options.begin()
     results = [one_seed(options, seed) for seed in options.seeds]
     table = {name: over_seeds([scores[name] for scores in results]) for name in results[0]}
     for name, row in table.items():

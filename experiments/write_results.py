@@ -1,4 +1,4 @@
-"""Write the figures of README.md and of the pages of results from the summaries in docs/results/.
+"""Write the figures of the pages from the summaries in docs/results/.
 
 Command:  python experiments/write_results.py
           python experiments/write_results.py --keep runs/known_motions
@@ -7,38 +7,46 @@ Command:  python experiments/write_results.py
 Between comments the pages hold what this script writes, from docs/results/NAME.json:
 
     <!-- value NAME PATH FORMAT -->0.46<!-- end -->        a number; the keys of PATH are separated by /
-    <!-- table NAME KIND -->...<!-- end -->                a table of `TABLES`
-    <!-- origin NAME -->...<!-- end -->                    date, commit, machine and versions
+    <!-- figure NAME KIND FORMAT -->12<!-- end -->         a number of `result_tables.FIGURES`
+    <!-- cost NAME -->57 s<!-- end -->                     processor time
+    <!-- table NAME KIND -->...<!-- end -->                a table of `result_tables.TABLES`
+    <!-- origin NAME -->...<!-- end -->                    command, date, commit, time, machine and versions
 
-All other figures were published by hand: their experiments ran before summaries were kept. docs/results/by_hand.json
-lists them by page and section, with their number, a digest and the date of the section. A changed figure changes the
-digest, so it must come from a summary or be listed again, on purpose, by --by-hand. A test fails where pages, summaries
-and list differ.
+The last two stand alone, the others in a sentence, but never at the beginning of a line, where a comment would end the
+paragraph. All other figures were published by hand: settings, and results whose summaries were not kept.
+docs/results/by_hand.json lists them by page and section, with their number, a digest and the date of the section. A
+changed figure changes the digest, so it must come from a summary or be listed again, on purpose, by --by-hand. A test
+fails where pages, summaries and list differ.
 """
 
 import hashlib
 import json
 import re
 import shutil
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import scaling_tables
 import tyro
+from result_tables import FIGURES, TABLES
 
-from fhr_jax.benchmark.known_motions.measure import MotionRow
-from fhr_jax.benchmark.known_motions.measure import table as motion_table
 from fhr_jax.benchmark.summaries import ORIGIN, SUMMARY
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file, write_json
 
 ROOT = Path(__file__).parents[1]
-PAGES = ("README.md", "docs/results.md", "docs/accelerators.md", "docs/scaling.md")
+PAGES = (
+    "README.md",
+    "experiments/README.md",
+    "docs/index.md",
+    "docs/results.md",
+    "docs/earlier_results.md",
+    "docs/accelerators.md",
+    "docs/scaling.md",
+)
 RESULTS, BY_HAND = "docs/results", "by_hand.json"
-MARK = re.compile(r"<!-- (value|table|origin) ([^>]*?) -->(.*?)<!-- end -->", re.DOTALL)
+MARK = re.compile(r"<!-- (value|figure|cost|table|origin) ([^>]*?) -->(.*?)<!-- end -->", re.DOTALL)
 NUMBER = re.compile(r"(?<![\w.])[-+]?\d+(?:,\d{3})*(?:\.\d+)?(?!\w)")
 _NOT_FIGURES = re.compile(r"(?s:^```.*?^```$)|^ {4}.*$|`[^`]*`|\]\([^)\s]*\)|\d{4}-\d\d-\d\d|^#+ .*$", re.MULTILINE)
 """Code, links, dates and headings."""
@@ -72,32 +80,6 @@ class HandSection(NamedTuple):
     digest: str
 
 
-def motions(summary: Mapping[str, Any]) -> str:
-    """Known motions with 68 points, one a row."""
-    rows = [MotionRow(**row) for row in summary["rows"]["68"]]
-    return motion_table(rows).split("\n\n")[0]
-
-
-def motion_means(summary: Mapping[str, Any]) -> str:
-    """Known motions in total, by number of points."""
-    columns = ("points", "geometric mean of the ratios", "of the first 14", "of the others", "worst", "above 1.05")
-    lines = [f"| {' | '.join(columns)} | larger offset |", "|---" * 7 + "|"]
-    for points, found in summary["summary"].items():
-        means = " | ".join(f"{found[name]:.2f}" for name in ("all", "listed", "others", "worst"))
-        lines.append(f"| {points} | {means} | {found['above_1.05']} of {found['cases']} | {found['larger_offset']} |")
-    return "\n".join(lines)
-
-
-TABLES: dict[tuple[str, str], Callable[[Mapping[str, Any]], str]] = {
-    ("known_motions", "motions"): motions,
-    ("known_motions", "means"): motion_means,
-    ("scaling", "measured"): scaling_tables.measured,
-    ("scaling", "sizes"): scaling_tables.sizes,
-    ("scaling", "slice"): scaling_tables.slice_needs,
-}
-"""Tables by summary and kind."""
-
-
 def main(options: Options, *, root: Path = ROOT) -> list[str]:
     """Keep summaries, write the pages and the list; returns the pages that changed."""
     folder = root / RESULTS
@@ -126,22 +108,42 @@ def rendered(text: str, folder: Path) -> str:
 
 
 def _render(kind: str, words: list[str], folder: Path) -> str:
-    summary = read_summary(words[0], folder)
+    name, *words = words
+    summary = read_summary(name, folder)
     if kind == "value":
-        found: Any = summary
-        for key in words[1].split("/"):
-            if key not in found:
-                raise InputError(f"{words[0]}: no key {key!r} of {words[1]} in the summary")
-            found = found[key]
-        return format(found, words[2])
-    if kind == "table":
-        return "\n" + TABLES[words[0], words[1]](summary) + "\n"
+        *path, form = words
+        return format(_found(name, summary, " ".join(path)), form)
+    if kind in ("table", "figure"):
+        makers = TABLES if kind == "table" else FIGURES
+        if (name, words[0]) not in makers:
+            raise InputError(f"{name}: no {kind} {words[0]!r}, expected one of experiments/result_tables.py")
+        made = makers[name, words[0]](summary)
+        return f"\n\n{made}\n\n" if kind == "table" else format(made, words[1])
     origin = summary[ORIGIN]
+    return _cost(origin) if kind == "cost" else f"\n\n{_origin(origin)}\n\n"
+
+
+def _found(name: str, summary: Any, path: str) -> Any:
+    for key in path.split("/"):
+        part = {str(i): item for i, item in enumerate(summary)} if isinstance(summary, list) else summary
+        if key not in part:
+            raise InputError(f"{name}: no key {key!r} of {path} in the summary")
+        summary = part[key]
+    return summary
+
+
+def _cost(origin: dict[str, Any]) -> str:
+    seconds = origin["processor_seconds"]
+    return f"{seconds} s" if seconds < 100 else f"{seconds / 60:.0f} min"
+
+
+def _origin(origin: dict[str, Any]) -> str:
     machine, versions = origin["machine"], origin["versions"]
     cores = f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''}"
     return (
-        f"Recorded {origin['date']}, commit `{origin['commit']}`; {machine['cpu']}, {cores}, "
-        f"Python {versions['python']}, jax {versions['jax']}."
+        f"    {origin['command']}\n\n"
+        f"Recorded {origin['date']}, commit `{origin['commit']}`, {_cost(origin)} of processor time; {machine['cpu']}, "
+        f"{cores}, Python {versions['python']}, jax {versions['jax']}."
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
-from fhr_jax import stabilizer
+from fhr_jax import log, stabilizer
 from fhr_jax.benchmark import protocol
 from fhr_jax.files import output_folder
 from fhr_jax.losses import PAPER_WEIGHTS, LossWeights
@@ -43,7 +43,23 @@ class BenchmarkOptions:
     """Steps of each fit, L-BFGS for the paper's model and Adam for the recommended one; a third to continue a fit."""
     fits: Annotated[Path | None, tyro.conf.arg(metavar="DIR", help_behavior_hint="")] = None
     """Folder of fits on the same data, such as --out of stabilizer_ablation.py. Fits in it are read instead of
-    repeated, new ones are saved there; default: none. Nothing checks that they were made with the same --frames."""
+    repeated, new ones are saved there; default: OUT/fits. Nothing checks that they were made with the same --frames."""
+
+    def begin(self) -> Path:
+        """The folder of the results, in which an earlier run of the same options may have left fits.
+
+        Raises:
+            InputError: it holds a run with other options.
+        """
+        folder = output_folder(self.out)
+        fixed = {name: value for name, value in self.config().items() if name not in ("out", "fits", "seeds")}
+        log.same_run(folder, fixed)
+        log.write_config(folder, fixed)
+        return folder
+
+    def fits_folder(self) -> Path:
+        """Where the fits of both models are."""
+        return self.fits or self.out / "fits"
 
     def videos(self, seed: int) -> tuple[Videos, Videos]:
         """Training and test videos."""
@@ -71,28 +87,39 @@ def _as_json(value: Any) -> Any:
 
 
 def fit_models(options: BenchmarkOptions, seed: int, videos: Videos) -> dict[str, Params]:
-    """Both models, fitted with the paper's weights of the loss."""
+    """Both models, fitted with the paper's weights of the loss, or read."""
     return {
-        name: load_or_fit(
-            options.fits, name, seed, lambda name=name: fit_model(name, videos, steps=options.steps).params
+        name: kept(
+            options.fits_folder() / file.format(seed),
+            lambda name=name: fit_model(name, videos, steps=options.steps).params,
         )
-        for name in FILES
+        for name, file in FILES.items()
     }
 
 
-def load_or_fit(folder: Path | None, name: str, seed: int, fit: Callable[[], Params]) -> Params:
-    """Read the parameters of a model from the folder, or fit and save them there.
+def fit_further(
+    options: BenchmarkOptions, seed: int, name: str, videos: Videos, *, init_params: Params, weights: LossWeights
+) -> Params:
+    """Fit one of the two models further with other weights of the loss, by a third of the steps, or read this fit.
 
     Args:
-        folder: of saved fits; None only fits.
-        name: of the model; only those in `FILES` are saved.
+        options: of the experiment; the fit is kept in its --out.
         seed: of the fit.
-        fit: makes the parameters.
+        name: `PAPER` or `RECOMMENDED`.
+        videos: what to fit.
+        init_params: from which to continue.
+        weights: lambda_1, lambda_2 and lambda_3 of the loss.
     """
-    if folder is None or name not in FILES:
-        return fit()
-    path = output_folder(folder) / FILES[name].format(seed)
+    parts = (f"{value:g}" for value in weights)
+    path = options.out / "fits" / f"{Path(FILES[name].format(seed)).stem}_weights_{'_'.join(parts)}.npz"
+    steps = max(options.steps // 3, 1)
+    return kept(path, lambda: fit_model(name, videos, init_params=init_params, steps=steps, weights=weights).params)
+
+
+def kept(path: Path, fit: Callable[[], Params]) -> Params:
+    """Read parameters, or make and save them."""
     if not path.exists():
+        output_folder(path.parent)
         stabilizer.save(path, fit())
     return stabilizer.load(path)
 

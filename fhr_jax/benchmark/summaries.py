@@ -1,5 +1,7 @@
 """summary.json of an experiment: its figures, and what one needs to know to make them again."""
 
+import functools
+import json
 import os
 import platform
 import shlex
@@ -22,23 +24,37 @@ _ROOT = Path(__file__).parents[2]
 
 
 def write_summary(folder: Path, figures: Mapping[str, Any]) -> None:
-    """Write the figures and their `origin()` to summary.json; the file says that the experiment has ended.
+    """Write the figures and their `origin()` to summary.json.
+
+    The processor time is that of this process and of those that wrote to the same file before, as experiments do that
+    go on where they were stopped.
 
     Args:
         folder: of the results.
         figures: by name, a key `origin`, of a run that goes on, is replaced.
     """
-    write_json(folder / SUMMARY, dict(figures) | {ORIGIN: origin()})
+    made = origin()
+    made["processor_seconds"] += _seconds_before((folder / SUMMARY).resolve())
+    write_json(folder / SUMMARY, dict(figures) | {ORIGIN: made})
+
+
+@functools.cache  # so that it is read before this process writes the file for the first time
+def _seconds_before(path: Path) -> int:
+    try:
+        return json.loads(path.read_text())[ORIGIN]["processor_seconds"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
 
 
 def origin() -> dict[str, Any]:
-    """The command of this process, the commit, the machine, the versions and the date."""
+    """The command of this process, its processor time so far, the commit, the machine, the versions and the date."""
     import jax
 
     program = Path(sys.argv[0]).resolve()
     shown = program.relative_to(_ROOT) if program.is_relative_to(_ROOT) else Path(program.name)
     return {
         "command": shlex.join(["python", shown.as_posix(), *sys.argv[1:]]),
+        "processor_seconds": round(sum(os.times()[:4])),
         "commit": commit(),
         "machine": {
             "cpu": _processor(),

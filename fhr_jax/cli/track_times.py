@@ -18,6 +18,7 @@ MIN_CONFIDENCE = 0.05
 _CHUNK = 4096
 """Frames that are looked at at once."""
 
+
 class Pieces(NamedTuple):
     """The new frames of a track without the long gaps in it.
 

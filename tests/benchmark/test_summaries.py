@@ -25,10 +25,21 @@ def test_a_summary_has_the_figures_and_their_origin(tmp_path, monkeypatch):
     assert origin["date"] == date.today().isoformat()
     assert origin["versions"]["jax"] == jax.__version__
     assert origin["versions"]["numpy"] == np.__version__
+    assert origin["processor_seconds"] > 0
     assert origin["machine"]["cores"] >= 1
     assert origin["machine"]["cpu"]
     with pytest.raises(ValueError, match="JSON"):
         summaries.write_summary(tmp_path, {"loss": float("nan")})
+
+
+def test_processor_time_adds_up_over_processes(tmp_path):
+    path = tmp_path / "summary.json"
+    for _ in range(2):  # the same process does not count itself twice
+        summaries.write_summary(tmp_path, {})
+    first = json.loads(path.read_text())["origin"]["processor_seconds"]
+    summaries._seconds_before.cache_clear()  # as in a new process
+    summaries.write_summary(tmp_path, {})
+    assert 2 * first <= json.loads(path.read_text())["origin"]["processor_seconds"] <= 2 * first + 5
 
 
 def test_a_program_outside_of_the_source_is_shown_without_its_folder(monkeypatch):
