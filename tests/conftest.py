@@ -35,7 +35,7 @@ OLD_EMITTERS = "--xla_cpu_use_fusion_emitters=false"
 def pytest_configure(config: pytest.Config) -> None:
     """Cache compiled programs for other processes and later runs, and compile with few optimizations.
 
-    Compiling takes most of the time of the tests. Slow tests and notebooks are compiled with all optimizations.
+    Compiling takes most of the time of the tests. Slow tests are compiled with all optimizations.
     """
     cache = getattr(config, "cache", None)  # there is none under -p no:cacheprovider
     programs = str(cache.mkdir("jax_compilations")) if cache else _programs_of_this_run(config)
