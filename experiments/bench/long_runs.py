@@ -9,9 +9,10 @@ with the last one, and fits a line to the memory from `SETTLED` frames on, when 
 
 Paper:    nothing about long runs.
 Command:  python experiments/bench/long_runs.py --out runs/long_runs
-Cost:     half an hour on one core: ten hours at 4 frames a second are 144,000 frames; --hours 0.1 takes a minute.
-Figures:  of 20,000 frames of smooth (10 MiB): 613, 630 and 630 MiB after the three passes. Of track for three minutes:
-          439 MiB and 10 open files. x86, one core, jax 0.10.2.
+Cost:     a quarter of an hour on one core for smooth. For track, ten hours at 4 frames a second are 144,000 frames,
+          two hours; --hours 0.1 takes a minute.
+Figures:  smooth, 300,000 frames (156 MiB): peak of 1,102 MiB after one of 489 MiB for 1,000 frames; 85 s of processor
+          time. Of track for three minutes: 439 MiB and 10 open files. x86, one core, jax 0.10.2.
 """
 
 import json

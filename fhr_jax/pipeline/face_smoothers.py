@@ -1,5 +1,7 @@
 """How the faces of one track are stabilized: not at all, causally, or with look-ahead."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any, Protocol, runtime_checkable
 
 import jax
@@ -34,8 +36,8 @@ class FaceSmoother(Protocol):
         ...
 
 
-def open_smoother(params: stabilizer.Params | None, *, lag: int) -> FaceSmoother:
-    """The smoother of one track.
+def open_smoothers(params: stabilizer.Params | None, *, lag: int) -> Callable[[], FaceSmoother]:
+    """Makes the smoother of each track of a video; what they have in common is made once.
 
     Args:
         params: of the stabilizer; None leaves the faces as they are.
@@ -45,8 +47,15 @@ def open_smoother(params: stabilizer.Params | None, *, lag: int) -> FaceSmoother
         InputError: the lag is negative; or it is not 0 and the parameters have no smoother.
     """
     if params is None:
-        return _AsFound()
-    return LookAhead(params, lag) if lag else _Causal(params)
+        return _AsFound
+    if not lag:
+        return partial(_Causal, params)
+    return partial(LookAhead, params, lag, first=stabilizer.init_lagged(params, lag=lag))
+
+
+def open_smoother(params: stabilizer.Params | None, *, lag: int) -> FaceSmoother:
+    """The smoother of one track; see `open_smoothers`."""
+    return open_smoothers(params, lag=lag)()
 
 
 class _AsFound:

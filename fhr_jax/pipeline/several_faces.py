@@ -6,7 +6,6 @@ for lost faces. Which face is whose is decided by `identity`; a cut of the film 
 
 import itertools
 from collections.abc import Iterable, Iterator, Mapping
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -22,7 +21,7 @@ from fhr_jax.heatmap import Decoder
 from fhr_jax.pipeline import face_detector, identity, inference, shot_cuts
 from fhr_jax.pipeline.aligner import MIN_CONFIDENCE, Aligner, Image
 from fhr_jax.pipeline.face import Face
-from fhr_jax.pipeline.face_smoothers import open_smoother
+from fhr_jax.pipeline.face_smoothers import open_smoothers
 from fhr_jax.pipeline.face_track import FaceTrack, FrameQueue
 from fhr_jax.pipeline.tracking import candidates, steps_between
 from fhr_jax.weights import Net
@@ -112,8 +111,7 @@ def align_faces(
     if detector is None and boxes is None:
         detector = face_detector.open_detector(face_detector.DEFAULT)
     align, queue = Aligner(net, mirror, decoder, dtype), FrameQueue()
-    smoother = partial(open_smoother, params if stabilize else None, lag=lag)
-    smoother()  # refuses a wrong lag before the first frame
+    smoother = open_smoothers(params if stabilize else None, lag=lag)
     crowd, cuts, now = _Crowd([], [], itertools.count()), shot_cuts.CutState(), 0.0
     for number, (image, dt) in enumerate(zip(frames, steps_between(times), strict=False)):
         inputs.check_image(image, name=f"frame {number}")

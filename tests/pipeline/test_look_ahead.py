@@ -6,6 +6,7 @@ import pytest
 
 from fhr_jax import hourglass, pipeline, stabilizer
 from fhr_jax.errors import InputError
+from fhr_jax.pipeline.face_smoothers import open_smoothers
 from fhr_jax.pipeline.look_ahead import LookAhead
 from tests.nets import random_net
 from tests.pipeline.test_pipeline import SHAPE, pattern, read_pattern
@@ -88,3 +89,19 @@ def test_parameters_without_a_smoother_and_negative_lags_are_refused(reader):
     with pytest.raises(InputError, match="lag: -1"):
         list(pipeline.align_video(reader, [], lag=-1, **options))
     assert list(pipeline.align_video(reader, [], lag=2, stabilize=False, **options)) == []
+
+
+def test_the_first_state_is_made_once_for_all_tracks(monkeypatch):
+    made, make = [], stabilizer.init_lagged
+    monkeypatch.setattr(stabilizer, "init_lagged", lambda *args, **options: made.append(1) or make(*args, **options))
+    smoother = open_smoothers(PARAMS, lag=LAG)
+    track, outputs = shaking(6), []
+    for _ in range(2):
+        ahead = smoother()
+        for _ in range(2):  # lost and found again
+            done = [own for points in track for own in ahead.read(face_at(points), np.float32(1), None)[1]]
+            outputs.append([own.points for own in done + ahead.end()])
+    assert len(made) == 1
+    assert np.isfinite(outputs).all()
+    for other in outputs[1:]:
+        np.testing.assert_array_equal(other, outputs[0])

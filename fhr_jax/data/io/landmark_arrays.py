@@ -176,7 +176,9 @@ def points_as_nan(
         offset: what reading the file added to its coordinates.
     """
     given = points
-    points = points if _stays(points, options) else np.array(as_float64(points))
+    if not _stays(points, options):
+        points = as_float64(points)
+        points = points.copy() if np.may_share_memory(points, given) else points
     if not all(np.isfinite(part).all() for part in _parts(points)):
         points = points.copy() if points is given else points
         for part in _parts(points):

@@ -57,6 +57,26 @@ def test_a_point_with_one_missing_coordinate_is_missing_in_both():
         assert notes == []
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_shared_points_keep_their_type_and_the_array_of_the_file_its_values(dtype):
+    points = 100 + track().astype(dtype)
+    own, share = ReadOptions(), ReadOptions(share=True)
+    found, _ = landmark_arrays.points_as_nan(points, share)
+    assert found is points
+    assert not np.may_share_memory(landmark_arrays.points_as_nan(points, own)[0], points)
+    points[1, 2] = 0
+    points[3, 0, 1] = np.nan
+    before = points.copy()
+    found, notes = landmark_arrays.points_as_nan(points, share)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(points, before)
+    expected, said = landmark_arrays.points_as_nan(points, own)
+    assert expected.dtype == np.float64
+    np.testing.assert_array_equal(found, expected)
+    assert notes == said
+    assert np.isnan(found[1, 2]).all()
+
+
 @pytest.mark.parametrize(("marker", "number"), [(0.0, 1), (0.0, 3), (-1.0, 2)])
 def test_points_that_mark_missing_ones_become_nan_and_are_counted(marker, number):
     points = track()
