@@ -1,5 +1,7 @@
 """Fits of the stabilizer on four devices and on one, for `test_sharding`."""
 
+import re
+
 import jax
 import numpy as np
 
@@ -19,6 +21,14 @@ def fit(path):
     npz.write(path, _figures(videos, validation, None) | _figures(videos, validation, 4))
 
 
+def _loops(text):
+    """The bodies of the loops of a compiled program."""
+    bodies = set(re.findall(r"body=(%[^\s,]+)", text))
+    found = [block for block in text.split("\n\n") if block.strip().split(" ")[0] in bodies]
+    assert found
+    return "".join(found)
+
+
 def _figures(videos, validation, devices):
     mesh = device_mesh(devices) if devices else None
     problem = make_problem(videos, mesh=mesh, validation=validation)
@@ -28,7 +38,10 @@ def _figures(videos, validation, devices):
         assert not sharding.is_fully_replicated
         text = jax.jit(problem.loss_on).lower(problem.initial, problem.videos).compile().as_text()
         assert "all-reduce" in text
-    gradient = jax.jit(jax.grad(problem.loss_on))(problem.initial, problem.videos)
+    program = jax.jit(jax.grad(problem.loss_on)).lower(problem.initial, problem.videos).compile()
+    if devices:
+        assert "all-reduce" not in _loops(program.as_text()), "every frame would wait for all devices"
+    gradient = program(problem.initial, problem.videos)
     key, common = jax.random.key(0), {"mesh": mesh, "validation": validation}
     fits = [
         stabilizer.fit_gradient(videos, steps=6, **common),

@@ -125,3 +125,18 @@ def test_a_process_that_ends_without_a_result_ends_the_run(module, tmp_path):
     options = {"cores": [0], "parts": ("training",), "limit": 60.0, "cache": str(tmp_path)}
     with pytest.raises(InputError, match="process 0 of 1 gave no result"):
         module.run_together(1, together=False, work=module.Work("unknown", 1, 1, 10, 1), **options)
+
+
+def test_tables_of_the_page(module):
+    tables = load("scaling_tables")
+    row = module.compared(0.1, 0.125, 0.2, 2, 2) | {"all_reduces": 3, "all_reduce_bytes": 12}
+    sizes = {"crop": 256, "parameters": 2_000_000, "gradient_bytes": 8e6, "normalizations": 5, "forward_flops": 2e9}
+    sizes |= {"state_bytes": 32e6, "checkpoint_bytes": 30e6, "checkpoint_seconds": 0.5}
+    summary = {"training": {"2": row}, "fit": {}, "sizes": {"paper": sizes}}
+    assert tables.measured(summary).splitlines()[2] == "| training | 2 | 1 | 200 | 125 | 0.50 | 0.80 | 0.38 |"
+    line = "| `paper` | 2.00 M | 8.0 MB | 5 | 2.0 GFLOP | 32 MB | 30 MB | 0.50 s |"
+    assert tables.sizes(summary).splitlines()[2] == line
+    summary["slice"] = {"assumed": {}, "paper": module.needs(sizes, module.Slice())}
+    lines = tables.slice_needs(summary).splitlines()
+    assert lines[0] == "| | `paper` |"
+    assert lines[2] == "| computing an update | 0.96 ms |"  # 3 * 2e9 * 32 / (0.3 * 669e12) s

@@ -134,6 +134,17 @@ def make_problem(
         return constrain(unravel(full), init_params)
 
     def stabilize(params: Params, videos: Videos) -> Float[Array, "n t m d"]:
+        devices = 1 if mesh is None else mesh.devices.size
+        if devices == 1 or len(videos.mask) % devices:
+            return stabilize_some(params, videos)
+        # Parameters of its own for each device: the gradients are then summed once. Otherwise the compiler sums them
+        # over all devices in every frame.
+        parts = jax.tree.map(lambda leaf: leaf.reshape(devices, -1, *leaf.shape[1:]), videos)
+        copies = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (devices, *leaf.shape)), params)
+        some = jax.vmap(stabilize_some)(*sharding.constrain_spread((copies, parts), mesh))
+        return some.reshape(videos.observed.shape)
+
+    def stabilize_some(params: Params, videos: Videos) -> Float[Array, "n t m d"]:
         return run(
             params,
             videos.observed,
