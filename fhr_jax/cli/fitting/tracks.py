@@ -69,11 +69,16 @@ def read_tracks(
         InputError: a folder has no tracks, a file lacks the arrays, its times are wrong, or its number of points
             differs from the first.
     """
-    files = [file for path in paths for file in (_tracks(path) if path.is_dir() else [path])]
+    files: list[Path] = []
+    notes: list[tuple[Path, str]] = []
+    for path in paths:
+        inside, others = _tracks(path) if path.is_dir() else ([path], [])
+        files += inside
+        if others:
+            notes.append((path, f"left out, since no tracks are known in them: {_listed(others, path)}"))
     if paths and not files:
         raise InputError(f"{paths[0]}: no tracks in it, expected files that fhr-jax smooth reads")
     tracks: list[UserTrack] = []
-    notes: list[tuple[Path, str]] = []
     for file in files:
         recording = landmark_files.read(file, options=options)
         track_times.check_over_time(recording)
@@ -127,10 +132,19 @@ def _pieces(track: UserTrack, found: track_times.Pieces) -> list[UserTrack]:
     return parts or [UserTrack(observed, truth, None if dt is None else found.dt, confidence)]
 
 
-def _tracks(folder: Path) -> list[Path]:
-    """The folder itself if it holds a file a frame, else the files below it that hold tracks; no results of fits."""
+def _listed(files: list[Path], folder: Path) -> str:
+    names = [str(file.relative_to(folder)) for file in files]
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def _tracks(folder: Path) -> tuple[list[Path], list[Path]]:
+    """The folder itself if it holds a file a frame, else the files below it that hold tracks, but for results of fits.
+
+    Also those with the name of a file of tracks that hold none.
+    """
     if any(file.name.lower().endswith((".pts", "_keypoints.json")) for file in folder.iterdir()):
-        return [folder]
+        return [folder], []
     entries = [entry for entry in sorted(folder.rglob("*")) if not (entry.parent / "fit.npz").exists()]
     parts = {entry for entry in entries if entry.is_dir() and landmark_files.kind_of(entry) is not None}
     files = [entry for entry in entries if entry.suffix.lower() in SUFFIXES and entry.is_file()]
@@ -138,12 +152,8 @@ def _tracks(folder: Path) -> list[Path]:
     # The same track in two files, as `track` writes it, counts once.
     inside = [file for file in inside if file.suffix.lower() == ".npz" or not file.with_suffix(".npz").exists()]
     # An .npz without tracks is refused when it is read; other files may be anything.
-    return sorted(
-        [
-            *parts,
-            *(file for file in inside if file.suffix.lower() == ".npz" or landmark_files.kind_of(file) is not None),
-        ]
-    )
+    known = {file for file in inside if file.suffix.lower() == ".npz" or landmark_files.kind_of(file) is not None}
+    return sorted(parts | known), [file for file in inside if file not in known]
 
 
 def _truth(

@@ -205,6 +205,8 @@ def test_a_folder_may_hold_tracks_of_all_kinds(tmp_path):
     assert [len(track.observed) for track in found.tracks] == [30] * 4
     for track, added in zip(found.tracks, (0, 0, 1, 0), strict=True):
         np.testing.assert_allclose(track.observed, one + added, rtol=1e-6)
+    left_out = [note for path, note in found.notes if path == tmp_path]
+    assert left_out == ["left out, since no tracks are known in them: history.json, notes.csv"]
     part = reading.read_tracks((folder,), options=ReadOptions(part="pose"))
     assert part.tracks[0].observed.shape == (30, 3, 2)
 

@@ -170,3 +170,14 @@ def test_two_columns_of_one_name_are_refused(tmp_path, header, name):
 def test_a_byte_order_mark_that_is_there_twice_is_no_part_of_a_name(tmp_path):
     (tmp_path / "a.csv").write_bytes(b"\xef\xbb\xbf\xef\xbb\xbfframe,x_0,y_0\n7,1,2\n9,3,4\n")
     assert landmark_table.read(tmp_path / "a.csv").frame.tolist() == [7, 9]
+
+
+def test_cells_that_do_not_change_stay_as_they_are(tmp_path):
+    (tmp_path / "in.csv").write_text("frame,x_0,x_1,y_0,y_1\n1,5,6.25,+7.0,8e0\n2,1.5,,3,4\n")
+    table = landmark_table.read(tmp_path / "in.csv")
+    landmark_table.write(tmp_path / "same.csv", table, table.points)
+    assert (tmp_path / "same.csv").read_text() == (tmp_path / "in.csv").read_text()
+    points = table.points.copy()
+    points[0, 1] = 6.5, 8
+    landmark_table.write(tmp_path / "out.csv", table, points)
+    assert (tmp_path / "out.csv").read_text().splitlines()[1:] == ["1,5,6.500000000000,+7.0,8e0", "2,1.5,,3,4"]
