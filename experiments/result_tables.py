@@ -183,7 +183,8 @@ def complex_motion(summary: Summary) -> str:
     methods = list(next(iter(summary["parts"].values())))
     rows = []
     for part, found in summary["parts"].items():
-        cells = ("/".join(mean(found[name], key, "z.2f") for key in ("nrmse", "stability", "delay")) for name in methods)
+        scores = ("nrmse", "stability", "delay")
+        cells = ("/".join(mean(found[name], key, "z.2f") for key in scores) for name in methods)
         rows.append((part, *(cell.removesuffix("/") for cell in cells)))
     return markdown(("NRMSE % / stability % / delay, frames", *methods), rows)
 
