@@ -130,7 +130,7 @@ def ablation(summary: Summary) -> str:
                 name,
                 mean(row, "loss", ".1f"),
                 f"{row['ratio']['mean']:.2f} ({seeds})",
-                *(mean(row, *each) for each in (("nrmse", ".2f"), ("stability", ".2f"), ("delay", ".1f"))),
+                *(mean(row, *each) for each in (("nrmse", ".2f"), ("stability", ".2f"), ("delay", "z.1f"))),
             )
         )
     columns = ("", "loss", "relative to the best baseline (each split)", "NRMSE %", "stability %", "delay, frames")
@@ -158,7 +158,7 @@ def motion_errors(summary: Summary) -> str:
             name,
             f"{row['squared']:.2f}",
             f"{row['angle']:.1f}",
-            f"{row['delay']:.2f}",
+            f"{row['delay']:z.2f}",
             f"{row['landmarks_with_smaller_motion_error']}",
             f"{row['landmarks_with_smaller_angle']}",
         )
@@ -175,7 +175,7 @@ def sweep(summary: Summary) -> str:
     for name, row in summary["mean"].items():
         pairs = [f"{a:.2f} / {b:.2f}" for a, b in zip(row["nrmse"], row["stability"], strict=True)]
         pairs += [""] * (len(lambdas) - len(pairs))
-        delays = [f"{value:.2f}" for value in dict.fromkeys((min(row["delay"]), max(row["delay"])))]
+        delays = [f"{value:z.2f}" for value in dict.fromkeys((min(row["delay"]), max(row["delay"])))]
         rows.append((name, *pairs, " to ".join(delays)))
     return markdown(("NRMSE % / stability %", *(f"{value:g}" for value in lambdas), "delay, frames"), rows)
 
@@ -185,7 +185,8 @@ def complex_motion(summary: Summary) -> str:
     methods = list(next(iter(summary["parts"].values())))
     rows = []
     for part, found in summary["parts"].items():
-        cells = ("/".join(mean(found[name], key, ".2f") for key in ("nrmse", "stability", "delay")) for name in methods)
+        scores = ("nrmse", "stability", "delay")
+        cells = ("/".join(mean(found[name], key, "z.2f") for key in scores) for name in methods)
         rows.append((part, *(cell.removesuffix("/") for cell in cells)))
     return markdown(("NRMSE % / stability % / delay, frames", *methods), rows)
 
@@ -194,7 +195,7 @@ def blinks(summary: Summary) -> str:
     """How much of blinks and speech is kept."""
     rows: list[tuple[str, ...]] = []
     for name, row in summary["table"].items():
-        cells = (f"{100 * row[part]['mean']:.0f} % ({mean(row, f'{part}_delay', '.1f')})" for part in ("lids", "lips"))
+        cells = (f"{100 * row[part]['mean']:.0f} % ({mean(row, f'{part}_delay', 'z.1f')})" for part in ("lids", "lips"))
         rows.append((name, *cells, "yes" if row["meets_target"] else "no"))
     return markdown(("", "amplitude of the lids kept (delay, frames)", "of the lips", "meets the target"), rows)
 

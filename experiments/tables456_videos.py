@@ -22,9 +22,11 @@ Command:  python experiments/tables456_videos.py --out runs/filmed
           python experiments/tables456_videos.py --directory datasets --out runs/videos
           python experiments/tables456_videos.py --directory datasets --out runs/paper --crops truth
               --net runs/300vw/net.npz --params runs/fit/params.npz --conventional-net runs/300vw_conventional/net.npz
-Cost:     not measured on the real videos; --frames N takes the first N frames of each run, for a quick look.
-Figures:  none yet: these datasets cannot be redistributed, and we did not have them. A test runs everything on mock
-          datasets of both. When you report figures, name your net and parameters.
+Cost:     the filmed default: see experiments/README.md. Not measured on the real videos; --frames N takes the first N
+          frames of each run, for a quick look.
+Figures:  filmed: docs/results.md, "Videos". Of 300-VW and Talking Face none: they cannot be redistributed, and we did
+          not have them. A test runs everything on mock datasets of both. When you report figures, name your net and
+          parameters.
 """
 
 from collections.abc import Iterator

@@ -76,10 +76,27 @@ def test_no_script_starts_when_the_time_is_over_and_unknown_ones_are_refused(rep
         reproduce.main(reproduce.Options(tmp_path, only=("figure9",)))
 
 
+KEPT_AS = {
+    "figure3_delay": "figure3",
+    "figure6_tradeoff": "figure6",
+    "figure7_second_order": "figure7",
+    "fractional_vs_conventional": "shipped",
+    "gradient_vs_simplex": "gradient_vs_simplex",
+    "stabilizer_ablation": "ablation",
+    "table3_loss_terms": "table3",
+    "tables456_videos": "filmed",
+}
+"""Names of summaries in docs/results/, by script."""
+
+
 @pytest.mark.slow
 def test_all_of_them_small(reproduce, tmp_path):
     left = reproduce.main(reproduce.Options(tmp_path, quick=True))
     assert not left, {name: (tmp_path / "quick" / name / "log.txt").read_text()[-2000:] for name in left}
+    tables = load("result_tables").TABLES
     for script in reproduce.SCRIPTS:
         summary = json.loads((tmp_path / "quick" / script.name / "summary.json").read_text())
         assert summary["origin"]["command"].startswith(f"python experiments/{script.name}.py")
+        for (name, _), make in tables.items():
+            if name == KEPT_AS.get(script.name):
+                assert make(summary).startswith("| "), "the page can have a table of it"
