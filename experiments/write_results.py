@@ -140,9 +140,10 @@ def _cost(origin: dict[str, Any]) -> str:
 def _origin(origin: dict[str, Any]) -> str:
     machine, versions = origin["machine"], origin["versions"]
     cores = f"{machine['cores']} core{'s' if machine['cores'] > 1 else ''}"
+    cost = f", {_cost(origin)} of processor time" if "processor_seconds" in origin else ""
     return (
         f"    {origin['command']}\n\n"
-        f"Recorded {origin['date']}, commit `{origin['commit']}`, {_cost(origin)} of processor time; {machine['cpu']}, "
+        f"Recorded {origin['date']}, commit `{origin['commit']}`{cost}; {machine['cpu']}, "
         f"{cores}, Python {versions['python']}, jax {versions['jax']}."
     )
 
