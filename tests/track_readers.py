@@ -230,7 +230,8 @@ def _confirm_csv_tracks(path: Path, recording: landmark_files.Recording) -> None
         }[pattern]
         x = [k for k in x if partner(names[k]) in names][: recording.tracks[0].points.shape[1]]
         y = [names.index(partner(names[k])) for k in x]
-        frame, face = find("frame", "frame_idx", "Frame")[:1], find("face_id", "track", "FaceID")[:1]
+        own = {patterns[0]: ("frame", "face_id"), patterns[1]: ("frame_idx", "track"), patterns[2]: ("Frame", "FaceID")}
+        frame, face = find(own[pattern][0])[:1], find(own[pattern][1])[:1]
     success = find("success") if "x_0" in names else []
     assert len(x) == recording.tracks[0].points.shape[1]
     decimal = "," if delimiter != "," and any("," in row[k] for row in body for k in (*x, *y)) else "."

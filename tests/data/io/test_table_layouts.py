@@ -189,6 +189,9 @@ def test_instances_of_sleap_without_a_track_are_followed_by_their_places(tmp_pat
     np.testing.assert_allclose(
         landmark_files.read(tmp_path / "out.csv").tracks[1].points, recording.tracks[1].points, atol=1e-9
     )
+    (tmp_path / "huge.csv").write_text("\n".join(lines).replace(lines[3].split(",")[-2], "1e300"))
+    with pytest.raises(InputError, match=r"a coordinate of 1e\+300"):
+        landmark_files.read(tmp_path / "huge.csv")
     (tmp_path / "twice.csv").write_text("\n".join([*lines, lines[1]]))
     with pytest.raises(InputError, match="row 12 repeats row 2; expected each instance once"):
         landmark_files.read(tmp_path / "twice.csv")

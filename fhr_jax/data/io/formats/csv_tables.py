@@ -133,6 +133,7 @@ def _instances(path: Path, table: LandmarkTable, face: int) -> tuple[list[np.nda
         before = first.setdefault(tuple(table.rows[row]), row)
         if before != row:
             raise InputError(f"{path}: row {lines[row]} repeats row {lines[before]}; expected each instance once")
+    landmark_arrays.check_pixels(path, table.points[place])  # distances of larger numbers overflow
     place = place[np.argsort(table.frame[place], kind="stable")]
     sightings = [Sighting(int(table.frame[row]), (int(row),), table.points[row]) for row in place]
     groups, notes = people.followed(sightings, word="instances")
