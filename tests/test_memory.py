@@ -30,6 +30,7 @@ def _run(answer):
     return kept == "True", int(faults)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="glibc's allocator")
 def test_pages_are_not_cleared_again():
     kept, with_it = _run("yes")

@@ -36,6 +36,7 @@ def test_points_at_random_are_no_face():
     assert (chirality.sides(points, markup=FACE68) < 0).mean() < 0.005
 
 
+@pytest.mark.slow
 def test_synthetic_faces_in_profile_raise_no_alarm():
     """The eyes of a profile lie behind one another; then the side is not clear."""
     drawn = jax.vmap(faces.sample)(jax.random.split(jax.random.key(0), 64))

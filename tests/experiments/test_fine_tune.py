@@ -28,6 +28,7 @@ def net(tmp_path_factory):
     return str(path)
 
 
+@pytest.mark.slow
 def test_every_run_is_made_once(photographs, net, tmp_path):
     options = {"data": photographs, "init": net, "photographs": (0, 4), "seeds": (0,), "steps": 2}
     summary, pictures = run("fine_tune", tmp_path / "out", fine_tune, **options)

@@ -17,6 +17,9 @@ from tests.nets import SMALLEST, random_net
 experiment = load("fractional_vs_conventional")
 
 
+pytestmark = pytest.mark.slow  # nets are trained
+
+
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
     """Ten faces to learn from, made of photographs twice as large, and three to test on."""

@@ -4,10 +4,12 @@ import json
 from types import SimpleNamespace
 
 import numpy as np
+import pytest
 
 from tests.experiments.test_experiments import load
 
 
+@pytest.mark.slow
 def test_it_draws_and_measures(tmp_path, monkeypatch, capsys):
     module = load("landing_picture")
     gray = SimpleNamespace(image=np.full((module.SIZE, module.SIZE, 3), 0.5))

@@ -35,6 +35,7 @@ def module():
     return loaded
 
 
+@pytest.mark.slow
 def test_the_papers_crops(datasets, module, tmp_path):
     conventional = tmp_path / "conventional.npz"
     weights.save(conventional, random_net(loss="cross_entropy"))
@@ -93,6 +94,7 @@ def test_what_does_not_go_together_is_refused(datasets, module, tmp_path):
         module.main(module.Options(tmp_path, tmp_path))
 
 
+@pytest.mark.slow
 def test_filmed_people_take_the_place_of_data_that_are_not_there(module, tmp_path):
     options = module.Options(tmp_path, people=2, clip=3)
     tables = module.main(options)["tables"]

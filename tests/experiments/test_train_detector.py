@@ -32,6 +32,7 @@ def small(module, monkeypatch):
     return module
 
 
+@pytest.mark.slow
 def test_a_run_writes_a_detector_and_resumes(small, tmp_path):
     options = {"batch": 2, "heads": 16, "scenes": 2, "validate_every": 3, "save_every": 2}
     small.main(small.Options(tmp_path, steps=3, **options))

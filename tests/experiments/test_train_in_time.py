@@ -55,6 +55,7 @@ def cheap_faces(module, monkeypatch):
     monkeypatch.setattr(module.examples, "synthetic_examples", synthetic_examples)
 
 
+@pytest.mark.slow
 def test_a_run_writes_a_net_and_can_start_from_it(module, cheap_faces, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(module, "LOG_EVERY", 2)
     options = {"preset": "tiny", "batch": 2, "save_every": 0.0}
