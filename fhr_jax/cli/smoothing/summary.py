@@ -16,6 +16,9 @@ SHARES = 3.0
 MOST = 2**21
 """Second differences of a track whose median is printed; of a longer track they are those of evenly spaced frames."""
 
+ROUGHER = 1.05
+"""Ratio of the jitter after to that before from which on the user is told."""
+
 CHUNK = 4096
 """Frames that are looked at at once."""
 
@@ -50,6 +53,10 @@ def summary(
             f"jitter (median second difference of a point over time{without}): {_number(np.median(raw))} before, "
             f"{_number(np.median(steady))} after, in {unit} of the file"
         )
+        if np.median(steady) > ROUGHER * np.median(raw):
+            lines.append(
+                "the output jitters more than the input: these points may be smooth already, or not those of one face"
+            )
     return "\n".join(lines)
 
 

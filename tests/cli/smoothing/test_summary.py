@@ -35,6 +35,14 @@ def test_the_medians_are_those_of_all_points_that_are_observed(monkeypatch, chun
     assert f"without repeated frames): {raw:.3f} before, {steady:.3f} after, in pixels" in lines[1]
 
 
+@pytest.mark.parametrize(("factor", "said"), [(1.0, False), (1.1, True)])
+def test_a_rougher_output_is_said(factor, said):
+    before = 100 + np.random.default_rng(0).normal(size=(FRAMES, 5, 2))
+    track, timeline = LandmarkTrack(before, np.ones(FRAMES, bool)), Timeline(np.ones(FRAMES, bool), None, ())
+    text = summary.summary(Path("o.npz"), [track], [factor * before], [timeline])
+    assert ("the output jitters more than the input" in text) == said
+
+
 def test_of_a_long_track_frames_at_even_distances_are_looked_at(monkeypatch):
     rng = np.random.default_rng(0)
     before = 0.5 + 0.001 * rng.normal(size=(20_000, 5, 2)).astype(np.float32)
