@@ -60,7 +60,7 @@ def test_every_summary_says_how_it_was_made(results):
     for path in (results.ROOT / results.RESULTS).glob("*.json"):
         if path.name not in WITHOUT_ORIGIN | {results.BY_HAND}:
             origin = json.loads(path.read_text())[ORIGIN]
-            assert origin.keys() == ORIGINS, path
+            assert ORIGINS - {"processor_seconds"} <= origin.keys() <= ORIGINS, path
             assert not origin["commit"].endswith("+"), f"{path}: made from files that are in no commit"
             assert "/work" not in path.read_text()
 
