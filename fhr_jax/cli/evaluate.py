@@ -147,7 +147,7 @@ def _worst(path: Path, faces: Records, results: evaluate.Predictions, number: in
     """
     errors = evaluate.errors(results)
     pictures, captions = [], []
-    for i in np.argsort(-errors, kind="stable")[:number].tolist():
+    for i in np.argsort(-np.nan_to_num(errors, nan=np.inf), kind="stable")[:number].tolist():
         _, file, frame = results.identities[i]
         picture = _picture(faces, results, i, size=WORST_SIZE, margin=0.25, enlarge=True)
         pictures.append(np.zeros((WORST_SIZE, WORST_SIZE, 3), np.uint8) if picture is None else picture)

@@ -25,6 +25,9 @@ MAX_CURVE = 2000
 MAX_BYTES = 2**26
 """Larger files of a folder are not read."""
 
+BEYOND = 1e9
+"""Percent, for the curve: the error of a face without a prediction."""
+
 ENLARGED = 3
 """Times that the arrows of the offsets are longer than the offsets."""
 
@@ -35,7 +38,7 @@ class Measured(NamedTuple):
     Attributes:
         title: such as the name of the data.
         names: of N images.
-        errors: (N,) NRMSE in percent.
+        errors: (N,) NRMSE in percent; NaN for an image without a prediction.
         regions: the rows of regions.csv with their header.
         offsets: the picture of the offsets; "" for none.
         worst: the largest errors as pictures: caption and JPEG.
@@ -69,14 +72,15 @@ def write(path: str | os.PathLike[str], measured: Measured) -> str:
             (f"failures (above {LIMIT:g} %)", f"{figures['failure_rate']:.1f} %"),
         )
     )
-    order = np.argsort(-measured.errors, kind="stable")[:MAX_ROWS].tolist()
+    curve = np.where(np.isnan(measured.errors), BEYOND, measured.errors)
+    order = np.argsort(-curve, kind="stable")[:MAX_ROWS].tolist()
     notes = list(measured.notes)
     if len(order) < len(measured.names):
         notes.append(f"The table has the {MAX_ROWS} faces with the largest errors of {len(measured.names)}.")
     data = {
-        "errors": _curve(measured.errors),
+        "errors": _curve(curve),
         "limit": LIMIT,
-        "rows": [[measured.names[i], round(float(measured.errors[i]), 3)] for i in order],
+        "rows": [[measured.names[i], None if curve[i] == BEYOND else round(float(curve[i]), 3)] for i in order],
     }
     body = page.body(
         "accuracy.html",
@@ -93,12 +97,19 @@ def write(path: str | os.PathLike[str], measured: Measured) -> str:
 
 
 def in_words(errors: Float[np.ndarray, " n"]) -> str:
-    """The errors (N,), in percent, in one line."""
-    failures = int((errors > LIMIT).sum())
+    """The errors (N,), in percent, in one line; NaN for an image without a prediction, which is a failure."""
+    failures = int((~(errors <= LIMIT)).sum())
     failed = "No face is a failure" if not failures else f"{failures} of {len(errors)} faces are failures"
     if failures == 1:
         failed = f"1 of {len(errors)} faces is a failure"
-    return f"Half of the faces have an error below {np.median(errors):.2f} % (NRMSE). {failed} (above {LIMIT:g} %)."
+    known = errors[~np.isnan(errors)]
+    if not known.size:
+        return "No face has a prediction."
+    without = len(errors) - len(known)
+    found, of = ("", f"above {LIMIT:g} %")
+    if without:
+        found, of = " with a prediction", f"{of} or without a prediction; {without} without"
+    return f"Half of the faces{found} have an error below {np.median(known):.2f} % (NRMSE). {failed} ({of})."
 
 
 def of_folder(folder: Path) -> Measured:
@@ -112,10 +123,11 @@ def of_folder(folder: Path) -> Measured:
     if len(rows) < 2 or rows[0][-2:] != ("nrmse", "failure"):
         raise InputError(f"{path}: expected the table of images that fhr-jax evaluate writes")
     try:
-        errors = np.array([float(row[-2]) for row in rows[1:]])
+        # The cell of an image without a prediction is empty.
+        errors = np.array([float(row[-2]) if row[-2:] != ("", "1") else np.nan for row in rows[1:]])
     except (ValueError, IndexError):
         raise InputError(f"{path}: an error that is no number, expected percent") from None
-    if not np.isfinite(errors).all():
+    if np.isinf(errors).any() or any(row[-2].lower().strip() == "nan" for row in rows[1:]):
         raise InputError(f"{path}: an error that is not finite, expected percent")
     regions = folder / "regions.csv"
     picture, sheet = folder / "offsets.png", folder / "worst.jpg"

@@ -39,6 +39,22 @@ def test_predictions(tmp_path, capsys):
         assert min(picture.size) > 200
 
 
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e30])
+def test_a_face_without_a_prediction_is_a_failure(tmp_path, value, capsys):
+    arrays = write(tmp_path / "a.npz")
+    arrays["predictions"][2] = value
+    npz.write(tmp_path / "b.npz", arrays)
+    out = tmp_path / "out"
+    assert cli.main(["evaluate", "--predictions", f"{tmp_path}/b.npz", "--out", str(out)]) == 0
+    assert (figures(out)["images"], figures(out)["without_prediction"]) == (6, 1)
+    assert (out / "images.csv").read_text().splitlines()[3].endswith(",,1")
+    line = "2 of 6 faces are failures (above 8 % or without a prediction; 1 without)"
+    assert line in (out / "report.html").read_text().replace("\xa0", " ")
+    capsys.readouterr()
+    assert cli.main(["report", str(out)]) == 0
+    assert line in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("number", [1, 2])
 def test_few_faces(tmp_path, number, capsys):
     arrays = write(tmp_path / "a.npz")

@@ -50,6 +50,19 @@ def test_the_page_says_what_the_errors_are(tmp_path):
     assert text_of(html).count(NAME) == 3  # title, heading, caption
 
 
+def test_faces_without_a_prediction_come_first(tmp_path):
+    errors = ERRORS.copy()
+    errors[3] = np.nan
+    line = accuracy_report.write(tmp_path / "report.html", a_result(errors=errors))
+    assert line == (
+        "Half of the faces with a prediction have an error below 5.00 % (NRMSE). 2 of 4 faces are failures "
+        "(above 8 % or without a prediction; 1 without)."
+    )
+    data = data_of((tmp_path / "report.html").read_text())
+    assert data["rows"][:2] == [["a9", None], [NAME, 12]]
+    assert data["errors"] == [3, 5, 12, accuracy_report.BEYOND]
+
+
 def test_many_faces_are_reduced(tmp_path, monkeypatch):
     monkeypatch.setattr(accuracy_report, "MAX_ROWS", 2)
     monkeypatch.setattr(accuracy_report, "MAX_CURVE", 3)

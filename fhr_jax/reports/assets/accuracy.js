@@ -61,7 +61,7 @@ function fill() {
   body.textContent = "";
   for (const i of order) {
     const [name, error] = data.rows[i];
-    body.append(make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, error.toFixed(2))));
+    body.append(make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, error === null ? "none" : error.toFixed(2))));
   }
 }
 
@@ -73,7 +73,7 @@ document.querySelectorAll(".long thead th").forEach((title, column, titles) => {
     const sign = up ? 1 : -1;
     order.sort((a, b) => {
       const [one, other] = [data.rows[a][column], data.rows[b][column]];
-      return sign * (column ? one - other : one.localeCompare(other, undefined, { numeric: true }));
+      return sign * (column ? (one ?? Infinity) - (other ?? Infinity) || 0 : one.localeCompare(other, undefined, { numeric: true }));
     });
     fill();
   };
