@@ -49,7 +49,7 @@ def test_a_face_without_a_prediction_is_a_failure(tmp_path, value, capsys):
     assert (figures(out)["images"], figures(out)["without_prediction"]) == (6, 1)
     assert (out / "images.csv").read_text().splitlines()[3].endswith(",,1")
     line = "2 of 6 faces are failures (above 8 % or without a prediction; 1 without)"
-    assert line in (out / "report.html").read_text().replace("\xa0", " ")
+    assert line in (out / "report.html").read_text().replace("&nbsp;", " ")
     capsys.readouterr()
     assert cli.main(["report", str(out)]) == 0
     assert line in capsys.readouterr().out
