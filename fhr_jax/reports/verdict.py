@@ -109,7 +109,8 @@ def check(face: TrackOfFace, numbers: TrackNumbers) -> list[Finding]:
     seen = numbers.seen
     if not seen.any():
         return [Finding("poor", "No frame has the face.")]
-    found = [_unseen(seen)]
+    frames = len(seen) + face.left_out
+    found = [_unseen(int((~seen).sum()) + face.left_out, frames)]
     jitter = numbers.jitter[:, 0]
     jitter = jitter[np.isfinite(jitter)]
     if len(jitter):
@@ -126,7 +127,7 @@ def check(face: TrackOfFace, numbers: TrackNumbers) -> list[Finding]:
     anew = face.times[restarts(face, numbers)]
     jumps = int((np.diff(anew) <= HASTY).sum())
     if jumps:
-        found.append(Finding(_level(100 * jumps / len(seen), JUMPS), f"The face jumps away and back {_times(jumps)}."))
+        found.append(Finding(_level(100 * jumps / frames, JUMPS), f"The face jumps away and back {_times(jumps)}."))
     elif len(anew):
         sentence = f"The face starts anew {_times(len(anew))} (a cut, or a face lost and found)."
         found.append(Finding("good", sentence))
@@ -147,10 +148,12 @@ def restarts(face: TrackOfFace, numbers: TrackNumbers) -> np.ndarray:
     return np.flatnonzero(anew)
 
 
-def _unseen(seen: np.ndarray) -> Finding:
-    lost = 100 * float((~seen).mean())
-    sentence = "Every frame has the face." if not lost else f"{_percent(lost)} of the frames are without the face."
-    return Finding(_level(lost, UNSEEN), sentence)
+def _unseen(lost: int, frames: int) -> Finding:
+    share = 100 * lost / frames
+    sentence = "Every frame has the face." if not lost else f"{_percent(share)} of the frames are without the face."
+    if share >= 99.5:  # which would be 100 %
+        sentence = f"{lost} of {frames} frames are without the face."
+    return Finding(_level(share, UNSEEN), sentence)
 
 
 def _steadiness(jitter: np.ndarray, raw: np.ndarray | None) -> list[Finding]:

@@ -90,6 +90,12 @@ def test_depth_is_left_out_and_said(tmp_path):
     assert shown.notes == ("Depth, the third coordinate, is not shown.",)
 
 
+def test_shares_of_the_image_are_no_pixels(tmp_path):
+    for scale, unit in ((1, "px"), (0.001, "units of the file")):
+        npz.write(tmp_path / "a.npz", {"landmarks": scale * track_of(5)})
+        assert recordings.of_file(tmp_path / "a.npz").unit == unit
+
+
 @pytest.mark.parametrize(
     ("time", "fps", "given", "expected"),
     [

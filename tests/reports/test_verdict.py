@@ -75,6 +75,15 @@ def test_gaps_that_smoothing_filled_count_as_lost_and_not_as_unsure():
     assert "No frame is much less sure than the others." in found.reasons
 
 
+def test_frames_that_were_left_out_of_a_long_gap_count_as_lost():
+    face = TrackOfFace(np.arange(FRAMES) / 30, track_of(FRAMES), left_out=50)
+    found = verdict.judge([face], [measure(face, markup=FACE68)])
+    assert found.line == "Do not use the track as it is. 20 % of the frames are without the face."
+    face = face._replace(left_out=300_000)
+    found = verdict.judge([face], [measure(face, markup=FACE68)])
+    assert found.line.endswith("300000 of 300200 frames are without the face.")
+
+
 def test_missing_points_count_where_the_face_is_seen():
     track = track_of(FRAMES)
     raw = track.copy()
