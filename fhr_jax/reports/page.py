@@ -37,7 +37,7 @@ class Page(NamedTuple):
 
     Attributes:
         title: of the page, as plain text.
-        level: "good", "fair" or "poor", how the result is; "" for a result without a verdict.
+        level: "good", "fair" or "poor", how the result is; "none" or "" for a result without a verdict.
         verdict: the result in one line.
         reasons: sentences under it.
         body: the sections.

@@ -150,6 +150,8 @@ def of_smoothed(
     )
     unit = "px" if in_pixels(*(track.points for track in recording.tracks)) else "units of the file"
     notes = ("Depth, the third coordinate, is not shown.",) if dims == 3 else ()
+    if recording.images:
+        notes += ("Each row is the face of a single image, and no face over time.",)
     if len(shown) < len(pairs):
         notes += (f"{len(pairs) - len(shown)} tracks with another number of points are not shown.",)
     return Recorded(title, faces, _markup(markup, points), notes=notes, unit=unit)
