@@ -11,7 +11,7 @@ from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.landmark_files import LandmarkTrack, Recording
 from fhr_jax.errors import InputError
 from fhr_jax.markup import Markup, built_in, unknown
-from fhr_jax.reports import numbers_of_frames, track_report, unpacked
+from fhr_jax.reports import numbers_of_frames, page, track_report, unpacked
 from fhr_jax.reports.track_data import TrackOfFace, in_pixels
 from fhr_jax.reports.track_report import Recorded
 from fhr_jax.reports.verdict import Verdict
@@ -111,8 +111,18 @@ def write_track_page(
 
 
 def beside(landmarks: Path) -> Path:
-    """The page of a file or folder of landmarks: steady.report.html for steady.npz."""
-    return landmarks.with_name(f"{landmarks.stem if landmarks.suffix else landmarks.name}.report.html")
+    """The page of a file or folder of landmarks: steady.report.html for steady.npz.
+
+    Where that is the page of another file, such as steady.csv, it is steady.npz.report.html.
+
+    Raises:
+        InputError: there is something of this name that cannot be read.
+    """
+    stem = landmarks.stem if landmarks.suffix else landmarks.name
+    usual = landmarks.with_name(f"{stem}.report.html")
+    if page.title_of(usual) in (None, landmarks.name.encode("utf-8", "replace").decode()):  # as `page.text` has it
+        return usual
+    return landmarks.with_name(f"{landmarks.name if landmarks.suffix else f'{stem}.folder'}.report.html")
 
 
 def of_smoothed(
