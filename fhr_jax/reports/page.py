@@ -9,7 +9,7 @@ import hashlib
 import json
 import os
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -37,7 +37,7 @@ class Page(NamedTuple):
 
     Attributes:
         title: of the page, as plain text.
-        level: "good", "fair" or "poor", how the result is; "" for a result without a verdict.
+        level: "good", "fair" or "poor", how the result is; "none" or "" for a result without a verdict.
         verdict: the result in one line.
         reasons: sentences under it.
         body: the sections.
@@ -105,16 +105,32 @@ def check(path: str | os.PathLike[str]) -> None:
     Raises:
         InputError: it is something else.
     """
-    path = Path(path)
+    start = _start(path)
+    if start is not None and MARKER.encode() not in start:
+        raise InputError(f"{path}: exists and is no report of fhr-jax, so it stays; move it, or use another name")
+
+
+def title_of(path: str | os.PathLike[str]) -> str | None:
+    """The title of the report at a path; None if there is none.
+
+    Raises:
+        InputError: there is something that cannot be read.
+    """
+    start = _start(path) or b""
+    _, begin, rest = start.decode(errors="replace").partition("<title>")
+    title, end, _ = rest.partition("</title>")
+    return unescape(title) if MARKER.encode() in start and begin and end else None
+
+
+def _start(path: str | os.PathLike[str]) -> bytes | None:
+    """The first bytes of a file, or None if there is none; writing tells what is wrong then, if anything."""
     try:
-        with path.open("rb") as stream:
-            start = stream.read(4096)
+        with Path(path).open("rb") as stream:
+            return stream.read(4096)
     except (FileNotFoundError, NotADirectoryError):
-        return  # writing tells what is wrong, if anything
+        return None
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}; expected a report, or no such file") from error
-    if MARKER.encode() not in start:
-        raise InputError(f"{path}: exists and is no report of fhr-jax, so it stays; move it, or use another name")
 
 
 def write(path: str | os.PathLike[str], page: Page) -> None:

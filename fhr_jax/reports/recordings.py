@@ -11,8 +11,8 @@ from fhr_jax.data.io import landmark_files
 from fhr_jax.data.io.landmark_files import LandmarkTrack, Recording
 from fhr_jax.errors import InputError
 from fhr_jax.markup import Markup, built_in, unknown
-from fhr_jax.reports import track_report, unpacked
-from fhr_jax.reports.track_data import TrackOfFace
+from fhr_jax.reports import numbers_of_frames, page, track_report, unpacked
+from fhr_jax.reports.track_data import TrackOfFace, in_pixels
 from fhr_jax.reports.track_report import Recorded
 from fhr_jax.reports.verdict import Verdict
 from fhr_jax.reports.views import SAME
@@ -65,6 +65,8 @@ def of_track(
     views = np.asarray(arrays.get("overlay_views", SAME), np.float64) if overlay else SAME
     if views.shape[1:] != (5,) or not len(views) or not np.isfinite(views).all():
         raise InputError(f"{path}: overlay_views is {views.shape}, expected finite numbers (K, 5)")
+    table = Path(path).with_name("landmarks.csv")
+    number = numbers_of_frames.in_table(table, np.asarray(time, np.float64))
     # Of several faces each counts from where it appears to where it leaves.
     lives = [_life(own) if len(steady) > 1 else slice(None) for own in steady]
     faces = tuple(
@@ -74,6 +76,7 @@ def of_track(
             None if raw is None or _same(raw[i][life], steady[i][life]) else raw[i][life],
             None if trust is None else trust[i][life],
             f"face {names[i]}",
+            number if number is None else number[life],
         )
         for i, life in enumerate(lives)
     )
@@ -108,8 +111,18 @@ def write_track_page(
 
 
 def beside(landmarks: Path) -> Path:
-    """The page of a file or folder of landmarks: steady.report.html for steady.npz."""
-    return landmarks.with_name(f"{landmarks.stem if landmarks.suffix else landmarks.name}.report.html")
+    """The page of a file or folder of landmarks: steady.report.html for steady.npz.
+
+    Where that is the page of another file, such as steady.csv, it is steady.npz.report.html.
+
+    Raises:
+        InputError: there is something of this name that cannot be read.
+    """
+    stem = landmarks.stem if landmarks.suffix else landmarks.name
+    usual = landmarks.with_name(f"{stem}.report.html")
+    if page.title_of(usual) in (None, landmarks.name.encode("utf-8", "replace").decode()):  # as `page.text` has it
+        return usual
+    return landmarks.with_name(f"{landmarks.name if landmarks.suffix else f'{stem}.folder'}.report.html")
 
 
 def of_smoothed(
@@ -132,20 +145,26 @@ def of_smoothed(
     points, dims = recording.tracks[0].points.shape[1:]
     pairs = list(zip(recording.tracks, smoothed, strict=True))
     shown = [(track, steady) for track, steady in pairs if track.points.shape[1] == points]
+    begin = min(track.first for track, _ in shown)
     faces = tuple(
         TrackOfFace(
-            times_of(track, recording.fps if fps is None else fps, given=fps is not None),
+            times_of(track, recording.fps if fps is None else fps, given=fps is not None, begin=begin),
             steady[..., :2],
             track.points[..., :2],
             _confidence(track),
             f"face {track.face}",
+            numbers_of_frames.in_file(track, recording.kind),
+            0 if track.frame is None else int(track.frame[-1]) + 1 - len(track.frame),
         )
         for track, steady in shown
     )
+    unit = "px" if in_pixels(*(track.points for track in recording.tracks)) else "units of the file"
     notes = ("Depth, the third coordinate, is not shown.",) if dims == 3 else ()
+    if recording.images:
+        notes += ("Each row is the face of a single image, and no face over time.",)
     if len(shown) < len(pairs):
         notes += (f"{len(pairs) - len(shown)} tracks with another number of points are not shown.",)
-    return Recorded(title, faces, _markup(markup, points), notes=notes)
+    return Recorded(title, faces, _markup(markup, points), notes=notes, unit=unit)
 
 
 def of_file(
@@ -183,21 +202,25 @@ def of_file(
     return shown._replace(video=video, video_start=start)
 
 
-def times_of(track: LandmarkTrack, fps: float | None, *, given: bool = False) -> Float[np.ndarray, " t"]:
+def times_of(
+    track: LandmarkTrack, fps: float | None, *, given: bool = False, begin: int | None = None
+) -> Float[np.ndarray, " t"]:
     """The times of the frames of a track (T,) in seconds, increasing.
 
     Args:
         track: the track; its own times count, where they increase.
         fps: frames a second where it has none, or None.
         given: `fps` counts in any case.
+        begin: number of the first frame of the recording, at 0 s where the track has no times; default: of the track.
     """
     frames = np.arange(len(track.points)) if track.frame is None else track.frame - track.frame[0]
     rate = fps or NOMINAL_RATE
+    counted = (frames + (0 if begin is None else track.first - begin)) / rate
     if track.time is None or given:
-        return frames / rate
+        return counted
     known = np.flatnonzero(np.isfinite(track.time))
     if len(known) < 2:
-        return frames / rate
+        return counted
     time = np.interp(frames, frames[known], track.time[known])
     # np.interp holds the ends; the frames there go on at the mean pace.
     first, last = frames[known[0]], frames[known[-1]]
@@ -206,7 +229,7 @@ def times_of(track: LandmarkTrack, fps: float | None, *, given: bool = False) ->
     time = np.where(frames > last, time[known[-1]] + pace * (frames - last), time)
     if (np.diff(time) > 0).all():
         return time
-    return np.linspace(time[0], time[-1], len(time)) if time[-1] > time[0] else frames / rate
+    return np.linspace(time[0], time[-1], len(time)) if time[-1] > time[0] else counted
 
 
 def _confidence(track: LandmarkTrack) -> np.ndarray | None:

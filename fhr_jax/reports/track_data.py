@@ -7,7 +7,7 @@ landmarks to their centroid. A region's number is the mean over its landmarks th
 from typing import Any, NamedTuple
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from fhr_jax.markup import Markup, regions_of
 from fhr_jax.metrics import second_difference
@@ -19,6 +19,9 @@ that the filter did not believe."""
 
 CHUNK = 4096
 """Frames that are measured at once, so that memory does not grow with the recording."""
+
+SHARES = 3.0
+"""Largest coordinate of a track whose points are shares of the image."""
 
 WHOLE = "whole face"
 """The name of the region of all landmarks."""
@@ -33,6 +36,8 @@ class TrackOfFace(NamedTuple):
         raw: (T, M, 2) the same before smoothing; None if it was not smoothed.
         confidence: (T, M) or (T, 1) in [0, 1], or None.
         name: that tells it from other faces.
+        number: (T,) of the frames in the recording, increasing; None: 1, 2, 3 and so on.
+        left_out: frames in long gaps without the face that the arrays do not have.
     """
 
     times: Float[np.ndarray, " t"]
@@ -40,6 +45,8 @@ class TrackOfFace(NamedTuple):
     raw: Float[np.ndarray, "t m 2"] | None = None
     confidence: Float[np.ndarray, "t _"] | None = None
     name: str = "face"
+    number: Int[np.ndarray, " t"] | None = None
+    left_out: int = 0
 
 
 class TrackNumbers(NamedTuple):
@@ -71,6 +78,22 @@ class TrackNumbers(NamedTuple):
     confidence: Float[np.ndarray, " t"] | None
     eyes: Float[np.ndarray, " t"] | None
     mouth: Float[np.ndarray, " t"] | None
+
+
+def has_face(points: Float[np.ndarray, "t m _"]) -> Bool[np.ndarray, " t"]:
+    """The frames (T,) in which at least half of the landmarks (T, M, d), in any unit, are known."""
+    return np.asarray(np.isfinite(points).all(axis=-1).mean(axis=1) >= 0.5)
+
+
+def in_pixels(*tracks: Float[np.ndarray, "_ _ _"]) -> bool:
+    """Whether the largest coordinate of tracks (T, M, d) says that they are in pixels, and not shares of the image."""
+    parts = (track[start : start + CHUNK] for track in tracks for start in range(0, len(track), CHUNK))
+    return any(float(np.nanmax(np.abs(part), initial=0)) > SHARES for part in parts)
+
+
+def frame_numbers(face: TrackOfFace) -> Int[np.ndarray, " t"]:
+    """Number of each frame (T,) in the recording."""
+    return np.arange(1, len(face.times) + 1) if face.number is None else face.number
 
 
 def measure(face: TrackOfFace, *, markup: Markup) -> TrackNumbers:
@@ -108,7 +131,7 @@ def _measure(face: TrackOfFace, sizes: np.ndarray, markup: Markup, start: int) -
     steady = np.asarray(face.steady[part], np.float64)
     raw = steady if face.raw is None else np.asarray(face.raw[part], np.float64)
     known = np.asarray(np.isfinite(raw).all(axis=-1))
-    seen = known.mean(axis=1) >= 0.5  # before smoothing, which fills gaps
+    seen = has_face(raw)  # before smoothing, which fills gaps
     distance = 100 * np.linalg.norm(raw - steady, axis=-1) / size[:, None]
     eyes = mouth = confidence = None
     if has_openings(markup):

@@ -16,7 +16,7 @@ from jaxtyping import Float
 from fhr_jax.errors import InputError
 from fhr_jax.markup import Markup, regions_of
 from fhr_jax.reports import page, samples, verdict, worst_frames
-from fhr_jax.reports.track_data import FAR, TrackNumbers, TrackOfFace, mean_shape, measure
+from fhr_jax.reports.track_data import FAR, TrackNumbers, TrackOfFace, frame_numbers, mean_shape, measure
 from fhr_jax.reports.views import SAME, in_film
 from fhr_jax.reports.worst_frames import WorstFrame
 
@@ -44,6 +44,7 @@ class Recorded(NamedTuple):
         video_start: time in `faces` of the first frame of the video, in seconds.
         views: (K, 5) where the video has the points of `faces`; see `views`.
         notes: sentences at the end of the page.
+        unit: of the coordinates, in a word.
     """
 
     title: str
@@ -53,6 +54,7 @@ class Recorded(NamedTuple):
     video_start: float = 0.0
     views: Float[np.ndarray, "k 5"] = SAME
     notes: tuple[str, ...] = ()
+    unit: str = "px"
 
 
 def write(path: str | os.PathLike[str], recorded: Recorded) -> verdict.Verdict:
@@ -83,6 +85,7 @@ def write(path: str | os.PathLike[str], recorded: Recorded) -> verdict.Verdict:
         "start": start,
         "views": recorded.views.tolist(),
         "far": FAR,
+        "unit": recorded.unit,
     }
     page.write(
         path,
@@ -138,7 +141,7 @@ def _faces(
     coded, notes, steps, clipped = [], [], [], False
     for face, own in zip(faces, numbers, strict=True):
         tracks = [track for track in (face.steady, face.raw) if track is not None]
-        each = 4 * face.steady.shape[1] * len(tracks) + 16 * len(own.regions) + 40
+        each = 4 * face.steady.shape[1] * len(tracks) + 16 * len(own.regions) + 48
         each += 0 if face.confidence is None else face.confidence.shape[1]
         step = samples.step_for(len(face.times), each, budget=BUDGET / len(faces))
         steps.append(step)
@@ -156,6 +159,7 @@ def _faces(
                 "step": step,
                 "places": samples.encoded(places, "i4"),
                 "times": samples.encoded(face.times[places], "f8"),
+                "numbers": samples.encoded(frame_numbers(face)[places], "f8"),
                 "steady": quantizer(samples.extremes(face.steady, step)),
                 "raw": None if face.raw is None else quantizer(samples.extremes(face.raw, step)),
                 "confidence": _confidence(face, step),
@@ -226,9 +230,10 @@ def _cards(worst: Sequence[WorstFrame], faces: Sequence[TrackOfFace], recorded: 
             raw = None if face.raw is None else face.raw[own.frame]
             shown = worst_frames.drawing(face.steady[own.frame], raw, markup=recorded.markup)
         name = f"{page.text(face.name)}, " if len(faces) > 1 else ""
+        number = frame_numbers(face)[own.frame]
         cards.append(
             f'<button type="button" class="card" data-face="{own.face}" data-time="{time!r}">{shown}'
-            f"<span>{name}{_clock(time)}, frame {own.frame + 1}<br>{page.text(own.reason)}</span></button>"
+            f"<span>{name}{_clock(time)}, frame {number}<br>{page.text(own.reason)}</span></button>"
         )
     return "".join(cards)
 
@@ -238,13 +243,13 @@ def _table(faces: Sequence[TrackOfFace], numbers: Sequence[TrackNumbers]) -> pag
     head = ["region" if len(faces) == 1 else "face", "jitter", "before smoothing", "missing", "moved far"]
     rows = []
     for face, own in zip(faces, numbers, strict=True):
+        frames = len(own.seen) + face.left_out
         for r, name in enumerate(own.regions if len(faces) == 1 else own.regions[:1]):
             raw = "" if own.jitter_raw is None else _percent(_median(own.jitter_raw[:, r]))
-            far = "" if face.raw is None else _percent(float(own.far[:, r].mean()))
+            far = "" if face.raw is None else _percent(float(own.far[:, r].sum()) / frames)
             label = name if len(faces) == 1 else face.name
-            rows.append(
-                [label, _percent(_median(own.jitter[:, r])), raw, _percent(float(own.missing[:, r].mean())), far]
-            )
+            missing = _percent((float(own.missing[:, r].sum()) + 100 * face.left_out) / frames)
+            rows.append([label, _percent(_median(own.jitter[:, r])), raw, missing, far])
     caption = (
         "Jitter: median over frames, in percent of the face size. Missing: share of the landmarks. Moved far: "
         f"smoothing moved them by more than {FAR:g} % of the face size."

@@ -12,8 +12,15 @@ import numpy as np
 
 from fhr_jax.reports.track_data import CHUNK, TrackNumbers, TrackOfFace
 
-Level = Literal["good", "fair", "poor"]
-LEVELS: tuple[Level, ...] = ("good", "fair", "poor")
+Level = Literal["none", "good", "fair", "poor"]
+LEVELS: tuple[Level, ...] = ("none", "good", "fair", "poor")
+""""none" where there is too little to judge."""
+
+ENOUGH = 10
+"""Frames with a face from which on a track may be called good."""
+
+POINT = 1e-6
+"""A face that is smaller than this share of its largest coordinate has all landmarks in one place."""
 
 UNSURE = 0.75
 """A frame is unsure if its mean confidence is below this share of the median over the frames."""
@@ -69,7 +76,7 @@ class Verdict(NamedTuple):
     """What is said of a track.
 
     Attributes:
-        level: the worst of its findings.
+        level: the worst of its findings, without those of faces that cannot be judged; "none" if all are such.
         line: in one line.
         reasons: further sentences, the gravest first.
     """
@@ -87,8 +94,13 @@ def judge(faces: Sequence[TrackOfFace], numbers: Sequence[TrackNumbers]) -> Verd
         for finding in check(face, own)
     ]
     level = max((finding.level for finding, _ in findings), key=LEVELS.index, default="poor")
+    unjudged = sum(finding.level == "none" for finding, _ in findings)
+    good = "The track is good." if len(faces) == 1 else f"All {len(faces)} tracks are good."
     line = {
-        "good": "The track is good." if len(faces) == 1 else f"All {len(faces)} tracks are good.",
+        "none": "There is nothing to judge.",
+        "good": f"{len(faces) - unjudged} of {len(faces)} tracks are good, the others cannot be judged."
+        if unjudged
+        else good,
         "fair": "The track is usable, but look at the marked parts.",
         "poor": "Do not use the track as it is.",
     }[level]
@@ -97,9 +109,11 @@ def judge(faces: Sequence[TrackOfFace], numbers: Sequence[TrackNumbers]) -> Verd
         findings = [found for found in findings if found[0].level != "good"]
     sentences = [f"{name}: {finding.sentence}" if name else finding.sentence for finding, name in findings]
     fine = [face.name for face in faces if face.name not in {name for _, name in findings}]
-    if len(faces) > 1 and level != "good" and fine:
+    if len(faces) > 1 and level in ("fair", "poor") and fine:
         sentences.append(f"Good: {', '.join(fine)}.")
-    if level != "good" and sentences:
+    if level == "none" and len(faces) > 1:
+        line = f"{line} None of the {len(faces)} faces is in {ENOUGH} frames, with its landmarks apart."
+    elif level != "good" and sentences:
         line = f"{line} {sentences.pop(0)}"
     return Verdict(level, line, tuple(sentences))
 
@@ -109,7 +123,11 @@ def check(face: TrackOfFace, numbers: TrackNumbers) -> list[Finding]:
     seen = numbers.seen
     if not seen.any():
         return [Finding("poor", "No frame has the face.")]
-    found = [_unseen(seen)]
+    frames = len(seen) + face.left_out
+    if (shown := _with_extent(face, seen)) < min(ENOUGH, seen.sum()):
+        where = "every frame" if not shown else f"all but {shown} frame{'s' * (shown != 1)}"
+        return [Finding("none", f"All landmarks lie in one place in {where}, so that there is no face to see.")]
+    found = [_unseen(int((~seen).sum()) + face.left_out, frames)]
     jitter = numbers.jitter[:, 0]
     jitter = jitter[np.isfinite(jitter)]
     if len(jitter):
@@ -126,11 +144,30 @@ def check(face: TrackOfFace, numbers: TrackNumbers) -> list[Finding]:
     anew = face.times[restarts(face, numbers)]
     jumps = int((np.diff(anew) <= HASTY).sum())
     if jumps:
-        found.append(Finding(_level(100 * jumps / len(seen), JUMPS), f"The face jumps away and back {_times(jumps)}."))
+        found.append(Finding(_level(100 * jumps / frames, JUMPS), f"The face jumps away and back {_times(jumps)}."))
     elif len(anew):
         sentence = f"The face starts anew {_times(len(anew))} (a cut, or a face lost and found)."
         found.append(Finding("good", sentence))
+    number = int(seen.sum())
+    if number < ENOUGH and all(finding.level == "good" for finding in found):
+        frames = "Only 1 frame has" if number == 1 else f"Only {number} frames have"
+        return [Finding("none", f"{frames} the face, and at least {ENOUGH} are needed.")]
     return found
+
+
+def _with_extent(face: TrackOfFace, seen: np.ndarray) -> int:
+    """In how many of the frames with the face its landmarks are not all in one place; of a single landmark, in all."""
+    track = face.steady if face.raw is None else face.raw
+    if track.shape[1] == 1:
+        return int(seen.sum())
+    number = 0
+    for start in range(0, len(seen), CHUNK):
+        part = np.asarray(track[start : start + CHUNK][seen[start : start + CHUNK]], np.float64)
+        if len(part):
+            part = np.where(np.isfinite(part), part, np.nan)
+            extent = (np.nanmax(part, axis=1) - np.nanmin(part, axis=1)).max(axis=-1)
+            number += int((extent > POINT * np.nanmax(np.abs(part), axis=(1, 2))).sum())
+    return number
 
 
 def restarts(face: TrackOfFace, numbers: TrackNumbers) -> np.ndarray:
@@ -147,10 +184,12 @@ def restarts(face: TrackOfFace, numbers: TrackNumbers) -> np.ndarray:
     return np.flatnonzero(anew)
 
 
-def _unseen(seen: np.ndarray) -> Finding:
-    lost = 100 * float((~seen).mean())
-    sentence = "Every frame has the face." if not lost else f"{_percent(lost)} of the frames are without the face."
-    return Finding(_level(lost, UNSEEN), sentence)
+def _unseen(lost: int, frames: int) -> Finding:
+    share = 100 * lost / frames
+    sentence = "Every frame has the face." if not lost else f"{_percent(share)} of the frames are without the face."
+    if share >= 99.5:  # which would be 100 %
+        sentence = f"{lost} of {frames} frames are without the face."
+    return Finding(_level(share, UNSEEN), sentence)
 
 
 def _steadiness(jitter: np.ndarray, raw: np.ndarray | None) -> list[Finding]:

@@ -6,7 +6,7 @@ import pytest
 from fhr_jax import npz
 from fhr_jax.data.io.landmark_files import LandmarkTrack, read
 from fhr_jax.errors import InputError
-from fhr_jax.reports import recordings
+from fhr_jax.reports import recordings, track_report
 from tests.reports.faces import track_of
 
 
@@ -90,6 +90,12 @@ def test_depth_is_left_out_and_said(tmp_path):
     assert shown.notes == ("Depth, the third coordinate, is not shown.",)
 
 
+def test_shares_of_the_image_are_no_pixels(tmp_path):
+    for scale, unit in ((1, "px"), (0.001, "units of the file")):
+        npz.write(tmp_path / "a.npz", {"landmarks": scale * track_of(5)})
+        assert recordings.of_file(tmp_path / "a.npz").unit == unit
+
+
 @pytest.mark.parametrize(
     ("time", "fps", "given", "expected"),
     [
@@ -111,3 +117,26 @@ def test_times(time, fps, given, expected):
 def test_the_page_lies_beside_the_landmarks(tmp_path):
     assert recordings.beside(tmp_path / "steady.v2.npz") == tmp_path / "steady.v2.report.html"
     assert recordings.beside(tmp_path / "folder") == tmp_path / "folder.report.html"
+
+
+def test_the_page_of_another_file_stays(tmp_path):
+    for name in ("s & <a>.mat", "s & <a>"):
+        for old in tmp_path.iterdir():
+            old.unlink()
+        own = recordings.of_smoothed(*recorded(tmp_path), title=name)
+        track_report.write(tmp_path / "s & <a>.report.html", own)
+        assert recordings.beside(tmp_path / name) == tmp_path / "s & <a>.report.html"
+        assert recordings.beside(tmp_path / "s & <a>.npy") == tmp_path / "s & <a>.npy.report.html"
+    (tmp_path / "t.report.html").write_text("<title>other</title>")  # no report: writing refuses it
+    assert recordings.beside(tmp_path / "t.npy") == tmp_path / "t.report.html"
+
+
+def test_the_page_of_a_folder_beside_that_of_a_file(tmp_path):
+    track_report.write(tmp_path / "a.report.html", recordings.of_smoothed(*recorded(tmp_path), title="a.npz"))
+    assert recordings.beside(tmp_path / "a") == tmp_path / "a.folder.report.html"
+
+
+def recorded(folder):
+    npz.write(folder / "in.npz", {"landmarks": track_of(3)})
+    recording = read(folder / "in.npz")
+    return recording, [track.points for track in recording.tracks]

@@ -115,6 +115,19 @@ def test_other_landmarks_and_faces_without_any_landmark(tmp_path):
         assert said.line == "Do not use the track as it is. No frame has the face."
 
 
+def test_frames_have_the_numbers_of_the_recording(tmp_path):
+    html, _ = written(tmp_path / "a.html", a_face(number=np.arange(101, 101 + FRAMES)))
+    assert "frame 121" in text_of(html)  # the broken one
+    assert array(data_of(html)["faces"][0]["numbers"])[[0, -1]].tolist() == [101, 150]
+
+
+def test_missing_frames_of_a_long_gap_are_in_the_figures(tmp_path):
+    own = a_face()
+    html, _ = written(tmp_path / "a.html", own._replace(left_out=FRAMES))
+    share = (100 * FRAMES + 100 * 12 / 68) / (2 * FRAMES)
+    assert f"{share:.2f} %" in text_of(html).replace("\xa0", " ")
+
+
 def test_many_faces_are_limited(tmp_path):
     faces = [TrackOfFace(np.arange(4) / 30, track_of(4), name=f"face {i}") for i in range(26)]
     faces[3].steady[1:] = np.nan
@@ -210,11 +223,14 @@ def test_choosing_landmarks_changes_the_curves(tab, tmp_path):
 
 
 def test_faces_zoom_phones_and_dark_mode(tab, tmp_path):
-    written(tmp_path / "report.html", a_face(name=NAME), a_face(1, frames=36))
+    written(tmp_path / "report.html", a_face(name=NAME), a_face(1, frames=36, number=np.arange(21, 57)), unit="units")
     opened(tab, tmp_path / "report.html")
     tab.run("find('face').value = '1'; find('face').onchange({target: find('face')})")
     assert tab.run("return [face.frames, plots[0].own.data[0].length]") == [36, 36]
     assert tab.run("return find('face').options[0].textContent") == NAME
+    tab.run("go(ends()[0] + 10 / 25)")
+    assert "frame 31 of 21 to 56" in tab.run("return find('clock').textContent")
+    assert "units to the right" in tab.run("return plots[0].frame.textContent")
     tab.run("find('closer').click()")
     assert tab.run("return range[1] - range[0]") == pytest.approx(35 / 25 / 2)
     tab.run("find('all').click()")

@@ -75,6 +75,15 @@ def test_gaps_that_smoothing_filled_count_as_lost_and_not_as_unsure():
     assert "No frame is much less sure than the others." in found.reasons
 
 
+def test_frames_that_were_left_out_of_a_long_gap_count_as_lost():
+    face = TrackOfFace(np.arange(FRAMES) / 30, track_of(FRAMES), left_out=50)
+    found = verdict.judge([face], [measure(face, markup=FACE68)])
+    assert found.line == "Do not use the track as it is. 20 % of the frames are without the face."
+    face = face._replace(left_out=300_000)
+    found = verdict.judge([face], [measure(face, markup=FACE68)])
+    assert found.line.endswith("300000 of 300200 frames are without the face.")
+
+
 def test_missing_points_count_where_the_face_is_seen():
     track = track_of(FRAMES)
     raw = track.copy()
@@ -115,6 +124,38 @@ def test_jumps_away_and_back_are_a_fault():
     for start in range(0, 180, 30):
         track[start : start + 2] += 300
     assert said(track).level == "poor"
+
+
+@pytest.mark.parametrize(("frames", "number"), [(1, "1 frame has"), (9, "9 frames have")])
+def test_too_few_frames_are_not_called_good(frames, number):
+    found = said(track_of(frames))
+    line = f"There is nothing to judge. Only {number} the face, and at least 10 are needed."
+    assert found == verdict.Verdict("none", line, ())
+    assert said(track_of(10)).level == "good"
+    track = track_of(12)
+    track[3:7] = np.nan
+    assert said(track).level == "poor"  # a fault is said of few frames too
+
+
+def test_landmarks_in_one_place_are_no_face():
+    point = np.full((FRAMES, 68, 2), 123.4)
+    found = said(point + 1e-9 * RNG.normal(size=point.shape), point)
+    assert found.level == "none"
+    assert found.line.endswith("All landmarks lie in one place in every frame, so that there is no face to see.")
+    point[:3] = track_of(3)
+    assert "in one place in all but 3 frames" in said(point).line
+
+
+def test_faces_that_cannot_be_judged_beside_others():
+    faces = [TrackOfFace(np.arange(n) / 30, track_of(n), name=f"face {n}") for n in (4, 5, FRAMES)]
+    numbers = [measure(face, markup=FACE68) for face in faces]
+    found = verdict.judge(faces, numbers)
+    assert found.level == "good"
+    assert found.line == "1 of 3 tracks are good, the others cannot be judged."
+    assert found.reasons[0] == "face 4: Only 4 frames have the face, and at least 10 are needed."
+    found = verdict.judge(faces[:2], numbers[:2])
+    assert found.level == "none"
+    assert found.line.startswith("There is nothing to judge. None of the 2 faces")
 
 
 def test_the_worst_face_decides_and_is_named():

@@ -9,9 +9,10 @@ import numpy as np
 from fhr_jax import metrics
 from fhr_jax.data.io.formats.base import LandmarkTrack
 from fhr_jax.data.io.frame_times import Timeline
+from fhr_jax.reports.track_data import has_face, in_pixels
 
-SHARES = 3.0
-"""Largest coordinate of a file whose points are shares of the image."""
+NAMED = 4
+"""Faces that are named with their frames without the face, at most."""
 
 MOST = 2**21
 """Second differences of a track whose median is printed; of a longer track they are those of evenly spaced frames."""
@@ -34,11 +35,7 @@ def summary(
         after: their new points (T, M, d).
         timelines: of the tracks.
     """
-    frames = sum(int(track.present.sum()) for track in before)
-    points = sum(int(track.present.sum()) * track.points.shape[1] for track in before)
-    missing = sum(_missing(track) for track in before)
-    faces = f"{len(before)} face{'s' if len(before) > 1 else ''}"
-    lines = [f"{output}: {frames} frames, {faces}, {100 * missing / points:.2f} % of the points were missing"]
+    lines = [f"{output}: {_frames(before)}"]
     both = [
         _jitter(track.points, steady, timeline.new)
         for track, steady, timeline in zip(before, after, timelines, strict=True)
@@ -46,7 +43,7 @@ def summary(
     raw, steady = (np.concatenate(side) for side in zip(*both, strict=True))
     if raw.size:
         # Normalised coordinates are shares of the image, and their jitter far below a thousandth.
-        unit = "pixels" if max(_largest(track.points) for track in before) > SHARES else "units"
+        unit = "pixels" if in_pixels(*(track.points for track in before)) else "units"
         # A repeated frame makes the track seem to stand still, before and after.
         without = "" if all(timeline.new.all() for timeline in timelines) else ", without repeated frames"
         lines.append(
@@ -76,13 +73,41 @@ def _jitter(before: np.ndarray, after: np.ndarray, new: np.ndarray) -> tuple[np.
     return np.concatenate(found[0]), np.concatenate(found[1])
 
 
-def _missing(track: LandmarkTrack) -> int:
-    x = track.points[..., 0]
-    return sum(int(np.isnan(x[own][track.present[own]]).sum()) for own in _chunks(len(x)))
+def _frames(tracks: Sequence[LandmarkTrack]) -> str:
+    """The frames of the recording, how many are without the face, and the points that are missing in the others.
+
+    As on the page: a frame has a face if at least half of its landmarks are known, and the frames of a face are those
+    from its first to its last one, whether the file has rows for them or not.
+    """
+    spans = [len(track.points) if track.frame is None else int(track.frame[-1]) + 1 for track in tracks]
+    frames = max(t.first + span for t, span in zip(tracks, spans, strict=True)) - min(t.first for t in tracks)
+    counts = [_counts(track) for track in tracks]
+    lost = [(t.face, span - seen, span) for t, span, (seen, *_) in zip(tracks, spans, counts, strict=True)]
+    lost = [one for one in lost if one[1]]
+    faces = f"{len(tracks)} face{'s' * (len(tracks) > 1)}"
+    parts = [f"{frames} frame{'s' * (frames != 1)}, {faces}"]
+    if len(tracks) == 1:
+        parts += [f"{number} of the frames without the face" for _, number, _ in lost]
+    elif lost:
+        named = [f"face {face} in {number} of its {span} frames" for face, number, span in lost[:NAMED]]
+        named += [f"{len(lost) - NAMED} more faces in some"] * (len(lost) > NAMED)
+        parts.append(f"not there: {', '.join(named)}")
+    missing, points = (sum(count) for count in list(zip(*counts, strict=True))[1:])
+    if points:
+        elsewhere = "elsewhere " if lost else ""
+        parts.append(f"{elsewhere}{100 * missing / points:.2f} % of the points were missing")
+    return "; ".join(parts) if lost else ", ".join(parts)
 
 
-def _largest(points: np.ndarray) -> float:
-    return max(float(np.nanmax(np.abs(points[own]), initial=0)) for own in _chunks(len(points)))
+def _counts(track: LandmarkTrack) -> tuple[int, int, int]:
+    """Frames with the face, and of these the missing points and all points."""
+    seen = missing = 0
+    for own in _chunks(len(track.points)):
+        part = track.points[own]
+        part = part[has_face(part)]
+        seen += len(part)
+        missing += int((~np.isfinite(part).all(axis=-1)).sum())
+    return seen, missing, seen * track.points.shape[1]
 
 
 def _chunks(frames: int) -> Iterator[slice]:

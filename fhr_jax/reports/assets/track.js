@@ -6,7 +6,7 @@ const video = find("video");
 const marks = find("marks");
 const faces = data.faces.map((face) => {
   const own = { ...face };
-  for (const name of ["places", "times", "steady", "raw", "confidence", "jitter", "jitterRaw", "missing", "far", "eyes", "mouth"])
+  for (const name of ["places", "times", "numbers", "steady", "raw", "confidence", "jitter", "jitterRaw", "missing", "far", "eyes", "mouth"])
     own[name] = decoded(face[name]);
   own.time = Array.from(own.times.values);
   own.count = own.time.length;
@@ -149,7 +149,7 @@ function drawPlots() {
       if (face.raw) series.push({ label: "", colour: stroke, alpha: 0.5, width: 1, values: curve(face.raw, point, axisNumber) });
       series.push({ label: String(point), colour: stroke, width: 1.8, values: curve(face.steady, point, axisNumber) });
     }
-    const unit = name === "x" ? "px to the right" : "px down";
+    const unit = `${data.unit} ${name === "x" ? "to the right" : "down"}`;
     plot(box, { title: name, unit: face.raw ? `${unit}; thin: raw` : unit, x, series, height: 170 });
   });
   if (face.confidence) {
@@ -322,12 +322,22 @@ function drawFrame() {
   for (const { point, hue } of face.chosen) mark(context, point, light[hue], [scale, scale, dx, dy], sample);
 }
 
+// The number of the shown frame in the recording; of a long recording between those of two samples.
+function numberAt(sample) {
+  const numbers = face.numbers.values, next = Math.min(sample + 1, face.count - 1);
+  if (face.step === 1 || next === sample) return numbers[sample];
+  const share = (now - face.time[sample]) / (face.time[next] - face.time[sample]);
+  return Math.round(numbers[sample] + Math.min(Math.max(0, share), 1) * (numbers[next] - numbers[sample]));
+}
+
 function show() {
   const sample = frameAt(now);
   const number = face.step === 1 ? face.places.values[sample] : Math.round((now - face.time[0]) / step());
   find("seek").value = String(number);
   find("seek").setAttribute("aria-valuetext", clock(now));
-  find("clock").textContent = `${clock(now)} of ${clock(ends()[1])}, frame ${number + 1} of ${face.frames}`;
+  const first = face.numbers.values[0], last = face.numbers.values[face.count - 1];
+  const all = first === 1 ? last : `${first} to ${last}`;
+  find("clock").textContent = `${clock(now)} of ${clock(ends()[1])}, frame ${numberAt(sample)} of ${all}`;
   for (const one of plots) follow(one);
   drawFrame();
 }

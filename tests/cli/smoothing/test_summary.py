@@ -28,11 +28,39 @@ def test_the_medians_are_those_of_all_points_that_are_observed(monkeypatch, chun
     new[100:150:5] = False
     track = LandmarkTrack(before, np.arange(FRAMES) != 25)
     lines = summary.summary(Path("o.npz"), [track], [after], [Timeline(new, None, ())]).splitlines()
-    share = 100 * (9 * 5 + 1) / (199 * 5)
-    assert lines[0] == f"o.npz: 199 frames, 1 face, {share:.2f} % of the points were missing"
+    share = 100 / (190 * 5)  # in the frames that have the face, with a row or not
+    counted = "200 frames, 1 face; 10 of the frames without the face"
+    assert lines[0] == f"o.npz: {counted}; elsewhere {share:.2f} % of the points were missing"
     known = np.isfinite(second_differences(before, new))
     raw, steady = (np.median(second_differences(own, new)[known]) for own in (before, after))
     assert f"without repeated frames): {raw:.3f} before, {steady:.3f} after, in pixels" in lines[1]
+
+
+def first_line(*tracks):
+    timelines = [Timeline(np.ones(len(track.points), bool), None, ()) for track in tracks]
+    return summary.summary(Path("o"), tracks, [track.points for track in tracks], timelines).splitlines()[0]
+
+
+def still(frames, **fields):
+    return LandmarkTrack(100 + np.zeros((frames, 5, 2)), np.ones(frames, bool), **fields)
+
+
+def test_the_frames_are_those_of_the_recording():
+    assert first_line(still(100), still(100, face=1)) == "o: 100 frames, 2 faces, 0.00 % of the points were missing"
+    later = still(50, face=1, first=70)
+    later.points[10:13] = np.nan
+    assert first_line(still(100), later).startswith(
+        "o: 120 frames, 2 faces; not there: face 1 in 3 of its 50 frames; else"
+    )
+    gap = still(4, frame=np.array([0, 1, 2, 300_003]))
+    gap.points[2] = np.nan
+    assert first_line(gap).startswith(
+        "o: 300004 frames, 1 face; 300001 of the frames without the face; elsewhere 0.00 %"
+    )
+    many = [still(9, face=i) for i in range(6)]
+    for track in many:
+        track.points[4] = np.nan
+    assert "face 3 in 1 of its 9 frames, 2 more faces in some; elsewhere" in first_line(*many)
 
 
 @pytest.mark.parametrize(("factor", "said"), [(1.0, False), (1.1, True)])

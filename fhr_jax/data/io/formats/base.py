@@ -30,6 +30,7 @@ class LandmarkTrack(NamedTuple):
         time: (T,) in seconds as the file has it, NaN where it does not; or None.
         stored: (T, M, 2) the points as the file has them, where some are markers of missing points; else None.
         frame: (T,) number of each frame, which increases, where gaps are shortened; None: 0, 1, 2 and so on.
+        first: number of the first frame in the file, as the file counts, or from 0.
     """
 
     points: Float[np.ndarray, "t m d"]
@@ -39,6 +40,7 @@ class LandmarkTrack(NamedTuple):
     time: Float[np.ndarray, " t"] | None = None
     stored: Float[np.ndarray, "t m d"] | None = None
     frame: Int[np.ndarray, " t"] | None = None
+    first: int = 0
 
 
 class Recording(NamedTuple):

@@ -95,6 +95,7 @@ def track_of_rows(
         time=spread(time, np.nan),
         face=face,
         frame=numbers,
+        first=int(frame[0]),
     )
 
 
