@@ -173,6 +173,7 @@ def _confirm_video(path: Path, found: _Video) -> None:
     count = 0
     with av.open(str(path)) as container:
         stream = container.streams.best("video")
+        stream.codec_context.thread_count = 1  # several conceal damage otherwise, depending on how they share the work
         try:
             for frame in container.decode(stream):
                 ours = found.frames[count].image
