@@ -80,7 +80,12 @@ def _json_number(value: Any) -> float:
 
 
 def _read_json(path: Path) -> Any:
-    return json.loads(path.read_bytes().decode("utf-8-sig"))
+    """The value of a file, or the list of its lines' values."""
+    text = path.read_bytes().decode("utf-8-sig")
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return [json.loads(line) for line in text.split("\n") if line.strip()]
 
 
 def _same_sightings(track: LandmarkTrack, seen: list[tuple[int, np.ndarray]]) -> None:

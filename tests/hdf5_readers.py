@@ -104,7 +104,7 @@ def keep(name, item):
     attrs[name] = {}
     for key, value in item.attrs.items():
         value = value.decode("latin-1") if isinstance(value, bytes) else value
-        attrs[name][key] = value if isinstance(value, str) else int(value) if np.ndim(value) == 0 else ""
+        attrs[name][key] = value if isinstance(value, str) else int(value) if isinstance(value, np.integer) else ""
     if isinstance(item, h5py.Dataset) and h5py.check_string_dtype(item.dtype) is None and not item.dtype.hasobject:
         arrays[name] = item[()]
     elif isinstance(item, h5py.Dataset):
@@ -133,7 +133,8 @@ def _stored(path: Path, *names: str) -> tuple[dict[str, np.ndarray], dict[str, d
 def _confirm_sleap(path: Path, recording: Recording) -> None:
     arrays, attrs = _stored(path, "tracks")
     dims = attrs["tracks"].get("dims")
-    axes = [name.rstrip("s") for name in json.loads(dims)] if dims else ["track", "xy", "node", "frame"]
+    usual = ["track", "xy", "node", "frame"]
+    axes = [name.rstrip("s") for name in json.loads(dims)] if dims else usual
     same_faces(recording, arrays["tracks"].transpose([axes.index(axis) for axis in _AXES]))
 
 

@@ -32,7 +32,10 @@ def run(options: SmoothOptions) -> None:
     if not any(track_times.seen(track.points).any() for track in recording.tracks):
         raise InputError(f"{options.input}: no landmark in any frame, expected at least one that is not missing")
     if options.params is None and max(track.points.shape[1] for track in recording.tracks) < 2:
-        raise InputError(f"{options.input}: a single landmark, expected at least 2, so that the face has a size")
+        raise InputError(
+            f"{options.input}: a single landmark, expected at least 2, so that the face has a size; "
+            "fhr_jax.filters.run smooths single points, such as with one_euro()"
+        )
     # The individuals of a file may have different numbers of points.
     shapes = {track.points.shape[1:] for track in recording.tracks}
     params = {shape: _params(options, *shape) for shape in shapes if shape[0] > 1 or options.params is not None}

@@ -309,8 +309,10 @@ def scaled_confidence(
         values: as the file holds them.
 
     Returns:
-        None where the values are none of these; and what to tell the user.
+        None where the values are none of these, or all are NaN; and what to tell the user.
     """
+    if values.size and np.isnan(as_float64(values)).all():
+        return None, [f"{name} is NaN everywhere: not used"]
     values = np.nan_to_num(as_float64(values), nan=0.0, posinf=np.inf, neginf=-np.inf)
     low, high = float(values.min(initial=0)), float(values.max(initial=0))
     if high == 2 and np.isin(values, (0, 1, 2)).all():

@@ -101,6 +101,10 @@ def read(path: str | os.PathLike[str], *, options: ReadOptions = landmark_arrays
             f"{path}: HDF5, but neither a table of DeepLabCut nor an analysis of SLEAP (Export Analysis HDF5 makes one "
             f"from a project); it holds {names}"
         )
+    if found is None and source.is_json and mediapipe.is_single_frame(source.json.value):
+        raise InputError(
+            f"{path}: a single frame of MediaPipe, expected a list of frames, or a line with each of them (JSON Lines)"
+        )
     if found is None and source.is_json:
         raise InputError(f"{path}: JSON, but neither keypoints of COCO or mmpose nor landmarks of MediaPipe")
     # The reader of the kind that the name promises tells best what is wrong with the content.

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 from jaxtyping import Float
 
-from fhr_jax.data.io import table_layouts
+from fhr_jax.data.io import encoding, table_layouts
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 
@@ -76,7 +76,8 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text in UTF-8 ({error}); save it as CSV in UTF-8") from error
+        with path.open("rb") as start:
+            raise InputError(encoding.not_utf8(path, start.read(4))) from error
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV file ({error})") from error
     if numbered and numbered[0][1][0].startswith("\ufeff"):  # some programs write the mark twice
@@ -84,7 +85,7 @@ def read(path: str | os.PathLike[str]) -> LandmarkTable:
     layout = table_layouts.find(path, [row for _, row in numbered[:8]])
     header, body = [row for _, row in numbered[: layout.head]], numbered[layout.head :]
     rows, lines = [row for _, row in body], [line for line, _ in body]
-    names = header[-1]
+    names = _column_names(layout, header)
     for line, row in body:
         if len(row) != len(names):
             raise InputError(f"{path}: row {line} has {len(row)} cells, expected {len(names)}")
@@ -147,6 +148,15 @@ def write(path: str | os.PathLike[str], table: LandmarkTable, points: Float[np.n
             row[column] = space + f"{value:.{table.decimals}f}".replace(".", table.decimal)
     with atomic_file(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream, delimiter=table.delimiter, lineterminator="\n").writerows([*table.header, *rows])
+
+
+def _column_names(layout: table_layouts.TableLayout, header: list[list[str]]) -> list[str]:
+    """What error messages call the columns; each body part of DeepLabCut has an x, so the rows above are told too."""
+    if layout.name != "DeepLabCut":
+        return header[-1]
+    above = [row for row in header[1:-1] if len(row) == len(header[-1])]
+    cells = zip(*above, header[-1], strict=True)
+    return [header[-1][0], *[" ".join(cell.strip() for cell in column) for column in list(cells)[1:]]]
 
 
 def _numbers(

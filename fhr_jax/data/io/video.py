@@ -26,6 +26,7 @@ __all__ = [
     "frames",
     "info",
     "info_of",
+    "is_damaged",
     "open_container",
     "open_input",
     "readable",
@@ -36,7 +37,7 @@ __all__ = [
 
 MAX_PIXELS = 80_000_000
 _MOST_STRETCHED = 4.0
-"""Largest ratio of the sides of a pixel that is taken for true."""
+"""Largest ratio of the sides of a pixel that is taken for true; larger changes of a frame's shape are damage."""
 
 
 class Info(NamedTuple):
@@ -62,8 +63,8 @@ class VideoFrame(NamedTuple):
         image: RGB bytes (H, W, 3).
         time: seconds since the first frame.
         number: of the frame in its video, from 0.
-        damaged: whether the frame is corrupt; `image` is then the best that the decoder could make of it, often the
-            frame before.
+        damaged: whether the frame is corrupt (`is_damaged`); `image` is then the best that the decoder could make of
+            it, often the frame before. Those that it predicted from this frame may show the damage too.
     """
 
     image: UInt8[np.ndarray, "h w 3"]
@@ -121,12 +122,27 @@ def readable(path: str | os.PathLike[str]) -> Readable:
     number, damaged = 0, []
     try:
         with open_container(path) as (container, stream):
+            first = None
             for number, frame in enumerate(decode_frames(path, container, stream), start=1):
-                if frame.is_corrupt:
+                first = first or (frame.width, frame.height)
+                if is_damaged(frame, first):
                     damaged.append(number)
     except InputError as error:
         return Readable(number, frozenset(damaged), str(error))
     return Readable(number, frozenset(damaged))
+
+
+def is_damaged(frame: Any, first: tuple[int, int]) -> bool:
+    """Whether the decoder calls a frame corrupt, or it is more than four times as wide or high as the first one shows.
+
+    A decoder believes a size that is damaged. A video may change its size, and be turned, but not to such a shape.
+
+    Args:
+        frame: of PyAV.
+        first: (width, height) in which the first frame was decoded.
+    """
+    change = frame.width * first[1] / max(1, frame.height * first[0])
+    return frame.is_corrupt or not 1 / _MOST_STRETCHED <= change <= _MOST_STRETCHED
 
 
 def frames(
@@ -181,6 +197,7 @@ class FrameConverter:
         self._stretch = _stretch(stream)
         self._step = 1 / float(stream.average_rate or stream.guessed_rate or 25)
         self._size = None if own_size else size_with_square_pixels(stream, first)
+        self._first = (first.width, first.height)
         self._begin = first.time if first.time is not None else 0.0
         self._last = 0.0
 
@@ -193,7 +210,7 @@ class FrameConverter:
             time = self._last + self._step
         self._last = time = max(time, self._last)
         size = self._size or (max(1, round(frame.width * self._stretch)), frame.height)
-        return VideoFrame(to_rgb(frame, size), time, number, frame.is_corrupt)
+        return VideoFrame(to_rgb(frame, size), time, number, is_damaged(frame, self._first))
 
 
 def to_rgb(frame: Any, size: tuple[int, int]) -> UInt8[np.ndarray, "h w 3"]:
@@ -246,7 +263,7 @@ def open_input(url: str, *, name: object, **options: Any) -> Generator[tuple[Any
     try:
         container = av.open(url, **options)
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise InputError(f"{name}: not a readable video ({pyav.reason(error)})") from error
+        raise InputError(f"{name}: not a readable video ({pyav.why_not_opened(url, error)})") from error
     with container:
         if container.format.name == "tty":  # FFmpeg would draw the letters
             raise InputError(f"{name}: not a readable video (it is a text file)")

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import UInt8
 
-from fhr_jax.data.io.video import decode_frames, open_container, size_with_square_pixels, to_rgb
+from fhr_jax.data.io.video import decode_frames, is_damaged, open_container, size_with_square_pixels, to_rgb
 from fhr_jax.errors import InputError
 
 MAX_SKIP = 64
@@ -35,6 +35,7 @@ class VideoFrames:
         self._frames: Iterator[Any] = iter(())
         self._next = 0
         self._size: tuple[int, int] | None = None
+        self._first = (0, 0)
         self._times: list[int] | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -59,12 +60,12 @@ class VideoFrames:
                     end = self._next
                     self.close()
                     raise InputError(f"{self._path}: ends after {end} frames, expected frame {index + 1}")
-                self._size = self._size or size_with_square_pixels(self._stream, frame)
+                size = self._keep_size(frame)
                 self._next += 1
                 if self._next > index:
-                    if frame.is_corrupt:
+                    if is_damaged(frame, self._first):
                         raise InputError(f"{self._path}: frame {self._next} is damaged")
-                    return to_rgb(frame, self._size)
+                    return to_rgb(frame, size)
 
     def close(self) -> None:
         """Close the file; the next access opens it again."""
@@ -76,13 +77,20 @@ class VideoFrames:
         self._container, self._stream = self._stack.enter_context(open_container(self._path))
         self._frames = decode_frames(self._path, self._container, self._stream)
 
+    def _keep_size(self, frame: Any) -> tuple[int, int]:
+        """(width, height) in which the first frame of the video, and so all of them, are shown."""
+        if self._size is None:
+            self._size = size_with_square_pixels(self._stream, frame)
+            self._first = (frame.width, frame.height)
+        return self._size
+
     def _read_times(self) -> None:
         """Read the times of all frames, up to the first damage."""
         self._open()
         self._times = []
         with contextlib.suppress(InputError):
             for frame in self._frames:
-                self._size = self._size or size_with_square_pixels(self._stream, frame)
+                self._keep_size(frame)
                 self._times.append(frame.pts)
 
     def _seek(self, index: int) -> None:

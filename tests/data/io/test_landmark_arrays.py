@@ -123,6 +123,7 @@ def test_a_file_of_zeros_is_said(tmp_path):
         ([0, -0.1, 1], None, "score goes from -0.1 to 1, neither within 0 and 1 nor percent: not used"),
         ([0, 0, 255], None, "score goes from 0 to 255, neither"),
         ([0, 0, np.inf], None, "score goes from 0 to inf, neither"),
+        ([np.nan, np.nan], None, "score is NaN everywhere: not used"),
         ([], [], ""),
     ],
 )

@@ -198,7 +198,7 @@ BAD = {
     "half a frame": ("a.csv", text_file(HEADER + "1.5,0,1,2.0,3.0\n"), "whole numbers"),
     "repeated": ("a.csv", text_file(HEADER + "2,0,1,2.0,3.0\n2,0,1,2.0,3.0\n"), "row 3 repeats frame 2 of face 0"),
     "far apart": ("a.csv", text_file(HEADER + "1,0,1,2.0,3.0\n99999999999,0,1,2.0,3.0\n"), "spans"),
-    "binary csv": ("a.csv", lambda p: p.write_bytes(b"\xff\xfe\x80"), "not text in UTF-8"),
+    "binary csv": ("a.csv", lambda p: p.write_bytes(b"\xff\xfe\x80"), "is text in UTF-16"),
 }
 
 

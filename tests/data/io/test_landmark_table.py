@@ -137,8 +137,27 @@ def test_a_wrong_cell_is_named_by_row_and_column(tmp_path):
 def test_another_encoding_is_named(tmp_path):
     path = table(tmp_path / "in.csv")
     path.write_bytes(path.read_text().replace("a, b; c", "né").encode("latin-1"))
-    with pytest.raises(InputError, match=r"is not text in UTF-8 .* save it as CSV in UTF-8"):
+    with pytest.raises(
+        InputError, match="is not text in UTF-8, but perhaps in Latin-1 or Windows-1252; save it as UTF-8"
+    ):
         landmark_files.read(path)
+    text = table(tmp_path / "in.csv").read_text()
+    for encoding in ("utf-16", "utf-32"):
+        path.write_bytes(text.encode(encoding))
+        with pytest.raises(InputError, match=f"is text in {encoding.upper()}, expected UTF-8; save it as UTF-8"):
+            landmark_files.read(path)
+
+
+def test_a_wrong_cell_of_a_body_part_is_named_with_it(tmp_path):
+    for above, name in (("", "b y"), ("individuals,ann,ann,ann,ann\n", "ann b y")):
+        head = f"scorer,n,n,n,n\n{above}bodyparts,a,a,b,b\ncoords,x,y,x,y\n"
+        (tmp_path / "in.csv").write_text(head + "0,1,2,3,oops\n")
+        row = head.count("\n") + 1
+        with pytest.raises(InputError, match=f"row {row}, column {name}: 'oops' is no number"):
+            landmark_files.read(tmp_path / "in.csv")
+        (tmp_path / "in.csv").write_text(head + "0.5,1,2,3,4\n")
+        with pytest.raises(InputError, match="column coords must hold whole numbers"):
+            landmark_files.read(tmp_path / "in.csv")
 
 
 def test_columns_that_are_not_those_of_openface_are_named(tmp_path):

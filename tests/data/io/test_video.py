@@ -178,6 +178,23 @@ def test_bad_videos(tmp_path):
             assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "the file is empty"),
+        (b"hello " * 1000, "it is a text file"),
+        (b"\0\1\xff" * 1000, "no video, or damaged at its start; Invalid data"),
+        (None, "it begins like an MP4, but its index is missing or damaged: probably cut off; Invalid data"),
+    ],
+)
+def test_why_a_file_is_not_opened(tmp_path, content, why):
+    write(tmp_path / "a.mp4", 10)
+    whole = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "a.mp4").write_bytes(whole[: len(whole) // 2] if content is None else content)
+    with pytest.raises(InputError, match=rf"a.mp4: not a readable video \({why}"):
+        video.info(tmp_path / "a.mp4")
+
+
 def test_what_can_be_read_of_a_video(tmp_path):
     trees.write_video(tmp_path / "a.avi", range(20))
     assert video.readable(tmp_path / "a.avi") == (20, frozenset(), "")
@@ -224,6 +241,30 @@ def test_frames_may_keep_their_own_size(tmp_path):
     np.testing.assert_allclose(np.diff([frame.time for frame in frames]), 0.04, atol=1e-3)
     assert {frame.image.shape[:2] for frame in video.frames(tmp_path / "c.ts")} == {(48, 64)}
     assert np.abs(frames[7].image.astype(int) - picture(2, (96, 128))).mean() < 3
+
+
+def test_a_frame_whose_size_is_damaged_is_said_to_be(tmp_path):
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("libvpx", rate=25, options={"g": "1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for number in range(4):
+            container.mux(stream.encode(av.VideoFrame.from_ndarray(picture(number), format="rgb24")))
+        container.mux(stream.encode())
+    start = bytes.fromhex("9d012a40003000")  # of each key frame of VP8, 64 x 48
+    content = (tmp_path / "a.mkv").read_bytes()
+    pieces = content.split(start[:-1])
+    assert len(pieces) == 5
+    wide = bytes.fromhex("9d012a40203000")  # one bit more: 8256 x 48
+    (tmp_path / "b.mkv").write_bytes(start[:-1].join(pieces[:3]) + wide[:-1] + start[:-1].join(pieces[3:]))
+    for name, damaged in (("a", set()), ("b", {3})):
+        assert video.readable(tmp_path / f"{name}.mkv") == (4, frozenset(damaged), "")
+        shown = list(video.frames(tmp_path / f"{name}.mkv"))
+        assert {frame.number + 1 for frame in shown if frame.damaged} == damaged
+    frames = VideoFrames(tmp_path / "b.mkv")
+    assert frames[3].shape == (48, 64, 3)
+    with pytest.raises(InputError, match="frame 3 is damaged"):
+        frames[2]
+    frames.close()
 
 
 def test_a_frame_beyond_the_limit_is_damage_whatever_the_header_says(tmp_path, monkeypatch):

@@ -95,7 +95,8 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
             own = [part["likelihood"] for part in parts.values()]
             values = np.stack([blocks[c.block][:, c.place] for c in own], axis=1)[order]
             trust, more = landmark_arrays.scaled_confidence("the likelihood", values)
-            notes += [note for note in more if note not in notes]
+            # Who is in no frame has no likelihood either.
+            notes += [note for note in more if note not in notes and np.isfinite(points).any()]
         rows = np.arange(len(frame))
         if len(individuals) == 1:
             track, said = track_of_rows(path, frame, points, options, confidence=trust)

@@ -87,7 +87,7 @@ def change(path: str, changes: str) -> None:
 
 
 def _attributes(found: Any) -> dict[str, Any]:
-    """Texts, bytes (as texts of Latin-1) and whole numbers among the attributes; those of other types are left out."""
+    """Texts, bytes (as texts of Latin-1) and whole numbers among the attributes; of other types only `dims` is kept."""
     import numpy as np
 
     result: dict[str, Any] = {}
@@ -99,6 +99,8 @@ def _attributes(found: Any) -> dict[str, Any]:
             result[name] = value.encode("utf-8", "replace").decode("latin-1")
         elif isinstance(value, int | np.integer):
             result[name] = int(value)
+        elif name == "dims":  # without it the axes would be taken for the usual ones
+            result[name] = str(value)[:100]
     return result
 
 

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from fhr_jax.data.io import encoding
 from fhr_jax.errors import InputError
 from fhr_jax.files import atomic_file
 
@@ -65,7 +66,7 @@ def read(path: Path) -> Document:
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror or error}") from error
     except UnicodeDecodeError as error:
-        raise InputError(f"{path}: is not text in UTF-8 ({error})") from error
+        raise InputError(encoding.not_utf8(path, content)) from error
     except json.JSONDecodeError as error:
         where = f"line {error.lineno}, column {error.colno}"
         raise InputError(f"{path}: {where}: not JSON, or cut off ({error.msg})") from error

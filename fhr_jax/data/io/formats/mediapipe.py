@@ -4,12 +4,13 @@ A landmark may also be a list x, y, z, visibility, of which the last ones may be
 A frame is a list of landmarks, a list of faces, or an object as the landmarkers return it, with `faceLandmarks`,
 `face_landmarks`, `multi_face_landmarks`, `poseLandmarks`, `landmarks` and so on. A frame without a face is empty or
 null. The frames are a list, lines of their own (JSON Lines), or the list `frames` of an object with `width`, `height`
-and `fps`.
+and `fps`; or an object whose keys are their numbers.
 
 x and y are shares of the width and the height of the image, z of the width. Where the file has the size of the image
 the points are in pixels here; they are shares again when they are written.
 """
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,8 +63,12 @@ def recognise(source: OpenedFile) -> bool:
     """Whether it is JSON in which some frame has landmarks {x, y}."""
     if not source.is_json:
         return False
-    frames = _frames(source.json.value)[1]
-    return frames is not None and any(_part_of(frame) is not None for frame in frames)
+    return any(_part_of(one.value) is not None for one in _frames(source.json.value))
+
+
+def is_single_frame(value: Any) -> bool:
+    """Whether a value of JSON is one frame and not a list of them."""
+    return isinstance(value, dict) and _part_of(value) is not None
 
 
 def read(source: OpenedFile, options: ReadOptions) -> Recording:
@@ -74,19 +79,19 @@ def read(source: OpenedFile, options: ReadOptions) -> Recording:
             wanted part is not there.
     """
     path, document = source.path, source.json
-    start, frames = _frames(document.value)
-    assert frames is not None
+    entries = _frames(document.value)
+    frames = [one.value for one in entries]
     part, notes = _choose_part(path, frames, options.part)
     sightings = []
-    for number, frame in enumerate(frames):
+    for number, start, frame in entries:
         time = _time(frame)
         faces = _faces(frame, part)
         if sum(len(landmarks) for _, landmarks in faces) != _landmarks_in(frame, part):
-            where = people.place_name((*start, number))
+            where = people.place_name(start)
             raise InputError(f"{path}: {where}: landmarks that make no face, expected lists of objects with x and y")
         for place, landmarks in faces:
-            points, scores = _points(path, landmarks, (*start, number, *place))
-            sightings.append(Sighting(number, (*start, number, *place), points, scores, time=time))
+            points, scores = _points(path, landmarks, (*start, *place))
+            sightings.append(Sighting(number, (*start, *place), points, scores, time=time))
     dims = min(one.points.shape[1] for one in sightings)
     sightings = [one._replace(points=one.points[:, :dims]) for one in sightings]
     values = np.concatenate([one.points for one in sightings])
@@ -141,13 +146,29 @@ def _moved(landmark: Any, point: np.ndarray, digits: int) -> Any:
     return [numbers.get(k, value) for k, value in enumerate(landmark)]
 
 
-def _frames(value: Any) -> tuple[tuple[Any, ...], list[Any] | None]:
-    """Where the frames stand, and they."""
-    if isinstance(value, dict) and isinstance(value.get("frames"), list):
-        return ("frames",), value["frames"]
+class _Frame(NamedTuple):
+    number: int
+    place: tuple[Any, ...]
+    value: Any
+
+
+def _frames(value: Any) -> list[_Frame]:
+    """The frames in order, and where they stand; none in what is no list of frames and has no numbers as keys."""
+    start: tuple[Any, ...] = ()
+    if isinstance(value, dict) and isinstance(value.get("frames"), list | dict):
+        start, value = ("frames",), value["frames"]
     if isinstance(value, list):
-        return (), value
-    return (), None
+        return [_Frame(k, (*start, k), frame) for k, frame in enumerate(value)]
+    if not isinstance(value, dict):
+        return []
+    numbers = [int(key) for key in value if _NUMBER.fullmatch(key)]
+    if len(numbers) < len(value):
+        return []
+    found = [_Frame(number, (*start, key), value[key]) for number, key in zip(numbers, value, strict=True)]
+    return sorted(found, key=lambda one: one.number)
+
+
+_NUMBER = re.compile("0|[1-9][0-9]{0,8}")
 
 
 def _is_point(value: Any) -> bool:

@@ -33,7 +33,8 @@ def test_a_file_is_written_as_it_came(tmp_path, text):
         (b"[1,\n 2,\n]", "line 3, column 1: not JSON, or cut off"),
         (b'{"a": [1, 2', "line 1, column 12: not JSON, or cut off"),
         (b"[" * 100_000 + b"]" * 100_000, "nested too deep"),
-        (b'["\xff"]', "is not text in UTF-8"),
+        (b'["\xff"]', "is not text in UTF-8, but perhaps in Latin-1"),
+        (b"\xff\xfe[\0]\0", "is text in UTF-16, expected UTF-8"),
         (b"[" + b"9" * 10_000 + b"]", "not JSON of landmarks"),
     ],
 )

@@ -56,6 +56,28 @@ def test_the_size_of_the_image_makes_pixels_for_the_work_and_shares_again(tmp_pa
     np.testing.assert_allclose([first[a] for a in "xyz"], SHARES[0, 0] + [0.01, 0.02, 0.01], atol=1e-9)
 
 
+def test_frames_may_be_keyed_by_their_numbers(tmp_path):
+    order = [3, 10, 0, 1, 12, 2]  # by number, and not by place or name
+    numbers = dict(zip(sorted(order), range(FRAMES), strict=True))
+    value = {str(number): SHAPES["results"][numbers[number]] for number in order}
+    for name, whole in (("a", value), ("b", {"width": 1, "frames": value})):
+        recording = landmark_files.read(write_json(tmp_path / f"{name}.json", whole))
+        (found,) = recording.tracks
+        assert np.flatnonzero(found.present).tolist() == sorted(order)
+        np.testing.assert_array_equal(found.points[found.present], SHARES)
+        landmark_files.write(tmp_path / "out.json", recording, [found.points])
+        assert json.loads((tmp_path / "out.json").read_text()) == whole
+    assert list(json.loads((tmp_path / "out.json").read_text())["frames"]) == [str(number) for number in order]
+    path = write_json(tmp_path / "c.json", {"1": value["1"], "x": value["2"]})
+    assert landmark_files.kind_of(path) is None
+
+
+def test_a_single_frame_is_refused_with_what_is_expected(tmp_path):
+    path = write_json(tmp_path / "in.json", SHAPES["results"][0])
+    with pytest.raises(InputError, match="a single frame of MediaPipe, expected a list of frames, or a line with each"):
+        landmark_files.read(path)
+
+
 def test_frames_without_a_face_stay_so(tmp_path):
     value = json.loads(json.dumps(SHAPES["results"]))
     value[2] = {"faceLandmarks": []}

@@ -79,6 +79,10 @@ def changed(path, name, **options):
 def test_other_arrays_are_refused(tmp_path):
     path = analysis(tmp_path / "in.h5", dims=["frame", "track", "node", "xy"])
     with h5py.File(path, "r+") as file:
+        file["tracks"].attrs["dims"] = 0.5
+    with pytest.raises(InputError, match=r"dims of tracks is '0.5', expected a list of names"):
+        landmark_files.read(path)
+    with h5py.File(path, "a") as file:
         file["tracks"].attrs["dims"] = '["frame", "track"]'
     with pytest.raises(InputError, match=r"in.h5: tracks is \(6, 2, 4, 2\) of frame, track, expected track, xy, node"):
         landmark_files.read(path)
