@@ -63,6 +63,9 @@ def _confirm_matlab(path: Path, recording: Recording) -> None:
     key = next(name for name in ("predictions", "landmarks") if f"array {name} of" in recording.title)
     stored = scipy.io.loadmat(path, variable_names=[key, "face_id"])
     array = stored[key]
+    declared = next(kind for name, _, kind in scipy.io.whosmat(path) if name == key)
+    if "int" in declared:  # also of numbers that are stored as float32, which scipy leaves
+        array = array.astype(declared)
     if array.ndim == 3 and array.shape[2] not in (2, 3):
         array = array.transpose(2, 0, 1)
     same_faces(recording, array, stored["face_id"].squeeze() if "face_id" in stored else None)
