@@ -123,7 +123,7 @@ def _lists_of_points(value: Any) -> list[list[dict[str, Any]]]:
     return [found for one in inner for found in _lists_of_points(one)]
 
 
-_PART = re.compile("[^a-z]")
+_SNAKE = re.compile("_([a-z])")
 
 
 def _confirm_mediapipe(path: Path, recording: Recording) -> None:
@@ -134,8 +134,9 @@ def _confirm_mediapipe(path: Path, recording: Recording) -> None:
     for t, frame in enumerate(frames):
         inside = frame
         if isinstance(frame, dict):
-            names = (f"{part}landmarks", f"multi{part}landmarks", *(() if part else ("landmark",)))
-            inside = [own for name, own in frame.items() if _PART.sub("", name.lower()) in names]
+            multi = f"multi{part.capitalize()}Landmarks"
+            names = (f"{part}Landmarks" if part else "landmarks", multi, *(() if part else ("landmark",)))
+            inside = [own for name, own in frame.items() if _SNAKE.sub(lambda m: m[1].upper(), name) in names]
         elif part:
             continue
         seen += [(t, points) for points in _lists_of_points(inside)]
