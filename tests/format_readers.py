@@ -63,6 +63,9 @@ def _confirm_matlab(path: Path, recording: Recording) -> None:
     key = next(name for name in ("predictions", "landmarks") if f"array {name} of" in recording.title)
     stored = scipy.io.loadmat(path, variable_names=[key, "face_id"])
     array = stored[key]
+    declared = next(kind for name, _, kind in scipy.io.whosmat(path) if name == key)
+    if "int" in declared:  # also of numbers that are stored as float32, which scipy leaves
+        array = array.astype(declared)
     if array.ndim == 3 and array.shape[2] not in (2, 3):
         array = array.transpose(2, 0, 1)
     same_faces(recording, array, stored["face_id"].squeeze() if "face_id" in stored else None)
@@ -120,7 +123,7 @@ def _lists_of_points(value: Any) -> list[list[dict[str, Any]]]:
     return [found for one in inner for found in _lists_of_points(one)]
 
 
-_PART = re.compile("[^a-z]")
+_SNAKE = re.compile("_([a-z])")
 
 
 def _confirm_mediapipe(path: Path, recording: Recording) -> None:
@@ -131,8 +134,9 @@ def _confirm_mediapipe(path: Path, recording: Recording) -> None:
     for t, frame in enumerate(frames):
         inside = frame
         if isinstance(frame, dict):
-            names = (f"{part}landmarks", f"multi{part}landmarks", *(() if part else ("landmark",)))
-            inside = [own for name, own in frame.items() if _PART.sub("", name.lower()) in names]
+            multi = f"multi{part.capitalize()}Landmarks"
+            names = (f"{part}Landmarks" if part else "landmarks", multi, *(() if part else ("landmark",)))
+            inside = [own for name, own in frame.items() if _SNAKE.sub(lambda m: m[1].upper(), name) in names]
         elif part:
             continue
         seen += [(t, points) for points in _lists_of_points(inside)]

@@ -53,8 +53,11 @@ def _confirm_mmpose(path: Path, recording: Recording) -> None:
     assert sum(int(track.present.sum()) for track in recording.tracks) == len(seen)
     if any("by their places" in note for note in recording.notes):
         return
-    names = dict.fromkeys(one.get("track_id") for _, one, _ in seen)
-    own = [[(t, points) for t, one, points in seen if one.get("track_id") == name] for name in names]
+    known = [one.get("track_id") if isinstance(one.get("track_id"), int | str) else None for _, one, _ in seen]
+    own = [
+        [(t, points) for (t, _, points), its in zip(seen, known, strict=True) if its == name]
+        for name in dict.fromkeys(known)
+    ]
     if len(recording.tracks) == 1 and len(own) > 1:  # somebody has no identity, and nobody is there twice in a frame
         own = [[(t, points) for t, _, points in seen]]
     for track, rows in zip(recording.tracks, own, strict=True):

@@ -2,7 +2,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from fhr_jax import cli, npz, stabilizer
+from fhr_jax import cli, filters, npz, stabilizer
 from fhr_jax.data.io import landmark_files, landmark_table, pts
 from tests.data.io.test_landmark_files import csv_text
 from tests.reports.pages import array, data_of
@@ -160,6 +160,17 @@ def test_bad_input(tmp_path, params, capsys, case):
     if case != "wrong shape":
         assert case in error
     assert [p.name for p in tmp_path.iterdir()] == ["in.npz"]
+
+
+def test_a_single_landmark_is_refused_with_what_to_do(tmp_path, capsys):
+    npz.write(tmp_path / "in.npz", {"landmarks": noisy(10, 1)})
+    assert cli.main(["smooth", f"{tmp_path}/in.npz", f"{tmp_path}/out.npz"]) == 2
+    error = capsys.readouterr().err
+    assert "a single landmark, expected at least 2" in error
+    assert "fhr_jax.filters.run smooths single points, such as with one_euro()" in error
+    found = filters.run(filters.one_euro(), np.asarray(noisy(10, 1)))
+    assert found.shape == (10, 1, 2)
+    assert np.isfinite(found).all()
 
 
 def test_points_in_3d(tmp_path):

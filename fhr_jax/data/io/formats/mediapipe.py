@@ -233,7 +233,9 @@ def _landmarks_in(frame: Any, part: str) -> int:
         elif isinstance(one, dict) and {"x", "y"} & one.keys():
             count += 1
         elif isinstance(one, dict):
-            left += [one[key] for key in PARTS[""] if key in one]
+            # Lists under another name may be landmarks too, which nobody should lose.
+            inside = [one[key] for key in PARTS[""] if key in one]
+            left += inside or [value for value in one.values() if isinstance(value, list)]
     return count
 
 

@@ -78,6 +78,15 @@ def test_a_single_frame_is_refused_with_what_is_expected(tmp_path):
         landmark_files.read(path)
 
 
+def test_a_face_under_an_unknown_name_is_refused_and_not_lost(tmp_path):
+    value = json.loads(json.dumps(SHAPES["solutions"]))
+    value[2]["multi_face_landmarks"] = [{"": value[2]["multi_face_landmarks"][0]["landmark"]}]
+    with pytest.raises(InputError, match=r"\[2\]: landmarks that make no face"):
+        landmark_files.read(write_json(tmp_path / "in.json", value))
+    value[2]["multi_face_landmarks"] = [{"landmark": SHAPES["lists"][2], "box": [1, 2, 3, 4]}]
+    assert landmark_files.read(write_json(tmp_path / "in.json", value)).tracks[0].present.all()
+
+
 def test_frames_without_a_face_stay_so(tmp_path):
     value = json.loads(json.dumps(SHAPES["results"]))
     value[2] = {"faceLandmarks": []}
