@@ -12,8 +12,8 @@ Command:  python experiments/bench/long_runs.py --out runs/long_runs
 Cost:     a quarter of an hour on one core for smooth. For track, ten hours at 4 frames a second are 144,000 frames,
           two hours; --hours 0.1 takes a minute.
 Figures:  smooth, a million frames (519 MiB): peak of 2,675 MiB after one of 1,012 MiB for 1,000 frames, 420 s of
-          processor time. track, ten hours at one frame a second: 879.4 MiB in the first tenth, 879.9 in the last, 72 bytes a
-          frame; 12 open files. x86, two busy cores, jax 0.10.2.
+          processor time. track, ten hours at one frame a second: 879.4 MiB in the first tenth, 879.9 in the last,
+          72 bytes a frame; 12 open files. x86, two busy cores, jax 0.10.2.
 """
 
 import json
