@@ -7,6 +7,8 @@ A view is a row (time, x scale, y scale, left, top): from this time on, in secon
 import numpy as np
 from jaxtyping import Float
 
+from fhr_jax import geometry
+
 SAME = np.array([[0.0, 1.0, 1.0, 0.0, 0.0]])
 """The views (1, 5) of a film that has the pixels of the landmarks."""
 
@@ -22,4 +24,4 @@ def in_film(
         time: of the frame in seconds.
     """
     view = views[max(int(np.searchsorted(views[:, 0], time, side="right")) - 1, 0)]
-    return (points + 0.5) * view[1:3] + view[3:] - 0.5
+    return geometry.resize_points(points, view[1:3]) + view[3:]

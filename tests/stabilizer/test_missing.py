@@ -94,23 +94,18 @@ def test_a_long_gap_is_that_of_the_equations(extension):
     np.testing.assert_allclose(whole, np.concatenate(halves), atol=1e-4)
 
 
-@pytest.mark.parametrize("smoothed", [False, True])
-def test_gradients_across_a_long_gap_are_those_of_the_parts(smoothed):
-    run = stabilizer.smooth if smoothed else stabilizer.run
-
+def test_gradients_across_a_long_gap_are_those_of_a_reset():
     @jax.jit
     @partial(jax.grad, argnums=(0, 1, 2))
-    def gradients(z, dt, noise):
-        return (run(SMALL._replace(noise=noise), z, dt=dt) ** 2).mean()
+    def gradients(z, dt, noise, reset):
+        return (stabilizer.smooth(SMALL._replace(noise=noise), z, dt=dt, reset=reset) ** 2).mean()
 
-    z, dt, noise = jnp.asarray(np.concatenate([BEFORE, AFTER])), jnp.ones(48), SMALL.noise
-    across = gradients(z, dt.at[24].set(1e6), noise)
-    before, after = (gradients(part, jnp.ones(24), noise) for part in (z[:24], z[24:]))
+    z, dt, never = jnp.asarray(np.concatenate([BEFORE, AFTER])), jnp.ones(48), jnp.zeros(48, bool)
+    across = gradients(z, dt.at[24].set(1e6), SMALL.noise, never)
+    expected = gradients(z, dt, SMALL.noise, never.at[24].set(True))
     assert float(across[1][24]) == 0  # however long the gap
-    after = after[0], after[1].at[0].set(0), after[2]
-    for value, one, other in zip(across, before, after, strict=True):
-        expected = (one + other) / 2 if value.shape == noise.shape else jnp.concatenate([one, other]) / 2
-        np.testing.assert_allclose(value, expected, atol=1e-3 * float(jnp.abs(expected).max()))
+    for value, other in zip(across, (expected[0], expected[1].at[24].set(0), expected[2]), strict=True):
+        np.testing.assert_allclose(value, other, atol=1e-3 * float(jnp.abs(other).max()))
         assert float(jnp.abs(value).max()) > 0
 
 
