@@ -20,7 +20,7 @@ def test_an_exception_stops_them_at_once():
         pool.submit(os.getpid).result()
         pool.submit(time.sleep, 600)
         raise KeyError
-    for child in set(multiprocessing.active_children()) - before:
-        child.join(60)
-    assert time.monotonic() - start < 300
-    assert not set(multiprocessing.active_children()) - before
+    # A child is not joined here: the pool's own thread does, and who comes second is told that it still lives.
+    while (left := set(multiprocessing.active_children()) - before) and time.monotonic() - start < 300:
+        time.sleep(0.05)
+    assert not left

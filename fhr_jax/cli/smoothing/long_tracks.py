@@ -12,16 +12,14 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float
+from jaxtyping import Array, Float
 
 from fhr_jax.stabilizer import Params, State, init_state, run, smooth, step
 from fhr_jax.stabilizer.covariance import CovarianceKind
-from fhr_jax.stabilizer.filter import Estimate, step_cleaned
-from fhr_jax.stabilizer.smoothing import cuts, passes
-from fhr_jax.stabilizer.smoothing.chunks import CHUNK, HORIZON
+from fhr_jax.stabilizer.filter import Estimate
+from fhr_jax.stabilizer.smoothing.chunks import CHUNK, HORIZON, Carry, init_carry, smooth_chunk
 from fhr_jax.stabilizer.smoothing.mixing import MixingNet
-from fhr_jax.stabilizer.smoothing.passes import Cleaned, ForwardState, MixingState
-from fhr_jax.stabilizer.units import is_observed
+from fhr_jax.stabilizer.smoothing.smooth_tracks import with_later_cuts
 
 CHUNKS = 8
 """Chunks of `stabilizer.smooth` in a piece."""
@@ -82,15 +80,14 @@ def stabilize(
     if net is None:
         raise ValueError("params: without a smoother")
     points, dims = read(0, 1)["z"].shape[1:]
-    carry = _first_carry(params, points, dims, tail=tail, covariance=how.covariance)
+    carry = init_carry(params, points, dims, jnp.zeros_like(params.gamma), tail=tail, covariance=how.covariance)
     later = lag is None and params.outliers is not None
     length = piece_length()
     for start in range(0, frames + tail, length):
         around = _padded(read, frames, start - MARGIN, start + length + MARGIN)
         inputs = {name: values[MARGIN:-MARGIN] for name, values in around.items()}
         if later:
-            found = np.asarray(_later_cuts(around))[MARGIN:-MARGIN]
-            inputs["reset"] = found | inputs.get("reset", False)
+            inputs["reset"] = np.asarray(_later_cuts(around))[MARGIN:-MARGIN]
         carry, outputs = _smooth_piece(params, net, carry, inputs, tail=tail, lag=lag)
         # The outputs are those of `tail` frames earlier.
         first, last = max(tail - start, 0), min(frames + tail - start, length)
@@ -128,55 +125,17 @@ def _step_piece(
     return jax.lax.scan(one_frame, state, inputs)
 
 
-Carry = tuple[State, Cleaned, ForwardState, MixingState]
-
-
-def _first_carry(params: Params, points: int, dims: int, *, tail: int, covariance: CovarianceKind) -> Carry:
-    like = jnp.zeros_like(params.gamma)
-    state = init_state(params._replace(movements=None), dims=dims, covariance=covariance)
-    cleaned = jax.eval_shape(lambda z: step_cleaned(params, state, z)[1], jnp.zeros_like(like, shape=(points, dims)))
-    waiting = jax.tree.map(lambda a: jnp.zeros((tail, *a.shape), a.dtype), cleaned)
-    ones = jnp.ones_like(waiting.dt)
-    waiting = waiting._replace(size=ones, dt=ones, first=ones > 0)
-    return state, waiting, passes.init_forward(points, dims, like), passes.init_mixing(points, dims, like)
-
-
 @partial(jax.jit, static_argnames=("tail", "lag"))
 def _smooth_piece(
     params: Params, net: MixingNet, carry: Carry, inputs: dict[str, Array], *, tail: int, lag: int | None
 ) -> tuple[Carry, Float[Array, "n m d"]]:
     """Read a piece, and smooth as many frames, `tail` frames earlier: the loop of `stabilizer.smooth`."""
-
-    def clean(state: State, frame: dict[str, Any]) -> tuple[State, Cleaned]:
-        return step_cleaned(params, state, **frame)
-
-    def smooth_chunk(carry: Carry, inputs: dict[str, Array]) -> tuple[Carry, Array]:
-        state, waiting, forward, mixing = carry
-        state, read = jax.lax.scan(clean, state, inputs)
-        frames = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), waiting, read)
-        done, later = (jax.tree.map(part, frames) for part in (lambda a: a[:CHUNK], lambda a: a[CHUNK:]))
-        forward, passed = passes.forward_all(forward, done)
-        if tail:
-            beyond = passes.forward_all(forward, later)[1]
-            passed = jax.tree.map(lambda a, b: jnp.concatenate([a, b]), passed, beyond)
-        prepared = jax.tree.map(lambda a: a[:CHUNK], passes.prepare(passed, mixing, lag=lag))
-        evidence, outputs = passes.mix_all(net, prepared, mixing)
-        mixing = MixingState(*jax.tree.map(lambda a: a[-1], (evidence, prepared.displacements.parts)))
-        return (state, later, forward, mixing), outputs
-
     chunks = jax.tree.map(lambda a: a.reshape(-1, CHUNK, *a.shape[1:]), inputs)
-    carry, outputs = jax.lax.scan(smooth_chunk, carry, chunks)
+    carry, outputs = jax.lax.scan(partial(smooth_chunk, params, net, tail=tail, lag=lag), carry, chunks)
     return carry, outputs.reshape(-1, *outputs.shape[2:])
 
 
-@jax.jit
-def _later_cuts(inputs: dict[str, Array]) -> Bool[Array, " n"]:
-    """The frames that start anew though only later ones tell."""
-    present = is_observed(inputs["z"])
-    if "confidence" in inputs:
-        given = jnp.nan_to_num(inputs["confidence"]) > 0
-        present = present & (given if given.ndim == 2 else given[:, None])
-    return cuts.find(inputs["z"], present)
+_later_cuts = jax.jit(with_later_cuts)
 
 
 def _padded(read: Callable[[int, int], Frames], frames: int, start: int, stop: int) -> Frames:

@@ -58,24 +58,58 @@ def mix_track(
     padded = {name: _pad(name, value, padding) for name, value in inputs.items()}
     chunks = jax.tree.map(lambda a: a.reshape(number, length, *a.shape[1:]), padded)
     like = jnp.zeros_like(inputs["z"], shape=())
-    carry = (
-        init_state(params._replace(movements=None), dims=dims, covariance=covariance, window=window),
-        _empty(tail, points, dims, like),
-        passes.init_forward(points, dims, like),
-        passes.init_mixing(points, dims, like),
-    )
-    body = partial(_chunk, params, net, tail=tail, lag=lag)
+    carry = init_carry(params, points, dims, like, tail=tail, covariance=covariance, window=window)
+    body = partial(smooth_chunk, params, net, tail=tail, lag=lag)
     outputs = jax.lax.scan(body if chunk is None else jax.checkpoint(body), carry, chunks)[1]
     return outputs.reshape(number * length, points, dims)[tail : tail + frames]
 
 
 Carry = tuple[State, Cleaned, ForwardState, MixingState]
+"""After a chunk: the causal stabilizer, the frames that wait for later ones, the pass forward, and the mixing."""
 
 
-def _chunk(
+def init_carry(
+    params: Params,
+    points: int,
+    dims: int,
+    like: Float[Array, ""],
+    *,
+    tail: int,
+    covariance: CovarianceKind = "diagonal",
+    window: int = WINDOW,
+) -> Carry:
+    """What goes into the first chunk.
+
+    Args:
+        params: of the causal stabilizer.
+        points: M.
+        dims: d.
+        like: () has the dtype.
+        tail: frames that wait for later ones.
+        covariance: see `run`.
+        window: see `run`.
+    """
+    return (
+        init_state(params._replace(movements=None), dims=dims, covariance=covariance, window=window),
+        _empty(tail, points, dims, like),
+        passes.init_forward(points, dims, like),
+        passes.init_mixing(points, dims, like),
+    )
+
+
+def smooth_chunk(
     params: Params, net: MixingNet, carry: Carry, inputs: dict[str, Array], *, tail: int, lag: int | None
 ) -> tuple[Carry, Float[Array, "c m d"]]:
-    """Read a chunk of frames, and smooth as many, `tail` frames earlier."""
+    """Read a chunk of C frames, and smooth as many, `tail` frames earlier: (C, M, d) in the units of the track.
+
+    Args:
+        params: of the causal stabilizer.
+        net: weighs the movement types.
+        carry: from `init_carry` or the chunk before.
+        inputs: "z" (C, M, d), and options of `step` by name, (C, ...).
+        tail: frames that wait for later ones, at least the look-ahead.
+        lag: frames of look-ahead; None for all that wait.
+    """
     state, waiting, forward, mixing = carry
 
     def first_pass(state: State, frame: dict[str, Any]) -> tuple[State, Cleaned]:

@@ -82,7 +82,7 @@ def _smooth(
 
     def one_track(inputs: dict[str, Array]) -> Array:
         if lag is None and params.outliers is not None:
-            inputs = inputs | {"reset": _with_later_cuts(inputs)}
+            inputs = inputs | {"reset": with_later_cuts(inputs)}
         return mix_track(params, smoother, inputs, lag=lag)
 
     axes = {"z": 0} | {name: 0 if name in batched else None for name in options}
@@ -92,8 +92,12 @@ def _smooth(
     return all_tracks({"z": track} | options)
 
 
-def _with_later_cuts(inputs: dict[str, Array]) -> Bool[Array, " t"]:
-    """The frames (T,) of a track that start anew: those given, and cuts that only later frames tell."""
+def with_later_cuts(inputs: dict[str, Array]) -> Bool[Array, " t"]:
+    """The frames (T,) of a track that start anew: those given, and cuts that only later frames tell.
+
+    Args:
+        inputs: the track "z" (T, M, d) in any unit, and options of `step` by name, (T, ...).
+    """
     z = inputs["z"].astype(jnp.promote_types(inputs["z"].dtype, jnp.float32))
     present = is_observed(z)
     for name in ("mask", "confidence"):
