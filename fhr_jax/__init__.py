@@ -36,6 +36,7 @@ _MODULES = (
     "train",
     "types",
     "weights",
+    "xla_flags",
 )
 
 __all__ = ["__version__", *_MODULES]

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.batch_norm import BatchNorm
+from fhr_jax.dense import Dense
 
 
 class Config(NamedTuple):
@@ -69,13 +70,13 @@ class Residual(nn.Module):
     def __call__(self, x: Float[Array, "b h w c"], *, train: bool) -> Float[Array, "b h w f"]:
         """Features (B, h, w, C) to (B, h, w, features), both without unit."""
         y = _normalize(x, train, self.dtype)
-        y = nn.Dense(self.features // 2, use_bias=False, dtype=self.dtype)(y)
+        y = Dense(self.features // 2, use_bias=False, dtype=self.dtype)(y)
         y = _normalize(y, train, self.dtype)
         y = nn.Conv(self.features // 2, (3, 3), use_bias=False, dtype=self.dtype)(y)
         y = _normalize(y, train, self.dtype)
-        y = nn.Dense(self.features, dtype=self.dtype)(y)
+        y = Dense(self.features, dtype=self.dtype)(y)
         if x.shape[-1] != self.features:
-            x = nn.Dense(self.features, dtype=self.dtype)(x)
+            x = Dense(self.features, dtype=self.dtype)(x)
         return x + y
 
 
@@ -140,11 +141,11 @@ class Hourglass(nn.Module):
         for stack in range(config.stacks):
             y = _Scale(config, config.depth, self.dtype)(x, train=train)
             y = _Units(config, self.dtype)(y, train=train)
-            y = _normalize(nn.Dense(features, use_bias=False, dtype=self.dtype)(y), train, self.dtype)
-            out = nn.Dense(config.landmarks, dtype=self.dtype, name=f"maps_{stack}")(y)
+            y = _normalize(Dense(features, use_bias=False, dtype=self.dtype)(y), train, self.dtype)
+            out = Dense(config.landmarks, dtype=self.dtype, name=f"maps_{stack}")(y)
             maps.append(out.astype(jnp.float32))
             if stack < config.stacks - 1:
-                x = x + nn.Dense(features, dtype=self.dtype)(y) + nn.Dense(features, dtype=self.dtype)(out)
+                x = x + Dense(features, dtype=self.dtype)(y) + Dense(features, dtype=self.dtype)(out)
         return jnp.stack(maps)
 
 

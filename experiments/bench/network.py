@@ -43,7 +43,7 @@ import tyro
 from torch_hourglass import TorchHourglass
 from tqdm import tqdm
 
-from fhr_jax import hourglass, losses, pipeline, plots, tensors, torch_weights, train
+from fhr_jax import hourglass, losses, pipeline, plots, tensors, torch_weights, train, xla_flags
 from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
@@ -261,6 +261,7 @@ def prepare(options: Options) -> bool:
     """
     if options.threads is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
+    xla_flags.set_environment()
     threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     torch.set_num_threads(threads)
     torch.set_float32_matmul_precision("high")

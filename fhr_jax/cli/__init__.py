@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from fhr_jax import compilation_cache, memory
+from fhr_jax import compilation_cache, memory, xla_flags
 from fhr_jax.cli.signals import Stopped
 from fhr_jax.errors import InputError
 
@@ -144,6 +144,7 @@ def _main(arguments: list[str]) -> int:
         raise InputError(f"unknown {kind} {name!r}, expected one of {', '.join(COMMANDS)}; see fhr-jax --help")
     memory.tune_malloc()
     compilation_cache.set_environment()
+    xla_flags.set_environment()
     command = COMMANDS[name]
     taken = importlib.import_module(f"fhr_jax.cli.arguments.{command.module}")
     # Several subcommands are a union of classes, which has no docstring: its module has a DESCRIPTION.

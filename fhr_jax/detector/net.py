@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from fhr_jax.batch_norm import BatchNorm
+from fhr_jax.dense import Dense
 
 STRIDE = 8
 """Side of a cell of the maps in pixels."""
@@ -75,13 +76,13 @@ class CentreNet(nn.Module):
         # Zero, also of the padding, means mid gray.
         x = nn.Conv(first, (3, 3), dtype=self.dtype)(blocks(images - 0.5, 4))
         x = self._units(x, self.config.units[0], train)
-        x = nn.Dense(second, dtype=self.dtype)(blocks(_normalize(x, train, self.dtype), 2))
+        x = Dense(second, dtype=self.dtype)(blocks(_normalize(x, train, self.dtype), 2))
         x = self._units(x, self.config.units[1], train)
-        low = nn.Dense(third, dtype=self.dtype)(blocks(_normalize(x, train, self.dtype), 2))
+        low = Dense(third, dtype=self.dtype)(blocks(_normalize(x, train, self.dtype), 2))
         low = self._units(low, self.config.units[2], train)
-        x = x + _doubled(nn.Dense(second, dtype=self.dtype)(_normalize(low, train, self.dtype)))
+        x = x + _doubled(Dense(second, dtype=self.dtype)(_normalize(low, train, self.dtype)))
         x = self._units(x, 1, train)
-        maps = nn.Dense(3, dtype=self.dtype, name="maps", bias_init=_rare)(_normalize(x, train, self.dtype))
+        maps = Dense(3, dtype=self.dtype, name="maps", bias_init=_rare)(_normalize(x, train, self.dtype))
         return maps.astype(jnp.float32)
 
     def _units(self, x: Array, number: int, train: bool) -> Array:
