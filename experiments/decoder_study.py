@@ -8,11 +8,8 @@ leave these points out. The bound is that of Cramer and Rao (`heatmap.cramer_rao
 
 Paper:   Eq. 3-4; it compares argmax, the quarter shift and Eq. 4 on the maps of a network only.
 Command: python experiments/decoder_study.py --out runs/decoders
-Cost:    two minutes on one x86 core.
-Figures: jax 0.10.2. rms in px at an additive noise of 0.05 of the peak, sigma 1.5: argmax 0.362, quarter_shift
-         0.197, fractional 0.170, two_sided 0.108, parabola 0.126, least_squares 0.048, soft_argmax 0.041, dark 0.040,
-         the bound 0.040. With noise as smooth as the map the order is reversed: parabola 0.058, fractional 0.068,
-         least_squares 0.107. All results are in docs/decoders.md.
+Cost:    two minutes of processor time.
+Figures: docs/decoders.md. With noise as smooth as the map the order of the decoders is reversed.
 """
 
 from collections.abc import Callable, Iterator

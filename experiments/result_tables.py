@@ -309,6 +309,44 @@ def targets_and_decoders(summary: Summary) -> str:
     return markdown(("targets and decoder", *columns), rows)
 
 
+# Decoders
+
+
+def _decoder_error(found: Mapping[str, Any], decoder: str) -> str:
+    """The rms, and the share of failures where there are any."""
+    if decoder not in found:
+        return ""
+    failures = f"{100 * found[decoder]['failures']:.0f}"
+    return f"{found[decoder]['rms']:.3f}" + (f" ({failures} %)" if failures != "0" else "")
+
+
+def decoders_by_noise(summary: Summary) -> str:
+    """Errors of all decoders under independent noise."""
+    sweep = summary["sweeps"]["additive"]
+    names = dict.fromkeys(name for found in sweep.values() for name in found)
+    rows = [(name, *(_decoder_error(found, name) for found in sweep.values())) for name in names]
+    return markdown(("independent noise, of the peak", *sweep), rows)
+
+
+def decoders_by_kind(summary: Summary) -> str:
+    """Errors of the decoders that read a fraction, under one value of each other sweep."""
+    columns = {
+        "sigma 0.5, noise 0.05": ("sigma", "0.5"),
+        "sigma 1": ("sigma", "1"),
+        "sigma 3": ("sigma", "3"),
+        "smooth noise 0.05": ("smooth", "0.05"),
+        "noise of the logarithm 0.1": ("multiplicative", "0.1"),
+        "true sigma 0.8 of that assumed": ("mismatch", "0.8"),
+        "1.25 of it": ("mismatch", "1.25"),
+        "cut off at 0.8": ("saturated", "0.8"),
+        "a second peak at 3 sigma": ("two peaks", "3"),
+    }
+    found = [summary["sweeps"][sweep][value] for sweep, value in columns.values()]
+    coarse = ("argmax", "quarter_shift", "paper_unclamped")
+    rows = [(name, *(_decoder_error(each, name) for each in found)) for name in found[-1] if name not in coarse]
+    return markdown(("", *columns), rows)
+
+
 # Speed
 
 
@@ -346,6 +384,8 @@ TABLES: dict[tuple[str, str], Callable[[Summary], str]] = {
     ("filmed", "rows"): videos,
     ("weaknesses", "groups"): weak_groups,
     ("shipped", "decoders"): targets_and_decoders,
+    ("decoders", "noise"): decoders_by_noise,
+    ("decoders", "kinds"): decoders_by_kind,
     ("time_per_frame", "ways"): per_frame,
     ("tracked_frame", "ways"): tracked_frame,
     ("scaling", "measured"): scaling_tables.measured,

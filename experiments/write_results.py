@@ -42,6 +42,7 @@ PAGES = (
     "docs/index.md",
     "docs/results.md",
     "docs/earlier_results.md",
+    "docs/decoders.md",
     "docs/accelerators.md",
     "docs/scaling.md",
 )
