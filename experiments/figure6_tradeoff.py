@@ -7,24 +7,9 @@ from 1. The smoother with the default parameters is scored beside them, at sever
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): on 300-VW
           the paper's model is better than four baselines in NRMSE and in stability.
 Command:  python experiments/figure6_tradeoff.py --out runs/figure6 --data 300vw --frames 300 --fits FOLDER
-Cost:     4 minutes per seed on one x86 core with fits of stabilizer_ablation.py, 6 minutes without.
-Figures:  means of three seeds, lambda_1 = 0.1, 0.3, 1, 3, 10; NRMSE and stability in %, delay in frames; the
-          raw tracks have 1.09, 1.41, 0:
-              recommended    NRMSE 0.79 0.79 0.80 0.82 0.90  stability 0.69 0.67 0.64 0.60 0.56  delay 0.37 to 0.66
-              paper's model  NRMSE 0.92 0.93 0.96 1.03 1.22  stability 0.76 0.75 0.71 0.65 0.60  delay 0.53 to 1.07
-              One Euro       NRMSE 0.91 0.92 0.94 1.01 1.19  stability 0.74 0.73 0.69 0.63 0.58  delay 0.54 to 1.08
-              second order   NRMSE 0.95 0.95 0.97 1.03 1.16  stability 0.78 0.77 0.74 0.70 0.69  delay 0.32 to 0.42
-              Kalman         NRMSE 0.95 0.96 0.97 1.02 1.16  stability 0.76 0.76 0.74 0.71 0.67  delay 0.29 to 0.66
-              Savitzky-Golay NRMSE 1.02 1.02 1.05 1.07 1.17  stability 0.76 0.76 0.72 0.71 0.69  delay 0.30 to 0.59
-              first order    NRMSE 0.99 1.00 1.03 1.11 1.32  stability 0.86 0.84 0.80 0.73 0.66  delay 0.54 to 1.24
-              moving average NRMSE 1.02 or 1.22             stability 0.88 or 0.71             delay 0.49 or 0.99
-              constant speed NRMSE 1.13 1.14 1.16 1.19 1.28  stability 0.85 0.85 0.83 0.81 0.80  delay 0.14 to 0.29
-              look-ahead     NRMSE 0.54 0.47 0.43 0.42       stability 0.48 0.38 0.34 0.34       delay 0.15 to 0.00
-                             (no sweep: 1, 2, 5 and all frames with the default parameters of 8d8169f)
-          No baseline dominates a point of the recommended model. In NRMSE and stability its curve lies below all
-          others. In delay and stability, baselines with a velocity have less delay but never its stability. The paper's
-          claim holds for its model against its four baselines in NRMSE and stability together (second order is as
-          accurate at lambda_1 = 1, but less stable). It does not hold against One Euro, which is slightly better in
+Cost:     eleven minutes of processor time for three seeds with fits of stabilizer_ablation.py.
+Figures:  docs/results.md, "Accuracy against smoothness". The paper's claim holds for its model against its four
+          baselines in NRMSE and stability together. It does not hold against One Euro, which is slightly better in
           both at every lambda_1.
 """
 
