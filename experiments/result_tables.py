@@ -1,6 +1,7 @@
 """Tables and single figures that `write_results.py` makes of the summaries in docs/results/."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import scaling_tables
@@ -296,7 +297,6 @@ def weak_groups(summary: Summary) -> str:
 
 def targets_and_decoders(summary: Summary) -> str:
     """Table 1 on each test set."""
-    sets = {"aside": "HELEN", "afw": "AFW", "synthetic": "synthetic faces"}
     results = summary["results"]
     rows = []
     for name in next(iter(results.values()))["table1"]:
@@ -305,8 +305,51 @@ def targets_and_decoders(summary: Summary) -> str:
             row = result["table1"][name]
             cells += [mean(row, "nrmse", ".2f"), mean(row, "auc", ".1f"), mean(row, "failure_rate", ".1f")]
         rows.append((name, *cells))
-    columns = [c for name in results for c in (f"{sets.get(name, name)}: NRMSE %", "AUC %", "failures %")]
+    columns = [c for name in results for c in (f"{SETS.get(name, name)}: NRMSE %", "AUC %", "failures %")]
     return markdown(("targets and decoder", *columns), rows)
+
+
+SETS = {"aside": "HELEN", "afw": "AFW", "synthetic": "synthetic faces"}
+"""Names of test sets."""
+
+
+def targets_alone(summary: Summary) -> str:
+    """What fractional targets gain over conventional ones with one decoder for both, on each test set."""
+    results = summary["results"]
+    rows = []
+    for decoder in ("argmax", "quarter_shift", "fractional", "least_squares"):
+        gains = [result["targets"][decoder] for result in results.values()]
+        rows.append(
+            (decoder, *("{:z.3f} ({:z.3f} to {:z.3f})".format(each["mean"], *each["interval"]) for each in gains))
+        )
+    return markdown(("decoder of both", *(SETS.get(name, name) for name in results)), rows)
+
+
+def errors_by_size(summary: Summary) -> str:
+    """Table 2 on the first test set: pixels of the original photograph by size of the face."""
+    table = next(iter(summary["results"].values()))["table2"]
+    sizes = [f"{low:.0f} to {high:.0f}" for low, high in pairwise(table["edges"])]
+    rows = [(name, *(f"{value:.2f}" for value in row["mean"])) for name, row in table["pixels"].items()]
+    return markdown(("px; between the eye corners, px", *sizes), rows)
+
+
+def _decoder_gain(test_set: str, row: str) -> Callable[[Summary], float]:
+    """Points of NRMSE gained over the conventional argmax."""
+    return lambda summary: summary["results"][test_set]["table1"][row]["gain"]["conventional, argmax"]["mean"]
+
+
+def _gain_in_pixels(group: int) -> Callable[[Summary], float]:
+    """Pixels that the paper's method gains over the conventional argmax in a group of HELEN's faces by size."""
+    return lambda summary: summary["results"]["aside"]["table2"]["gain"]["fractional, Eq. 4"][group]["mean"]
+
+
+def mean_maps(summary: Summary) -> str:
+    """Fig. 4 in figures: height and likeness of the mean maps about the truth."""
+    rows = []
+    for targets, found in summary["figures"].items():
+        shapes = (found[f"{kind}, about the truth"] for kind in ("easy", "hard"))
+        rows.append((targets, *(f"{shape['height']:.2f} ({shape['likeness']:.3f})" for shape in shapes)))
+    return markdown(("height (likeness to the Gaussian); targets", "easy faces", "hard faces"), rows)
 
 
 # Decoders
@@ -384,6 +427,9 @@ TABLES: dict[tuple[str, str], Callable[[Summary], str]] = {
     ("filmed", "rows"): videos,
     ("weaknesses", "groups"): weak_groups,
     ("shipped", "decoders"): targets_and_decoders,
+    ("shipped", "targets"): targets_alone,
+    ("shipped", "sizes"): errors_by_size,
+    ("figure4", "maps"): mean_maps,
     ("decoders", "noise"): decoders_by_noise,
     ("decoders", "kinds"): decoders_by_kind,
     ("time_per_frame", "ways"): per_frame,
@@ -403,6 +449,14 @@ FIGURES: dict[tuple[str, str], Callable[[Summary], float]] = {
     ("frame_rates", "most_delay"): lambda summary: max(
         one["delay"] for one in summary["scores"]["stabilizer, dt"].values()
     ),
+    ("shipped", "gain_helen"): _decoder_gain("aside", "fractional, Eq. 4"),
+    ("shipped", "gain_afw"): _decoder_gain("afw", "fractional, Eq. 4"),
+    ("shipped", "gain_decoder_helen"): _decoder_gain("aside", "conventional, Eq. 4"),
+    ("shipped", "gain_decoder_afw"): _decoder_gain("afw", "conventional, Eq. 4"),
+    ("shipped", "gain_default_helen"): _decoder_gain("aside", "fractional, least_squares"),
+    ("shipped", "gain_default_afw"): _decoder_gain("afw", "fractional, least_squares"),
+    ("shipped", "gain_small_px"): _gain_in_pixels(0),
+    ("shipped", "gain_large_px"): _gain_in_pixels(-1),
     ("fine_tune", "helen_0"): _fine_tuned(0, "helen"),
     ("fine_tune", "afw_0"): _fine_tuned(0, "afw"),
     ("fine_tune", "helen_20"): _fine_tuned(20, "helen"),

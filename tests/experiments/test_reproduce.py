@@ -78,6 +78,7 @@ def test_no_script_starts_when_the_time_is_over_and_unknown_ones_are_refused(rep
 
 KEPT_AS = {
     "figure3_delay": "figure3",
+    "figure4_averages": "figure4",
     "figure6_tradeoff": "figure6",
     "figure7_second_order": "figure7",
     "fractional_vs_conventional": "shipped",

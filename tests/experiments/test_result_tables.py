@@ -42,3 +42,36 @@ def test_frame_rates_have_no_negative_zero(tables):
         "|---|---|---|",
         "| raw | 1.00 (0) | 0.50 (-2) |",
     ]
+
+
+def test_targets_alone_have_their_interval(tables):
+    gain = {"mean": -0.0496, "interval": [-0.0601, -0.0001]}
+    result = {"targets": dict.fromkeys(("argmax", "quarter_shift", "fractional", "least_squares"), gain)}
+    lines = tables.targets_alone({"results": {"aside": result, "other": result}}).splitlines()
+    assert lines[0] == "| decoder of both | HELEN | other |"
+    assert lines[2] == "| argmax | -0.050 (-0.060 to 0.000) | -0.050 (-0.060 to 0.000) |"
+    assert len(lines) == 6
+
+
+def test_errors_by_size_are_those_of_the_first_set(tables):
+    table = {"edges": [100.2, 200.0, 400.7], "pixels": {"conventional, argmax": {"mean": [7.855, 10.5]}}}
+    summary = {"results": {"aside": {"table2": table}, "afw": {}}}
+    assert tables.errors_by_size(summary).splitlines()[::2] == [
+        "| px; between the eye corners, px | 100 to 200 | 200 to 401 |",
+        "| conventional, argmax | 7.86 | 10.50 |",
+    ]
+
+
+def test_mean_maps_are_those_about_the_truth(tables):
+    shapes = {"easy, about the truth": {"height": 0.8, "likeness": 0.99}, "easy, about decoded points": {}}
+    found = shapes | {"hard, about the truth": {"height": 0.6, "likeness": 0.95}}
+    lines = tables.mean_maps({"figures": {"fractional": found}}).splitlines()
+    assert lines[2] == "| fractional | 0.80 (0.990) | 0.60 (0.950) |"
+
+
+def test_gains_are_those_over_the_conventional_argmax(tables):
+    row = {"gain": {"conventional, argmax": {"mean": 0.87}, "conventional, quarter_shift": {"mean": 0.2}}}
+    by_size = {"gain": {"fractional, Eq. 4": [{"mean": 1.5}, {"mean": 5.4}]}}
+    summary = {"results": {"aside": {"table1": {"fractional, Eq. 4": row}, "table2": by_size}}}
+    expected = {"gain_helen": 0.87, "gain_small_px": 1.5, "gain_large_px": 5.4}
+    assert {name: tables.FIGURES["shipped", name](summary) for name in expected} == expected
