@@ -6,32 +6,12 @@ does not count. The model is the paper's, for one point (D = 2), the 7-point mar
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019), which fits by
           Nelder-Mead (Lagarias et al. 1998) in 12 hours on a laptop.
 Command:  python experiments/gradient_vs_simplex.py --out runs/gradient_vs_simplex --seconds 20 --processor-time
-Cost:     12 minutes of one x86 core: per method up to the given seconds, and 1 to 17 s of compiling.
-Figures:  with the synthetic clips of 083f3dc (the same keys give other clips today), and with SciPy's simplex, whose
-          moves ours makes one by one (`tests/stabilizer/fit/test_nelder_mead.py`).
-          12 synthetic clips of 400 frames, one x86 core, Python 3.11.7, jax 0.10.2, processor time. Lowest loss
-          (seconds to within 1 % of the lowest of all, - where it never was; compilation outside):
-                                             D = 2         D = 14         D = 136
-              start                          102.63        57.30          344.6
-              L-BFGS                         26.29 (0.3)   23.52 (0.1)    162.70 (15.6)
-              L-BFGS, annealed               26.23 (0.6)   23.53 (0.3)    162.36 (2.3)
-              Adam                           26.35 (1.1)   23.48 (0.4)    312.7  (-)
-              Adam, annealed                 26.35 (1.2)   23.44 (0.5)    162.67 (2.5)
-              Adam, minibatches              26.38 (5.8)   23.51 (0.7)    342.4  (-)
-              Nelder-Mead, all dimensions    26.25 (0.7)   23.54 (2.9)    323.5  (-)
-              the same, SciPy's edges        29.52 (-)     32.41 (-)      342.5  (-)
-              shared scales: Nelder-Mead     27.23 (-)     24.561 (-)     176.59 (-)
-              the same, 8 starts             27.23 (-)     24.561 (-)     176.59 (-)
-              shared: L-BFGS, annealed       27.23 (-)     24.562 (-)     176.59 (-)
-              shared scales, then L-BFGS     26.59 (-)     23.54 (1.4)    163.6  (7.7)
-              8 starts, then L-BFGS          26.52 (-)     23.53 (6.8)    163.0  (8.6)
-          With shared scales simplex and gradient find the same optimum, to 0.01 %. According to the histories in
-          fits_D.json they were within 1 % of it after 0.3, 0.3, 1.1 s and 0.1, 0.1, 0.7 s, 8 simplices after 0.5, 0.6,
-          4.1 s. In all dimensions a simplex is as good for one point, ten times slower for seven points, and fails for
-          68. There even the gradient needs annealing: without it Adam stays on the plateau, and L-BFGS crosses it after
-          15 s or, with other rounding errors, not at all (267.9 in an earlier run). Nelder-Mead, then L-BFGS, is as
-          good as annealed L-BFGS and takes three times as long. SciPy's own edges fail everywhere. Not measured: a GPU,
-          and the recommended model, which has too many parameters for a simplex.
+Cost:     eleven minutes of processor time: per method up to the given seconds, and 1 to 13 s of compiling.
+Figures:  docs/results.md, "Gradient against Nelder-Mead". Our simplex makes SciPy's moves one by one
+          (`tests/stabilizer/fit/test_nelder_mead.py`); with SciPy's own edges, which are small, it fails where there
+          are many parameters. Without annealing Adam stays on a plateau for 68 points, and whether L-BFGS crosses it
+          depends on rounding errors. Not measured: a GPU, and the recommended model, which has too many parameters
+          for a simplex.
 """
 
 import json
