@@ -408,6 +408,24 @@ def tracked_frame(summary: Summary) -> str:
     return markdown(("", "ms", "relative"), rows)
 
 
+def starts(summary: Summary) -> str:
+    """What it takes to start reading many records, and whether reading goes on exactly."""
+    ways = [summary[way] for way in ("from the start", "resumed")]
+    rows = [
+        ("to open the shards, s", *(f"{way['open_seconds']:.2f}" for way in ways)),
+        ("to hold records out, s", *(f"{way['hold_out_seconds']:.2f}" for way in ways)),
+        ("to the first batch, s", *(f"{way['first_batch_seconds']:.2f}" for way in ways)),
+        ("in all, s", *(f"{way['start_seconds']:.2f}" for way in ways)),
+        (
+            "peak of the memory above that of the imports, MiB",
+            *(f"{way['peak_MiB above the imports']:.0f}" for way in ways),
+        ),
+        ("state of the loader, bytes", *(f"{way['state']}" for way in ways)),
+        ("the same records", "", "yes" if summary["resumes exactly"] else "no"),
+    ]
+    return markdown(("", "from the start", "resumed"), rows)
+
+
 TABLES: dict[tuple[str, str], Callable[[Summary], str]] = {
     ("known_motions", "motions"): motions,
     ("known_motions", "means"): motion_means,
@@ -434,6 +452,7 @@ TABLES: dict[tuple[str, str], Callable[[Summary], str]] = {
     ("decoders", "kinds"): decoders_by_kind,
     ("time_per_frame", "ways"): per_frame,
     ("tracked_frame", "ways"): tracked_frame,
+    ("many_records", "starts"): starts,
     ("scaling", "measured"): scaling_tables.measured,
     ("scaling", "sizes"): scaling_tables.sizes,
     ("scaling", "slice"): scaling_tables.slice_needs,

@@ -8,8 +8,8 @@ peak of the memory above that of a process that has only imported what it needs.
 
 Paper:    nothing about reading.
 Command:  python experiments/bench/many_records.py --out runs/many_records
-Cost:     ten minutes on one core, mostly for writing; --records 100000 for one minute.
-Figures:  see docs/results.md, "Ten million records".
+Cost:     two minutes of processor time and 8 GB of disk; --records 100000 for one minute.
+Figures:  docs/results.md, "Ten million records".
 """
 
 import io

@@ -75,3 +75,15 @@ def test_gains_are_those_over_the_conventional_argmax(tables):
     summary = {"results": {"aside": {"table1": {"fractional, Eq. 4": row}, "table2": by_size}}}
     expected = {"gain_helen": 0.87, "gain_small_px": 1.5, "gain_large_px": 5.4}
     assert {name: tables.FIGURES["shipped", name](summary) for name in expected} == expected
+
+
+@pytest.mark.parametrize(("exact", "word"), [(True, "yes"), (False, "no")])
+def test_starts_say_whether_reading_goes_on_exactly(tables, exact, word):
+    way = {"open_seconds": 0.018, "hold_out_seconds": 0.7, "first_batch_seconds": 2.0, "start_seconds": 2.718}
+    way |= {"peak_MiB above the imports": 169.4, "state": 175}
+    lines = tables.starts(
+        {"from the start": way, "resumed": way | {"state": 180}, "resumes exactly": exact}
+    ).splitlines()
+    assert lines[2] == "| to open the shards, s | 0.02 | 0.02 |"
+    assert lines[6] == "| peak of the memory above that of the imports, MiB | 169 | 169 |"
+    assert lines[7:] == ["| state of the loader, bytes | 175 | 180 |", f"| the same records |  | {word} |"]
