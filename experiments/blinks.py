@@ -7,22 +7,10 @@ stabilizers fitted on the training videos of the source.
 
 Target:   at least 90 % of the amplitude of both, with at most one frame of delay.
 Command:  python experiments/blinks.py --out runs/blinks --data 300vw --frames 300 --clips 16 --fits FOLDER
-Cost:     half a minute per seed on one x86 core with fits of stabilizer_ablation.py, two minutes without.
-Figures:  with the synthetic clips of 083f3dc; the same keys draw other clips today.
-          Means of three seeds; fits and tuning on smoothed real tracks, which contain no blinks. Fraction of the
-          amplitude (delay in frames) of eyelids, then lips:
-              raw               1.00 (0.0), 0.99 (0.0)
-              first order       0.94 (0.6), 0.91 (0.6)
-              second order      1.12 (0.7), 1.10 (0.7)
-              One Euro          0.97 (0.7), 0.97 (0.6)
-              Kalman            1.11 (0.7), 1.09 (0.7)
-              paper's model     0.82 (1.2), 0.90 (0.6)
-              recommended       1.03 (0.7), 1.03 (0.5)
-              default_params()  1.04 (0.6), 1.02 (0.4)
-          The paper's model misses the target; the recommended model and default_params(), which were fitted on
-          synthetic tracks with blinks, meet it. When the recommended model was fitted to the same smoothed tracks from
-          initial parameters without blinks, before its recurrent network had limits, it had 0.82 to 0.96 (1.3 to 1.4),
-          0.86 to 0.97 (0.7 to 1.4).
+Cost:     70 seconds of processor time for three seeds with fits of stabilizer_ablation.py.
+Figures:  docs/results.md, "Blinks and lips". The paper's model misses the target; the recommended model and
+          default_params(), which were fitted on synthetic tracks with blinks, meet it. The recommended model fitted to
+          smoothed tracks from initial parameters without blinks did not, before its recurrent network had limits.
 """
 
 from collections.abc import Callable

@@ -7,12 +7,9 @@ of the output per frame, dp that of the truth.
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the stabilizer
           reduces (b) and (c) for every landmark. Its output is closer to the truth, and late without the delay term.
 Command:  python experiments/figure3_delay.py --out runs/figure3 --data 300vw --frames 300 --fits FOLDER
-Cost:     20 seconds per seed on one x86 core with fits of stabilizer_ablation.py, one minute without.
-Figures:  means of three seeds. E|dx - dp|^2, mean over landmarks: raw 4.07 px^2, paper's model 1.02, recommended 0.76.
-          Angle: 57.9, 46.8, 44.6 degrees. Both are smaller for all 68 landmarks, even at the ends of the jaw, so (b)
-          and (c) hold. Delay: raw 0.00 frames, paper's model 0.63, recommended 0.44. (a) does not hold here: in fast
-          turns the paper's model is late and further from the truth than the raw track, and leaving out the delay term
-          makes no visible difference (0.63).
+Cost:     40 seconds of processor time for three seeds with fits of stabilizer_ablation.py.
+Figures:  docs/results.md, "Delay, and complex movement". (b) and (c) hold; (a) does not: in fast turns the paper's
+          model is late, and leaving out the delay term makes no visible difference.
 """
 
 from dataclasses import dataclass

@@ -7,19 +7,8 @@ tracks, and on the frames of the test videos in which the face moves fastest.
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019): the paper's
           model is much better than second order on complex motion, and has less delay.
 Command:  python experiments/figure7_second_order.py --out runs/figure7 --data 300vw --frames 300 --fits FOLDER
-Cost:     half a minute per seed on one x86 core with fits of stabilizer_ablation.py, a minute and a half without.
-Figures:  means of three seeds. NRMSE in % / stability in % / delay in frames of second order, One Euro, paper's model,
-          recommended:
-              step                    0.69/0.73/0.50  0.44/0.51/0.33  0.54/0.67/0.51  0.52/0.61/0.57
-              ramp                    0.56/0.58/0.06  0.62/0.55/0.64  0.75/0.56/0.87  0.51/0.51/0.25
-              turn back               0.62/0.60/0.19  0.68/0.57/0.67  0.77/0.58/0.81  0.54/0.54/0.28
-              oscillation             1.26/0.77/0.84  1.00/0.71/0.77  0.91/0.70/0.60  0.70/0.62/0.34
-              turned head and blinks  0.68/0.64/0.14  0.74/0.62/0.47  0.84/0.64/0.56  0.61/0.62/0.18
-              fastest test frames     1.16/0.79/-     1.32/0.84/-     1.35/0.80/-     1.01/0.77/-
-          The paper's claim does not hold here for its model: second order has less delay in all parts but the
-          oscillation, and is more accurate where the motion is smooth. The recommended model is more accurate and
-          stable than second order in every part, but has slightly more delay in all parts but the oscillation. On the
-          step, One Euro is better than the recommended model in all three scores.
+Cost:     70 seconds of processor time for three seeds with fits of stabilizer_ablation.py.
+Figures:  docs/results.md, "Delay, and complex movement". The paper's claim does not hold here for its model.
 """
 
 from collections.abc import Callable

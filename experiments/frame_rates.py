@@ -12,7 +12,7 @@ second how much of that is motion and noise like those of the test.
 
 Paper:    none; its clips have 25 to 30 frames a second.
 Command:  python experiments/frame_rates.py --out runs/frame_rates
-Cost:     three minutes on one x86 core; 15 to 20 with each --fit.
+Cost:     four minutes of processor time; 15 to 20 with each --fit.
 Figures:  docs/results.md, "Frame rates".
 """
 

@@ -229,7 +229,7 @@ def frame_rates(summary: Summary) -> str:
     """Errors and delays by rate."""
     rates = list(next(iter(summary["scores"].values())))
     rows = [
-        (name, *(f"{one['rms']:.2f} ({one['delay']:.0f})" for one in found.values()))
+        (name, *(f"{one['rms']:.2f} ({one['delay']:z.0f})" for one in found.values()))
         for name, found in summary["scores"].items()
     ]
     return markdown(("rms, px (delay, ms)", *(f"{float(rate):g} fps" for rate in rates)), rows)
@@ -359,6 +359,10 @@ FIGURES: dict[tuple[str, str], Callable[[Summary], float]] = {
     ("detectors", "most_gain"): lambda summary: _gains(summary)[-1],
     ("detectors", "gain_300vw"): lambda summary: 100 * (1 - ratios(summary, "one_setting")["300vw"]),
     ("blinks", "lids"): lambda summary: 100 * summary["table"]["default_params()"]["lids"]["mean"],
+    ("blinks", "lids_paper"): lambda summary: 100 * summary["table"][PAPER]["lids"]["mean"],
+    ("frame_rates", "most_delay"): lambda summary: max(
+        one["delay"] for one in summary["scores"]["stabilizer, dt"].values()
+    ),
     ("fine_tune", "helen_0"): _fine_tuned(0, "helen"),
     ("fine_tune", "afw_0"): _fine_tuned(0, "afw"),
     ("fine_tune", "helen_20"): _fine_tuned(20, "helen"),

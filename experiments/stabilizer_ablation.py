@@ -10,33 +10,11 @@ methods, but shows what look-ahead is worth.
 Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution Videos" (AAAI 2019); it has no
           ablation of the model, and does not say how its four baselines were tuned.
 Command:  python experiments/stabilizer_ablation.py --out runs/ablation --data 300vw --frames 300
-Cost:     4 minutes per seed on one x86 core.
-Figures:  held-out loss over that of the best tuned baseline of the same seed, One Euro (183, 145, 132):
-              raw                                     2.42 2.36 2.14 (seeds 0, 1, 2)
-              constant speed                          1.49 (mean, like all rows below with one number)
-              moving average                          1.31
-              first order                             1.30
-              Savitzky-Golay                          1.23
-              second order, alpha-beta, Kalman        1.11 (the first two are the same filter)
-              paper's model                           1.02 1.05 1.03, mean 1.03
-              + velocity                              0.93 0.95 0.92, mean 0.93
-              + velocity, temperature                 0.92
-              + velocity, by region                   0.91
-              + velocity, by direction                0.92
-              + velocity, by direction, K = 3         0.90
-              + velocity, by direction, network       0.75 0.72 0.81, mean 0.76
-              recommended                             0.73 0.69 0.77, mean 0.73
-              default_params(), not fitted            0.76 0.77 0.83, mean 0.79
-              RTS smoother, zero-phase (not causal)   0.18, 0.19
-              look-ahead 1, 2, 5, all                 0.35, 0.25, 0.23, 0.23 (of 90581a7)
-          The paper's model is no better than One Euro here. The velocity lowers the ratio by 0.1 and the network by
-          another 0.17; responsibilities by direction or region and K = 3 lower it by 0.01 to 0.03 each. These
-          differences are known to a few hundredths only: fitted by the simplex and then L-BFGS, "+ velocity" had 0.89
-          for seed 0 instead of 0.93. Starting from the pretrained parameters also preserves blinks, see `blinks.py`.
-          The number of steps was chosen by looking at seed 0.
-          On synthetic tracks (no --data, seed 0, tracks of 083f3dc; the same keys draw other tracks today), over
-          the better one of two baselines, second order (246): One Euro 1.03, paper's model 0.88, recommended 0.67,
-          default_params() 0.68.
+Cost:     21 minutes of processor time for three seeds.
+Figures:  docs/results.md, "The stabilizer on unseen motion". Differences between the extensions are known to a few
+          hundredths of a ratio only: fitted by the simplex and then by L-BFGS, "+ velocity" was a few hundredths
+          better. Starting from the pretrained parameters also preserves blinks, see `blinks.py`. The number of steps
+          was chosen by looking at seed 0.
 """
 
 import re

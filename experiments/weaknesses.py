@@ -5,9 +5,8 @@ inter-ocular distance in the image, so the same error in pixels counts more on a
 
 Paper:    has no such table.
 Command:  python experiments/weaknesses.py --out runs/weaknesses
-Cost:     two minutes of one x86 core.
-Figures:  the default net, jax 0.10.2: fhr_jax/nets/README.md. 2.28 % of all faces, 5.67 % of those turned by 45
-          degrees and more, 3.31 % where a fifth of the landmarks is hidden.
+Cost:     one minute of processor time.
+Figures:  docs/results.md, "The default net".
 """
 
 from collections.abc import Mapping
