@@ -11,16 +11,7 @@ mirror averaging. First calls are timed separately: they compile, unless JAX_COM
 Paper:    gives no time; its network is the preset paper, 53 GFLOP a crop of 256 pixels.
 Command:  python experiments/bench/network.py --out runs/network --threads 1 --batch 8 --rounds 9 --only network
 Cost:     a minute if the programs are cached, otherwise some minutes.
-Figures:  one of two x86 cores, Python 3.11.7, jax 0.10.2, torch 2.13.0 (CPU, eager, channels-last), preset small,
-          8 crops, float32. The same weights give maps that differ by 1.4e-6 at most. Inference: JAX 4.35 ms a crop
-          (4.32 to 4.55), PyTorch 6.16 (5.82 to 6.49), so JAX is 1.42 times as fast. Training step: JAX 26.7 ms (26.6 to
-          26.9), PyTorch 22.4 (21.7 to 22.8), so JAX is 0.84 times as fast, a loss. With
-          GLIBC_TUNABLES=glibc.malloc.hugetlb=1 for both (beside the first): 22.8 and 20.0 ms, 0.88.
-          Both cores, 8 crops: inference 4.57 and 4.65 ms, 1.02; training 20.5 and 16.1 ms, 0.79. Preset paper, both
-          cores, 2 crops (3 rounds): inference 310 and 257 ms, 0.83; training 1945 and 1170 ms, 0.60: losses, the
-          convolutions of 128 features being slower in XLA. Compiling takes 4 and 35 s. The whole path of paper, both
-          cores: 2.2 frames a second mirrored and 4.3 once in batches of 1, 1.6 and 3.6 in batches of 64 (one round).
-          Not measured: torch.compile, bfloat16, a GPU.
+Figures:  docs/results.md, "Speed". Not measured: torch.compile, bfloat16, a GPU.
 """
 
 import os
