@@ -9,11 +9,8 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           which centres were aligned, nor how faces were chosen.
 Command:  python experiments/figure4_averages.py --nets runs/regression --out runs/figure4
 Cost:     under a minute of one x86 core for six `small` nets and 300 faces.
-Figures:  the nets of `fractional_vs_conventional.py` (600 updates, three seeds, 300 faces), jax 0.10.2: height of the
-          average about the truth 0.85 (fractional) and 0.79 (conventional targets) for the easy quarter, 0.60 and 0.55
-          for the hard one; likeness to the Gaussian 0.996, 0.992, 0.971, 0.962. As in the paper the maps of hard faces
-          are lower and less like it, and fractional targets make them higher. After 160 updates the two kinds hardly
-          differed (0.54 and 0.52, 0.34 and 0.33).
+Figures:  docs/earlier_results.md, "On photographs". As in the paper the maps of hard faces are lower and less like the
+          Gaussian, and fractional targets make them higher. After few updates the two kinds hardly differ.
 """
 
 from collections.abc import Sequence

@@ -17,20 +17,8 @@ Command:  python experiments/fractional_vs_conventional.py --out runs/regression
               --preset paper --recipe paper --steps 50000
 Cost:     for `small` on one x86 core: compiling 1.5 minutes, rendering 300 test faces 1 minute, an update 1 second.
           The default (6 nets of 600 updates) takes an hour.
-Figures:  the default (600 updates of `small`, three seeds, 300 synthetic faces), two x86 cores, jax 0.10.2. NRMSE in %
-          (mean +- standard deviation over seeds), and by how much it is lower than that of the conventional argmax
-          (paired; a bootstrap over faces gives 95 % intervals of +- 0.03 to 0.05):
-
-              decoder          conventional targets             fractional targets
-              argmax           5.77 +- 0.09                     5.69 +- 0.07   0.08 +- 0.08
-              quarter_shift    5.11 +- 0.09   0.66 +- 0.01      5.02 +- 0.07   0.75 +- 0.07
-              Eq. 4            5.07 +- 0.09   0.70 +- 0.01      4.99 +- 0.07   0.78 +- 0.07
-              parabola         4.85 +- 0.10   0.92 +- 0.01      4.75 +- 0.07   1.02 +- 0.07
-              least_squares    4.70 +- 0.10   1.07 +- 0.02      4.59 +- 0.06   1.18 +- 0.05
-              soft_argmax      4.67 +- 0.10   1.10 +- 0.02      4.56 +- 0.06   1.21 +- 0.05
-
-          On photographs (the second command) FHR is 0.87 better than CHR; of that, fractional targets gain 0.01. All
-          tables are in docs/results.md.
+Figures:  docs/earlier_results.md, "Fractional against conventional heatmaps". Most of the gain comes from the decoder;
+          fractional targets add little to it.
 """
 
 from collections.abc import Iterator, Mapping
