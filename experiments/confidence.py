@@ -4,11 +4,7 @@ Paper:   has no calibration; it mentions the height of the peak only. `fhr-jax c
 Command: python experiments/confidence.py --out runs/confidence
          python experiments/confidence.py --out runs/own --net runs/own/net.npz --data photographs/
 Cost:    about 3 minutes on one x86 core, a quarter of it compiling.
-Figures: the default net of 2026-11-22, jax 0.10.2. Other faces, by fifths of the predicted size: the 90 % ellipse
-         holds 91.0, 90.3, 88.5, 87.8 and 89.8 %; log likelihood -2.89 nats, -3.28 under a constant covariance a
-         landmark. On the nine photographs (--data) it holds 63 %: on photographs the predicted errors are too small.
-         Clips: with a confidence for each landmark the stabilizer has 0.988 of the loss (standard error 0.005) and a
-         stability of 0.464 instead of 0.485 %.
+Figures: docs/decoders.md, "Confidence".
 """
 
 from dataclasses import dataclass

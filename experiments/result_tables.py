@@ -426,6 +426,22 @@ def starts(summary: Summary) -> str:
     return markdown(("", "from the start", "resumed"), rows)
 
 
+def reliability(summary: Summary) -> str:
+    """Predicted and actual errors by fifths of the predicted size."""
+    row = summary["reliability"]["synthetic faces"]
+    inside = dict(zip(row["levels"], zip(*row["coverage"], strict=True), strict=True))
+    return markdown(
+        ("predicted deviation, px of the crop", *(f"{value:.2f}" for value in row["predicted"])),
+        [
+            ("actual root mean square error", *(f"{value:.2f}" for value in row["actual"])),
+            *(
+                (f"inside the {100 * level:.0f} % ellipse, %", *(f"{100 * part:.1f}" for part in inside[level]))
+                for level in (0.9, 0.5)
+            ),
+        ],
+    )
+
+
 TABLES: dict[tuple[str, str], Callable[[Summary], str]] = {
     ("known_motions", "motions"): motions,
     ("known_motions", "means"): motion_means,
@@ -453,6 +469,7 @@ TABLES: dict[tuple[str, str], Callable[[Summary], str]] = {
     ("time_per_frame", "ways"): per_frame,
     ("tracked_frame", "ways"): tracked_frame,
     ("many_records", "starts"): starts,
+    ("confidence", "reliability"): reliability,
     ("scaling", "measured"): scaling_tables.measured,
     ("scaling", "sizes"): scaling_tables.sizes,
     ("scaling", "slice"): scaling_tables.slice_needs,

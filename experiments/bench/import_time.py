@@ -6,8 +6,7 @@ importing tyro and parsing the options with it are measured in the same process 
 Paper:    nothing.
 Command:  python experiments/bench/import_time.py --out runs/import_time
 Cost:     half a minute on one core.
-Figures:  one core of an x86 with two, Python 3.11.7, jax 0.10.2, 2026-11-28: 0.04 s for `import fhr_jax.stabilizer`
-          (at most 0.3), 0.003 to 0.006 s for the help (at most 0.1).
+Figures:  docs/results.md, "Speed".
 """
 
 import subprocess

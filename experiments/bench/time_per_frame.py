@@ -4,25 +4,9 @@ Medians (and quartiles) of several synchronised calls after a warm-up. The conte
 the machine affects all of them: compare ratios, and repeat the run before you rely on microseconds.
 
 Paper:    50 us a frame, Matlab or C++ unsaid, 64 videos of 300-VW in 6 s.
-Command:  taskset -c 0 python experiments/bench/time_per_frame.py --out runs/time --rounds 9
+Command:  taskset -c 0 python experiments/bench/time_per_frame.py --out runs/time_per_frame --rounds 5
 Cost:     a minute and a half.
-Figures:  docs/results.md, "Speed"; the table below is of 2026-11-21, before outliers followed the size of the face and
-          movement types gave the output. One x86 core, another job on the next one, Python 3.11.7, jax 0.10.2, numpy
-          2.4.6; not measured: a GPU. Microseconds a frame, 68 points:
-                                              measured   target
-              scan in the basis                 0.85       0.5   missed: a loop of XLA costs more than its arithmetic
-              the same, alone                   0.79
-              diagonal                          1.41       1.5
-              windowed                         15.1       20
-              full                             69.7       80     the paper has 50
-              default_params()                 17.6       30
-              streaming                        46         60
-              One Euro in NumPy                 6.5              4.6 times the diagonal; target 5, missed
-              gradient / forward, diagonal      4.3        5
-              gradient / forward, full          7.5        8
-          A frame costs 1.2 to 1.6 us for T from 125 to 8000, and 1.8 us for T = 32,000. For 1 to 32 faces it costs 0.85
-          to 1.2 us a face. For D = 14, 136, 410, 956 it costs 0.47, 1.3, 4.7, 21 us; for K = 2, 4, 8 it costs 1.1, 1.5,
-          2.0 us.
+Figures:  docs/results.md, "Speed". Not measured: a GPU.
 """
 
 import os
