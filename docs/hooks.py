@@ -26,6 +26,7 @@ PAGES = {
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
     "fhr_jax/nets/README.md": "default_net.md",
+    "experiments/README.md": "paper.md",
 }
 """Pages of the repository outside docs/, and their names on the site."""
 

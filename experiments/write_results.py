@@ -91,7 +91,9 @@ def main(options: Options, *, root: Path = ROOT) -> list[str]:
     changed = []
     for page in PAGES:
         text = (root / page).read_text()
-        if (new := rendered(text, folder)) != text:
+        new = rendered(text, folder)
+        check_lines(page, new)
+        if new != text:
             changed.append(page)
             with atomic_file(root / page) as path:
                 path.write_text(new)
@@ -106,6 +108,19 @@ def rendered(text: str, folder: Path) -> str:
     return MARK.sub(
         lambda mark: f"<!-- {mark[1]} {mark[2]} -->{_render(mark[1], mark[2].split(), folder)}<!-- end -->", text
     )
+
+
+def check_lines(page: str, text: str) -> None:
+    """Refuse a mark that would end a paragraph.
+
+    Raises:
+        InputError: a mark in a sentence stands at the beginning of a line.
+    """
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(r"\s*<!-- (value|figure|cost) ", line):
+            raise InputError(
+                f"{page}: line {number} begins with a mark, which ends the paragraph: move a word before it"
+            )
 
 
 def _render(kind: str, words: list[str], folder: Path) -> str:

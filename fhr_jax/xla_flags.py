@@ -6,8 +6,8 @@ from importlib import metadata
 VARIABLE = "XLA_FLAGS"
 FLAG = "--xla_cpu_experimental_ynn_fusion_type"
 """Which operations go to the library YNNPACK. By default convolutions do, and those on grids of less than 128 x 128
-pixels then run on one processor only: with the flag, training `small` on two takes about 0.8 of the time."""
-KNOWN = ((0, 10), (0, 12))
+pixels then run on one processor only (docs/results.md, "Speed")."""
+KNOWN = ((0, 10), (0, 13))
 """Versions of jaxlib, from the first up to but not including the second, that have the flag: one that XLA does not know
 would end the process."""
 

@@ -56,8 +56,11 @@ def pytest_configure(config: pytest.Config) -> None:
         flags = os.environ.get("XLA_FLAGS", "")
         if ONE_PIECE not in flags:  # a worker has them from the first process; twice is another key of the cache
             flags = f"{flags} {ONE_PIECE}"
-            if jax.__version_info__ < (0, 12):  # later versions abort at an unknown flag
-                flags = f"{flags} {CONVOLUTIONS} {OLD_EMITTERS}"
+            # Later versions than those tried abort at an unknown flag.
+            if jax.__version_info__ < (0, 13):
+                flags = f"{flags} {CONVOLUTIONS}"
+            if jax.__version_info__ < (0, 12):
+                flags = f"{flags} {OLD_EMITTERS}"
             os.environ["XLA_FLAGS"] = flags.strip()
 
 

@@ -34,7 +34,7 @@ def test_that_of_the_user_stays(environment):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("_processors", 1), ("_version", ()), ("_version", (0, 9)), ("_version", (0, 12))]
+    ("name", "value"), [("_processors", 1), ("_version", ()), ("_version", (0, 9)), ("_version", (0, 13))]
 )
 def test_one_processor_and_other_versions_are_left_alone(environment, name, value):
     environment.setattr(xla_flags, name, lambda: value)

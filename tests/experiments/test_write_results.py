@@ -141,3 +141,11 @@ def test_what_no_summary_has_is_refused(results, pages, mark, message):
         results.main(results.Options(keep=(run,)), root=root)
     with pytest.raises(InputError, match=r"summary\.json: no such file"):
         results.main(results.Options(keep=(root,)), root=root)
+
+
+def test_a_mark_that_would_end_its_paragraph_is_refused(results):
+    results.check_lines(
+        "page.md", "It takes <!-- cost table3 -->3 min<!-- end -->.\n\n<!-- origin table3 -->\n<!-- end -->"
+    )
+    with pytest.raises(InputError, match=r"page.md: line 2 begins with a mark"):
+        results.check_lines("page.md", "It takes\n  <!-- cost table3 -->3 min<!-- end -->.")
