@@ -11,9 +11,8 @@ Paper:    nothing about long runs.
 Command:  python experiments/bench/long_runs.py --out runs/long_runs
 Cost:     a quarter of an hour on one core for smooth. For track, ten hours at 4 frames a second are 144,000 frames,
           two hours; --hours 0.1 takes a minute.
-Figures:  smooth, a million frames (519 MiB): peak of 2,675 MiB after one of 1,012 MiB for 1,000 frames, 420 s of
-          processor time. track, ten hours at one frame a second: 879.4 MiB in the first tenth, 879.9 in the last,
-          72 bytes a frame; 12 open files. x86, two busy cores, jax 0.10.2.
+Figures:  docs/files.md, "Long files". track, ten hours at one frame a second (2026-11-28): 879.4 MiB in the first tenth,
+          879.9 in the last, 72 bytes a frame; 12 open files.
 """
 
 import json
@@ -35,11 +34,12 @@ import tyro
 from tqdm import tqdm
 
 from fhr_jax import npz
+from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data import faces
 from fhr_jax.data.io import video
 from fhr_jax.data.synthetic.render_clip import render_clip
 from fhr_jax.errors import InputError
-from fhr_jax.files import output_folder, write_json
+from fhr_jax.files import output_folder
 
 LOOP = 100
 """Frames of the clip."""
@@ -220,7 +220,7 @@ def main(options: Options) -> None:
     if options.command != "smooth":
         summary["track"] = track(folder, hours=options.hours, rate=options.rate)
         print(json.dumps(summary["track"]), flush=True)
-    write_json(folder / "summary.json", summary)
+    write_summary(folder, summary)
 
 
 if __name__ == "__main__":
