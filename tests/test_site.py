@@ -52,7 +52,7 @@ def test_links_of_the_repository_are_those_of_the_site(site):
     module = (site / "reference/fhr_jax/losses/temporal/index.html").read_text()
     assert 'id="fhr_jax.losses.temporal.stabilization"' in module
     assert "*batch t m d" in module
-    assert 'href="../changelog/#renamed"' in (site / "results/index.html").read_text()
+    assert 'href="../paper/"' in (site / "results/index.html").read_text()
 
 
 @pytest.mark.slow
