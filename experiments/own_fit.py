@@ -11,7 +11,7 @@ of 300-VW, and of the other half of the clip where there is only one. The loss i
 Paper:    none.
 Command:  FHR_JAX_DATA=folder python experiments/own_fit.py --out runs/own_fit
 Cost:     one to two minutes for each fit on one x86 core.
-Figures:  docs/results.md, "A fit of one's own".
+Figures:  docs/earlier_results.md, "A fit of one's own".
 """
 
 import os

@@ -2,6 +2,7 @@
 
 Command:  python experiments/reproduce.py --out runs/reproduce --quick
           python experiments/reproduce.py --out runs/reproduce
+          python experiments/reproduce.py --out runs/reproduce --data 300vw
 Cost:     with --quick eleven minutes of processor time on one x86 core, most of it compiling; at full size hours. Each
           folder gets the seconds that its script took.
 
@@ -16,11 +17,12 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import tyro
 
 from fhr_jax.benchmark.summaries import SUMMARY
+from fhr_jax.cli.options import optional
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
 
@@ -37,12 +39,14 @@ class Script(NamedTuple):
         quick: options for a run of minutes, which says nothing about the method. FITS and NETS stand for the folders
             of `stabilizer_ablation` and `fractional_vs_conventional` in the same --out.
         full: options at full size.
+        tracks: it has --data for recorded tracks.
     """
 
     name: str
     makes: str
     quick: str
     full: str = ""
+    tracks: bool = False
 
 
 _TINY = "--seeds 0 --frames 60 --steps 2 --fits FITS"
@@ -54,11 +58,14 @@ SCRIPTS = (
         "stabilizer_ablation",
         "fits for the next four",
         f"{_TINY} --only raw 'first order' \"paper's model\" recommended",
+        tracks=True,
     ),
-    Script("table3_loss_terms", "Table 3", _TINY, "--fits FITS"),
-    Script("figure3_delay", "Fig. 3", f"{_TINY} --window 30", "--fits FITS"),
-    Script("figure6_tradeoff", "Fig. 6", f"{_TINY} --lambdas 1 10 --baselines 'moving average'", "--fits FITS"),
-    Script("figure7_second_order", "Fig. 7", f"{_TINY} --draws 2", "--fits FITS"),
+    Script("table3_loss_terms", "Table 3", _TINY, "--fits FITS", tracks=True),
+    Script("figure3_delay", "Fig. 3", f"{_TINY} --window 30", "--fits FITS", tracks=True),
+    Script(
+        "figure6_tradeoff", "Fig. 6", f"{_TINY} --lambdas 1 10 --baselines 'moving average'", "--fits FITS", tracks=True
+    ),
+    Script("figure7_second_order", "Fig. 7", f"{_TINY} --draws 2", "--fits FITS", tracks=True),
     Script("tables456_videos", "Tables 4 to 6", "--people 2 --clip 10"),
     Script(
         "gradient_vs_simplex",
@@ -77,6 +84,8 @@ class Options:
     """Folder for the folders of the scripts."""
     quick: bool = False
     """Run each in minutes, at sizes that say nothing about the method."""
+    data: Annotated[Literal["300vw"] | None, optional("300vw")] = None
+    """Tracks of the scripts that have --data, in the folder that FHR_JAX_DATA names; default: synthetic ones."""
     only: tuple[str, ...] = ()
     """Scripts to run, such as figure2_contours; default: all."""
     seconds: float = 24 * 3600.0
@@ -88,13 +97,15 @@ def main(options: Options) -> list[str]:
     unknown = set(options.only) - {script.name for script in SCRIPTS}
     if unknown:
         raise InputError(f"--only: {min(unknown)!r}, expected some of {', '.join(script.name for script in SCRIPTS)}")
-    folder = output_folder(options.out) / ("quick" if options.quick else "full")
+    if options.quick and options.data:
+        raise InputError("--data: goes with the full size, expected no --quick with it")
+    folder = output_folder(options.out) / ("quick" if options.quick else options.data or "full")
     chosen = [script for script in SCRIPTS if not options.only or script.name in options.only]
     start = time.monotonic()
     try:
         for script in chosen:
             if not ended(folder, script) and time.monotonic() - start < options.seconds:
-                run(folder, script, quick=options.quick)
+                run(folder, script, quick=options.quick, data=options.data)
     finally:
         left = [script for script in chosen if not ended(folder, script)]
         names = ", ".join(f"{script.name} ({script.makes})" for script in left)
@@ -109,10 +120,10 @@ def ended(folder: Path, script: Script) -> bool:
     return (folder / script.name / SECONDS).is_file()
 
 
-def run(folder: Path, script: Script, *, quick: bool) -> None:
+def run(folder: Path, script: Script, *, quick: bool, data: str | None) -> None:
     """Run a script in a process of its own, with its output in log.txt, and note the seconds that it took."""
     own = output_folder(folder / script.name)
-    words = command(folder, script, quick=quick)
+    words = command(folder, script, quick=quick, data=data)
     print(f"{script.name}: {script.makes} ...", flush=True)
     start = time.monotonic()
     with (own / "log.txt").open("w") as log:
@@ -125,13 +136,15 @@ def run(folder: Path, script: Script, *, quick: bool) -> None:
     print(f"{script.name}: ended after {seconds:.0f} s", flush=True)
 
 
-def command(folder: Path, script: Script, *, quick: bool) -> list[str]:
+def command(folder: Path, script: Script, *, quick: bool, data: str | None = None) -> list[str]:
     """The words of the command of a script."""
     places = {"FITS": folder / "stabilizer_ablation", "NETS": folder / "fractional_vs_conventional"}
     words = [
         str(places[word].resolve()) if word in places else word
         for word in shlex.split(script.quick if quick else script.full)
     ]
+    if data and script.tracks:
+        words += ["--data", data, "--frames", "300"]
     program = ROOT / "experiments" / f"{script.name}.py"
     return [sys.executable, str(program), "--out", str((folder / script.name).resolve()), *words]
 

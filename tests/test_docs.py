@@ -294,3 +294,16 @@ def test_help_of_experiments_names_no_none(script):
         tyro.cli(_experiment_options(script), args=["--help"])
     assert "--out" in output.getvalue() or "show this help" in output.getvalue()
     assert "None" not in output.getvalue()
+
+
+def test_figures_of_experiments_are_where_they_say():
+    """Each docstring that names a page and a section for its figures."""
+    named = 0
+    for script in (ROOT / "experiments").rglob("*.py"):
+        docstring = " ".join((ast.get_docstring(ast.parse(script.read_text())) or "").split())
+        for page, heading in re.findall(r'(docs/\w+\.md), "([^"]+)"', docstring):
+            assert re.search(rf"^#+ {re.escape(heading)}$", (ROOT / page).read_text(), re.MULTILINE), (
+                f"{script}: {heading}"
+            )
+            named += 1
+    assert named > 10

@@ -11,8 +11,8 @@ Paper:    nothing about long runs.
 Command:  python experiments/bench/long_runs.py --out runs/long_runs
 Cost:     a quarter of an hour on one core for smooth. For track, ten hours at 4 frames a second are 144,000 frames,
           two hours; --hours 0.1 takes a minute.
-Figures:  docs/files.md, "Long files". track, ten hours at one frame a second (2026-11-28): 879.4 MiB in the first tenth,
-          879.9 in the last, 72 bytes a frame; 12 open files.
+Figures:  docs/files.md, "Long files". track, ten hours at one frame a second (2026-11-28): 879.4 MiB in the first
+          tenth, 879.9 in the last, 72 bytes a frame; 12 open files.
 """
 
 import json

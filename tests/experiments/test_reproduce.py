@@ -18,10 +18,11 @@ def reproduce():
     return load("reproduce")
 
 
-@pytest.mark.parametrize("quick", [True, False])
-def test_every_script_takes_its_options(reproduce, tmp_path, quick):
+@pytest.mark.parametrize(("quick", "data"), [(True, None), (False, None), (False, "300vw")])
+def test_every_script_takes_its_options(reproduce, tmp_path, quick, data):
     for script in reproduce.SCRIPTS:
-        words = reproduce.command(tmp_path, script, quick=quick)
+        words = reproduce.command(tmp_path, script, quick=quick, data=data)
+        assert ("--data" in words) == (data is not None and hasattr(load(script.name).Options, "fits"))
         assert words[1].endswith(f"experiments/{script.name}.py")
         errors = io.StringIO()
         try:
@@ -49,7 +50,7 @@ if len(list(out.parent.iterdir())) == 2:
 
 
 def test_it_goes_on_where_it_was_stopped(reproduce, tmp_path, monkeypatch, capsys):
-    def fake(folder, script, *, quick):
+    def fake(folder, script, *, quick, data):
         assert quick
         return [sys.executable, "-c", FAKE, str(folder / script.name)]
 
@@ -101,3 +102,8 @@ def test_all_of_them_small(reproduce, tmp_path):
         for (name, _), make in tables.items():
             if name == KEPT_AS.get(script.name):
                 assert make(summary).startswith("| "), "the page can have a table of it"
+
+
+def test_data_and_quick_are_refused_together(reproduce, tmp_path):
+    with pytest.raises(InputError, match="--data: goes with the full size"):
+        reproduce.main(reproduce.Options(tmp_path, quick=True, data="300vw"))
