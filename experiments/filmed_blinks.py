@@ -19,9 +19,8 @@ Look at --out/sheets before you believe the numbers: a clip a file, a row a dete
 Target:   at least 90 % of the amplitude of both, with at most one frame of delay.
 Command:  python experiments/filmed_blinks.py --out runs/filmed_blinks
 Cost:     about 18 minutes on a busy x86 core to film and track 16 clips, 75 seconds of processor time to repeat.
-Figures:  docs/earlier_results.md, "Filmed clips, tracked by detectors". The causal stabilizer meets the target: it keeps
-          99 to 101 % (0.0 to 0.3 frames later) with our net and MediaPipe, and 92 and 95 % (0.8, 0.5) with dlib. With five
-          frames of look-ahead it keeps 96 to 98 % (0.1) and, a miss, 87 % with dlib (0.3).
+Figures:  docs/earlier_results.md, "Filmed clips, tracked by detectors". The causal stabilizer meets the target with our
+          net and MediaPipe and nearly with dlib; five frames of look-ahead miss it with dlib.
 """
 
 from collections.abc import Callable
