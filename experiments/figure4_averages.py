@@ -9,8 +9,8 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
           which centres were aligned, nor how faces were chosen.
 Command:  python experiments/figure4_averages.py --nets runs/regression --out runs/figure4
 Cost:     under a minute of one x86 core for six `small` nets and 300 faces.
-Figures:  docs/earlier_results.md, "On photographs". As in the paper the maps of hard faces are lower and less like the
-          Gaussian, and fractional targets make them higher. After few updates the two kinds hardly differ.
+Figures:  docs/results.md, "Fractional against conventional heatmaps". As in the paper the maps of hard
+          faces are lower and less like the Gaussian, and fractional targets make them higher. After few updates the two kinds hardly differ.
 """
 
 from collections.abc import Sequence

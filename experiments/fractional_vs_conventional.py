@@ -17,8 +17,8 @@ Command:  python experiments/fractional_vs_conventional.py --out runs/regression
               --preset paper --recipe paper --steps 50000
 Cost:     for `small` on one x86 core: compiling 1.5 minutes, rendering 300 test faces 1 minute, an update 1 second.
           The default (6 nets of 600 updates) takes an hour.
-Figures:  docs/earlier_results.md, "Fractional against conventional heatmaps". Most of the gain comes from the decoder;
-          fractional targets add little to it.
+Figures:  docs/results.md, "Fractional against conventional heatmaps"; of synthetic faces in
+          docs/earlier_results.md. Most of the gain comes from the decoder; fractional targets add little to it.
 """
 
 from collections.abc import Iterator, Mapping
