@@ -10,7 +10,8 @@ Paper:    "Towards Highly Accurate and Stable Face Alignment for High-Resolution
 Command:  python experiments/figure4_averages.py --nets runs/regression --out runs/figure4
 Cost:     under a minute of one x86 core for six `small` nets and 300 faces.
 Figures:  docs/results.md, "Fractional against conventional heatmaps". As in the paper the maps of hard
-          faces are lower and less like the Gaussian, and fractional targets make them higher. After few updates the two kinds hardly differ.
+          faces are lower and less like the Gaussian, and fractional targets make them higher. After few updates the
+          two kinds hardly differ.
 """
 
 from collections.abc import Sequence
