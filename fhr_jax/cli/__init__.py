@@ -34,7 +34,7 @@ class Command(NamedTuple):
 
 
 COMMANDS = {
-    "demo": Command("demo", "DemoOptions", "run the whole method on synthetic faces and write a report; eight minutes"),
+    "demo": Command("demo", "DemoOptions", "run the whole method on synthetic faces and write a report; five minutes"),
     "track": Command("track", "TrackOptions", "track the landmarks of faces through a video, images or a camera"),
     "smooth": Command(
         "smooth", "SmoothOptions", "stabilize a file of landmarks, of OpenFace, MediaPipe, COCO, DeepLabCut and others"

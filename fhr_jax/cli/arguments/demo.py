@@ -9,7 +9,7 @@ from fhr_jax.cli.options import OUT
 
 @dataclass(frozen=True)
 class DemoOptions:
-    """Run the whole method in eight minutes on two cores, without any data.
+    """Run the whole method in five minutes on two cores, without any data.
 
     The demo renders synthetic faces, trains two small networks that differ only in target and decoder, and compares
     conventional with fractional heatmap regression on held-out faces. It then tracks clips with the net in the package,
