@@ -19,11 +19,11 @@ def set_environment() -> None:
     the environment at the first computation, so call this before.
     """
     flags = os.environ.get(VARIABLE, "")
-    if FLAG not in flags and _processors() > 1 and KNOWN[0] <= _version() < KNOWN[1]:
+    if FLAG not in flags and processors() > 1 and KNOWN[0] <= _version() < KNOWN[1]:
         os.environ[VARIABLE] = f"{flags} {FLAG}=-LIBRARY_FUSION_TYPE_INDIVIDUAL_CONVOLUTION".strip()
 
 
-def _processors() -> int:
+def processors() -> int:
     """How many this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

@@ -13,7 +13,7 @@ from fhr_jax import xla_flags
 def environment(monkeypatch):
     """Two processors, a jaxlib that knows the flag, and no flags; what a test sets is gone after it."""
     monkeypatch.setenv(xla_flags.VARIABLE, "")
-    monkeypatch.setattr(xla_flags, "_processors", lambda: 2)
+    monkeypatch.setattr(xla_flags, "processors", lambda: 2)
     monkeypatch.setattr(xla_flags, "_version", lambda: (0, 10))
     return monkeypatch
 
@@ -34,7 +34,7 @@ def test_that_of_the_user_stays(environment):
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("_processors", 1), ("_version", ()), ("_version", (0, 9)), ("_version", (0, 13))]
+    ("name", "value"), [("processors", 1), ("_version", ()), ("_version", (0, 9)), ("_version", (0, 13))]
 )
 def test_one_processor_and_other_versions_are_left_alone(environment, name, value):
     environment.setattr(xla_flags, name, lambda: value)
@@ -49,7 +49,7 @@ def test_this_jaxlib_knows_it_and_gives_convolutions_back_to_xla(environment):
         pytest.skip(f"jaxlib {version} is not one of those that are known to have the flag")
     script = (
         "from fhr_jax import xla_flags\n"
-        "xla_flags._processors = lambda: 2\n"
+        "xla_flags.processors = lambda: 2\n"
         "xla_flags.set_environment()\n"
         "import jax, jax.numpy as jnp\n"
         "dims = ('NHWC', 'HWIO', 'NHWC')\n"

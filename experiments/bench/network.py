@@ -253,8 +253,7 @@ def prepare(options: Options) -> bool:
     if options.threads is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: options.threads])
     xla_flags.set_environment()
-    threads = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    torch.set_num_threads(threads)
+    torch.set_num_threads(xla_flags.processors())
     torch.set_float32_matmul_precision("high")
     torch.backends.cudnn.benchmark = True
     if options.device == "cpu":

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 import tyro
 
-from fhr_jax import plots, stabilizer
+from fhr_jax import plots, stabilizer, xla_flags
 from fhr_jax.benchmark.summaries import write_summary
 from fhr_jax.data.synthetic import tracks
 from fhr_jax.files import output_folder
@@ -204,7 +204,7 @@ def main(options: Options) -> None:
     calls, frames = contestants(options.frames)
     times = measure(calls, options.rounds)
     us = {name: (1e6 * value / frames[name]).tolist() for name, value in times.items()}
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = xla_flags.processors()
     versions = f"jax {jax.__version__}, numpy {np.__version__}, Python {platform.python_version()}"
     print(f"{jax.devices()[0].device_kind}, {cores} core(s), {versions}")
     for name, (low, median, high) in us.items():

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from fhr_jax.files import write_json
+from fhr_jax.xla_flags import processors
 
 SUMMARY = "summary.json"
 ORIGIN = "origin"
@@ -58,7 +59,7 @@ def origin() -> dict[str, Any]:
         "commit": commit(),
         "machine": {
             "cpu": _processor(),
-            "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+            "cores": processors(),
             "device": jax.devices()[0].device_kind,
         },
         "versions": {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}},

@@ -19,6 +19,7 @@ from accelerator_parts.conclusions import concluded, read
 from accelerator_parts.parts import PARTS, PartName
 from accelerator_parts.two_cores import FOLDER, work_on_two_cores
 from accelerator_parts.worker import RUNNING, work
+from fhr_jax import xla_flags
 from fhr_jax.benchmark.summaries import SUMMARY
 from fhr_jax.errors import InputError
 from fhr_jax.files import output_folder, write_json
@@ -133,7 +134,7 @@ class _Second:
 
     def look(self, running: dict[str, Any]) -> None:
         """Start it, if there is anything to compare."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = xla_flags.processors()
         if self._process is None and self._parts and running.get("platform", "cpu") != "cpu" and cores >= SPARE:
             options = self._options | {"until": self._deadline}
             with _environment("cpu"):
